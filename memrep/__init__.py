@@ -1,0 +1,16 @@
+"""memrep: web sessions that survive the loss of any node. It speaks memcached's protocol.
+
+The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
+
+    entry version locks stats errors    values; they import nothing but attrs and msgspec
+    digest store inflight               state of one node, told the time
+    engine | replication                what commands mean | how nodes stay the same; neither knows the other
+    protocol                            how clients spell commands
+    report node                         all of it joined: a whole memrep without I/O
+    daemon                              sockets, clocks, signals; the only floor with trio
+    cli                                 options
+"""
+
+from typing import Final
+
+__version__: Final = "0.1.0"

@@ -1,0 +1,487 @@
+"""The engine: what each command means, told in outcomes that belong to no protocol.
+
+It reads committed entries from the store and hands every change to a committer, whose one method carries it
+round the cluster. It knows neither peers nor the spelling of any protocol. With the committer `Alone`, engine
+and store are a complete memcached.
+
+Two kinds of write:
+- A plain one (`set`, `flush_all`) needs no look at what is there.
+- A read-modify-write (all others, `delete` among them) is a pure function from the live entry to either a
+  final outcome ("no, it exists") or a new entry. It runs only on a clean key; if another write wins, it is
+  run again on what won, and the client never sees that.
+
+Each method returns its outcome at once where it can, else a `Ticket` on which the outcome will appear. On a
+single node no ticket ever waits, and the hot path makes no object but the entry itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from memrep.entry import NEVER, Entry
+from memrep.inflight import Attempt, InFlight
+from memrep.stats import Counters
+from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
+from memrep.version import ZERO, Clock, Version
+
+#: Longest key, bytes (protocol.txt, "Keys").
+KEY_BYTES_MAX: Final = 250
+
+#: An exptime above this many seconds is an absolute time (protocol.txt, "Expiration times").
+RELATIVE_EXPTIME_MAX_S: Final = 60 * 60 * 24 * 30
+
+_COUNTER_MAX: Final = 1 << 64
+_COUNTER = re.compile(rb"[ \t\r\n\v\f]*\+?([0-9]{1,64})(?:[ \t\r\n\v\f\0].*)?", re.DOTALL)
+
+#: What memcached adds to key and value when it holds an item against its size limit.
+_ITEM_HEADER: Final = 59
+
+#: How far above the memory limit the store may be while evictions are on their way round the cluster.
+_OVERSHOOT: Final = 1.1
+
+
+class Outcome:
+    """How a command ended. The instances below are all there are; compare by identity."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+STORED: Final = Outcome("stored")
+NOT_STORED: Final = Outcome("not stored")
+EXISTS: Final = Outcome("exists")
+NOT_FOUND: Final = Outcome("not found")
+DELETED: Final = Outcome("deleted")
+TOUCHED: Final = Outcome("touched")
+FLUSHED: Final = Outcome("flushed")
+NOT_A_NUMBER: Final = Outcome("not a number")
+NO_MEMORY: Final = Outcome("no memory")
+
+#: An outcome, the entry that was read (None: a miss), or the new number of a counter.
+Result = Outcome | Entry | bytes | None
+
+#: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
+Decision = Outcome | None | tuple[Entry, Outcome | Entry | bytes]
+Decide = Callable[[Entry | None], Decision]
+
+
+class Committer(Protocol):
+    """Carries a write to every node that must hold it."""
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
+        """Give the entry its version and start its round.
+
+        Args:
+            key: the key; clean if `base` is given.
+            entry: its version is filled in here.
+            base: the version a read-modify-write was computed from, None for a plain write.
+            attempt: told the end, later, unless the answer is True.
+
+        Returns:
+            True if the write is committed already.
+        """
+        ...
+
+
+class Alone:
+    """The committer of a node without peers: every write is committed when it is proposed."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
+        """Commit at once."""
+        entry.version = self._clock.stamp(1)
+        self._store.put(key, entry, self._clock.now)
+        return True
+
+
+class Ticket:
+    """A command whose outcome is not known yet.
+
+    Attributes:
+        result: the outcome, once `settled`.
+        settled: whether the outcome is known.
+        listener: called once, when it becomes known; set by the connection that holds the ticket.
+        abandoned: the client is gone. A write that is on its way completes all the same, one that has not
+            been started is dropped.
+    """
+
+    __slots__ = ("_result", "_retry", "abandoned", "listener", "result", "settled")
+
+    def __init__(self) -> None:
+        self.result: Result = None
+        self.settled = False
+        self.abandoned = False
+        self.listener: Callable[[], None] | None = None
+        self._result: Result = None
+        self._retry: Callable[[], object] = _nothing
+
+    def attempt(self, result: Result, retry: Callable[[], object]) -> None:
+        """The next try: what it answers if it succeeds, and how to try again if not."""
+        self._result = result
+        self._retry = retry
+
+    def settle(self, result: Result) -> None:
+        """Make the outcome known, once."""
+        if self.settled:
+            return
+        self.result = result
+        self.settled = True
+        if self.listener is not None:
+            self.listener()
+
+    def committed(self) -> None:
+        """The present try succeeded."""
+        self.settle(self._result)
+
+    def aborted(self) -> None:
+        """The present try lost against another write."""
+        if not self.abandoned:
+            self._retry()
+
+
+class Engine:
+    """Executes commands against the store.
+
+    Args:
+        store: the committed entries.
+        inflight: the pending ones.
+        committer: where changes go.
+        clock: the time of the present turn.
+        counters: where hits and misses are counted.
+        item_max: the largest item, bytes, as memcached counts it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inflight: InFlight,
+        committer: Committer,
+        clock: Clock,
+        counters: Counters,
+        item_max: int,
+    ) -> None:
+        self.item_max = item_max
+        self.flush_at: int | None = None
+        self._evicting = 0
+        self._store = store
+        self._inflight = inflight
+        self._pending = inflight.pending
+        self._committer = committer
+        self._clock = clock
+        self._counters = counters
+
+    # --- reads
+
+    def get(self, key: bytes) -> Entry | Ticket | None:
+        """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
+        if self._pending and key in self._pending:
+            return self._later(key, partial(self.get, key))
+        entry = self._store.live(key, self._clock.now)
+        if entry is None:
+            self._counters.get_misses += 1
+        else:
+            self._counters.get_hits += 1
+        return entry
+
+    def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
+        """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
+        return self._modify(key, partial(self._touch_and_show, exptime))
+
+    # --- plain writes
+
+    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Outcome | Ticket:
+        """Store a value whatever is there."""
+        self._counters.cmd_set += 1
+        refusal = self._refusal(key, value)
+        if refusal is not None:
+            return refusal
+        return self._write(key, Entry(ZERO, value, flags, self.expires(exptime)), STORED)
+
+    def flush_all(self, delay: int) -> Outcome | Ticket:
+        """Let everything expire that was written before now, or before `delay` seconds from now.
+
+        A delayed flush is remembered by this node alone; it is carried out, and replicated, when it is due.
+        """
+        self._counters.cmd_flush += 1
+        if delay > 0:
+            self.flush_at = self.expires(delay)
+            return FLUSHED
+        self.flush_at = None
+        return self._write(FLUSH_KEY, Entry(ZERO, b"flush", 0, NEVER), FLUSHED)
+
+    def tick(self) -> None:
+        """What is due by the clock: a delayed flush."""
+        if self.flush_at is not None and self.flush_at <= self._clock.now:
+            self.flush_all(0)
+
+    # --- read-modify-writes
+
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+        """Store a value if there is none."""
+        return self._store_if(key, value, partial(_add, Entry(ZERO, value, flags, self.expires(exptime))))
+
+    def replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+        """Store a value if there is one."""
+        return self._store_if(key, value, partial(_replace, Entry(ZERO, value, flags, self.expires(exptime))))
+
+    def cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Ticket:
+        """Store a value if the present one is still that of this cas unique."""
+        entry = Entry(ZERO, value, flags, self.expires(exptime))
+        return self._store_if(key, value, partial(self._cas, entry, unique))
+
+    def append(self, key: bytes, value: bytes) -> Result | Ticket:
+        """Put bytes behind the present value; flags and exptime stay."""
+        return self._store_if(key, value, partial(self._extend, b"", value))
+
+    def prepend(self, key: bytes, value: bytes) -> Result | Ticket:
+        """Put bytes before the present value; flags and exptime stay."""
+        return self._store_if(key, value, partial(self._extend, value, b""))
+
+    def incr(self, key: bytes, delta: int) -> Result | Ticket:
+        """Add to a decimal number, modulo 2^64; exptime and flags stay (protocol.txt, "Incr/Decr")."""
+        return self._modify(key, partial(self._incr, delta))
+
+    def decr(self, key: bytes, delta: int) -> Result | Ticket:
+        """Subtract from a decimal number, not below 0; exptime and flags stay."""
+        return self._modify(key, partial(self._decr, delta))
+
+    def delete(self, key: bytes) -> Result | Ticket:
+        """Remove a value, leaving a tombstone."""
+        return self._modify(key, self._delete)
+
+    def touch(self, key: bytes, exptime: int) -> Result | Ticket:
+        """Let the entry's exptime start anew; its value and cas unique stay."""
+        return self._modify(key, partial(self._touch, exptime))
+
+    # --- shared
+
+    def expires(self, exptime: int) -> int:
+        """The monotonic ms at which an exptime as the client sent it (seconds) ends (protocol.txt).
+
+        0 never ends, a negative one has ended, above 30 days it is an absolute wall-clock time.
+        """
+        if exptime == 0:
+            return NEVER
+        now = self._clock.now
+        if exptime < 0:
+            return now
+        if exptime <= RELATIVE_EXPTIME_MAX_S:
+            return now + exptime * 1000
+        return min(max(now, now + exptime * 1000 - self._clock.wall), NEVER - 1)
+
+    def _later(self, key: bytes, call: Callable[[], Result | Ticket]) -> Ticket:
+        """A ticket that settles with what `call` returns, tried anew each time the key becomes clean."""
+        ticket = Ticket()
+        self._inflight.wait(key, partial(self._again, ticket, key, call))
+        return ticket
+
+    def _again(self, ticket: Ticket, key: bytes, call: Callable[[], Result | Ticket]) -> None:
+        if ticket.abandoned:
+            return
+        if key in self._pending:
+            self._inflight.wait(key, partial(self._again, ticket, key, call))
+            return
+        result = call()
+        assert not isinstance(result, Ticket)
+        ticket.settle(result)
+
+    def _write(self, key: bytes, entry: Entry, outcome: Outcome) -> Outcome | Ticket:
+        ticket = Ticket()
+        ticket.attempt(outcome, _nothing)
+        if self._committer.propose(key, entry, None, ticket):
+            self._counters.total_items += 1
+            return outcome
+        return ticket
+
+    def _store_if(self, key: bytes, value: bytes, decide: Decide) -> Result | Ticket:
+        self._counters.cmd_set += 1
+        refusal = self._refusal(key, value)
+        return self._modify(key, decide) if refusal is None else refusal
+
+    def _modify(self, key: bytes, decide: Decide, ticket: Ticket | None = None) -> Result | Ticket:
+        """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
+        if ticket is not None and ticket.abandoned:
+            return None
+        if key in self._pending:
+            ticket = ticket or Ticket()
+            self._inflight.wait(key, partial(self._modify, key, decide, ticket))
+            return ticket
+        decision = decide(self._store.live(key, self._clock.now))
+        if not isinstance(decision, tuple):
+            if ticket is not None:
+                ticket.settle(decision)
+            return decision
+        entry, result = decision
+        waiting = ticket or Ticket()
+        waiting.attempt(result, partial(self._retry, key, decide, waiting))
+        if not self._committer.propose(key, entry, self._store.version(key), waiting):
+            return waiting
+        if ticket is not None:
+            ticket.settle(result)
+        return result
+
+    def _retry(self, key: bytes, decide: Decide, ticket: Ticket) -> None:
+        self._inflight.wait(key, partial(self._modify, key, decide, ticket))
+
+    def too_large(self, key: bytes, flags: int, length: int) -> bool:
+        """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
+        return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
+
+    def _refusal(self, key: bytes, value: bytes) -> Outcome | None:
+        """Why this value cannot be taken, after trying to make room for it."""
+        store = self._store
+        size = ENTRY_BYTES + len(key) + len(value)
+        if store.used + size > store.limit:
+            self.evict(size)
+            if store.used + size > store.limit * (_OVERSHOOT if self._evicting else 1):
+                return NO_MEMORY
+        return None
+
+    def evict(self, room: int = 0) -> None:
+        """Get the store `room` bytes below its limit: first what has run out, then the least recently used.
+
+        An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not
+        drift apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its
+        way already counts as gone.
+        """
+        self._store.sweep(self._clock.now)
+        excess = self._store.used + room - self._evicting - self._store.limit
+        for key, entry, cost in self._store.victims(excess):
+            if key not in self._pending:
+                self._evicting += cost
+                gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
+                eviction = _Eviction(self, cost)
+                if self._committer.propose(key, gone, entry.version, eviction):
+                    eviction.committed()
+
+    def evicted(self, cost: int, done: bool) -> None:
+        """An eviction of this cost (bytes) has ended, by success or not."""
+        self._evicting -= cost
+        self._counters.evictions += done
+
+    # --- decisions: from the live entry to what becomes of it
+
+    def _cas(self, new: Entry, unique: int, entry: Entry | None) -> Decision:
+        if entry is None:
+            self._counters.cas_misses += 1
+            return NOT_FOUND
+        if entry.cas_unique != unique:
+            self._counters.cas_badval += 1
+            return EXISTS
+        self._counters.cas_hits += 1
+        return new, STORED
+
+    def _extend(self, before: bytes, behind: bytes, entry: Entry | None) -> Decision:
+        if entry is None or entry.value is None:
+            return NOT_STORED
+        value = b"".join((before, entry.value, behind))
+        if len(value) > self.item_max:
+            return NOT_STORED
+        return Entry(ZERO, value, entry.flags, entry.expires), STORED
+
+    def _incr(self, delta: int, entry: Entry | None) -> Decision:
+        if entry is None:
+            self._counters.incr_misses += 1
+            return NOT_FOUND
+        number = _number(entry)
+        if number is None:
+            return NOT_A_NUMBER
+        self._counters.incr_hits += 1
+        return _counter(entry, (number + delta) % _COUNTER_MAX)
+
+    def _decr(self, delta: int, entry: Entry | None) -> Decision:
+        if entry is None:
+            self._counters.decr_misses += 1
+            return NOT_FOUND
+        number = _number(entry)
+        if number is None:
+            return NOT_A_NUMBER
+        self._counters.decr_hits += 1
+        return _counter(entry, max(0, number - delta))
+
+    def _delete(self, entry: Entry | None) -> Decision:
+        if entry is None:
+            self._counters.delete_misses += 1
+            return NOT_FOUND
+        self._counters.delete_hits += 1
+        return Entry(ZERO, None, 0, self._clock.now + TOMBSTONE_MS), DELETED
+
+    def _touch(self, exptime: int, entry: Entry | None) -> Decision:
+        self._counters.cmd_touch += 1
+        if entry is None:
+            self._counters.touch_misses += 1
+            return NOT_FOUND
+        self._counters.touch_hits += 1
+        return self._touched(entry, exptime), TOUCHED
+
+    def _touch_and_show(self, exptime: int, entry: Entry | None) -> Decision:
+        self._counters.cmd_touch += 1
+        if entry is None:
+            self._counters.get_misses += 1
+            self._counters.touch_misses += 1
+            return None
+        self._counters.get_hits += 1
+        self._counters.touch_hits += 1
+        return self._touched(entry, exptime), entry
+
+    def _touched(self, entry: Entry, exptime: int) -> Entry:
+        return Entry(ZERO, entry.value, entry.flags, self.expires(exptime), entry.cas_unique)
+
+
+def _add(new: Entry, entry: Entry | None) -> Decision:
+    return (new, STORED) if entry is None else NOT_STORED
+
+
+def _replace(new: Entry, entry: Entry | None) -> Decision:
+    return NOT_STORED if entry is None else (new, STORED)
+
+
+def _number(entry: Entry) -> int | None:
+    """The entry's value as an unsigned 64-bit number, None if it is none.
+
+    As memcached reads it: leading zeros count for nothing, and white space may stand behind, because a number
+    that lost a digit was padded with it.
+    """
+    found = _COUNTER.fullmatch(entry.value or b"")
+    number = int(found[1]) if found else _COUNTER_MAX
+    return number if number < _COUNTER_MAX else None
+
+
+def _counter(entry: Entry, number: int) -> Decision:
+    """The entry with this number, never shorter than before (protocol.txt, on decr), and the bare number."""
+    digits = b"%d" % number
+    value = digits.ljust(len(entry.value or b""))
+    return Entry(ZERO, value, entry.flags, entry.expires), digits
+
+
+def _nothing() -> None:
+    """What a plain write does when it loses: it never does."""
+
+
+class _Eviction:
+    """The attempt of an eviction: nobody waits for it, but its bytes are counted as leaving."""
+
+    __slots__ = ("_cost", "_engine")
+
+    def __init__(self, engine: Engine, cost: int) -> None:
+        self._engine = engine
+        self._cost = cost
+
+    def committed(self) -> None:
+        """The memory is free."""
+        self._engine.evicted(self._cost, done=True)
+
+    def aborted(self) -> None:
+        """Somebody wrote the key; it is not the least recently used any more."""
+        self._engine.evicted(self._cost, done=False)

@@ -1,0 +1,291 @@
+"""The node: a whole memrep without I/O. Bytes in, bytes out; time and chance are handed in.
+
+A shell (the daemon, or the simulator in tests/) drives it in turns:
+
+    node.turn(now, wall)                    the clocks, once, first thing
+    node.receive(connection, data)          what clients sent; returns what can be answered at once
+    node.peer_receive(link, data)           what peers sent, and link events
+    node.tick()                             every 50 ms
+    for peer, data in node.finish(): ...    what goes to peers
+    for connection, data in node.replies(): what goes to clients whose answers had to wait
+
+Everything that happens in one turn goes to a peer as one frame. A client's command that cannot be answered
+before the peers have acknowledged leaves its reply open; it comes out of `replies` in a later turn.
+
+When the node may not serve (a view change is under way, or its lease has run out) it does not look at what
+clients send but keeps it, and goes on when it may. It keeps it for `hold` ms at most and then closes the
+connection unread: PHP takes an error or a miss for an empty session, but a closed connection for what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from memrep import __version__
+from memrep.engine import Engine
+from memrep.errors import PeerError
+from memrep.inflight import InFlight
+from memrep.options import NodeOptions
+from memrep.protocol import Connection, Surroundings
+from memrep.protocol.text import TextConnection
+from memrep.replication.replica import Replica
+from memrep.replication.wire import WIRE_VERSION, Hello, Incoming, Sorry, encode
+from memrep.report import Facts, Reports
+from memrep.stats import Counters
+from memrep.store import Store
+from memrep.version import Clock
+
+
+class Link:
+    """One peer's connection to this node.
+
+    Attributes:
+        closing: the shell closes it, after sending `farewell`.
+        farewell: the reason, for the peer's log.
+    """
+
+    def __init__(self, incoming: Incoming, address: str) -> None:
+        self.incoming = incoming
+        self.address = address
+        self.closing = False
+        self.farewell = b""
+
+
+class Node:
+    """A whole memrep.
+
+    Args:
+        options: see there.
+        inc: this start's incarnation: a random number of 62 bits or so.
+        now: the monotonic clock, ms.
+        wall: the wall clock, ms since 1970.
+        log: takes one line for each change of state.
+        facts: what only the shell knows, for `stats`.
+        set_verbosity: carries out `verbosity`.
+        shutdown: ends the program on a client's `shutdown`; None if that is not enabled.
+
+    Attributes:
+        counters: what `stats` shows.
+    """
+
+    def __init__(
+        self,
+        options: NodeOptions,
+        *,
+        inc: int,
+        now: int,
+        wall: int,
+        log: Callable[[str], None] = lambda line: None,
+        facts: Facts | None = None,
+        set_verbosity: Callable[[int], None] = lambda level: None,
+        shutdown: Callable[[], None] | None = None,
+    ) -> None:
+        self.options = options
+        self.counters = Counters()
+        self._ready: set[Connection] = set()
+        self._clock = Clock(options.me, now, wall)
+        self._inc = inc
+        self._log = log
+        self.store = Store(options.memory)
+        self._inflight = InFlight()
+        self.replica = Replica(
+            options.nodes, options.me, inc, self.store, self._inflight, self._clock, options.timing, log
+        )
+        self._engine = Engine(
+            self.store, self._inflight, self.replica.rounds, self._clock, self.counters, options.item_max
+        )
+        reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
+        self._surroundings = Surroundings(
+            version=__version__.encode(),
+            reports=reports.groups,
+            ready=self._ready.add,
+            reset=self.counters.reset,
+            set_verbosity=set_verbosity,
+            shutdown=shutdown,
+        )
+        self._connections: set[Connection] = set()
+        self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
+        self._waits: dict[Connection, int] = {}  # connections that wait, and since when
+        self._links: dict[int, Link] = {}  # by peer, its connection to us
+        self.serving = self.replica.may_serve
+        self._was_open = False
+
+    # --- turns
+
+    def turn(self, now: int, wall: int) -> None:
+        """Begin a turn at these times (ms)."""
+        self._clock.turn(now, wall)
+        self.serving = self.replica.may_serve
+
+    def tick(self) -> None:
+        """What is due by the clock; every 50 ms or so."""
+        self.replica.tick()
+        self.store.sweep(self._clock.now)
+        if self.serving:
+            self._engine.tick()
+            if self.store.used > self.store.limit:
+                self._engine.evict()
+        self._close_the_late()
+
+    def finish(self) -> Iterator[tuple[int, bytes]]:
+        """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
+        self.serving = self.replica.may_serve
+        if not self.replica.open and self._connections:
+            self._close_all()
+        if self.serving:
+            if self._unheard:
+                self._hear()
+            woken = self._inflight.woken
+            while woken:
+                woken.popleft()()
+        self._log_open()
+        return self.replica.take()
+
+    @property
+    def open(self) -> bool:
+        """Whether the client port should be open: this node holds everything."""
+        return self.replica.open
+
+    # --- clients
+
+    def connect(self) -> Connection:
+        """A client has come."""
+        self.counters.total_connections += 1
+        connection = TextConnection(self._engine, self._surroundings)
+        self._connections.add(connection)
+        return connection
+
+    def receive(self, connection: Connection, data: bytes) -> bytes:
+        """Take what a client sent; return the replies that can be sent to it now."""
+        self.counters.bytes_read += len(data)
+        if not self.serving:
+            self._unheard[connection] = self._unheard.get(connection, b"") + data
+            self._waits.setdefault(connection, self._clock.now)
+            return b""
+        replies = connection.receive(data)
+        if connection.waiting:
+            self._waits.setdefault(connection, self._clock.now)
+        return replies
+
+    def replies(self) -> Iterator[tuple[Connection, bytes]]:
+        """What can be sent now to clients that had to wait; a connection that is `closing` comes out too."""
+        while self._ready:
+            connection = self._ready.pop()
+            yield connection, self.resume(connection)
+
+    def resume(self, connection: Connection) -> bytes:
+        """Go on with a connection that was blocked, once its output has been sent."""
+        replies = connection.resume()
+        if not connection.waiting:
+            self._waits.pop(connection, None)
+        elif replies:
+            self._waits[connection] = self._clock.now
+        return replies
+
+    def holds_back(self, connection: Connection) -> bool:
+        """Whether the shell should leave the client's further input in the socket."""
+        return connection.blocked or connection in self._unheard
+
+    def disconnect(self, connection: Connection) -> None:
+        """The client is gone. What it has started completes all the same."""
+        connection.abandon()
+        self._connections.discard(connection)
+        self._unheard.pop(connection, None)
+        self._waits.pop(connection, None)
+        self._ready.discard(connection)
+
+    def _hear(self) -> None:
+        """Execute what came while this node might not serve; the replies are fetched by `resume`."""
+        unheard, self._unheard = self._unheard, {}
+        for connection, data in unheard.items():
+            connection.take_in(data)
+            self._waits.pop(connection, None)
+            self._ready.add(connection)
+
+    def _close_the_late(self) -> None:
+        late = self._clock.now - self.options.timing.hold
+        for connection in [c for c, since in self._waits.items() if since <= late]:
+            self._close(connection)
+
+    def _close_all(self) -> None:
+        for connection in list(self._connections):
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        self.disconnect(connection)
+        self._ready.add(connection)
+
+    # --- peers
+
+    def greeting(self) -> bytes:
+        """What is sent first on a link that this node has dialled; a heartbeat follows in the same turn."""
+        self.replica.beat_now()
+        return encode(Hello(WIRE_VERSION, self.options.me, self._inc, self.options.nodes))
+
+    def accept_link(self, address: str) -> Link:
+        """Somebody has connected to the nodes' port."""
+        return Link(Incoming(self.options.me, self.options.nodes), address)
+
+    def peer_receive(self, link: Link, data: bytes) -> None:
+        """Take what came on a link; it may be `closing` afterwards."""
+        incoming = link.incoming
+        greeted = incoming.node is not None
+        try:
+            messages = incoming.receive(data)
+        except PeerError as error:
+            link.closing = True
+            if not greeted:
+                link.farewell = encode(Sorry(str(error)))
+            self._log(f"turned away a node's link from {link.address}: {error}")
+            self.link_closed(link)
+            return
+        node = incoming.node
+        if node is None:
+            return
+        if not greeted:
+            former = self._links.get(node)
+            if former is not None:
+                former.closing = True
+            self._links[node] = link
+            self.replica.linked(node, incoming.inc)
+        if self._links.get(node) is link:
+            for message in messages:
+                self.replica.receive(node, message)
+
+    def link_closed(self, link: Link) -> None:
+        """A peer's connection to this node is closed."""
+        node = link.incoming.node
+        if node is not None and self._links.get(node) is link:
+            del self._links[node]
+            self.replica.unlinked(node)
+
+    def peer_refused(self, node: int, reason: str) -> None:
+        """This node's link to a peer was closed and its port refuses now."""
+        link = self._links.pop(node, None)
+        if link is not None:
+            link.closing = True
+        self.replica.refused(node, reason)
+
+    # --- the end
+
+    def leave(self) -> bool:
+        """Stop: the shell has closed its listener and reads no client any more.
+
+        Returns:
+            True when every write of this node's own is done; the end of that turn tells the peers. Until then
+            call it again in the next turn.
+        """
+        if len(self.replica.rounds):
+            return False
+        self.replica.leave()
+        return True
+
+    def _log_open(self) -> None:
+        if self.replica.open != self._was_open:
+            self._was_open = self.replica.open
+            count = len(self.store)
+            self._log(
+                f"serves clients: it holds everything ({count} items)"
+                if self._was_open
+                else "serves no clients: it does not hold everything"
+            )

@@ -1,0 +1,26 @@
+"""What a node has to be told; the operator's many options end up here, checked and in the node's units."""
+
+from __future__ import annotations
+
+import attrs
+
+from memrep.replication.presence import Timing
+
+
+@attrs.frozen(kw_only=True)
+class NodeOptions:
+    """What a node has to be told.
+
+    Attributes:
+        nodes: the addresses of all nodes, in the same order on every node.
+        me: this node's place in that list, from 1.
+        memory: the memory limit for entries, bytes.
+        item_max: the largest item, bytes.
+        timing: the constants of membership.
+    """
+
+    nodes: list[str] = attrs.Factory(lambda: ["127.0.0.1:11211"])
+    me: int = 1
+    memory: int = 64 << 20
+    item_max: int = 1 << 20
+    timing: Timing = attrs.Factory(Timing)

@@ -1,0 +1,67 @@
+"""The front doors: each protocol that clients speak, bytes in and bytes out.
+
+A `Connection` is one client's end of a protocol. It parses what arrives, calls the engine, and spells the
+outcomes. It does no I/O and holds no more than a bounded amount of input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import attrs
+
+
+class Connection(Protocol):
+    """One client's end of a protocol.
+
+    Attributes:
+        closing: nothing more is read; the shell closes when what was returned has been sent.
+        waiting: some reply waits for an outcome.
+        blocked: it takes no more input for now; `resume` says when that is over.
+    """
+
+    closing: bool
+
+    @property
+    def waiting(self) -> bool: ...
+
+    @property
+    def blocked(self) -> bool: ...
+
+    def receive(self, data: bytes) -> bytes:
+        """Take input; return the replies that can be sent."""
+        ...
+
+    def take_in(self, data: bytes) -> None:
+        """Take input that is acted on at the next `resume`."""
+        ...
+
+    def resume(self) -> bytes:
+        """Go on, after a reply has become known or earlier output has been sent; return what can be sent."""
+        ...
+
+    def abandon(self) -> None:
+        """The client is gone: drop what has not been started."""
+        ...
+
+
+@attrs.frozen
+class Surroundings:
+    """What a connection sees of the node beyond its engine.
+
+    Attributes:
+        version: what `version` answers.
+        reports: the groups of `stats`, each a function to its (name, value) lines; "" is the general one.
+        ready: called with the connection when `resume` may have something to send.
+        reset: `stats reset`.
+        set_verbosity: `verbosity LEVEL`.
+        shutdown: ends the program; None if that is not enabled.
+    """
+
+    version: bytes
+    reports: dict[bytes, Callable[[], Iterable[tuple[str, object]]]]
+    ready: Callable[[Connection], None]
+    reset: Callable[[], None]
+    set_verbosity: Callable[[int], None]
+    shutdown: Callable[[], None] | None

@@ -1,0 +1,36 @@
+"""Numbers as memcached reads them: C's strtol and strtoul, with its limits and its odd tolerances.
+
+A word of digits is the usual case and takes the short way. The rest is rare but seen: a sign, white space in
+front, white space and anything behind (`1\\tjunk` is 1), and the cut to 32 bits that flags and exptimes get.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LOOSE: Final = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)(?:[ \t\n\v\f\r].*)?", re.DOTALL)
+_U64: Final = 1 << 64
+_S64: Final = 1 << 63
+_DIGITS_MAX: Final = 64
+
+
+def unsigned(word: bytes) -> int | None:
+    """The word as an unsigned 64-bit number, None if it is none."""
+    number = _parse(word)
+    return number if number is not None and 0 <= number < _U64 else None
+
+
+def signed32(word: bytes) -> int | None:
+    """The word as a signed 64-bit number cut to 32 bits, as memcached reads exptimes; None if it is none."""
+    number = _parse(word)
+    if number is None or not -_S64 <= number < _S64:
+        return None
+    return (number + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _parse(word: bytes) -> int | None:
+    if word.isdigit() and len(word) <= _DIGITS_MAX:
+        return int(word)
+    found = _LOOSE.fullmatch(word)
+    return int(found[1]) if found and len(found[1]) <= _DIGITS_MAX else None

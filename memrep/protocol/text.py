@@ -1,0 +1,570 @@
+"""The classic text protocol of memcached 1.6 (its doc/protocol.txt), reply for reply.
+
+Theory: one `receive` handles everything a client has sent. It finds a line, splits it at spaces, looks the
+verb up in a literal dict, and the handler appends its reply to one list that is joined at the end. No object
+is made for a command. What is odd in memcached is odd here, for clients rely on it; each oddity was probed
+on memcached 1.6.18 and stands in tests/transcripts.
+
+A command whose outcome is not known yet leaves a slot in the queue of replies. The commands behind it are
+executed all the same (they see each other's pending writes, so a client's order is kept on every key); their
+replies queue up behind the slot, for a client expects them in order.
+
+Three limits keep memory bounded whatever a client does: LINE_MAX on a line, OUTPUT_MAX on the replies made
+before the shell has sent them, QUEUE_MAX on the replies that wait. Beyond the last two the connection is
+`blocked`: it keeps the rest of its input, of which the shell gives it no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
+from typing import Final
+
+from memrep.engine import (
+    DELETED,
+    EXISTS,
+    FLUSHED,
+    KEY_BYTES_MAX,
+    NO_MEMORY,
+    NOT_A_NUMBER,
+    NOT_FOUND,
+    NOT_STORED,
+    STORED,
+    TOUCHED,
+    Engine,
+    Outcome,
+    Result,
+    Ticket,
+)
+from memrep.entry import Entry
+from memrep.protocol import Surroundings
+from memrep.protocol.numbers import signed32, unsigned
+
+#: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
+LINE_MAX: Final = 2048
+GET_LINE_MAX: Final = 1 << 20
+
+#: Replies are made up to about this many bytes before the shell has to send them.
+OUTPUT_MAX: Final = 1 << 20
+
+#: This many replies may wait for an outcome.
+QUEUE_MAX: Final = 2000
+
+_VALUE_MAX: Final = (1 << 31) - 3
+
+_ERROR: Final = b"ERROR\r\n"
+_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
+_BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
+_BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
+_BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
+_BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+_TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
+
+#: The spelling of each outcome.
+_REPLIES: Final[dict[Outcome, bytes]] = {
+    STORED: b"STORED\r\n",
+    NOT_STORED: b"NOT_STORED\r\n",
+    EXISTS: b"EXISTS\r\n",
+    NOT_FOUND: b"NOT_FOUND\r\n",
+    DELETED: b"DELETED\r\n",
+    TOUCHED: b"TOUCHED\r\n",
+    FLUSHED: b"OK\r\n",
+    NOT_A_NUMBER: b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
+    NO_MEMORY: b"SERVER_ERROR out of memory storing object\r\n",
+}
+
+Words = list[bytes]
+
+
+class _Slot:
+    """A reply that is not known yet, and how to spell it."""
+
+    __slots__ = ("spell", "ticket")
+
+    def __init__(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
+        self.ticket = ticket
+        self.spell = spell
+
+
+class TextConnection:
+    """One client of the text protocol; see `protocol.Connection`."""
+
+    __slots__ = (
+        "_engine", "_inbox", "_keys", "_need", "_out", "_queue", "_retrieval", "_size", "_skip",
+        "_skip_reply", "_stopped", "_surroundings", "closing",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+        self._engine = engine
+        self._surroundings = surroundings
+        self._inbox = bytearray()
+        self._need = 0  # the inbox is worth looking at from this size
+        self._skip = 0  # bytes of a refused data block still to come
+        self._skip_reply = b""
+        self._out: list[bytes] = []
+        self._size = 0  # about how many bytes of values are in _out
+        self._queue: deque[bytes | _Slot] = deque()
+        self._keys: Words = []  # what is left of a get that was cut short, last first
+        self._retrieval: Callable[[bytes], None] = _nothing
+        self._stopped = False  # execution stopped at a limit, not for want of input
+        self.closing = False
+
+    # --- the Connection contract
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some reply waits for an outcome."""
+        return bool(self._queue)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it takes no more input for now."""
+        return self.closing or self._stopped
+
+    def receive(self, data: bytes) -> bytes:
+        """Take input; return the replies that can be sent."""
+        if self._inbox or self.blocked:
+            self._inbox += data
+            if len(self._inbox) < self._need and b"\n" not in data:
+                self._bound_line()
+                return b""
+            return self.resume()
+        self._keep(data, self._execute(data, 0))
+        return self._take()
+
+    def take_in(self, data: bytes) -> None:
+        """Take input that is acted on at the next `resume`."""
+        self._inbox += data
+
+    def resume(self) -> bytes:
+        """Go on with what was kept back; return what can be sent."""
+        self._stopped = False
+        if self._keys:
+            self._retrieve()
+        if self._keys:
+            self._stopped = True
+        elif not self.closing and self._inbox and len(self._inbox) >= self._need:
+            data = bytes(self._inbox)
+            self._inbox.clear()
+            self._keep(data, self._execute(data, 0))
+        return self._take()
+
+    def abandon(self) -> None:
+        """The client is gone: drop what has not been started."""
+        for reply in self._queue:
+            if isinstance(reply, _Slot):
+                reply.ticket.abandoned = True
+        self._queue.clear()
+        self.closing = True
+
+    # --- input
+
+    def _execute(self, data: bytes, start: int) -> int:
+        """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
+        while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(self._queue) < QUEUE_MAX:
+            if self._skip:
+                start = self._swallow(data, start)
+                if self._skip:
+                    return start
+            end = data.find(b"\n", start)
+            if end < 0:
+                return start
+            line = data[start : end - 1 if end > start and data[end - 1] == 13 else end]
+            if b"\0" in line:
+                line = line[: line.index(0)]
+            words = line.split(b" ")
+            if b"" in words:
+                words = [word for word in words if word]
+            verb = words[0] if words else b""
+            store = _STORAGE.get(verb)
+            if store is None:
+                _VERBS.get(verb, TextConnection._unknown)(self, words)
+                start = end + 1
+            else:
+                after = self._storage(store, words, data, end + 1)
+                if after < 0:
+                    self._need = len(data) - start - after
+                    return start
+                start = after
+        self._stopped = not self.closing
+        return start
+
+    def _keep(self, data: bytes, start: int) -> None:
+        """Keep the unfinished rest of the input."""
+        if start < len(data) and not self.closing:
+            self._inbox += data[start:] if start else data
+            if len(self._inbox) >= self._need:
+                self._need = 0
+            self._bound_line()
+        else:
+            self._need = 0
+
+    def _bound_line(self) -> None:
+        """Close on a line that grows without end; only a get may be long, for its many keys."""
+        if self._need or self.blocked or len(self._inbox) <= LINE_MAX or b"\n" in self._inbox:
+            return
+        begin = bytes(self._inbox[: LINE_MAX + 1]).lstrip(b" ")
+        get = begin.startswith((b"get ", b"gets ")) and len(begin) > LINE_MAX - 100
+        self.closing = not get or len(self._inbox) > GET_LINE_MAX
+
+    def _swallow(self, data: bytes, start: int) -> int:
+        """Pass over the data block of a refused command, then say why it was refused."""
+        passed = min(self._skip, len(data) - start)
+        self._skip -= passed
+        if not self._skip:
+            self._out.append(self._skip_reply)
+        return start + passed
+
+    # --- output
+
+    def _take(self) -> bytes:
+        """What can be sent now: everything up to the first reply that is not known."""
+        queue, out = self._queue, self._out
+        if queue:
+            if out:
+                queue.append(b"".join(out))
+                out.clear()
+            while queue:
+                reply = queue[0]
+                if isinstance(reply, bytes):
+                    out.append(reply)
+                elif reply.ticket.settled:
+                    out.append(reply.spell(reply.ticket.result))
+                else:
+                    break
+                queue.popleft()
+        self._size = 0
+        data = b"".join(out)
+        out.clear()
+        return data
+
+    def _answer(self, result: Result | Ticket, noreply: bool) -> None:
+        """Reply with an outcome, now or when it is known."""
+        if isinstance(result, Ticket):
+            if not noreply:
+                self._hold(result, _spell)
+        elif not noreply:
+            self._out.append(_spell(result))
+
+    def _hold(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
+        if self._out:
+            self._queue.append(b"".join(self._out))
+            self._out.clear()
+        self._queue.append(_Slot(ticket, spell))
+        ticket.listener = partial(self._surroundings.ready, self)
+
+    def _refuse(self, error: bytes, noreply: bool = False) -> None:
+        if not noreply:
+            self._out.append(error)
+
+    def _unknown(self, words: Words) -> None:
+        self._out.append(_ERROR)
+
+    # --- retrieval: get gets gat gats
+
+    def _get(self, words: Words) -> None:
+        self._begin_retrieval(words, 1, _show, self._engine.get)
+
+    def _gets(self, words: Words) -> None:
+        self._begin_retrieval(words, 1, _show_cas, self._engine.get)
+
+    def _gat(self, words: Words) -> None:
+        self._touching_retrieval(words, _show)
+
+    def _gats(self, words: Words) -> None:
+        self._touching_retrieval(words, _show_cas)
+
+    def _touching_retrieval(self, words: Words, show: Callable[[bytes, Entry], bytes]) -> None:
+        if len(words) < 2:
+            self._refuse(_ERROR)
+            return
+        exptime = signed32(words[1])
+        if exptime is None:
+            self._refuse(_BAD_EXPTIME)
+            return
+        if len(words) == 2:
+            self._out.append(b"END\r\n")
+            return
+        engine = self._engine
+        self._begin_retrieval(words, 2, show, lambda key: engine.get_and_touch(key, exptime))
+
+    def _begin_retrieval(
+        self,
+        words: Words,
+        first: int,
+        show: Callable[[bytes, Entry], bytes],
+        look_up: Callable[[bytes], Result | Ticket],
+    ) -> None:
+        if len(words) == 2 and first == 1 and len(words[1]) <= KEY_BYTES_MAX:  # the usual case, made short
+            key = words[1]
+            found = look_up(key)
+            if found is None:
+                self._out.append(b"END\r\n")
+                return
+            if type(found) is Entry:
+                block = show(key, found)
+                self._size += len(block)
+                self._out.append(block)
+                self._out.append(b"END\r\n")
+                return
+            self._show_later(key, found, show)
+            self._out.append(b"END\r\n")
+            return
+        keys = words[first:]
+        if not keys:
+            self._refuse(_ERROR)
+        elif max(map(len, keys)) > KEY_BYTES_MAX:
+            if first == 2:  # gat touches what stands before the bad key, and says nothing of it
+                for key in takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys):
+                    look_up(key)
+            self._refuse(_BAD_LINE)
+        else:
+            keys.reverse()
+            self._keys = keys
+            self._retrieval = partial(self._show_one, show, look_up)
+            self._retrieve()
+
+    def _retrieve(self) -> None:
+        """Show the keys that are left, as far as output and queue allow."""
+        keys = self._keys
+        while keys and self._size < OUTPUT_MAX and len(self._queue) < QUEUE_MAX:
+            self._retrieval(keys.pop())
+        if not keys:
+            self._out.append(b"END\r\n")
+
+    def _show_one(
+        self,
+        show: Callable[[bytes, Entry], bytes],
+        look_up: Callable[[bytes], Result | Ticket],
+        key: bytes,
+    ) -> None:
+        found = look_up(key)
+        if type(found) is Entry:
+            block = show(key, found)
+            self._size += len(block)
+            self._out.append(block)
+        elif found is not None:
+            self._show_later(key, found, show)
+
+    def _show_later(self, key: bytes, found: object, show: Callable[[bytes, Entry], bytes]) -> None:
+        assert isinstance(found, Ticket)
+        self._hold(found, lambda entry: show(key, entry) if isinstance(entry, Entry) else b"")
+
+    # --- storage: set add replace append prepend cas
+
+    def _storage(self, store: _Store, words: Words, data: bytes, body: int) -> int:
+        """Execute a storage command whose data block begins at `body`.
+
+        Returns:
+            Where the next command begins; or, if the data block is not here yet, minus the number of bytes
+            that are missing.
+        """
+        count = len(words) - store.words
+        if count not in (0, 1):
+            self._refuse(_ERROR)
+            return body
+        noreply = words[-1] == b"noreply"
+        key = words[1]
+        flags = unsigned(words[2])
+        exptime = signed32(words[3])
+        length = signed32(words[4])
+        unique = unsigned(words[5]) if store.cas else 0
+        numbers_bad = flags is None or exptime is None or length is None or unique is None
+        if len(key) > KEY_BYTES_MAX or numbers_bad:
+            self._refuse(_BAD_LINE, noreply)
+            return body
+        assert flags is not None and exptime is not None and length is not None and unique is not None
+        if not 0 <= length < _VALUE_MAX:
+            self._refuse(_BAD_LINE, noreply)
+            return body
+        flags &= 0xFFFFFFFF
+        if self._engine.too_large(key, flags, length):
+            if store.verb == b"set":
+                self._engine.delete(key)
+            self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
+            return body
+        end = body + length
+        size = len(data)
+        if end >= size or (end + 1 == size and data[end] == 13):
+            return size - 1 - end if end >= size else -1
+        if data[end] == 10:  # a lone LF, as nc sends it
+            after = end + 1
+        elif data[end] == 13 and data[end + 1] == 10:
+            after = end + 2
+        else:
+            if end + 1 == size:
+                return -1
+            self._refuse(_BAD_CHUNK, noreply)
+            return end + 2
+        self._answer(store.execute(self._engine, key, flags, exptime, data[body:end], unique), noreply)
+        return after
+
+    # --- the other commands on one key
+
+    def _incr(self, words: Words) -> None:
+        self._arithmetic(words, self._engine.incr)
+
+    def _decr(self, words: Words) -> None:
+        self._arithmetic(words, self._engine.decr)
+
+    def _arithmetic(self, words: Words, execute: Callable[[bytes, int], Result | Ticket]) -> None:
+        if len(words) not in (3, 4):
+            self._refuse(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        delta = unsigned(words[2])
+        if len(words[1]) > KEY_BYTES_MAX:
+            self._refuse(_BAD_LINE, noreply)
+        elif delta is None:
+            self._refuse(_BAD_DELTA, noreply)
+        else:
+            self._answer(execute(words[1], delta), noreply)
+
+    def _touch(self, words: Words) -> None:
+        if len(words) not in (3, 4):
+            self._refuse(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        exptime = signed32(words[2])
+        if len(words[1]) > KEY_BYTES_MAX:
+            self._refuse(_BAD_LINE, noreply)
+        elif exptime is None:
+            self._refuse(_BAD_EXPTIME, noreply)
+        else:
+            self._answer(self._engine.touch(words[1], exptime), noreply)
+
+    def _delete(self, words: Words) -> None:
+        if not 2 <= len(words) <= 4:
+            self._refuse(_ERROR)
+            return
+        noreply = len(words) > 2 and words[-1] == b"noreply"
+        if words[2:] not in ([], [b"0"], [b"noreply"], [b"0", b"noreply"]):
+            self._refuse(_BAD_DELETE, noreply)
+        elif len(words[1]) > KEY_BYTES_MAX:
+            self._refuse(_BAD_LINE, noreply)
+        else:
+            self._answer(self._engine.delete(words[1]), noreply)
+
+    # --- administration
+
+    def _flush_all(self, words: Words) -> None:
+        if len(words) > 3:
+            self._refuse(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        delay = signed32(words[1]) if len(words) - noreply > 1 else 0
+        if delay is None:
+            self._refuse(_BAD_EXPTIME, noreply)
+        else:
+            self._answer(self._engine.flush_all(delay), noreply)
+
+    def _verbosity(self, words: Words) -> None:
+        noreply = words[-1] == b"noreply"
+        if not 2 <= len(words) <= 3 + (noreply and len(words) == 3):
+            self._refuse(_ERROR)
+        elif len(words) == 2 and noreply:
+            pass
+        elif (level := unsigned(words[1])) is None:
+            self._refuse(_BAD_LINE, noreply)
+        else:
+            self._surroundings.set_verbosity(level)
+            self._refuse(b"OK\r\n", noreply)
+
+    def _version(self, words: Words) -> None:
+        self._out.append(b"VERSION %b\r\n" % self._surroundings.version)
+
+    def _quit(self, words: Words) -> None:
+        self.closing = True
+
+    def _shutdown(self, words: Words) -> None:
+        if self._surroundings.shutdown is None:
+            self._out.append(b"ERROR: shutdown not enabled\r\n")
+        else:
+            self.closing = True
+            self._surroundings.shutdown()
+
+    def _stats(self, words: Words) -> None:
+        group = words[1] if len(words) > 1 else b""
+        if group == b"reset":
+            self._surroundings.reset()
+            self._out.append(b"RESET\r\n")
+            return
+        report = self._surroundings.reports.get(group)
+        if report is None:
+            self._refuse(_ERROR)
+            return
+        lines = [f"STAT {name} {value}\r\n" for name, value in report()]
+        self._out.append("".join(lines).encode() + b"END\r\n")
+
+
+class _Store:
+    """A storage command: its verb, how many words it has without `noreply`, and what it does."""
+
+    __slots__ = ("cas", "execute", "verb", "words")
+
+    def __init__(
+        self,
+        verb: bytes,
+        execute: Callable[[Engine, bytes, int, int, bytes, int], Result | Ticket],
+        cas: bool = False,
+    ) -> None:
+        self.verb = verb
+        self.words = 6 if cas else 5
+        self.cas = cas
+        self.execute = execute
+
+
+def _nothing(key: bytes) -> None:
+    """What a connection does with a key before its first get."""
+
+
+def _spell(result: Result) -> bytes:
+    if isinstance(result, Outcome):
+        return _REPLIES[result]
+    assert isinstance(result, bytes)
+    return result + b"\r\n"
+
+
+def _show(key: bytes, entry: Entry) -> bytes:
+    value = entry.value
+    assert value is not None
+    return b"VALUE %b %d %d\r\n%b\r\n" % (key, entry.flags, len(value), value)
+
+
+def _show_cas(key: bytes, entry: Entry) -> bytes:
+    value = entry.value
+    assert value is not None
+    return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)
+
+
+_STORAGE: Final = {
+    store.verb: store
+    for store in (
+        _Store(b"set", lambda e, key, flags, exptime, value, _: e.set(key, flags, exptime, value)),
+        _Store(b"add", lambda e, key, flags, exptime, value, _: e.add(key, flags, exptime, value)),
+        _Store(b"replace", lambda e, key, flags, exptime, value, _: e.replace(key, flags, exptime, value)),
+        _Store(b"append", lambda e, key, flags, exptime, value, _: e.append(key, value)),
+        _Store(b"prepend", lambda e, key, flags, exptime, value, _: e.prepend(key, value)),
+        _Store(b"cas", Engine.cas, cas=True),
+    )
+}
+
+_VERBS: Final[dict[bytes, Callable[[TextConnection, Words], None]]] = {
+    b"get": TextConnection._get,
+    b"bget": TextConnection._get,
+    b"gets": TextConnection._gets,
+    b"gat": TextConnection._gat,
+    b"gats": TextConnection._gats,
+    b"incr": TextConnection._incr,
+    b"decr": TextConnection._decr,
+    b"touch": TextConnection._touch,
+    b"delete": TextConnection._delete,
+    b"flush_all": TextConnection._flush_all,
+    b"verbosity": TextConnection._verbosity,
+    b"version": TextConnection._version,
+    b"stats": TextConnection._stats,
+    b"quit": TextConnection._quit,
+    b"shutdown": TextConnection._shutdown,
+}

@@ -1,0 +1,188 @@
+"""Election: who proposes the next view, who votes for it, and when.
+
+A view is needed when the nodes within reach are not the members, when anybody within reach is in trouble (a
+lost frame, a missing chunk), or when a promise has waited too long. The lowest full node within reach proposes
+and the others follow one after another should it fail to; a node that lacks data never proposes beside one
+that is full, or an empty newcomer would take the others' data away from them. All that are proposed must vote.
+
+A vote is a promise: it stops acknowledging, committing and serving until that view or a later one stands.
+Nobody votes for a view that leaves out a member that it still hears: the lease which that member may hold
+from it would outlive the vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from memrep.replication.message import Install, Propose, Refuse, Vote
+from memrep.replication.presence import Presence, Timing
+from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
+from memrep.version import Clock
+
+
+@attrs.define(eq=False)
+class _Proposal:
+    vid: int
+    members: dict[int, int]
+    at: int
+    votes: dict[int, Vote] = attrs.Factory(dict)
+
+
+class Election:
+    """One node's part in changes of view.
+
+    Args:
+        standing: where this node stands; a vote changes `promised`.
+        presence: who is within reach.
+        timing: the constants.
+        clock: the time; stamps what is settled.
+        vote: makes this node's vote for a view.
+        send: sends a message to a node.
+        install: takes over a view that this node has settled, after it was sent to all members.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        presence: Presence,
+        timing: Timing,
+        clock: Clock,
+        vote: Callable[[int], Vote],
+        send: Callable[[int, Propose | Vote | Refuse | Install], None],
+        install: Callable[[Install], None],
+    ) -> None:
+        self._standing = standing
+        self._presence = presence
+        self._timing = timing
+        self._clock = clock
+        self._vote = vote
+        self._send = send
+        self._install = install
+        self._born = clock.now
+        self._proposal: _Proposal | None = None
+        self._needed: int | None = None  # since when a view is needed
+        self._promised_at = 0
+        self._highest = 0  # the highest view anybody is known to have promised
+
+    def saw_promise(self, vid: int) -> None:
+        """Somebody has promised this view; the next proposal must be above it."""
+        self._highest = max(self._highest, vid)
+
+    def consider(self) -> None:
+        """Propose a view if one is needed and it is this node's turn."""
+        now = self._clock.now
+        reach = self._presence.reach(now)
+        if not self._need(reach, now):
+            self._needed = None
+            return
+        if self._needed is None:
+            self._needed = now
+        rank = self._rank(reach, now)
+        if rank is None or now < self._needed + rank * self._timing.propose:
+            return
+        proposal = self._proposal
+        if proposal is not None:
+            if now < proposal.at + self._timing.propose:
+                return
+            members = self._standing.view.members
+            silent = [n for n in proposal.members if n not in proposal.votes and n not in members]
+            self._presence.ignore(silent, now + self._timing.ignore)
+            reach = self._presence.reach(now)
+        self._propose(reach, now)
+
+    def _need(self, reach: dict[int, int], now: int) -> bool:
+        standing = self._standing
+        if standing.paused:
+            proposer = proposer_of(standing.promised)
+            return (
+                now - self._promised_at > self._timing.promise
+                or (proposer != standing.me and proposer not in reach)
+                or proposer == standing.me
+            )
+        if standing.trouble or reach != standing.view.members:
+            return True
+        return any(
+            peer.beat is not None and peer.beat.trouble and peer.beat.vid == standing.view.vid
+            for peer in self._presence.here(now)
+        )
+
+    def _rank(self, reach: dict[int, int], now: int) -> int | None:
+        """This node's place among those that may propose; None if it may not."""
+        standing = self._standing
+        beats = {node: self._presence.peers[node].beat for node in reach if node != standing.me}
+        full = [node for node, beat in beats.items() if beat is not None and beat.full]
+        if standing.full:
+            candidates = [*full, standing.me]
+        elif full:
+            return None
+        elif len(reach) == standing.configured or now - self._born >= self._timing.cold_start:
+            candidates = list(reach)
+        else:
+            return None
+        return sorted(candidates).index(standing.me)
+
+    def _propose(self, reach: dict[int, int], now: int) -> None:
+        standing = self._standing
+        number = 1 + max(number_of(standing.promised), number_of(self._highest), self._clock.wall // 1000)
+        vid = make_vid(number, standing.me)
+        self._promise(vid)
+        self._proposal = _Proposal(vid, reach, now, {standing.me: self._vote(vid)})
+        for node in reach:
+            if node != standing.me:
+                self._send(node, Propose(vid, reach))
+        self._count()
+
+    def _promise(self, vid: int) -> None:
+        self._standing.promised = vid
+        self._highest = max(self._highest, vid)
+        self._promised_at = self._clock.now
+
+    def on_propose(self, node: int, message: Propose) -> None:
+        """Vote, or say why not."""
+        standing = self._standing
+        self.saw_promise(message.vid)
+        reach = self._presence.reach(self._clock.now)
+        if message.members.get(standing.me) != standing.inc:
+            return
+        left_out = [
+            member
+            for member, inc in standing.view.members.items()
+            if member not in message.members and reach.get(member) == inc
+        ]
+        if message.vid <= max(standing.promised, standing.view.vid) or left_out:
+            self._send(node, Refuse(message.vid, standing.promised, left_out))
+            return
+        self._proposal = None
+        self._promise(message.vid)
+        self._send(node, self._vote(message.vid))
+
+    def on_vote(self, node: int, message: Vote) -> None:
+        """Count it; with the last one the view stands."""
+        proposal = self._proposal
+        if proposal is not None and proposal.vid == message.vid and node in proposal.members:
+            proposal.votes[node] = message
+            self._count()
+
+    def _count(self) -> None:
+        proposal = self._proposal
+        if proposal is None or len(proposal.votes) < len(proposal.members):
+            return
+        self._proposal = None
+        standing = self._standing
+        view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
+        for node in view.members:
+            if node != standing.me:
+                self._send(node, view)
+        self._install(view)
+
+    def on_refuse(self, node: int, message: Refuse) -> None:
+        """Remember what was promised elsewhere, and hear again whom the other one hears."""
+        self.saw_promise(message.promised)
+        self._presence.ignore((n for n in message.reach if n in self._presence.peers), 0)
+
+    def installed(self) -> None:
+        """A view stands; what was proposed before it is over."""
+        self._proposal = None
+        self._needed = None

@@ -1,0 +1,220 @@
+"""What nodes say to each other: frozen messages, no behaviour.
+
+Times that travel are times left (ms), for each node's monotonic clock is its own. A view is named by `vid`,
+one integer: a number that only grows, then six bits for the node that proposed it; so a larger vid is a later
+view and no two nodes ever make the same one. `inc` is a node's incarnation, drawn at random when it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from memrep.entry import NEVER, Entry
+from memrep.version import Version
+
+#: Time left of what never expires.
+FOREVER: Final = -1
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """The root of all messages; on the wire an array that begins with the name of its kind."""
+
+
+class Write(Message, frozen=True, tag="W"):
+    """A write of one key: an invalidation in a frame, a pending write in a vote, a record in a transfer.
+
+    Attributes:
+        key: the key.
+        version: of this write.
+        base: the version a read-modify-write was computed from; None for a plain write.
+        dead: whether what it was computed from was a miss (never there, deleted or expired).
+        value: the data block; None for a tombstone.
+        flags: the client's bits.
+        ttl: ms left to live, FOREVER, or for a tombstone ms left until it may be purged.
+        cas: see `entry.Entry.cas`.
+    """
+
+    key: bytes
+    version: bytes
+    base: bytes | None
+    dead: bool
+    value: bytes | None
+    flags: int
+    ttl: int
+    cas: int = 0
+
+    def entry(self, now: int) -> Entry:
+        """The entry that this write makes on a node whose monotonic clock is `now` (ms)."""
+        expires = NEVER if self.ttl == FOREVER else now + self.ttl
+        return Entry(Version(self.version), self.value, self.flags, expires, self.cas)
+
+
+class Commit(Message, frozen=True, tag="V"):
+    """Every member holds this write of mine: it is the key's value now (Hermes' VAL)."""
+
+    key: bytes
+    version: bytes
+
+
+class Drop(Message, frozen=True, tag="D"):
+    """This write of mine is given up; nobody may keep it."""
+
+    key: bytes
+    version: bytes
+
+
+class Object(Message, frozen=True, tag="O"):
+    """This read-modify-write of yours is based on something that has been overtaken (a NACK)."""
+
+    key: bytes
+    version: bytes
+
+
+class Frame(Message, frozen=True, tag="F"):
+    """All that a node says to every member in one turn, the `n`-th such frame in this view."""
+
+    vid: int
+    n: int
+    items: list[Write | Commit | Drop | Object]
+
+
+class Ack(Message, frozen=True, tag="A"):
+    """I have taken your frames up to `n`. It counts only for who has had my frames up to `sent`."""
+
+    vid: int
+    n: int
+    sent: int
+
+
+class Beat(Message, frozen=True, tag="B"):
+    """The heartbeat, and what the others have to know of this node.
+
+    Attributes:
+        vid: its present view.
+        promised: the highest view it has voted for.
+        full: whether it holds everything.
+        trouble: why it needs a new view; empty if it does not.
+        leaving: whether it is about to stop.
+        at: its monotonic clock, ms; comes back in the answer and starts the lease.
+        sent: the frames it has sent in this view.
+        logical: its hybrid clock.
+    """
+
+    vid: int
+    promised: int
+    full: bool
+    trouble: str
+    leaving: bool
+    at: int
+    sent: int
+    logical: int
+
+
+class BeatAck(Message, frozen=True, tag="b"):
+    """A lease: who sent the heartbeat of time `at` may count on this node until `at` + LEASE."""
+
+    vid: int
+    at: int
+
+
+class Propose(Message, frozen=True, tag="P"):
+    """Let these nodes (number to incarnation) form this view."""
+
+    vid: int
+    members: dict[int, int]
+
+
+class Vote(Message, frozen=True, tag="v"):
+    """I take part in this view and in none before it, and here is all that I have in flight.
+
+    Attributes:
+        vid: the view voted for.
+        gen: the generation of the voter's last view.
+        last: the voter's last view.
+        full: whether it held everything then.
+        pending: its pending writes, its own and others'.
+        logical: its hybrid clock.
+        horizon: the highest version it has purged.
+        records: how many keys it knows.
+    """
+
+    vid: int
+    gen: int
+    last: int
+    full: bool
+    pending: list[Write]
+    logical: int
+    horizon: bytes
+    records: int
+
+
+class Refuse(Message, frozen=True, tag="R"):
+    """I do not take part in this view: I have promised `promised`, or I hear nodes that it leaves out."""
+
+    vid: int
+    promised: int
+    reach: list[int]
+
+
+class Settled(Message, frozen=True, tag="S"):
+    """A write that the proposer of a view has settled: its new form, and the version it had in flight."""
+
+    write: Write
+    origin: bytes
+
+
+class Install(Message, frozen=True, tag="I"):
+    """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight."""
+
+    vid: int
+    gen: int
+    members: dict[int, int]
+    full: list[int]
+    quorate: bool
+    settled: list[Settled]
+    horizon: bytes
+
+
+class Sync(Message, frozen=True, tag="Y"):
+    """Send me what differs from these digests, for I am not full. An empty list: send everything."""
+
+    vid: int
+    sums: list[int]
+
+
+class More(Message, frozen=True, tag="M"):
+    """Send me chunk `i`."""
+
+    vid: int
+    i: int
+
+
+class Chunk(Message, frozen=True, tag="C"):
+    """The `i`-th part of what differs.
+
+    Attributes:
+        records: committed entries, tombstones among them.
+        total: how many keys the whole transfer will look at; for the progress line.
+        buckets: in the first chunk, the buckets that differ.
+        last: whether it is the last one.
+    """
+
+    vid: int
+    i: int
+    records: list[Write]
+    total: int
+    buckets: list[int]
+    last: bool
+
+
+Any = (
+    Frame | Ack | Beat | BeatAck | Propose | Vote | Refuse | Install | Sync | More | Chunk
+)  # what a link carries after the handshake
+
+
+def describe(key: bytes, entry: Entry, base: Version | None, dead: bool, now: int) -> Write:
+    """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
+    ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
+    return Write(key, entry.version, base, dead, entry.value, entry.flags, ttl, entry.cas)

@@ -1,0 +1,383 @@
+"""The replica: one node's whole part in replication, where view, rounds, presence, election and transfer meet.
+
+It dispatches what peers send, keeps the heartbeat, installs views, and collects what goes out. It does no I/O:
+the shell tells it which links open and close and hands it messages; it returns bytes for each peer.
+
+The order of what goes out in one turn matters and is kept here: frames before acknowledgements (an objection
+must be seen before the acknowledgement behind it), both before heartbeats (which tell how many frames there
+were), and a view before the frames of that view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from memrep.inflight import InFlight
+from memrep.replication.election import Election
+from memrep.replication.message import (
+    Ack,
+    Any,
+    Beat,
+    BeatAck,
+    Chunk,
+    Frame,
+    Install,
+    More,
+    Propose,
+    Refuse,
+    Sync,
+    Vote,
+)
+from memrep.replication.presence import Peer, Presence, Timing
+from memrep.replication.rounds import Rounds
+from memrep.replication.stream import Stream
+from memrep.replication.transfer import Donor, Newcomer
+from memrep.replication.view import Standing, View, horizon_of, installed, number_of
+from memrep.replication.wire import encode
+from memrep.store import Store
+from memrep.version import Clock
+
+#: How many messages of a view that is not installed yet are kept for it.
+_HELD_MAX: Final = 4096
+
+
+class Replica:
+    """One node among its peers.
+
+    Args:
+        names: the addresses of all nodes, in the same order on every node; node n is the n-th.
+        me: this node's number.
+        inc: its incarnation, a number that no earlier start of this node had.
+        store: the committed entries.
+        inflight: the pending ones.
+        clock: the time of the present turn.
+        timing: the constants of membership.
+        log: takes a line for the operator.
+
+    Attributes:
+        standing: view, promise, fullness.
+        presence: the peers.
+        rounds: the writes on their way; the engine's committer.
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        me: int,
+        inc: int,
+        store: Store,
+        inflight: InFlight,
+        clock: Clock,
+        timing: Timing,
+        log: Callable[[str], None],
+    ) -> None:
+        self.standing = Standing(me, inc, len(names))
+        self.presence = Presence(self.standing, names, timing)
+        self.newcomer: Newcomer
+        self.leaving = False
+        self._names = names
+        self._store = store
+        self._inflight = inflight
+        self._clock = clock
+        self._timing = timing
+        self._log = log
+        self._out: dict[int, list[bytes]] = {node: [] for node in self.presence.peers}
+        self._stream = Stream(self.standing)
+        self.rounds = Rounds(self.standing, self._stream, store, inflight, clock)
+        self._donor = Donor(self.standing, store, clock)
+        self.newcomer = Newcomer(self.standing, store, self.rounds, clock, timing, self._send, log)
+        self._election = Election(
+            self.standing, self.presence, timing, clock, self._make_vote, self._send, self._install
+        )
+        self._last_install: Install | None = None
+        self._held: list[tuple[int, Any]] = []
+        self._next_beat = clock.now
+        self._beat_now = False
+        if len(names) == 1:
+            self._election.consider()
+
+    # --- what the shell tells
+
+    def linked(self, node: int, inc: int) -> None:
+        """This peer has opened its link to us."""
+        peer = self.presence.peers[node]
+        if peer.inc != inc:
+            peer.beat = None
+            peer.lease = 0
+        peer.inc = inc
+        peer.linked = True
+        peer.gone = ""
+        peer.heard = self._clock.now
+        self._beat_now = True
+
+    def unlinked(self, node: int) -> None:
+        """This peer's link to us is closed."""
+        self.presence.peers[node].linked = False
+
+    def refused(self, node: int, reason: str) -> None:
+        """Our link to this peer was closed and its port refuses: its process is gone (rule M1)."""
+        self._gone(self.presence.peers[node], reason)
+
+    def _gone(self, peer: Peer, reason: str) -> None:
+        if not peer.gone:
+            peer.gone = reason
+            peer.lease = 0
+            peer.beat = None
+            self._election.consider()
+
+    def beat_now(self) -> None:
+        """Let a heartbeat go out at the end of this turn."""
+        self._beat_now = True
+
+    def leave(self) -> None:
+        """Tell the others that this node stops, so that they go on at once."""
+        self.leaving = True
+        self._beat_now = True
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether clients' commands may be executed in this turn."""
+        return self.presence.may_serve(self._clock.now)
+
+    @property
+    def open(self) -> bool:
+        """Whether the client port is open: the node holds everything (rules S2, J4)."""
+        return self.standing.full and self.standing.view.vid > 0
+
+    def tick(self) -> None:
+        """What is due by the clock; call it every 50 ms or so."""
+        now = self._clock.now
+        self.newcomer.tick()
+        if now >= self._next_beat:
+            self._next_beat = now + self._timing.beat
+            self._beat_now = True
+        if not self.leaving:
+            self._election.consider()
+        self._report()
+
+    # --- what peers send
+
+    def receive(self, node: int, message: Any) -> None:
+        """Act on a message of a peer."""
+        self.presence.heard(node, self._clock.now)
+        self._on[type(message)](self, node, message)
+
+    def _on_frame(self, node: int, message: Frame) -> None:
+        standing = self.standing
+        if message.vid > standing.view.vid:
+            self._hold(node, message)
+        elif message.vid == standing.view.vid and not standing.paused and self._stream.accept(node, message):
+            for item in message.items:
+                self.rounds.take(node, item)
+
+    def _on_ack(self, node: int, message: Ack) -> None:
+        if message.vid > self.standing.view.vid:
+            self._hold(node, message)
+        elif message.vid == self.standing.view.vid and self._stream.acknowledged(node, message):
+            self.rounds.progress()
+
+    def _hold(self, node: int, message: Any) -> None:
+        """Keep what belongs to a view that is not installed yet (rule F1)."""
+        if len(self._held) < _HELD_MAX:
+            self._held.append((node, message))
+
+    def _on_beat(self, node: int, message: Beat) -> None:
+        standing = self.standing
+        peer = self.presence.peers[node]
+        self._clock.observe_logical(message.logical)
+        peer.offset = self._clock.offset_ms(message.logical)
+        self._election.saw_promise(message.promised)
+        known = peer.beat
+        peer.beat = message
+        member = standing.view.members.get(node) == peer.inc
+        if message.leaving:
+            self._gone(peer, "it was stopped")
+        elif member and message.vid == standing.view.vid:
+            if message.full and not (known is not None and known.full):
+                peer.synced = self._clock.wall
+            self._stream.heard_of(node, message.sent)
+            if not standing.paused:
+                self._send(node, BeatAck(message.vid, message.at))
+        elif member and message.vid < standing.view.vid and self._last_install is not None:
+            self._send(node, self._last_install)  # rule M9: it has not got the view
+
+    def _on_beat_ack(self, node: int, message: BeatAck) -> None:
+        peer = self.presence.peers[node]
+        if message.vid == self.standing.view.vid and not peer.gone:
+            peer.lease = max(peer.lease, message.at + self._timing.lease)
+
+    def _on_propose(self, node: int, message: Propose) -> None:
+        self._election.on_propose(node, message)
+
+    def _on_vote(self, node: int, message: Vote) -> None:
+        self._election.on_vote(node, message)
+
+    def _on_refuse(self, node: int, message: Refuse) -> None:
+        self._election.on_refuse(node, message)
+
+    def _on_install(self, node: int, message: Install) -> None:
+        standing = self.standing
+        new = message.vid > standing.view.vid and message.vid >= standing.promised
+        if new and message.members.get(standing.me) == standing.inc:
+            self._install(message)
+
+    def _on_sync(self, node: int, message: Sync) -> None:
+        if message.vid > self.standing.view.vid:
+            self._hold(node, message)
+        else:
+            self._donor.on_sync(node, message)
+
+    def _on_more(self, node: int, message: More) -> None:
+        if message.vid > self.standing.view.vid:
+            self._hold(node, message)
+            return
+        chunk = self._donor.on_more(node, message)
+        if chunk is not None:
+            self._send(node, chunk)
+
+    def _on_chunk(self, node: int, message: Chunk) -> None:
+        self.newcomer.on_chunk(node, message)
+        self.newcomer.tick()
+
+    _on: Final[dict[type, Callable[..., None]]] = {
+        Frame: _on_frame,
+        Ack: _on_ack,
+        Beat: _on_beat,
+        BeatAck: _on_beat_ack,
+        Propose: _on_propose,
+        Vote: _on_vote,
+        Refuse: _on_refuse,
+        Install: _on_install,
+        Sync: _on_sync,
+        More: _on_more,
+        Chunk: _on_chunk,
+    }
+
+    # --- views
+
+    def _make_vote(self, vid: int) -> Vote:
+        standing = self.standing
+        return Vote(
+            vid,
+            standing.view.gen,
+            standing.view.vid,
+            standing.full,
+            self.rounds.pending_writes(),
+            self._clock.logical,
+            self._store.horizon,
+            len(self._store.entries),
+        )
+
+    def _install(self, message: Install) -> None:
+        """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
+        standing = self.standing
+        before, was_full = standing.view, standing.full
+        keep = standing.me in message.full
+        standing.view = installed(message)
+        standing.promised = max(standing.promised, message.vid)
+        standing.full = keep
+        standing.trouble = ""
+        self._last_install = message
+        self._stream.reset()
+        self.rounds.settle(message, keep)
+        self.presence.installed(self._clock.now)
+        self._election.installed()
+        self._donor.reset()
+        self.newcomer.cancel()
+        self._log_view(before, was_full)
+        if not keep:
+            self.newcomer.begin(horizon_of(message))
+        self._beat_now = True
+        held, self._held = self._held, []
+        for node, late in held:
+            if getattr(late, "vid", 0) >= message.vid:
+                self.receive(node, late)
+
+    def _log_view(self, before: View, was_full: bool) -> None:
+        view = self.standing.view
+        if len(self._names) == 1:
+            return
+        names = {node: self._names[node - 1] for node in {*view.members, *before.members}}
+        joined = [names[n] for n, inc in view.members.items() if before.members.get(n) != inc]
+        left = [names[n] for n in before.members if n not in view.members]
+        changes = ["joined: " + " ".join(joined)] * bool(joined) + ["left: " + " ".join(left)] * bool(left)
+        alone = "" if view.quorate else ", no majority"
+        self._log(
+            f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"
+            + (" (" + "; ".join(changes) + ")" if changes else "")
+        )
+        if not self.standing.full:
+            donor = self._names[min(view.full) - 1]
+            again = "lost touch with the others and closes its port; " if was_full else ""
+            self._log(f"{again}fetches what it lacks from {donor}")
+
+    # --- what goes out
+
+    def _send(self, node: int, message: Any) -> None:
+        self._out[node].append(encode(message))
+
+    def _flush_frames(self) -> None:
+        """Encode what this turn says to every member, once for all of them."""
+        for frame in self._stream.take_frames():
+            data = encode(frame)
+            for node in self.standing.others:
+                self._out[node].append(data)
+        if not self.standing.paused:
+            for node, ack in self._stream.take_acks().items():
+                self._send(node, ack)
+
+    def take(self) -> Iterator[tuple[int, bytes]]:
+        """End the turn: the bytes for each peer to which there is something to say."""
+        self.rounds.progress()
+        self._flush_frames()
+        if self._beat_now:
+            self._beat_now = False
+            self._beat()
+        for node, parts in self._out.items():
+            if parts:
+                data = b"".join(parts)
+                parts.clear()
+                yield node, data
+
+    def _beat(self) -> None:
+        standing = self.standing
+        beat = Beat(
+            standing.view.vid,
+            standing.promised,
+            standing.full,
+            standing.trouble,
+            self.leaving,
+            self._clock.now,
+            self._stream.sent,
+            self._clock.logical,
+        )
+        data = encode(beat)
+        for parts in self._out.values():
+            parts.append(data)
+
+    # --- for the operator
+
+    def lag(self, node: int) -> int:
+        """How many of this node's frames that member has not acknowledged."""
+        return self._stream.lag(node)
+
+    def _report(self) -> None:
+        """One log line for each change of a peer's state, with its reason."""
+        now, wall = self._clock.now, self._clock.wall
+        for peer in self.presence.peers.values():
+            state, reason = self._state_of(peer, now)
+            if state != peer.state:
+                self._log(f"{peer.name} is {state}" + (f": {reason}" if reason else ""))
+                peer.state, peer.since = state, wall
+
+    def _state_of(self, peer: Peer, now: int) -> tuple[str, str]:
+        if peer.gone:
+            return "down", peer.gone
+        if now - peer.heard >= self._timing.silence:
+            return "silent", f"nothing heard for {now - peer.heard} ms"
+        if self.standing.view.members.get(peer.node) != peer.inc:
+            return "starting", ""
+        if peer.beat is None or not peer.beat.full:
+            return "joining", "it fetches what it lacks"
+        return "serving", ""

@@ -1,0 +1,252 @@
+"""Rounds: a write's way round the members of a view (Hermes, Katsarakis et al., ASPLOS 2020).
+
+The coordinator, any node that has the client, gives the write a version, makes it the key's pending entry and
+broadcasts it. Every member takes it as pending and acknowledges the frame. When all have, the coordinator
+commits, answers the client and broadcasts the commit. Reads of a pending key wait, so a read that starts after
+the answer sees the write on every node.
+
+Two writes of one key meet:
+- Plain against plain: the higher version stands; the other one was overwritten at once and counts as done.
+- Plain against read-modify-write: the plain one stands, whatever the versions. Otherwise a third node could
+  ignore the plain one while its coordinator objects to the other, and nobody's write would stay.
+- Read-modify-write against read-modify-write on the same base: the higher version stands.
+- A read-modify-write whose base is not what a member has: that member objects. Version order alone would lose
+  updates, because with several coordinators a write may be on its way that the coordinator has not seen.
+The loser is given up and computed again on what won.
+
+What a read-modify-write is based on is a version, or a miss. Two misses are alike even if one node still
+remembers a tombstone that another has purged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from memrep.entry import Entry
+from memrep.inflight import Attempt, InFlight, Pending
+from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
+from memrep.replication.stream import Stream
+from memrep.replication.view import Standing
+from memrep.store import Store
+from memrep.version import Clock, Version
+
+
+@attrs.define(eq=False)
+class _Round:
+    """A write of this node's own that is on its way."""
+
+    key: bytes
+    pending: Pending
+    frame: int
+    attempt: Attempt
+    over: bool = False
+
+
+class Rounds:
+    """The writes of one node and their rivals; the `engine.Committer` of a node with peers."""
+
+    def __init__(
+        self, standing: Standing, stream: Stream, store: Store, inflight: InFlight, clock: Clock
+    ) -> None:
+        self._standing = standing
+        self._stream = stream
+        self._store = store
+        self._inflight = inflight
+        self._clock = clock
+        self._own: dict[Version, _Round] = {}
+        self._queue: deque[_Round] = deque()
+        self._given_up: deque[tuple[int, Version, Attempt]] = deque()
+
+    def __len__(self) -> int:
+        """How many writes of this node's own are on their way."""
+        return len(self._own)
+
+    # --- as coordinator
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
+        """Start the round of a write; True if it is over at once, in a view of this node alone."""
+        view = self._standing.view
+        entry.version = self._clock.stamp(view.gen)
+        if len(view.members) == 1 and not self._standing.paused:
+            self._store.put(key, entry, self._clock.now)
+            return True
+        self._forget_given_up(attempt)
+        self._start(key, entry, base, attempt)
+        return False
+
+    def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
+        """Send an entry round that only this node has, as a plain write with the version that it has."""
+        self._start(key, entry, None, attempt)
+
+    def _start(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+        pending = Pending(entry, base, attempt)
+        now = self._clock.now
+        dead = base is not None and self._store.dead(key, now)
+        before = self._inflight.pending.get(key)
+        if before is None or before.base is not None or entry.version > before.entry.version:
+            self._inflight.pending[key] = pending
+        frame = self._stream.add(describe(key, entry, base, dead, now))
+        own = _Round(key, pending, frame, attempt)
+        self._own[entry.version] = own
+        self._queue.append(own)
+        if before is not None:
+            self._displaced(before)
+
+    def progress(self) -> None:
+        """Commit every round that all members acknowledge. Not while a promise pauses this node."""
+        if self._standing.paused:
+            return
+        held = self._stream.held_by_all()
+        queue = self._queue
+        while queue and (queue[0].over or queue[0].frame <= held):
+            own = queue.popleft()
+            if not own.over:
+                self._commit(own)
+        while self._given_up and self._given_up[0][0] <= held:
+            self._given_up.popleft()
+
+    def _commit(self, own: _Round) -> None:
+        own.over = True
+        entry = own.pending.entry
+        del self._own[entry.version]
+        self._stream.add(Commit(own.key, entry.version))
+        self._make_committed(own.key, entry)
+        own.attempt.committed()
+
+    def _make_committed(self, key: bytes, entry: Entry) -> None:
+        pending = self._inflight.pending.get(key)
+        if pending is not None and pending.entry.version == entry.version:
+            self._store.put(key, entry, self._clock.now)
+            self._inflight.clear(key)
+
+    def _abort(self, own: _Round) -> None:
+        """Give a read-modify-write up; its command is computed again when the key is clean.
+
+        Until every member knows, a change of view may still settle it; so it is remembered that long.
+        """
+        own.over = True
+        version = own.pending.entry.version
+        del self._own[version]
+        frame = self._stream.add(Drop(own.key, version))
+        if self._inflight.pending.get(own.key) is own.pending:
+            self._inflight.clear(own.key)
+        self._given_up.append((frame, version, own.attempt))
+        own.attempt.aborted()
+
+    def _forget_given_up(self, attempt: Attempt) -> None:
+        """A command that was given up is tried again, under a new version: that one counts from now on."""
+        if self._given_up:
+            self._given_up = deque(one for one in self._given_up if one[2] is not attempt)
+
+    # --- as member
+
+    def take(self, node: int, item: Write | Commit | Drop | Object) -> None:
+        """Act on an item of a member's frame."""
+        kind = type(item)
+        if kind is Write:
+            assert isinstance(item, Write)
+            self._take_write(item)
+            return
+        pending = self._inflight.pending.get(item.key)
+        if kind is Object:
+            own = self._own.get(Version(item.version))
+            if own is not None and own.pending.base is not None:
+                self._abort(own)
+        elif pending is not None and pending.entry.version == item.version and pending.attempt is None:
+            if kind is Commit:
+                self._store.put(item.key, pending.entry, self._clock.now)
+            self._inflight.clear(item.key)
+
+    def _take_write(self, write: Write) -> None:
+        version = Version(write.version)
+        self._clock.observe(version)
+        before = self._inflight.pending.get(write.key)
+        if write.base is not None and not self._accept(write, before):
+            self._stream.add(Object(write.key, write.version))
+            return
+        before = self._inflight.pending.get(write.key)
+        if version <= self._store.version(write.key):
+            return
+        if write.base is None and before is not None and before.base is None and version < before.entry.version:
+            return
+        if before is not None and version == before.entry.version:
+            return
+        self._inflight.pending[write.key] = Pending(write.entry(self._clock.now), _version(write.base), None)
+        if before is not None:
+            self._displaced(before)
+
+    def _accept(self, write: Write, before: Pending | None) -> bool:
+        """Whether nothing has overtaken what this read-modify-write is based on."""
+        key = write.key
+        if before is not None and before.entry.version == write.base:
+            # That somebody has based a write on it certifies that it was committed.
+            self._certify(key, before)
+            before = None
+        if before is not None and (before.base is None or before.entry.version > write.version):
+            return False
+        version = self._store.version(key)
+        if version in (write.base, write.version):
+            return True
+        if write.version < version:
+            return False
+        if write.dead and self._store.dead(key, self._clock.now):
+            return True
+        return not self._standing.full and (write.dead or version < (write.base or b""))
+
+    def _certify(self, key: bytes, pending: Pending) -> None:
+        own = self._own.get(pending.entry.version)
+        assert own is None, "only a coordinator lets others see its write as committed"
+        self._store.put(key, pending.entry, self._clock.now)
+        self._inflight.clear(key)
+
+    def _displaced(self, pending: Pending) -> None:
+        """Another write has taken the place of this pending one; a read-modify-write of our own is given up."""
+        if pending.base is not None:
+            own = self._own.get(pending.entry.version)
+            if own is not None:
+                self._abort(own)
+
+    # --- at a change of view
+
+    def pending_writes(self) -> list[Write]:
+        """All that is in flight, own and others', as a vote carries it."""
+        now = self._clock.now
+        return [
+            describe(key, pending.entry, pending.base, False, now)
+            for key, pending in self._inflight.pending.items()
+        ]
+
+    def settle(self, message: Install, keep: bool) -> None:
+        """Take over what a new view has settled; nothing is in flight afterwards.
+
+        Args:
+            message: the view.
+            keep: whether this node's data count in it. If not, its own rounds end without an answer: its
+                clients' connections are closed.
+        """
+        now = self._clock.now
+        own = [one for one in self._queue if not one.over]
+        given_up = self._given_up
+        self._own.clear()
+        self._queue.clear()
+        self._given_up = deque()
+        self._inflight.clear_all()
+        origins = set()
+        for settled in message.settled:
+            origins.add(settled.origin)
+            self._clock.observe(Version(settled.write.version))
+            self._store.put(settled.write.key, settled.write.entry(now), now)
+        for _, version, attempt in given_up:
+            if keep and version in origins:
+                attempt.committed()
+        for one in own:
+            if keep and (one.pending.base is None or one.pending.entry.version in origins):
+                one.attempt.committed()
+            else:
+                one.attempt.aborted()
+
+
+def _version(base: bytes | None) -> Version | None:
+    return None if base is None else Version(base)

@@ -1,0 +1,240 @@
+"""Transfer: how a member that is not full gets what it lacks, while everybody goes on serving.
+
+The newcomer is a member of the view first and acknowledges every new write like any other; so all it lacks is
+what was committed before. It asks the lowest full member for that, chunk by chunk: pulling paces the donor,
+which does one bounded piece of work a request and serves its clients in between. Digests say which buckets
+differ, so that a node that comes back with most of its data receives little.
+
+Then the newcomer looks at what it had and the donor did not send. Such a key may be one that only it knows,
+from a time when it was cut off: then it sends it round as a plain write under the version it has. Or one that
+was deleted so long ago that the tombstone is purged: the donor's purge horizon tells, and it is discarded.
+
+Only when all this is acknowledged by everybody is the node full, and its client port opens. If a chunk does
+not come, or the view changes, the transfer starts again; what has been merged stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from memrep.digest import bucket_of
+from memrep.entry import Entry
+from memrep.replication.message import Chunk, More, Sync, Write, describe
+from memrep.replication.presence import Timing
+from memrep.replication.rounds import Rounds
+from memrep.replication.view import Standing
+from memrep.store import Store
+from memrep.version import ZERO, Clock, Version
+
+#: A chunk is closed when its values reach this many bytes,
+CHUNK_BYTES: Final = 1 << 17
+
+#: or when it has looked at this many keys.
+CHUNK_KEYS: Final = 2_000
+
+#: How many chunks a newcomer asks for ahead.
+AHEAD: Final = 2
+
+
+class Donor:
+    """The giving side: one transfer for each member that asked in this view."""
+
+    def __init__(self, standing: Standing, store: Store, clock: Clock) -> None:
+        self._standing = standing
+        self._store = store
+        self._clock = clock
+        self._transfers: dict[int, _Transfer] = {}
+
+    def reset(self) -> None:
+        """A view begins: who still lacks something asks again."""
+        self._transfers.clear()
+
+    def on_sync(self, node: int, message: Sync) -> None:
+        """A member asks for what differs from its digests."""
+        if message.vid != self._standing.view.vid or not self._standing.full:
+            return
+        digest = self._store.digest
+        buckets = digest.differing(message.sums) if message.sums else None
+        self._transfers[node] = _Transfer(list(self._store.entries), buckets)
+
+    def on_more(self, node: int, message: More) -> Chunk | None:
+        """The chunk that a member asks for; None if it asks out of turn."""
+        transfer = self._transfers.get(node)
+        if transfer is None or message.vid != self._standing.view.vid or message.i != transfer.chunks:
+            return None
+        chunk = self._chunk(transfer)
+        if chunk.last:
+            del self._transfers[node]
+        return chunk
+
+    def _chunk(self, transfer: _Transfer) -> Chunk:
+        now = self._clock.now
+        entries, keys, buckets = self._store.entries, transfer.keys, transfer.buckets
+        records: list[Write] = []
+        size = 0
+        start = transfer.position
+        position = start
+        end = min(len(keys), start + CHUNK_KEYS)
+        while position < end and size < CHUNK_BYTES:
+            key = keys[position]
+            position += 1
+            entry = entries.get(key)
+            if entry is not None and (buckets is None or bucket_of(key) in buckets):
+                records.append(describe(key, entry, None, False, now))
+                size += len(entry.value or b"")
+        transfer.position = position
+        number, transfer.chunks = transfer.chunks, transfer.chunks + 1
+        differing = [] if number or buckets is None else sorted(buckets)
+        return Chunk(self._standing.view.vid, number, records, len(keys), differing, position >= len(keys))
+
+
+@attrs.define(eq=False)
+class _Transfer:
+    """How far a transfer has come: the keys as they were when it began, those of interest, the place."""
+
+    keys: list[bytes]
+    buckets: frozenset[int] | None
+    position: int = 0
+    chunks: int = 0
+
+
+class Newcomer:
+    """The taking side of a node that is not full.
+
+    Args:
+        standing: where this node stands; `full` is set here.
+        store: what it holds.
+        rounds: carry what only this node has.
+        clock: the time.
+        timing: how long to wait for a chunk.
+        send: sends a message to a node.
+        log: takes a line for the operator.
+
+    Attributes:
+        taken: how many keys of the donor's have been looked at, and
+        total: of how many; for `stats` and the log.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        store: Store,
+        rounds: Rounds,
+        clock: Clock,
+        timing: Timing,
+        send: Callable[[int, Sync | More], None],
+        log: Callable[[str], None],
+    ) -> None:
+        self.taken = 0
+        self.total = 0
+        self._standing = standing
+        self._store = store
+        self._rounds = rounds
+        self._clock = clock
+        self._timing = timing
+        self._send = send
+        self._log = log
+        self._donor = 0
+        self._horizon: Version = ZERO
+        self._mine: dict[bytes, Version] = {}
+        self._everything = False
+        self._expected = 0
+        self._asked = 0
+        self._heard = 0
+        self._announcing: _Announcements | None = None
+
+    def begin(self, horizon: Version) -> None:
+        """Ask the lowest full member of the present view for what this node lacks."""
+        view = self._standing.view
+        self._donor = min(view.full)
+        self._horizon = horizon
+        self._mine = {key: entry.version for key, entry in self._store.entries.items()}
+        self._everything = not self._mine
+        self._expected = self._asked = self.taken = self.total = 0
+        self._heard = self._clock.now
+        self._announcing = None
+        self._store.joining = True
+        self._send(self._donor, Sync(view.vid, [] if self._everything else list(self._store.digest.sums)))
+        self._ask()
+
+    def cancel(self) -> None:
+        """The view is over."""
+        self._donor = 0
+        self._announcing = None
+
+    def _ask(self) -> None:
+        while self._asked < self._expected + AHEAD:
+            self._send(self._donor, More(self._standing.view.vid, self._asked))
+            self._asked += 1
+
+    def on_chunk(self, node: int, message: Chunk) -> None:
+        """Take what the donor sends; the newer version of each key stays."""
+        if node != self._donor or message.vid != self._standing.view.vid:
+            return
+        if message.i != self._expected:
+            self._standing.trouble = f"chunk {message.i} of the transfer came instead of {self._expected}"
+            return
+        now = self._clock.now
+        self._heard = now
+        self._expected += 1
+        self.total = message.total
+        if message.i == 0 and not self._everything:
+            buckets = frozenset(message.buckets)
+            self._mine = {key: v for key, v in self._mine.items() if bucket_of(key) in buckets}
+        for write in message.records:
+            self._store.put(write.key, write.entry(now), now)
+            if self._mine.get(write.key, ZERO) <= write.version:
+                self._mine.pop(write.key, None)
+        self.taken += len(message.records)
+        if message.last:
+            self._announce()
+        else:
+            self._ask()
+
+    def _announce(self) -> None:
+        """Send round what only this node has, except what must have been purged elsewhere."""
+        announcing = self._announcing = _Announcements()
+        kept: list[tuple[bytes, Entry]] = []
+        for key, version in self._mine.items():
+            entry = self._store.entries.get(key)
+            if entry is None or entry.version != version:
+                continue
+            if version <= self._horizon:
+                self._store.remove(key)
+            else:
+                kept.append((key, entry))
+        announcing.open = len(kept)
+        for key, entry in kept:
+            self._rounds.announce(key, entry, announcing)
+        self._mine = {}
+        if kept:
+            self._log(f"sends round {len(kept)} keys that only this node has")
+
+    def tick(self) -> None:
+        """Become full when everything is here; ask for a new view if the donor has fallen silent."""
+        if not self._donor or self._standing.full or self._standing.paused:
+            return
+        if self._announcing is not None:
+            if not self._announcing.open:
+                self._store.joining = False
+                self._store.horizon = max(self._store.horizon, self._horizon)
+                self._standing.full = True
+                self._donor = 0
+        elif self._clock.now - self._heard > self._timing.chunk and not self._standing.trouble:
+            self._standing.trouble = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
+
+
+class _Announcements:
+    """Counts the rounds of a newcomer's own keys that are still open."""
+
+    open = 0
+
+    def committed(self) -> None:
+        """One is held by every member."""
+        self.open -= 1
+
+    def aborted(self) -> None:
+        """The view ended; the transfer starts again."""

@@ -1,0 +1,167 @@
+"""A view: which nodes work together, and how writes in flight are settled when it begins.
+
+Problem: a coordinator dies with some of its writes known to some members. Whether a client was answered
+nobody can tell. So the new view must decide each write for all members at once, the same way, and every
+acknowledged write must be among those decided for.
+
+Rule (M7 of the rules in docs/replication.md): an acknowledged write is held, pending or committed, by every
+member of its view. The votes carry all pending writes of all voters; of the voters only those count that were
+full in the latest view. Per key the highest plain write stands, or else the highest read-modify-write. One
+node, the proposer, gives it a new version in the new generation: only then does it outrank whatever an
+isolated node accepted meanwhile in an older one, and only one node may do it, for two would apply it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import msgspec
+
+from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.version import NODE_MAX, Clock, Version
+
+_NODE_BITS = NODE_MAX.bit_length()
+
+
+def make_vid(number: int, proposer: int) -> int:
+    """The name of a view."""
+    return number << _NODE_BITS | proposer
+
+
+def number_of(vid: int) -> int:
+    """The number in a view's name; the generation of what a majority view accepts."""
+    return vid >> _NODE_BITS
+
+
+def proposer_of(vid: int) -> int:
+    """The node that proposed a view."""
+    return vid & NODE_MAX
+
+
+@attrs.frozen(kw_only=True)
+class View:
+    """Who works together.
+
+    Attributes:
+        vid: its name; 0 before the first one.
+        gen: the generation its writes belong to: the number of the last view that had a majority.
+        members: node numbers to incarnations.
+        full: the members that held everything when it began.
+        quorate: whether the members are a majority of the configured nodes.
+    """
+
+    vid: int = 0
+    gen: int = 0
+    members: Mapping[int, int] = attrs.Factory(dict)
+    full: frozenset[int] = frozenset()
+    quorate: bool = False
+
+
+@attrs.define(eq=False)
+class Standing:
+    """Where this node stands: its view, what it has promised, what it lacks.
+
+    Attributes:
+        me: this node's number.
+        inc: its incarnation.
+        configured: how many nodes there are in all.
+        view: the installed view.
+        promised: the highest view it has voted for. Above `view.vid` it is paused: it acknowledges nothing,
+            commits nothing and serves nobody until that view or a later one stands.
+        full: whether it holds everything acknowledged so far.
+        trouble: why it needs a new view; empty if it does not.
+    """
+
+    me: int
+    inc: int
+    configured: int
+    view: View = attrs.Factory(View)
+    promised: int = 0
+    full: bool = False
+    trouble: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether a promise stops everything."""
+        return self.promised > self.view.vid
+
+    @property
+    def majority(self) -> int:
+        """How many nodes are a majority of the configured ones."""
+        return self.configured // 2 + 1
+
+    @property
+    def others(self) -> list[int]:
+        """The other members of the view."""
+        return [node for node in self.view.members if node != self.me]
+
+
+def settle(
+    vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+) -> Install:
+    """The view that these votes, one from each of its members, make.
+
+    Args:
+        vid: its name.
+        members: node numbers to incarnations.
+        votes: by node number, one for each member.
+        configured: how many nodes there are in all.
+        clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
+    """
+    full = _full_voters(votes)
+    quorate = len(members) > configured // 2
+    gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
+    for vote in votes.values():
+        clock.observe_logical(vote.logical)
+    chosen: dict[bytes, Write] = {}
+    for node in full:
+        for write in votes[node].pending:
+            chosen[write.key] = _stronger(chosen.get(write.key), write)
+    settled = [
+        Settled(msgspec.structs.replace(write, version=clock.stamp(gen), base=None), write.version)
+        for write in chosen.values()
+    ]
+    return Install(
+        vid, gen, dict(members), sorted(full), quorate, settled, max(votes[node].horizon for node in full)
+    )
+
+
+def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
+    """The voters whose data the view starts from.
+
+    Those that were full in the latest view. If none was full it is a cold start: all of them where nobody has
+    any data, else the one that knows most, from which the others take and to which they add.
+    """
+    full = {node for node, vote in votes.items() if vote.full}
+    if full:
+        latest = max((votes[node].gen, votes[node].last) for node in full)
+        return frozenset(node for node in full if (votes[node].gen, votes[node].last) == latest)
+    if not any(vote.records for vote in votes.values()):
+        return frozenset(votes)
+    return frozenset(
+        [max(votes, key=lambda node: (votes[node].gen, votes[node].last, votes[node].records, -node))]
+    )
+
+
+def _stronger(one: Write | None, other: Write) -> Write:
+    """Of two writes in flight for a key: the plain one, or else the one with the higher version."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda write: (write.base is None, write.version))
+
+
+def installed(message: Install) -> View:
+    """The view that a message brings."""
+    return View(
+        vid=message.vid,
+        gen=message.gen,
+        members=message.members,
+        full=frozenset(message.full),
+        quorate=message.quorate,
+    )
+
+
+def horizon_of(message: Install) -> Version:
+    """The purge horizon that a message brings."""
+    return Version(message.horizon)

@@ -1,0 +1,167 @@
+"""PHP as a client: the settings of php.ini for each session handler, and a PHP that a test talks to.
+
+The three profiles are those that people run: pecl-memcache over all nodes with redundancy (it fails
+over by itself), pecl-memcache with only the local node, and php-memcached in text mode over all.
+`Php` runs cycle.php in one php-cli process, with the extensions loaded by the distribution's own ini files.
+"""
+
+import hashlib
+import json
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from .processes import HOST, Child, Family, find_program, missing
+
+HERE = Path(__file__).resolve().parent
+ANSWER_TIMEOUT_S = 60
+
+# The client gives a node up after this long, whether it does not connect or does not answer.
+PECL_TIMEOUT_S = 0.5
+
+
+def pecl_memcache(ports: Sequence[int], redundancy: int) -> dict[str, str]:
+    """pecl-memcache over these nodes; it reads from and writes to this many of them."""
+    path = ",".join(f"tcp://{HOST}:{port}?timeout={PECL_TIMEOUT_S}" for port in ports)
+    return {
+        "session.save_handler": "memcache",
+        "session.save_path": path,
+        "memcache.session_redundancy": str(redundancy),
+        "memcache.lock_timeout": "15",
+    }
+
+
+def php_memcached_text(ports: Sequence[int], *, drops_failed_servers: bool = False) -> dict[str, str]:
+    """php-memcached with the text protocol, in which it ignores sess_number_of_replicas."""
+    settings = {
+        "session.save_handler": "memcached",
+        "session.save_path": ",".join(f"{HOST}:{port}" for port in ports),
+        "memcached.sess_binary_protocol": "Off",
+        # Without it the lock of a php-cli never expires.
+        "memcached.sess_lock_expire": "30",
+    }
+    if drops_failed_servers:
+        settings |= {"memcached.sess_remove_failed_servers": "1", "memcached.sess_server_failure_limit": "1"}
+    return settings
+
+
+# No cookie and no cache headers: there is no browser here, and both would need output to come
+# after the session. Chance decides when PHP collects garbage; here it never does.
+CLI_SETTINGS = {
+    "session.use_cookies": "0",
+    "session.use_only_cookies": "0",
+    "session.cache_limiter": "",
+    "session.gc_probability": "0",
+    "session.use_strict_mode": "0",
+    "session.auto_start": "0",
+    "session.serialize_handler": "php",
+    "display_errors": "stderr",
+}
+
+
+def find_php(extension: str) -> str:
+    """php-cli with this extension loaded."""
+    php = find_program("php8.2", "php")
+    loaded = subprocess.run([php, "-m"], capture_output=True, text=True, timeout=20, check=True).stdout
+    if extension not in loaded.split():
+        missing(f"the PHP extension {extension}")
+    return php
+
+
+@attrs.frozen
+class Summary:
+    """What a PHP made of the cycles that one order asked for."""
+
+    cycles: int
+    ok: int
+    anomalies: dict[str, int]
+    slowest_ms: float
+    notices: dict[str, int]
+    counts: list[int | None] = attrs.field(factory=list)
+
+
+class Php(Family):
+    """One php-cli process that runs session cycles on order and tells every anomaly."""
+
+    def __init__(self, settings: dict[str, str], directory: Path, name: str = "php", sessions: int = 20,
+                 label: str = "session") -> None:  # fmt: skip
+        super().__init__()
+        handler = settings["session.save_handler"]
+        options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
+        script = str(HERE / "cycle.php")
+        argv = [find_php(handler), *options, script, str(sessions), label]
+        self.child = self.add(Child(name, argv, directory, pipes=True))
+        self.anomalies: list[dict[str, Any]] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._listener.start()
+        return self
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        self.child.process.kill()
+        self._listener.join()
+        super().__exit__(kind, failure, trace)
+        if failure is not None and self.anomalies:
+            told = "\n".join(json.dumps(anomaly) for anomaly in self.anomalies[:20])
+            failure.add_note(f"===== the first anomalies of {self.child.name} =====\n{told}")
+
+    def order(self, do: str, **details: object) -> None:
+        """Give an order and return at once."""
+        pipe = self.child.process.stdin
+        assert pipe is not None
+        pipe.write(json.dumps({"do": do, **details}).encode() + b"\n")
+        pipe.flush()
+
+    def summary(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Summary:
+        """The outcome of the last order, once it is done."""
+        deadline = time.monotonic() + timeout_s
+        while (line := self._next(deadline)) is not None:
+            if "summary" in line:
+                return Summary(**line["summary"])
+            self.anomalies.append(line)
+        raise AssertionError(f"{self.child.name} did not finish its order within {timeout_s} s")
+
+    def ask(self, do: str, **details: object) -> Summary:
+        """Give an order and wait for its outcome."""
+        self.order(do, **details)
+        return self.summary()
+
+    def anomaly_within(self, seconds: float) -> dict[str, Any] | None:
+        """The next anomaly, or None when a flow runs on well for so long."""
+        line = self._next(time.monotonic() + seconds)
+        if line is not None:
+            self.anomalies.append(line)
+        return line
+
+    def _next(self, deadline: float) -> dict[str, Any] | None:
+        try:
+            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            return None
+        assert line is not None, f"{self.child.name} ended with status {self.child.process.wait()}"
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise AssertionError(f"{self.child.name} said {line!r}") from None
+        return answer
+
+    def _listen(self) -> None:
+        """Hand every line on; None says that there will be no more."""
+        pipe = self.child.process.stdout
+        assert pipe is not None
+        for line in pipe:
+            self._lines.put(line.decode(errors="replace"))
+        self._lines.put(None)
+
+
+def session_ids(sessions: int = 20, label: str = "session") -> list[str]:
+    """The ids that cycle.php uses for these arguments, to look their sessions up in a node."""
+    return [hashlib.sha1(f"{label}-{i}".encode()).hexdigest()[:26] for i in range(sessions)]

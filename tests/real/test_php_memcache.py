@@ -1,0 +1,123 @@
+"""pecl-memcache, which fails over by itself but believes the first node that answers.
+
+With memcache.session_redundancy over all nodes it goes on when a node refuses, and takes a miss or
+an error for an empty session, which it then writes over every good copy. So a cluster under it may
+lose a node at any moment and must never let one answer that does not hold everything. With
+redundancy 1 it knows one node only, and everything depends on what the nodes do among themselves.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .cluster import Cluster
+from .php import Php, Summary, pecl_memcache, session_ids
+
+CYCLES = 1000
+KILLS = 13
+PACE_MS = 21
+
+# A lock whose node dies while it is granted lives until its timeout of 15 s, and PHP waits for it.
+# Everything else is far quicker; how much, the test prints.
+SLOWEST_MS_MAX = 20_000
+
+
+def cycle_while(disturb: Callable[[int], None], php: Php) -> Summary:
+    """Session cycles at an even pace while a node is disturbed every second; stops at an anomaly."""
+    php.order("flow", cycles=CYCLES, pace_ms=PACE_MS)
+    for kills in range(1, KILLS + 1):
+        next_kill = time.monotonic() + 1
+        disturb(kills)
+        anomaly = php.anomaly_within(next_kill - time.monotonic())
+        assert anomaly is None, f"after {kills} kills: {anomaly}"
+    php.order("stop")
+    return php.summary()
+
+
+@pytest.mark.parametrize("redundancy", [3, 4])
+def test_a_killed_node_loses_no_session(redundancy: int, tmp_path: Path) -> None:
+    chance = random.Random(redundancy)
+    with Cluster(3, tmp_path) as cluster, Php(pecl_memcache(cluster.ports, redundancy), tmp_path) as php:
+
+        def kill_and_restart(_kills: int) -> None:
+            victim = chance.randrange(cluster.count)
+            cluster.kill(victim)
+            cluster.start(victim)
+            cluster.wait_healed()
+
+        outcome = cycle_while(kill_and_restart, php)
+        print(f"redundancy {redundancy}: {outcome.cycles} cycles, slowest {outcome.slowest_ms} ms")
+        print(f"PHP's notices: {outcome.notices}")
+        assert outcome.anomalies == {}
+        assert outcome.ok == outcome.cycles >= CYCLES
+        assert outcome.slowest_ms < SLOWEST_MS_MAX
+        for key in session_ids():
+            assert_same_everywhere(cluster, key)
+
+
+def test_the_local_node_serves_sessions_that_every_node_has_at_once(tmp_path: Path) -> None:
+    """Three web servers, each with its own node, take turns at one user's session."""
+    with Cluster(3, tmp_path) as cluster, ExitStack() as stack:
+        phps = [
+            stack.enter_context(Php(pecl_memcache([port], 1), tmp_path, name=f"php{port}", sessions=1))
+            for port in cluster.ports
+        ]
+        (key,) = session_ids(1)
+        for visit in range(60):
+            php = phps[visit % 3]
+            php.ask("expect", n=visit)
+            outcome = php.ask("round")
+            assert outcome.ok == 1, f"visit {visit}: {php.anomalies}"
+            assert outcome.notices == {}
+            assert f"n|i:{visit + 1};".encode() in assert_same_everywhere(cluster, key)
+
+
+def test_many_sessions_on_one_local_node_are_right(tmp_path: Path) -> None:
+    with Cluster(3, tmp_path) as cluster, Php(pecl_memcache(cluster.ports[:1], 1), tmp_path) as php:
+        for _ in range(10):
+            outcome = php.ask("round")
+            assert (outcome.ok, outcome.notices) == (20, {})
+        for key in session_ids():
+            assert_same_everywhere(cluster, key)
+        for port in cluster.ports[1:]:
+            with Php(pecl_memcache([port], 1), tmp_path, name=f"php{port}") as other:
+                assert other.ask("look").counts == [10] * 20
+
+
+def test_a_session_that_was_only_read_holds_nobody_up(tmp_path: Path) -> None:
+    """The client never unlocks what it only read; on memcached the next request waits for 15 s."""
+    with Cluster(3, tmp_path) as cluster, Php(pecl_memcache(cluster.ports, 3), tmp_path, sessions=3) as php:
+        assert php.ask("round").ok == 3
+        assert php.ask("look").counts == [1, 1, 1]
+        outcome = php.ask("round")
+        assert outcome.ok == 3
+        assert outcome.slowest_ms < 5_000
+
+
+@pytest.mark.parametrize("whole_cluster", [False, True], ids=["local node", "all nodes"])
+def test_parallel_requests_lose_no_increment(whole_cluster: bool, tmp_path: Path) -> None:
+    """Four requests at a time for one session: the lock holds across nodes, copies free no lock."""
+    processes, times = 4, 60
+    with Cluster(3, tmp_path) as cluster, ExitStack() as stack:
+        phps = []
+        for i in range(processes):
+            ports = cluster.ports if whole_cluster else [cluster.ports[i % 3]]
+            php = Php(pecl_memcache(ports, len(ports)), tmp_path, name=f"php{i}", sessions=1)
+            phps.append(stack.enter_context(php))
+        for php in phps:
+            php.order("raise", id=0, times=times)
+        outcomes = [php.summary() for php in phps]
+        print(f"slowest {max(outcome.slowest_ms for outcome in outcomes)} ms")
+        assert [outcome.anomalies for outcome in outcomes] == [{}] * processes
+        assert phps[0].ask("look").counts == [processes * times]
+
+
+def assert_same_everywhere(cluster: Cluster, key: str) -> bytes:
+    """All nodes answer this key alike; what they answer."""
+    first, *others = [cluster.stored(i, key) for i in range(cluster.count)]
+    assert others == [first] * len(others)
+    return first

@@ -1,0 +1,6 @@
+<?php
+// The visit counter of the tutorial: a page that knows its visitor only by the session.
+session_start();
+$_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
+header('Content-Type: text/plain');
+echo getenv('WEB_SERVER'), ' ', $_SESSION['visits'];

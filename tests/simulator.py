@@ -1,0 +1,599 @@
+"""The simulator: whole nodes under a clock and a network that obey one seed.
+
+The same `Node` that the daemon runs is driven here in virtual time. Everything that is left to chance (delays,
+faults, what clients do, when a dialler tries again) is drawn from one seeded generator, so a seed replays to
+the byte. Clients speak the text protocol, change nodes as PHP does when a port refuses, and write down when
+they sent each command and what came back. Afterwards every key's history must be linearizable, all stores
+equal, nothing in flight, and every node serving.
+
+Faults are limited to what a cluster can survive: one node is always spared that is open and in the newest view.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+import attrs
+
+from memrep.node import Link, Node
+from memrep.options import NodeOptions
+from memrep.protocol import Connection
+from tests.linearizability import IMPOSSIBLE, Impossible, Operation, State, Undecided, explain
+from tests.support import WALL
+
+#: How long faults and clients go on, and how long the cluster then has to heal, virtual ms.
+BUSY_MS = 4_000.0
+QUIET_MS = 4_000.0
+
+_TICK_MS = 50.0
+_REDIAL_MS = 100.0
+_CLIENT_TIMEOUT_MS = 1_000.0
+
+
+class Broken(AssertionError):
+    """A promise was broken; the text says which and how to see it again."""
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What a run draws from its seed before it begins.
+
+    Attributes:
+        nodes: how many there are.
+        latency: one-way delay of most messages, ms.
+        late: the share of messages that come up to 80 ms late.
+        clients: how many there are.
+        keys: how many keys they fight over.
+        skews: how far each node's wall clock is off, ms.
+        records: how many keys are stored before the faults begin, so that transfers take their time.
+    """
+
+    nodes: int
+    latency: float
+    late: float
+    clients: int
+    keys: int
+    skews: list[int]
+    records: int
+
+    @classmethod
+    def draw(cls, rng: Random) -> Plan:
+        """A plan for one seed."""
+        nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
+        return cls(
+            nodes=nodes,
+            latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
+            late=rng.choice([0.0, 0.01]),
+            clients=rng.choice([2, 3, 4]),
+            keys=rng.choice([2, 3, 4]),
+            skews=[rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)],
+            records=rng.choice([0, 0, 20, 300]),
+        )
+
+
+@attrs.define(eq=False)
+class _Pipe:
+    """One direction of a connection: bytes arrive in order, each after its own delay."""
+
+    deliver: Callable[[bytes], None]
+    last: float = 0.0
+    open: bool = True
+
+
+class _Host:
+    """One server: the node on it, if it runs, and its links to the others."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.number = number
+        self.node: Node | None = None
+        self.boot = 0
+        self.pipes: dict[int, _Pipe] = {}
+        self.links: dict[int, Link] = {}
+        self.clients: dict[Connection, _Client] = {}
+        self._world = world
+        self._skew = world.plan.skews[number - 1]
+
+    def turn(self, act: Callable[[Node], None]) -> None:
+        """Run one turn of the node, and send what it says."""
+        node, world = self.node, self._world
+        if node is None:
+            return
+        node.turn(1_000 + int(world.now), WALL + self._skew + int(world.now))
+        act(node)
+        for peer, data in node.finish():
+            pipe = self.pipes.get(peer)
+            if pipe is not None:
+                world.send(pipe, data)
+        for connection, replies in node.replies():
+            self.reply(connection, replies)
+
+    def reply(self, connection: Connection, replies: bytes) -> None:
+        """Send a client what the node has answered."""
+        client = self.clients.get(connection)
+        if client is None:
+            return
+        if replies:
+            self._world.later(self._world.delay(), partial(client.answered, connection, replies))
+        if connection.closing and not connection.waiting:
+            del self.clients[connection]
+            self._world.later(self._world.delay(), partial(client.closed, connection))
+
+
+class World:
+    """Some hosts, their network, their clients, and one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(seed)
+        self.seed = seed
+        self.plan = Plan.draw(self.rng)
+        self.now = 0.0
+        self.trace: list[str] = []
+        self.history: dict[bytes, list[Operation]] = {}
+        self.slowest = 0.0
+        self.commands = 0
+        self.quiet = False
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self.hosts = {n: _Host(self, n) for n in range(1, self.plan.nodes + 1)}
+        self._names = [f"10.0.0.{n}:11211" for n in self.hosts]
+
+    # --- time and network
+
+    def later(self, ms: float, act: Callable[[], None]) -> None:
+        """Do something this many ms from now."""
+        self._sequence += 1
+        heapq.heappush(self._heap, (self.now + ms, self._sequence, act))
+
+    def run(self, until: float) -> None:
+        """Let time pass up to this moment."""
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            self.now, _, act = heapq.heappop(heap)
+            act()
+        self.now = until
+
+    def delay(self) -> float:
+        """How long the next message takes, ms."""
+        rng, plan = self.rng, self.plan
+        ms = plan.latency * (0.5 + rng.random())
+        if plan.late and rng.random() < plan.late:
+            ms += rng.random() * 80
+        return ms
+
+    def send(self, pipe: _Pipe, data: bytes) -> None:
+        """Put bytes into a pipe; they arrive after those that are in it."""
+        pipe.last = max(pipe.last, self.now + self.delay())
+        self.later(pipe.last - self.now, partial(self._arrive, pipe, data))
+
+    def _arrive(self, pipe: _Pipe, data: bytes) -> None:
+        if pipe.open:
+            pipe.deliver(data)
+
+    def note(self, text: str) -> None:
+        """Write down what happened, for the report of a failure."""
+        self.trace.append(f"{self.now:9.1f}  {text}")
+
+    # --- processes
+
+    def start(self, number: int) -> None:
+        """A node's process starts, with nothing but its configuration."""
+        host = self.hosts[number]
+        if host.node is not None:
+            return
+        host.boot += 1
+        host.node = Node(
+            NodeOptions(nodes=self._names, me=number),
+            inc=self.rng.getrandbits(62),
+            now=1_000 + int(self.now),
+            wall=WALL + int(self.now),
+            log=lambda line: self.note(f"node {number}: {line}"),
+        )
+        self.note(f"node {number} starts")
+        for other in self.hosts:
+            if other != number:
+                self._dial(number, other, host.boot, established=False)
+        self._tick(number, host.boot)
+
+    def _tick(self, number: int, boot: int) -> None:
+        host = self.hosts[number]
+        if host.node is not None and host.boot == boot:
+            host.turn(Node.tick)
+            self.later(_TICK_MS, partial(self._tick, number, boot))
+
+    def _dial(self, number: int, other: int, boot: int, established: bool) -> None:
+        self.later(2 * self.delay(), partial(self._dialled, number, other, boot, established))
+
+    def _dialled(self, number: int, other: int, boot: int, established: bool) -> None:
+        host, peer = self.hosts[number], self.hosts[other]
+        if host.node is None or host.boot != boot:
+            return
+        if peer.node is None:
+            if established:
+                host.turn(lambda node: node.peer_refused(other, "its process is gone"))
+            self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
+            return
+        link = peer.node.accept_link(self._names[number - 1])
+        peer.links[number] = link
+        pipe = _Pipe(lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
+        host.pipes[other] = pipe
+        host.turn(lambda node: self.send(pipe, node.greeting()))
+
+    def stop(self, number: int, *, kill: bool) -> None:
+        """A node's process ends: killed, or told to leave."""
+        host = self.hosts[number]
+        node = host.node
+        if node is None:
+            return
+        self.note(f"node {number} is {'killed' if kill else 'told to leave'}")
+        if kill:
+            self._end(number)
+        else:
+            self._leave(number, host.boot, self.now + 750)
+
+    def _leave(self, number: int, boot: int, deadline: float) -> None:
+        host = self.hosts[number]
+        if host.node is None or host.boot != boot:
+            return
+        done = []
+        host.turn(lambda node: done.append(node.leave()))
+        if done[0] or self.now > deadline:
+            self.later(0, partial(self._end, number))
+        else:
+            self.later(1.0, partial(self._leave, number, boot, deadline))
+
+    def _end(self, number: int) -> None:
+        """The process is gone: what it sent may still arrive or not, what was sent to it does not."""
+        host = self.hosts[number]
+        host.node = None
+        for pipe in host.pipes.values():
+            if self.rng.random() < 0.5:
+                pipe.open = False
+        host.pipes.clear()
+        for connection, client in host.clients.items():
+            self.later(self.delay(), partial(client.closed, connection))
+        host.clients.clear()
+        for other, peer in self.hosts.items():
+            link = host.links.pop(other, None)
+            if link is not None:
+                self.later(self.delay(), partial(self._hung_up, other, number, peer.boot))
+            back = peer.links.pop(number, None)
+            if back is not None:
+                self.later(self.delay(), partial(self._link_closed, other, back))
+
+    def _link_closed(self, number: int, link: Link) -> None:
+        self.hosts[number].turn(lambda node: node.link_closed(link))
+
+    def _hung_up(self, number: int, other: int, boot: int) -> None:
+        """A node sees that its link to another one was closed at the other end, and dials again."""
+        host = self.hosts[number]
+        if host.node is not None and host.boot == boot:
+            host.pipes.pop(other, None)
+            self._dial(number, other, boot, established=True)
+
+    # --- faults
+
+    def spared(self) -> list[int]:
+        """The nodes that hold everything in the newest view: one of them must stay."""
+        views = {
+            n: host.node.replica.standing.view.vid for n, host in self.hosts.items() if host.node is not None
+        }
+        newest = max(views.values(), default=0)
+        return [n for n, vid in views.items() if vid == newest and self._open(n)]
+
+    def _open(self, number: int) -> bool:
+        node = self.hosts[number].node
+        return node is not None and node.open and not node.replica.leaving
+
+    def strike(self) -> None:
+        """One fault, then the next after a while."""
+        if self.quiet:
+            return
+        rng = self.rng
+        up = [n for n, host in self.hosts.items() if host.node is not None]
+        safe = self.spared()
+        victim = rng.choice(list(self.hosts))
+        if victim in up:
+            if [n for n in safe if n != victim]:
+                self.stop(victim, kill=rng.random() < 0.75)
+                self.later(rng.choice([5.0, 60.0, 300.0, 1500.0]) * rng.random(), partial(self.start, victim))
+        else:
+            self.start(victim)
+        self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
+
+
+class _Client:
+    """One client: a command at a time, at a node that it changes often."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self._world = world
+        self._number = number
+        self._host: _Host | None = None
+        self._connection: Connection | None = None
+        self._command: _Command | None = None
+        self._uniques: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def go(self) -> None:
+        """Send the next command, at some node that accepts connections."""
+        world = self._world
+        if world.quiet:
+            return
+        rng = world.rng
+        host = world.hosts[rng.choice(list(world.hosts))]
+        if host.node is None or not host.node.open or host.node.replica.leaving:
+            world.later(1 + rng.random(), self.go)
+            return
+        key = b"key%d" % rng.randrange(world.plan.keys)
+        self.send(host, _Command.draw(rng, key, world, self._uniques))
+
+    def send(self, host: _Host, command: _Command) -> None:
+        """Send a command on a connection of its own (PHP opens one for each request)."""
+        world = self._world
+        node = host.node
+        assert node is not None
+        connection = node.connect()
+        host.clients[connection] = self
+        self._host, self._connection, self._command = host, connection, command
+        command.begin = world.now
+        world.later(world.delay(), partial(self._arrive, host, connection, command))
+        world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
+
+    def _arrive(self, host: _Host, connection: Connection, command: _Command) -> None:
+        if connection in host.clients:
+            host.turn(lambda node: host.reply(connection, node.receive(connection, command.line)))
+
+    def answered(self, connection: Connection, data: bytes) -> None:
+        """A reply has come."""
+        command = self._command
+        if connection is not self._connection or command is None:
+            return
+        command.reply += data
+        if command.complete():
+            self._finish(self._world.now)
+
+    def closed(self, connection: Connection) -> None:
+        """The connection was closed before the reply was complete."""
+        if connection is self._connection:
+            self._finish(math.inf)
+
+    def _give_up(self, connection: Connection) -> None:
+        if connection is self._connection and self._host is not None:
+            if self._host.clients.pop(connection, None) is not None and self._host.node is not None:
+                self._host.node.disconnect(connection)
+            self._finish(math.inf)
+
+    def _finish(self, end: float) -> None:
+        world, command, host, connection = self._world, self._command, self._host, self._connection
+        assert command is not None and host is not None and connection is not None
+        self._command = self._connection = self._host = None
+        if host.clients.pop(connection, None) is not None and host.node is not None:
+            host.node.disconnect(connection)
+        world.commands += 1
+        if end != math.inf:
+            world.slowest = max(world.slowest, end - command.begin)
+            command.learn(self._uniques)
+        operation = command.operation(end, f"client {self._number} at node {host.number}")
+        if operation is not None:
+            world.history.setdefault(command.key, []).append(operation)
+        world.later(world.rng.random() * 20, self.go)
+
+
+@attrs.define(eq=False)
+class _Command:
+    """A command, its reply, and what the two mean for the key."""
+
+    verb: str
+    key: bytes
+    line: bytes
+    value: bytes = b""
+    expected: bytes = b""
+    reply: bytes = b""
+    begin: float = 0.0
+
+    @classmethod
+    def draw(cls, rng: Random, key: bytes, world: World, uniques: dict[bytes, tuple[bytes, bytes]]) -> _Command:
+        """Some command on this key."""
+        verb = rng.choice(["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"])
+        value = b"%d" % (1_000_000 + world.commands * 10_000 + rng.randrange(10) * 1_000)
+        if verb == "cas":
+            if key not in uniques:
+                verb = "gets"
+            else:
+                unique, expected = uniques[key]
+                line = b"cas %b 0 0 %d %b\r\n%b\r\n" % (key, len(value), unique, value)
+                return cls(verb, key, line, value, expected)
+        if verb in ("set", "add"):
+            return cls(verb, key, b"%b %b 0 0 %d\r\n%b\r\n" % (verb.encode(), key, len(value), value), value)
+        if verb == "append":
+            value = b"7"
+            return cls(verb, key, b"append %b 0 0 1\r\n7\r\n" % key, value)
+        extra = b" 1" if verb == "incr" else b""
+        return cls(verb, key, verb.encode() + b" " + key + extra + b"\r\n")
+
+    def complete(self) -> bool:
+        """Whether the whole reply is here."""
+        if self.reply.startswith(b"VALUE"):
+            return self.reply.endswith(b"END\r\n")
+        return self.reply.endswith(b"\r\n")
+
+    def learn(self, uniques: dict[bytes, tuple[bytes, bytes]]) -> None:
+        """Remember a cas unique, for a later cas."""
+        if self.verb == "gets" and self.reply.startswith(b"VALUE"):
+            header, value = self.reply.split(b"\r\n")[:2]
+            uniques[self.key] = (header.split(b" ")[4], value)
+
+    def operation(self, end: float, who: str) -> Operation | None:
+        """What the checker has to know; None for a read without an answer."""
+        reply = self.reply if end != math.inf else None
+        if reply is None and self.verb in ("get", "gets"):
+            return None
+        shown = (reply or b"(no answer)")[:60]
+        text = f"{self.begin:.1f}-{end:.1f} {who}: {self.line!r} -> {shown!r}"
+        return Operation(self.begin, end, partial(_STEPS[self.verb], self, reply), text)
+
+
+Result = State | Impossible
+
+
+def _fits(reply: bytes | None, right: bytes, state: State) -> Result:
+    return state if reply is None or reply == right else IMPOSSIBLE
+
+
+def _get(command: _Command, reply: bytes | None, state: State) -> Result:
+    assert reply is not None
+    found = reply.split(b"\r\n")[1] if reply.startswith(b"VALUE") else None
+    return state if found == state else IMPOSSIBLE
+
+
+def _set(command: _Command, reply: bytes | None, state: State) -> Result:
+    return _fits(reply, b"STORED\r\n", command.value)
+
+
+def _add(command: _Command, reply: bytes | None, state: State) -> Result:
+    if state is not None:
+        return _fits(reply, b"NOT_STORED\r\n", state)
+    return _fits(reply, b"STORED\r\n", command.value)
+
+
+def _delete(command: _Command, reply: bytes | None, state: State) -> Result:
+    return _fits(reply, b"NOT_FOUND\r\n" if state is None else b"DELETED\r\n", None)
+
+
+def _incr(command: _Command, reply: bytes | None, state: State) -> Result:
+    if state is None:
+        return _fits(reply, b"NOT_FOUND\r\n", None)
+    number = b"%d" % ((int(state) + 1) % (1 << 64))
+    if int(state) >= 1 << 64:
+        return _fits(reply, b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", state)
+    return _fits(reply, number + b"\r\n", number)
+
+
+def _append(command: _Command, reply: bytes | None, state: State) -> Result:
+    if state is None:
+        return _fits(reply, b"NOT_STORED\r\n", None)
+    return _fits(reply, b"STORED\r\n", state + command.value)
+
+
+def _cas(command: _Command, reply: bytes | None, state: State) -> Result:
+    if state is None:
+        return _fits(reply, b"NOT_FOUND\r\n", None)
+    if state != command.expected:
+        return _fits(reply, b"EXISTS\r\n", state)
+    return _fits(reply, b"STORED\r\n", command.value)
+
+
+_STEPS = {
+    "get": _get, "gets": _get, "set": _set, "add": _add, "delete": _delete, "incr": _incr,
+    "append": _append, "cas": _cas,
+}  # fmt: skip
+
+
+@attrs.frozen
+class Outcome:
+    """What a run that broke no promise was like."""
+
+    commands: int
+    slowest: float
+    undecided: int
+
+
+def simulate(seed: int) -> Outcome:
+    """Run one seed from cold start to healed cluster, and check every promise.
+
+    Raises:
+        Broken: with the reason, what happened, and the command that replays it.
+    """
+    world = World(seed)
+    try:
+        return _simulate(world)
+    except AssertionError as error:
+        tail = "\n".join(world.trace[-60:])
+        raise Broken(
+            f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
+        ) from error
+
+
+def _simulate(world: World) -> Outcome:
+    for number in world.hosts:
+        world.later(world.rng.random() * 30, partial(world.start, number))
+    world.run(1_500)
+    for number, host in world.hosts.items():
+        assert host.node is not None and host.node.open, f"node {number} does not serve after a cold start"
+    _fill(world)
+    for number in range(world.plan.clients):
+        world.later(world.rng.random() * 20, _Client(world, number).go)
+    world.later(world.rng.random() * 300, world.strike)
+    world.run(1_500 + BUSY_MS)
+    world.quiet = True
+    for number in world.hosts:
+        world.later(0, partial(world.start, number))
+    world.run(1_500 + BUSY_MS + QUIET_MS)
+    for number in world.hosts:  # one that was still leaving
+        world.start(number)
+    world.run(1_500 + BUSY_MS + 2 * QUIET_MS)
+    _check_healed(world)
+    return Outcome(world.commands, world.slowest, _check_histories(world))
+
+
+def _fill(world: World) -> None:
+    """Store the plan's records through the first node."""
+    host = world.hosts[1]
+    lines = b"".join(b"set record%d 0 0 1 noreply\r\nx\r\n" % i for i in range(world.plan.records))
+    if lines:
+        node = host.node
+        assert node is not None
+        connection = node.connect()
+        host.turn(lambda node: host.reply(connection, node.receive(connection, lines)))
+        world.run(world.now + 500)
+        node.disconnect(connection)
+
+
+def _check_healed(world: World) -> None:
+    """Every node serves, nothing is in flight, and all hold the same."""
+    nodes = {}
+    for number, host in world.hosts.items():
+        assert host.node is not None and host.node.open, f"node {number} does not serve after the faults"
+        nodes[number] = host.node
+    first = nodes[1]
+    for number, node in nodes.items():
+        assert not node.replica.rounds, f"node {number} still has writes in flight"
+        assert node.store.digest.sums == first.store.digest.sums, f"nodes 1 and {number} differ: " + _difference(
+            first, node
+        )
+        for i in range(world.plan.records):
+            assert b"record%d" % i in node.store.entries, f"node {number} has lost record{i}"
+    for key in world.history:
+        entry = first.store.entries.get(key)
+        value = entry.value if entry is not None else None
+        text = f"finally every node holds {value!r}"
+        world.history[key].append(Operation(world.now, world.now + 1, partial(_holds, value), text))
+
+
+def _holds(value: State, state: State) -> Result:
+    return state if state == value else IMPOSSIBLE
+
+
+def _difference(one: Node, other: Node) -> str:
+    keys = {*one.store.entries, *other.store.entries}
+    different = [key for key in keys if one.store.version(key) != other.store.version(key)]
+    return ", ".join(
+        f"{key!r}: {one.store.entries.get(key)} against {other.store.entries.get(key)}" for key in different[:3]
+    )
+
+
+def _check_histories(world: World) -> int:
+    """Every key's history is linearizable; returns how many were too large to decide."""
+    undecided = 0
+    for key, history in world.history.items():
+        try:
+            wrong = explain(history)
+        except Undecided:
+            undecided += 1
+            continue
+        if wrong is not None:
+            lines = "\n".join(op.text for op in sorted(history, key=lambda op: op.begin))
+            raise AssertionError(f"the history of {key!r} is not linearizable at\n{wrong}\nThe history:\n{lines}")
+    return undecided

@@ -1,0 +1,232 @@
+"""What deploy/ promises: the program that reads a file accepts it, and the files agree with each other.
+
+The judges are the real ones (systemd-analyze, nft, php with its extensions). Where one is missing the test is
+skipped and says so; with CI=true that is a failure, lest a pipeline without tools stay green.
+"""
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+UNIT = DEPLOY / "memrep.service"
+CONFIG = DEPLOY / "memrep.toml"
+NFTABLES = DEPLOY / "nftables.conf"
+MEMCACHE = DEPLOY / "php" / "memcache.ini"
+MEMCACHED = DEPLOY / "php" / "memcached.ini"
+PROFILES = ["all nodes", "local node only"]
+EXECUTABLE = "/opt/memrep/venv/bin/memrep"
+
+
+def lacking(what: str) -> None:
+    """Skip because `what` is not here; fail instead where CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing, and CI must not skip")
+    pytest.skip(f"{what} is missing")
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """The finished command, its stdout and stderr as text."""
+    if shutil.which(command[0]) is None:
+        lacking(command[0])
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+# systemd
+
+
+def unit_value(key: str) -> str:
+    """The value of a key that stands exactly once in the unit."""
+    values = re.findall(rf"^{key}=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert len(values) == 1, f"{key}= stands {len(values)} times"
+    return str(values[0])
+
+
+@pytest.fixture
+def installed_unit(tmp_path: Path) -> Path:
+    """The unit with its program in place: verify insists that the executable exists."""
+    text = UNIT.read_text()
+    assert text.count(EXECUTABLE) == 1, "the venv's path has to stand in one place"
+    program = tmp_path / "memrep"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / UNIT.name
+    unit.write_text(text.replace(EXECUTABLE, str(program)))
+    return unit
+
+
+def test_systemd_accepts_the_unit_without_a_word(installed_unit: Path) -> None:
+    done = run("systemd-analyze", "verify", str(installed_unit))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_unit_is_hardened(installed_unit: Path) -> None:
+    done = run("systemd-analyze", "security", "--offline=true", "--threshold=15", str(installed_unit))
+    assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+def test_the_units_limits_fit_the_default_options() -> None:
+    options = documented_options()
+    megabytes = int(unit_value("MemoryMax").removesuffix("M"))
+    assert megabytes >= 2 * options["memory"] + 128
+    assert int(unit_value("LimitNOFILE")) > 2 * options["connections"]
+
+
+def test_the_units_socket_directory_is_the_one_in_config_and_php() -> None:
+    directory = f"/run/{unit_value('RuntimeDirectory')}"
+    socket = documented_options()["unix"]
+    assert str(Path(socket).parent) == directory
+    assert php_settings(MEMCACHE, "local node only")["session.save_path"] == f"unix://{socket}"
+    assert php_settings(MEMCACHED, "local node only")["session.save_path"] == socket
+
+
+# The config file
+
+
+def documented_options() -> dict[str, Any]:
+    """memrep.toml with its `#key = value` lines switched on."""
+    return tomllib.loads(re.sub(r"^#(?=\w+ = )", "", CONFIG.read_text(), flags=re.MULTILINE))
+
+
+def option_names() -> frozenset[str]:
+    """The keys that memrep itself takes from a config file."""
+    try:
+        cli = importlib.import_module("memrep.cli")
+    except ModuleNotFoundError as error:
+        if error.name not in {"memrep", "memrep.cli"}:
+            raise
+        lacking("memrep.cli")
+    names: frozenset[str] = cli.OPTION_NAMES
+    return names
+
+
+def test_the_config_file_as_it_stands_sets_only_the_nodes() -> None:
+    assert tomllib.loads(CONFIG.read_text()).keys() == {"nodes"}
+
+
+def test_every_key_in_the_config_file_is_an_option() -> None:
+    assert documented_options().keys() - option_names() == set()
+
+
+def test_every_option_is_explained_in_the_config_file() -> None:
+    assert option_names() - documented_options().keys() == set()
+
+
+# PHP
+
+
+def with_profile(piece: Path, profile: str) -> str:
+    """The ini text for one profile. "local node only" is the `;name = value` lines: the last ones win."""
+    text = piece.read_text()
+    if profile == "all nodes":
+        return text
+    changed, lines = re.subn(r"^;(?=[\w.]+ = )", "", text, flags=re.MULTILINE)
+    assert lines, "no alternative profile in the file"
+    return changed
+
+
+def php_settings(piece: Path, profile: str) -> dict[str, str]:
+    """What the file says, read by plain rules that do not need PHP."""
+    pairs = re.findall(r"^([\w.]+) = (.*)$", with_profile(piece, profile), re.MULTILINE)
+    return {name: value.strip('"') for name, value in pairs}
+
+
+def php(ini: Path, code: str) -> str:
+    """stdout of `code` under this php.ini; conf.d loads the extensions. Not one warning is allowed."""
+    loud = ("-d", "display_startup_errors=1", "-d", "display_errors=stderr")
+    done = run("php", *loud, "-c", str(ini), "-r", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((piece, profile), id=f"{piece.stem}, {profile}")
+        for piece in (MEMCACHE, MEMCACHED)
+        for profile in PROFILES
+    ]
+)
+def ini(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Each piece in each profile, as a php.ini."""
+    piece: Path = request.param[0]
+    profile: str = request.param[1]
+    path = tmp_path / piece.name
+    path.write_text(with_profile(piece, profile))
+    if not json.loads(php(path, f"echo json_encode(extension_loaded('{piece.stem}'));")):
+        lacking(f"php's extension {piece.stem}")
+    return path
+
+
+def test_php_knows_every_directive_and_takes_its_value(ini: Path) -> None:
+    wanted = json.loads(php(ini, f"echo json_encode(parse_ini_file('{ini}', false, INI_SCANNER_NORMAL));"))
+    known = json.loads(php(ini, "echo json_encode(ini_get_all(null, false));"))
+    assert wanted, "nothing in the file"
+    assert wanted.keys() - known.keys() == set()
+    assert {name: known[name] for name in wanted} == wanted
+
+
+def test_php_finds_the_session_handler(ini: Path) -> None:
+    handler = php(ini, "echo session_module_name();")
+    assert handler == ini.stem
+
+
+def addresses(nodes: str) -> list[str]:
+    """host:port of each entry of a save_path or --nodes."""
+    return [entry.removeprefix("tcp://").partition("?")[0] for entry in nodes.split(",")]
+
+
+def test_one_list_of_nodes_in_all_files() -> None:
+    nodes = tomllib.loads(CONFIG.read_text())["nodes"]
+    assert php_settings(MEMCACHE, "all nodes")["session.save_path"] == nodes
+    assert addresses(php_settings(MEMCACHED, "all nodes")["session.save_path"]) == addresses(nodes)
+    defined = re.findall(r"^define nodes = \{ (.*) \}$", NFTABLES.read_text(), re.MULTILINE)
+    assert [f"{host}:11211" for host in defined[0].split(", ")] == addresses(nodes)
+
+
+def test_memcache_reads_from_and_writes_to_every_node() -> None:
+    settings = php_settings(MEMCACHE, "all nodes")
+    path = settings["session.save_path"]
+    assert int(settings["memcache.session_redundancy"]) == len(addresses(path))
+    assert "persistent" not in path
+    # The client's timeout is 1 s unless the path says less, and memrep may need 0.8 s.
+    assert "timeout" not in path
+
+
+def test_memcached_waits_longer_for_a_lock_than_a_lock_can_live() -> None:
+    settings = php_settings(MEMCACHED, "all nodes")
+    keys = ("wait_min", "wait_max", "retries", "expire")
+    pause, longest, retries, expire = (int(settings[f"memcached.sess_lock_{key}"]) for key in keys)
+    # The client doubles its pause in milliseconds after each try, up to the longest.
+    assert sum(min(pause * 2**n, longest) for n in range(retries)) > expire * 1000
+
+
+def test_php_memcached_does_not_get_a_scheme() -> None:
+    # It would look up a host named "tcp".
+    assert "tcp://" not in php_settings(MEMCACHED, "all nodes")["session.save_path"]
+
+
+# nftables
+
+
+def test_nft_accepts_the_ruleset() -> None:
+    done = run("nft", "-c", "-f", str(NFTABLES))
+    if "Operation not permitted" in done.stderr:
+        lacking("the right to ask the kernel about a ruleset (CAP_NET_ADMIN)")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_firewall_never_answers_for_a_node_link() -> None:
+    # A reset from 21211 tells a peer that nobody listens there, and it shuts a living node out at once.
+    rules = [line.strip() for line in NFTABLES.read_text().splitlines() if not line.strip().startswith("#")]
+    resets = [rule for rule in rules if "reject" in rule]
+    assert resets, "the client port has to refuse, a dropped SYN costs PHP a second"
+    assert all("tcp dport 11211 " in rule for rule in resets)
+    assert "tcp dport 21211 counter drop" in rules
