@@ -34,7 +34,7 @@ KEY_BYTES_MAX: Final = 250
 RELATIVE_EXPTIME_MAX_S: Final = 60 * 60 * 24 * 30
 
 _COUNTER_MAX: Final = 1 << 64
-_COUNTER = re.compile(rb"[ \t\r\n\v\f]*\+?([0-9]{1,64})(?:[ \t\r\n\v\f\0].*)?", re.DOTALL)
+_COUNTER: Final = re.compile(rb"[ \t\r\n\v\f]*(\+?[0-9]{1,64}|-0{1,64})(?:[ \t\r\n\v\f\0].*)?", re.DOTALL)
 
 #: What memcached adds to key and value when it holds an item against its size limit.
 _ITEM_HEADER: Final = 59

@@ -82,7 +82,7 @@ class Node:
     ) -> None:
         self.options = options
         self.counters = Counters()
-        self._ready: set[Connection] = set()
+        self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
         self._inc = inc
         self._log = log
@@ -98,12 +98,12 @@ class Node:
         self._surroundings = Surroundings(
             version=__version__.encode(),
             reports=reports.groups,
-            ready=self._ready.add,
+            ready=self._is_ready,
             reset=self.counters.reset,
             set_verbosity=set_verbosity,
             shutdown=shutdown,
         )
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
@@ -152,7 +152,7 @@ class Node:
         """A client has come."""
         self.counters.total_connections += 1
         connection = TextConnection(self._engine, self._surroundings)
-        self._connections.add(connection)
+        self._connections[connection] = None
         return connection
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
@@ -170,8 +170,12 @@ class Node:
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
         """What can be sent now to clients that had to wait; a connection that is `closing` comes out too."""
         while self._ready:
-            connection = self._ready.pop()
+            connection = next(iter(self._ready))
+            del self._ready[connection]
             yield connection, self.resume(connection)
+
+    def _is_ready(self, connection: Connection) -> None:
+        self._ready[connection] = None
 
     def resume(self, connection: Connection) -> bytes:
         """Go on with a connection that was blocked, once its output has been sent."""
@@ -189,10 +193,10 @@ class Node:
     def disconnect(self, connection: Connection) -> None:
         """The client is gone. What it has started completes all the same."""
         connection.abandon()
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
-        self._ready.discard(connection)
+        self._ready.pop(connection, None)
 
     def _hear(self) -> None:
         """Execute what came while this node might not serve; the replies are fetched by `resume`."""
@@ -200,7 +204,7 @@ class Node:
         for connection, data in unheard.items():
             connection.take_in(data)
             self._waits.pop(connection, None)
-            self._ready.add(connection)
+            self._is_ready(connection)
 
     def _close_the_late(self) -> None:
         late = self._clock.now - self.options.timing.hold
@@ -213,14 +217,18 @@ class Node:
 
     def _close(self, connection: Connection) -> None:
         self.disconnect(connection)
-        self._ready.add(connection)
+        self._is_ready(connection)
 
     # --- peers
 
-    def greeting(self) -> bytes:
-        """What is sent first on a link that this node has dialled; a heartbeat follows in the same turn."""
-        self.replica.beat_now()
+    def dialled(self, node: int) -> bytes:
+        """This node has opened its link to a peer; what to send first. A heartbeat follows in the same turn."""
+        self.replica.dialled(node)
         return encode(Hello(WIRE_VERSION, self.options.me, self._inc, self.options.nodes))
+
+    def hung_up(self, node: int) -> None:
+        """This node's link to a peer was closed at the other end; the shell dials again at once."""
+        self.replica.hung_up(node)
 
     def accept_link(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""

@@ -91,8 +91,9 @@ class _Host:
         self.number = number
         self.node: Node | None = None
         self.boot = 0
+        self.leaving = False
         self.pipes: dict[int, _Pipe] = {}
-        self.links: dict[int, Link] = {}
+        self.links: dict[Link, tuple[_Host, _Pipe]] = {}  # who dialled it, and what they send into
         self.clients: dict[Connection, _Client] = {}
         self._world = world
         self._skew = world.plan.skews[number - 1]
@@ -110,6 +111,8 @@ class _Host:
                 world.send(pipe, data)
         for connection, replies in node.replies():
             self.reply(connection, replies)
+        for link in [link for link in self.links if link.closing]:
+            world.close(self, link)
 
     def reply(self, connection: Connection, replies: bytes) -> None:
         """Send a client what the node has answered."""
@@ -185,6 +188,7 @@ class World:
         if host.node is not None:
             return
         host.boot += 1
+        host.leaving = False
         host.node = Node(
             NodeOptions(nodes=self._names, me=number),
             inc=self.rng.getrandbits(62),
@@ -209,7 +213,7 @@ class World:
 
     def _dialled(self, number: int, other: int, boot: int, established: bool) -> None:
         host, peer = self.hosts[number], self.hosts[other]
-        if host.node is None or host.boot != boot:
+        if host.node is None or host.boot != boot or other in host.pipes:
             return
         if peer.node is None:
             if established:
@@ -217,10 +221,12 @@ class World:
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
             return
         link = peer.node.accept_link(self._names[number - 1])
-        peer.links[number] = link
         pipe = _Pipe(lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
+        peer.links[link] = (host, pipe)
         host.pipes[other] = pipe
-        host.turn(lambda node: self.send(pipe, node.greeting()))
+        host.turn(lambda node: self.send(pipe, node.dialled(other)))
+        if number not in peer.pipes:  # a node that hears another one dials it back at once
+            self._dial(other, number, peer.boot, established=False)
 
     def stop(self, number: int, *, kill: bool) -> None:
         """A node's process ends: killed, or told to leave."""
@@ -232,6 +238,7 @@ class World:
         if kill:
             self._end(number)
         else:
+            host.leaving = True
             self._leave(number, host.boot, self.now + 750)
 
     def _leave(self, number: int, boot: int, deadline: float) -> None:
@@ -256,23 +263,28 @@ class World:
         for connection, client in host.clients.items():
             self.later(self.delay(), partial(client.closed, connection))
         host.clients.clear()
-        for other, peer in self.hosts.items():
-            link = host.links.pop(other, None)
-            if link is not None:
-                self.later(self.delay(), partial(self._hung_up, other, number, peer.boot))
-            back = peer.links.pop(number, None)
-            if back is not None:
-                self.later(self.delay(), partial(self._link_closed, other, back))
+        for link in list(host.links):
+            self.close(host, link)
+        for peer in self.hosts.values():
+            for link in [link for link, (dialler, _) in peer.links.items() if dialler is host]:
+                del peer.links[link]
+                self.later(self.delay(), partial(self._link_closed, peer, link))
 
-    def _link_closed(self, number: int, link: Link) -> None:
-        self.hosts[number].turn(lambda node: node.link_closed(link))
+    def close(self, host: _Host, link: Link) -> None:
+        """The accepting end closes a link; the dialling end sees it a moment later."""
+        dialler, pipe = host.links.pop(link)
+        pipe.open = False
+        self.later(self.delay(), partial(self._hung_up, dialler, host.number, pipe))
 
-    def _hung_up(self, number: int, other: int, boot: int) -> None:
+    def _link_closed(self, host: _Host, link: Link) -> None:
+        host.turn(lambda node: node.link_closed(link))
+
+    def _hung_up(self, host: _Host, other: int, pipe: _Pipe) -> None:
         """A node sees that its link to another one was closed at the other end, and dials again."""
-        host = self.hosts[number]
-        if host.node is not None and host.boot == boot:
-            host.pipes.pop(other, None)
-            self._dial(number, other, boot, established=True)
+        if host.pipes.get(other) is pipe:
+            del host.pipes[other]
+            host.turn(lambda node: node.hung_up(other))
+            self._dial(host.number, other, host.boot, established=True)
 
     # --- faults
 
@@ -285,8 +297,8 @@ class World:
         return [n for n, vid in views.items() if vid == newest and self._open(n)]
 
     def _open(self, number: int) -> bool:
-        node = self.hosts[number].node
-        return node is not None and node.open and not node.replica.leaving
+        host = self.hosts[number]
+        return host.node is not None and host.node.open and not host.leaving
 
     def strike(self) -> None:
         """One fault, then the next after a while."""
@@ -323,7 +335,7 @@ class _Client:
             return
         rng = world.rng
         host = world.hosts[rng.choice(list(world.hosts))]
-        if host.node is None or not host.node.open or host.node.replica.leaving:
+        if host.node is None or not host.node.open or host.leaving:
             world.later(1 + rng.random(), self.go)
             return
         key = b"key%d" % rng.randrange(world.plan.keys)
@@ -510,7 +522,7 @@ def simulate(seed: int) -> Outcome:
     try:
         return _simulate(world)
     except AssertionError as error:
-        tail = "\n".join(world.trace[-60:])
+        tail = "\n".join(world.trace[-200:])
         raise Broken(
             f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
         ) from error

@@ -27,11 +27,11 @@ stands there up to the line's end. `$name` is a decimal number, a cas unique: it
 it, each later one must show the same number, two names never the same one. A line must not end in a blank,
 because nobody would see it: write `\x20`.
 
-The client does not wait for replies unless told so: what it sends up to the end, to a `@wait` or `@advance`, or
-to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of bytes.
-Every conversation that does not end in `<closed>` must leave the server at the beginning of a command, since
-`replay` ends with a `version` to prove that nothing more came and that both sides still agree where a command
-begins.
+Unless told so, the client does not wait for replies: what it sends up to the end, to a `@wait` or `@advance`,
+or to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of
+bytes. Every conversation that does not end in `<closed>` must leave the server at the beginning of a command,
+since `replay` ends with a `version` to prove that nothing more came and that both sides still agree where a
+command begins.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class Peer:
         name: its address as in --nodes.
         inc: its incarnation, 0 before it was heard.
         linked: whether its link to us is open.
+        dialled: whether our link to it is open.
         heard: when something last came from it, own monotonic ms.
         gone: why it is known to be gone; empty if it is not.
         since: when its state for `stats` last changed, own wall ms.
@@ -82,6 +83,7 @@ class Peer:
     name: str
     inc: int = 0
     linked: bool = False
+    dialled: bool = False
     heard: int = 0
     gone: str = "never heard"
     since: int = 0
@@ -115,9 +117,15 @@ class Presence:
     def reach(self, now: int) -> dict[int, int]:
         """The nodes that could form a view with this one, itself included: numbers to incarnations."""
         standing = self._standing
-        reach = {p.node: p.inc for p in self.here(now) if p.ignored <= now and p.beat is not None}
+        reach = {p.node: p.inc for p in self.here(now) if self._counts(p, now)}
         reach[standing.me] = standing.inc
         return reach
+
+    def _counts(self, peer: Peer, now: int) -> bool:
+        """Whether a peer that is heard may be in a view: a newcomer must be able to hear us, too."""
+        if peer.beat is None or peer.ignored > now:
+            return False
+        return peer.dialled or self._standing.view.members.get(peer.node) == peer.inc
 
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer."""

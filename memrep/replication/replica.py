@@ -126,9 +126,14 @@ class Replica:
             peer.beat = None
             self._election.consider()
 
-    def beat_now(self) -> None:
-        """Let a heartbeat go out at the end of this turn."""
+    def dialled(self, node: int) -> None:
+        """Our link to this peer is open; let it hear of us at once."""
+        self.presence.peers[node].dialled = True
         self._beat_now = True
+
+    def hung_up(self, node: int) -> None:
+        """Our link to this peer was closed; it may be open again in a moment, or be refused."""
+        self.presence.peers[node].dialled = False
 
     def leave(self) -> None:
         """Tell the others that this node stops, so that they go on at once."""

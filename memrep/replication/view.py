@@ -19,7 +19,7 @@ import attrs
 import msgspec
 
 from memrep.replication.message import Install, Settled, Vote, Write
-from memrep.version import NODE_MAX, Clock, Version
+from memrep.version import NODE_MAX, Clock, Version, cas_unique
 
 _NODE_BITS = NODE_MAX.bit_length()
 
@@ -118,10 +118,7 @@ def settle(
     for node in full:
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
-    settled = [
-        Settled(msgspec.structs.replace(write, version=clock.stamp(gen), base=None), write.version)
-        for write in chosen.values()
-    ]
+    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in chosen.values()]
     return Install(
         vid, gen, dict(members), sorted(full), quorate, settled, max(votes[node].horizon for node in full)
     )
@@ -142,6 +139,12 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     return frozenset(
         [max(votes, key=lambda node: (votes[node].gen, votes[node].last, votes[node].records, -node))]
     )
+
+
+def _restamped(write: Write, version: Version) -> Write:
+    """The write under its new version. Its cas unique stays: some member may have shown it to a client."""
+    unique = write.cas or cas_unique(Version(write.version))
+    return msgspec.structs.replace(write, version=version, base=None, cas=unique)
 
 
 def _stronger(one: Write | None, other: Write) -> Write:

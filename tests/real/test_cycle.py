@@ -7,9 +7,13 @@ and age sessions as their users know them to, and has to say so.
 
 from pathlib import Path
 
+import pytest
+
 from .cluster import Unreplicated
 from .php import Php, pecl_memcache, session_ids
 from .processes import accepts, until
+
+pytestmark = pytest.mark.real
 
 
 def test_healthy_servers_cause_no_anomaly(tmp_path: Path) -> None:

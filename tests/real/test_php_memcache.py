@@ -17,6 +17,8 @@ import pytest
 from .cluster import Cluster
 from .php import Php, Summary, pecl_memcache, session_ids
 
+pytestmark = pytest.mark.real
+
 CYCLES = 1000
 KILLS = 13
 PACE_MS = 21

@@ -14,6 +14,8 @@ import pytest
 from .cluster import Cluster
 from .php import Php, Summary, php_memcached_text
 
+pytestmark = pytest.mark.real
+
 SESSIONS = 60
 
 

@@ -15,12 +15,14 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 import pytest
-from pymemcache.client.base import Client  # type: ignore[import-untyped, unused-ignore]
-from pymemcache.client.hash import HashClient  # type: ignore[import-untyped, unused-ignore]
-from pymemcache.exceptions import MemcacheError  # type: ignore[import-untyped, unused-ignore]
+from pymemcache.client.base import Client
+from pymemcache.client.hash import HashClient
+from pymemcache.exceptions import MemcacheError
 
 from .cluster import Cluster
 from .processes import HOST, until
+
+pytestmark = pytest.mark.real
 
 KEYS = [f"key-{i}" for i in range(60)]
 
@@ -51,10 +53,8 @@ def hash_client(cluster: Cluster) -> Iterator[Any]:
 @contextmanager
 def node_client(cluster: Cluster, i: int) -> Iterator[Any]:
     """A plain client of node i."""
-    address = (HOST, cluster.ports[i])
-    client = Client(
-        address, connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, no_delay=True, default_noreply=False
-    )
+    timeouts = {"connect_timeout": TIMEOUT_S, "timeout": TIMEOUT_S}
+    client = Client((HOST, cluster.ports[i]), no_delay=True, default_noreply=False, **timeouts)
     try:
         yield client
     finally:

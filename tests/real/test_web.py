@@ -15,9 +15,13 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from .cluster import Cluster
 from .php import HERE, find_php, pecl_memcache
 from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
+
+pytestmark = pytest.mark.real
 
 WEB_SERVERS = ["web1", "web2", "web3"]
 
