@@ -289,12 +289,16 @@ class World:
     # --- faults
 
     def spared(self) -> list[int]:
-        """The nodes that hold everything in the newest view: one of them must stay."""
-        views = {
-            n: host.node.replica.standing.view.vid for n, host in self.hosts.items() if host.node is not None
-        }
-        newest = max(views.values(), default=0)
-        return [n for n, vid in views.items() if vid == newest and self._open(n)]
+        """The nodes that hold everything in the newest view that all its members have: one of them must stay."""
+        views: dict[int, int] = {}
+        newest = 0
+        for n, host in self.hosts.items():
+            if host.node is not None:
+                replica = host.node.replica
+                views[n] = replica.standing.view.vid
+                if replica.presence.confirmed:
+                    newest = max(newest, views[n])
+        return [n for n, vid in views.items() if vid >= newest and self._open(n)]
 
     def _open(self, number: int) -> bool:
         host = self.hosts[number]
@@ -522,7 +526,7 @@ def simulate(seed: int) -> Outcome:
     try:
         return _simulate(world)
     except AssertionError as error:
-        tail = "\n".join(world.trace[-200:])
+        tail = "\n".join(world.trace[-400:])
         raise Broken(
             f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
         ) from error

@@ -75,6 +75,7 @@ class Peer:
         beat: its last heartbeat.
         lease: until when it lets this node serve, own monotonic ms.
         ignored: until when it is left out because it did not vote.
+        installed: the latest view that it is known to have installed.
         offset: how far its clock was ahead of ours, ms.
         synced: when it last became full in our view, own wall ms; 0 for never.
     """
@@ -91,6 +92,7 @@ class Peer:
     beat: Beat | None = None
     lease: int = 0
     ignored: int = 0
+    installed: int = 0
     offset: int = 0
     synced: int = 0
 
@@ -147,14 +149,25 @@ class Presence:
         for node in nodes:
             self.peers[node].ignored = until
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether every member is known to have installed the view.
+
+        Before that nobody may be told of anything that the view has settled: a member that lost the message
+        and all others would know nothing of it.
+        """
+        vid = self._standing.view.vid
+        return vid > 0 and all(self.peers[node].installed >= vid for node in self._standing.others)
+
     def may_serve(self, now: int) -> bool:
         """Whether this node may execute clients' commands (rule S1).
 
-        It must be full and not paused. In a view with a majority it needs leases from a majority of the
-        configured nodes, itself included; in one without, from every member.
+        It must be full and not paused, and every member must have installed the view. In a view with a
+        majority it needs leases from a majority of the configured nodes, itself included; in one without,
+        from every member.
         """
         standing = self._standing
-        if not standing.full or standing.paused or not standing.view.vid:
+        if not standing.full or standing.paused or not self.confirmed:
             return False
         holders = 1 + sum(self.peers[node].lease > now for node in standing.view.members if node != standing.me)
         return holders >= (standing.majority if standing.view.quorate else len(standing.view.members))

@@ -105,6 +105,7 @@ class Replica:
         if peer.inc != inc:
             peer.beat = None
             peer.lease = 0
+            peer.installed = 0
         peer.inc = inc
         peer.linked = True
         peer.gone = ""
@@ -195,6 +196,7 @@ class Replica:
         self._election.saw_promise(message.promised)
         known = peer.beat
         peer.beat = message
+        self._has_installed(peer, message.vid)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
             self._gone(peer, "it was stopped")
@@ -209,8 +211,19 @@ class Replica:
 
     def _on_beat_ack(self, node: int, message: BeatAck) -> None:
         peer = self.presence.peers[node]
+        self._has_installed(peer, message.vid)
         if message.vid == self.standing.view.vid and not peer.gone:
             peer.lease = max(peer.lease, message.at + self._timing.lease)
+
+    def _has_installed(self, peer: Peer, vid: int) -> None:
+        """This peer stands in this view; when all members do, what it has settled may be told."""
+        if vid > peer.installed:
+            peer.installed = vid
+            self._confirm()
+
+    def _confirm(self) -> None:
+        if self.presence.confirmed and not self.standing.paused:
+            self.rounds.confirmed()
 
     def _on_propose(self, node: int, message: Propose) -> None:
         self._election.on_propose(node, message)
@@ -293,6 +306,7 @@ class Replica:
         self._log_view(before, was_full)
         if not keep:
             self.newcomer.begin(horizon_of(message))
+        self._confirm()
         self._beat_now = True
         held, self._held = self._held, []
         for node, late in held:

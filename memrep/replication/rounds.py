@@ -58,10 +58,11 @@ class Rounds:
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
         self._given_up: deque[tuple[int, Version, Attempt]] = deque()
+        self._settled: list[Attempt] = []
 
     def __len__(self) -> int:
         """How many writes of this node's own are on their way."""
-        return len(self._own)
+        return len(self._own) + len(self._settled)
 
     # --- as coordinator
 
@@ -219,7 +220,7 @@ class Rounds:
         ]
 
     def settle(self, message: Install, keep: bool) -> None:
-        """Take over what a new view has settled; nothing is in flight afterwards.
+        """Take over what a new view has settled; nothing is in flight afterwards but the answers.
 
         Args:
             message: the view.
@@ -240,12 +241,22 @@ class Rounds:
             self._store.put(settled.write.key, settled.write.entry(now), now)
         for _, version, attempt in given_up:
             if keep and version in origins:
-                attempt.committed()
+                self._settled.append(attempt)
         for one in own:
             if keep and (one.pending.base is None or one.pending.entry.version in origins):
-                one.attempt.committed()
+                self._settled.append(one.attempt)
             else:
                 one.attempt.aborted()
+        if not keep:
+            settled, self._settled = self._settled, []
+            for attempt in settled:
+                attempt.aborted()
+
+    def confirmed(self) -> None:
+        """Every member has installed the view: answer for the writes of this node's own that it settled."""
+        settled, self._settled = self._settled, []
+        for attempt in settled:
+            attempt.committed()
 
 
 def _version(base: bytes | None) -> Version | None:
