@@ -93,7 +93,3 @@ class Clock:
     def observe_logical(self, logical: int) -> None:
         """Never stamp below this reading of a peer's `logical`."""
         self._logical = max(self._logical, logical)
-
-    def offset_ms(self, logical: int) -> int:
-        """How far a peer's hybrid clock reading is ahead of this node's wall clock, ms (negative: behind)."""
-        return (logical >> _COUNTER_BITS) - self.wall

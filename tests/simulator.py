@@ -70,7 +70,9 @@ class Plan:
             late=rng.choice([0.0, 0.01]),
             clients=rng.choice([2, 3, 4]),
             keys=rng.choice([2, 3, 4]),
-            skews=[rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)],
+            skews=[
+                rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
+            ],
             records=rng.choice([0, 0, 20, 300]),
         )
 
@@ -412,7 +414,9 @@ class _Command:
     @classmethod
     def draw(cls, rng: Random, key: bytes, world: World, uniques: dict[bytes, tuple[bytes, bytes]]) -> _Command:
         """Some command on this key."""
-        verb = rng.choice(["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"])
+        verb = rng.choice(
+            ["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"]
+        )
         value = b"%d" % (1_000_000 + world.commands * 10_000 + rng.randrange(10) * 1_000)
         if verb == "cas":
             if key not in uniques:
@@ -576,8 +580,8 @@ def _check_healed(world: World) -> None:
     first = nodes[1]
     for number, node in nodes.items():
         assert not node.replica.rounds, f"node {number} still has writes in flight"
-        assert node.store.digest.sums == first.store.digest.sums, f"nodes 1 and {number} differ: " + _difference(
-            first, node
+        assert node.store.digest.sums == first.store.digest.sums, (
+            f"nodes 1 and {number} differ: " + _difference(first, node)
         )
         for i in range(world.plan.records):
             assert b"record%d" % i in node.store.entries, f"node {number} has lost record{i}"
@@ -611,5 +615,7 @@ def _check_histories(world: World) -> int:
             continue
         if wrong is not None:
             lines = "\n".join(op.text for op in sorted(history, key=lambda op: op.begin))
-            raise AssertionError(f"the history of {key!r} is not linearizable at\n{wrong}\nThe history:\n{lines}")
+            raise AssertionError(
+                f"the history of {key!r} is not linearizable at\n{wrong}\nThe history:\n{lines}"
+            )
     return undecided

@@ -100,6 +100,7 @@ class Beat(Message, frozen=True, tag="B"):
         at: its monotonic clock, ms; comes back in the answer and starts the lease.
         sent: the frames it has sent in this view.
         logical: its hybrid clock.
+        wall: its wall clock, ms; for `stats`.
     """
 
     vid: int
@@ -110,6 +111,7 @@ class Beat(Message, frozen=True, tag="B"):
     at: int
     sent: int
     logical: int
+    wall: int
 
 
 class BeatAck(Message, frozen=True, tag="b"):

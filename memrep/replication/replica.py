@@ -192,7 +192,7 @@ class Replica:
         standing = self.standing
         peer = self.presence.peers[node]
         self._clock.observe_logical(message.logical)
-        peer.offset = self._clock.offset_ms(message.logical)
+        peer.offset = message.wall - self._clock.wall
         self._election.saw_promise(message.promised)
         known = peer.beat
         peer.beat = message
@@ -370,6 +370,7 @@ class Replica:
             self._clock.now,
             self._stream.sent,
             self._clock.logical,
+            self._clock.wall,
         )
         data = encode(beat)
         for parts in self._out.values():

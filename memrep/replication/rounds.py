@@ -248,8 +248,8 @@ class Rounds:
             else:
                 one.attempt.aborted()
         if not keep:
-            settled, self._settled = self._settled, []
-            for attempt in settled:
+            dropped, self._settled = self._settled, []
+            for attempt in dropped:
                 attempt.aborted()
 
     def confirmed(self) -> None:

@@ -1,0 +1,5 @@
+"""`python -m memrep` is the command `memrep`."""
+
+from memrep.cli import main
+
+main()

@@ -1,0 +1,211 @@
+"""The command line: options from arguments, environment and a TOML file, checked, in that order of precedence.
+
+Every mistake is answered by one line that says what to do, and exit status 2.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from memrep import __version__
+from memrep.daemon.machine import check_listen, find_self
+from memrep.daemon.run import ServeOptions, serve
+from memrep.errors import UsageError
+from memrep.nodes import Address, parse_address, parse_nodes
+
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_ITEM_MIN: Final = 1 << 10
+_MEMORY_MIN_MB: Final = 1
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes, with k, m or g behind it if wanted (as memcached's -I)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The size in bytes."""
+        found = re.fullmatch(r"(\d+)([kmg]?)", str(value).lower())
+        if found is None:
+            self.fail(f"{value!r} is no size; write 512k or 2m", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+def _load_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    """Make a TOML file's values the defaults of the other options."""
+    if path is None:
+        return
+    try:
+        with Path(path).open("rb") as file:
+            config = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror}; give a file that memrep may read") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path} is no valid TOML: {error}") from None
+    unknown = sorted(set(config) - OPTION_NAMES)
+    if unknown:
+        known = " ".join(sorted(OPTION_NAMES))
+        raise UsageError(f"--config {path}: there is no option {unknown[0]!r}; the options are {known}")
+    ctx.default_map = {
+        name: str(value) if isinstance(value, int | float) else value for name, value in config.items()
+    }
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="memrep")
+def cli() -> None:
+    """Web sessions that survive the loss of any node.
+
+    A memrep node runs on each web server and speaks memcached's protocol. A write to any node is held by all
+    of them before it is acknowledged, and a read is served by any.
+    """
+
+
+@cli.command("serve", context_settings={"auto_envvar_prefix": "MEMREP"})
+@click.option(
+    "--nodes",
+    metavar="LIST",
+    help="All nodes, as in php.ini's save_path: tcp://10.1.1.1:11211,tcp://10.2.2.2:11211. The same on every "
+    "server, in any order. Without it: one node, on 127.0.0.1:11211, that replicates nothing.",
+)
+@click.option(
+    "--self",
+    "self_",
+    envvar="MEMREP_SELF",
+    metavar="HOST:PORT",
+    help="Which of --nodes this one is. Found by itself if just one of them is an address of this machine.",
+)
+@click.option(
+    "-l", "--listen", metavar="ADDR", help="Address for clients and nodes. [default: own one of --nodes]"
+)
+@click.option(
+    "-p", "--port", type=click.IntRange(1, 55_535), help="Port for clients. [default: own one of --nodes]"
+)
+@click.option("--unix", metavar="PATH", default="", help="Serve clients on this unix socket, too.")
+@click.option(
+    "-m", "--memory", type=click.IntRange(_MEMORY_MIN_MB), default=64, show_default=True, metavar="MB",
+    help="Memory for items, in megabytes, all costs counted. Give every node the same.",
+)  # fmt: skip
+@click.option(
+    "-c",
+    "--connections",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="Most clients at a time.",
+)
+@click.option(
+    "-I", "--item-size-max", type=Size(), default="1m", show_default=True, help="Largest item, e.g. 512k or 4m."
+)
+@click.option(
+    "--failure-timeout", type=click.FloatRange(0.1, 60), default=0.6, show_default=True, metavar="S",
+    help="Seconds of silence after which the others go on without a node.",
+)  # fmt: skip
+@click.option(
+    "--cold-start", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, metavar="S",
+    help="Seconds for which nodes without data wait for all others before they begin without them.",
+)  # fmt: skip
+@click.option(
+    "--drain", type=click.FloatRange(0, 3600), default=1.0, show_default=True, metavar="S",
+    help="Seconds for which connected clients are still served after SIGTERM.",
+)  # fmt: skip
+@click.option(
+    "--partition", type=click.Choice(["available", "majority"]), default="available", show_default=True,
+    help="What a node does that reaches no majority: serve on (available). majority is not built yet.",
+)  # fmt: skip
+@click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
+@click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
+@click.option(
+    "--config", metavar="FILE", envvar="MEMREP_CONFIG", is_eager=True, expose_value=False, callback=_load_config,
+    help="Read options from a TOML file; its keys are the long names with _ for -.",
+)  # fmt: skip
+def serve_command(**values: Any) -> None:
+    """Run a node in the foreground, until SIGTERM.
+
+    Each option can also be given in the environment (MEMREP_NODES, MEMREP_MEMORY, ...) or in --config; the
+    command line counts before the environment, that before the file.
+
+    Exit status: 0 after SIGTERM, SIGINT or an enabled shutdown, 2 if something has to be changed first.
+    """
+    serve(_checked(**values))
+
+
+def _checked(  # noqa: PLR0913
+    *,
+    nodes: str | None,
+    self_: str | None,
+    listen: str | None,
+    port: int | None,
+    unix: str,
+    memory: int,
+    connections: int,
+    item_size_max: int,
+    failure_timeout: float,
+    cold_start: float,
+    drain: float,
+    partition: str,
+    enable_shutdown: bool,
+    verbose: bool,
+) -> ServeOptions:
+    """The options, checked as a whole.
+
+    Raises:
+        UsageError: they do not fit together, or not this machine.
+    """
+    if partition == "majority":
+        raise UsageError(
+            "--partition majority is not built yet; leave it out, and nodes without a majority serve on"
+        )
+    if nodes is None:
+        me = parse_address(self_, "--self") if self_ else Address(listen or "127.0.0.1", port or 11211)
+        addresses = [me]
+    else:
+        addresses = parse_nodes(nodes)
+        me = find_self(addresses, parse_address(self_, "--self") if self_ else None)
+    if len(addresses) > 1 and port not in (None, me.port):
+        raise UsageError(f"-p {port} is not the port of {me} in --nodes; leave -p out, or correct --nodes")
+    if listen is not None:
+        check_listen(listen)
+    if not _ITEM_MIN <= item_size_max <= memory << 19:
+        raise UsageError(f"-I {item_size_max} must be from 1k to half of -m ({memory} MB)")
+    return ServeOptions(
+        nodes=addresses,
+        me=me,
+        listen=listen or me.host,
+        port=port or me.port,
+        unix=unix,
+        memory=memory << 20,
+        connections=connections,
+        item_max=item_size_max,
+        failure_timeout_ms=round(failure_timeout * 1000),
+        cold_start_ms=round(cold_start * 1000),
+        drain_ms=round(drain * 1000),
+        verbose=verbose,
+        shutdown=enable_shutdown,
+    )
+
+
+#: The keys that a config file may have.
+OPTION_NAMES: Final = frozenset(
+    (param.name or "").rstrip("_") for param in serve_command.params if param.name != "config"
+)
+
+
+def main() -> None:
+    """The console script: one line and exit status 2 for a mistake of the operator's."""
+    try:
+        cli.main(standalone_mode=False)
+    except UsageError as error:
+        print(f"memrep: {error}", file=sys.stderr)
+        sys.exit(2)
+    except click.ClickException as error:
+        print(f"memrep: {error.format_message()} (see memrep serve --help)", file=sys.stderr)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

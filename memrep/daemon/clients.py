@@ -1,0 +1,284 @@
+"""Clients: the listening sockets, and one client's socket.
+
+The port is bound from the start, so that a taken one is found at once, but it listens only while the node
+holds everything: until then connecting is refused, the one answer that sends PHP to the next node at once.
+
+What a client can cost is bounded: it is read 64 KiB at a time, and not read at all while replies to it are
+unsent or its connection is blocked.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from memrep.daemon.reactor import READ, WRITE, Reactor
+from memrep.node import Node
+from memrep.protocol import Connection
+
+_RECEIVE_BYTES: Final = 1 << 16
+_ACCEPTS_A_TURN: Final = 64
+_BACKLOG: Final = 1024
+_TOO_MANY: Final = b"ERROR Too many open connections\r\n"
+
+
+class Client:
+    """One client's socket."""
+
+    __slots__ = ("_events", "_is_tcp", "_owner", "_unsent", "connection", "sock")
+
+    def __init__(self, owner: Clients, sock: socket.socket, connection: Connection, is_tcp: bool) -> None:
+        self.sock = sock
+        self.connection = connection
+        self._owner = owner
+        self._is_tcp = is_tcp
+        self._unsent = b""
+        self._events = READ
+
+    def ready(self, events: int) -> None:
+        """Send what is left, read what came, answer."""
+        try:
+            if events & WRITE and self._unsent and not self._flush():
+                return
+            if self._unsent or not events & ~WRITE:
+                return
+            data = self.sock.recv(_RECEIVE_BYTES)
+            if not data:
+                self._owner.close(self, "it hung up")
+                return
+            connection = self.connection
+            self.send(self._owner.node.receive(connection, data))
+            if self._is_tcp and connection.waiting:
+                # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
+                # small packet would wait for the delayed one, and its two-part write would take twice as long.
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._owner.close(self, str(error))
+        except Exception as error:  # our own mistake must cost this client only
+            self._owner.log(f"closes a client's connection because of a fault in memrep: {error!r}")
+            self._owner.close(self, "a fault in memrep")
+
+    def send(self, data: bytes) -> None:
+        """Send replies, as far as the socket takes them; close if that was all.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        if data:
+            self._owner.node.counters.bytes_written += len(data)
+            if self._unsent:
+                self._unsent += data
+            else:
+                self._unsent = data
+                if not self._flush():
+                    return
+        connection = self.connection
+        while connection.blocked and not connection.closing and not self._unsent:
+            more = self._owner.node.resume(connection)
+            if not more:
+                break
+            self._owner.node.counters.bytes_written += len(more)
+            self._unsent = more
+            self._flush()
+        if connection.closing and not connection.waiting and not self._unsent:
+            self._owner.close(self, "")
+        else:
+            self._listen()
+
+    def _flush(self) -> bool:
+        """Send what is unsent; say whether nothing is left."""
+        try:
+            sent = self.sock.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        self._unsent = self._unsent[sent:]
+        if not self._unsent and self._events & WRITE:
+            self.send(b"")
+        self._listen()
+        return not self._unsent
+
+    def _listen(self) -> None:
+        """Wait for what makes sense now: to send the rest, or to read on."""
+        if self._unsent:
+            events = WRITE
+        elif self._owner.node.holds_back(self.connection):
+            events = 0
+        else:
+            events = READ
+        if events != self._events and self.sock.fileno() >= 0:
+            self._events = events
+            self._owner.reactor.modify(self.sock.fileno(), events)
+
+
+class Listener:
+    """A bound address that listens when told to."""
+
+    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
+        self.family = family
+        self.address = address
+        self.sock = self._bind()
+
+    def _bind(self) -> socket.socket:
+        sock = socket.socket(self.family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            if self.family == socket.AF_UNIX:
+                Path(str(self.address)).unlink(missing_ok=True)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(self.address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def listen(self) -> None:
+        """Accept connections from now on."""
+        if self.family == socket.AF_UNIX:
+            self.sock.bind(self.address)
+        self.sock.listen(_BACKLOG)
+
+    def rebind(self) -> None:
+        """Refuse connections from now on, but keep the address."""
+        self.sock.close()
+        self.sock = self._bind()
+
+    def close(self) -> None:
+        """Give the address up."""
+        self.sock.close()
+        if self.family == socket.AF_UNIX:
+            Path(str(self.address)).unlink(missing_ok=True)
+
+
+class Clients:
+    """All clients of a node.
+
+    Args:
+        node: whom they talk to.
+        listeners: where they come in.
+        limit: the most clients at a time.
+        log: takes a line for the operator.
+        verbose: whether to log each connection.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        listeners: list[Listener],
+        limit: int,
+        log: Callable[[str], None],
+        verbose: Callable[[], bool],
+    ) -> None:
+        self.node = node
+        self.log = log
+        self.reactor: Reactor
+        self.listening = False
+        self._listeners = listeners
+        self._limit = limit
+        self._verbose = verbose
+        self._clients: dict[Connection, Client] = {}
+        self._shut = False
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._clients)
+
+    def follow(self) -> None:
+        """At the end of a turn: send late replies; listen while the node is open, and only then."""
+        for connection, replies in self.node.replies():
+            client = self._clients.get(connection)
+            if client is not None:
+                self._send(client, replies)
+        if self.node.open and not self._shut:
+            if not self.listening:
+                self._open()
+        elif self.listening:
+            self._close_listeners()
+
+    def shut(self) -> None:
+        """Accept nobody any more."""
+        self._shut = True
+        self.follow()
+
+    def close_all(self) -> None:
+        """Hang up on everybody."""
+        for client in list(self._clients.values()):
+            self.close(client, "memrep stops")
+
+    def close(self, client: Client, reason: str) -> None:
+        """Hang up on a client."""
+        if client.sock.fileno() < 0:
+            return
+        if reason and self._verbose():
+            self.log(f"client {client.sock.fileno()}: {reason}")
+        self.reactor.unregister(client.sock.fileno())
+        client.sock.close()
+        self._clients.pop(client.connection, None)
+        self.node.disconnect(client.connection)
+
+    def _send(self, client: Client, replies: bytes) -> None:
+        try:
+            client.send(replies)
+        except OSError as error:
+            self.close(client, str(error))
+
+    def _open(self) -> None:
+        self.listening = True
+        for listener in self._listeners:
+            listener.listen()
+            self.reactor.register(listener.sock.fileno(), _Door(self, listener), READ)
+
+    def _close_listeners(self) -> None:
+        self.listening = False
+        for listener in self._listeners:
+            self.reactor.unregister(listener.sock.fileno())
+            listener.rebind()
+
+    def accept(self, listener: Listener) -> None:
+        """Take the clients that are waiting."""
+        for _ in range(_ACCEPTS_A_TURN):
+            try:
+                sock, _ = listener.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self.log("cannot accept a client: no file descriptor left; raise LimitNOFILE or lower -c")
+                    self._make_room()
+                return
+            sock.setblocking(False)
+            if len(self._clients) >= self._limit:
+                self.node.counters.rejected_connections += 1
+                sock.send(_TOO_MANY)
+                sock.close()
+                continue
+            is_tcp = listener.family != socket.AF_UNIX
+            if is_tcp:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = Client(self, sock, self.node.connect(), is_tcp)
+            self._clients[client.connection] = client
+            self.reactor.register(sock.fileno(), client, READ)
+            if self._verbose():
+                self.log(f"client {sock.fileno()}: connected")
+
+    def _make_room(self) -> None:
+        """Hang up on the oldest client, so that the one at the door does not spin the loop."""
+        if self._clients:
+            self.close(next(iter(self._clients.values())), "no file descriptor left")
+
+
+class _Door:
+    """A listening socket in the epoll."""
+
+    def __init__(self, clients: Clients, listener: Listener) -> None:
+        self._clients = clients
+        self._listener = listener
+
+    def ready(self, events: int) -> None:
+        """Somebody knocks."""
+        self._clients.accept(self._listener)

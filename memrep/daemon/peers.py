@@ -1,0 +1,250 @@
+"""Peers: the links to and from the other nodes.
+
+Each node dials every other one and sends on the link that it dialled; on the links that it accepted it only
+listens. A task for each peer keeps the link dialled. It also tells a dead peer from a slow one: if our link
+was closed and the port then refuses, the process is gone, and the node is told at once.
+
+A peer that does not read costs at most UNSENT_MAX bytes: then its link is closed. What was lost shows as a gap
+on the new link and costs a change of view, not memory.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from memrep.daemon.reactor import READ, WRITE, Reactor
+from memrep.errors import PeerError
+from memrep.node import Link, Node
+from memrep.nodes import Address
+from memrep.replication.wire import Outgoing
+
+#: Unsent bytes for one peer above which its link is closed.
+UNSENT_MAX: Final = 64 << 20
+
+_RECEIVE_BYTES: Final = 1 << 18
+_REDIAL_S: Final = 0.1
+_CONNECT_S: Final = 1.0
+_SORRY_S: Final = 2.0
+
+
+class OutLink:
+    """Our end of the link that we dialled."""
+
+    def __init__(self, peers: Peers, sock: socket.socket) -> None:
+        self.closed = trio.Event()
+        self.reason = "it closed the link"
+        self.turned_away = False
+        self._peers = peers
+        self._sock = sock
+        self._unsent = bytearray()
+        self._outgoing = Outgoing()
+        peers.reactor.register(sock.fileno(), self, READ)
+
+    def send(self, data: bytes) -> None:
+        """Send, now or when the socket takes it."""
+        if self.closed.is_set():
+            return
+        if not self._unsent:
+            try:
+                sent = self._sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self.close(str(error))
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._peers.reactor.modify(self._sock.fileno(), READ | WRITE)
+        self._unsent += data
+        if len(self._unsent) > UNSENT_MAX:
+            self.close(f"it has not read {len(self._unsent)} bytes")
+
+    def ready(self, events: int) -> None:
+        """Send the rest, or see the link closed."""
+        try:
+            if events & WRITE and self._unsent:
+                sent = self._sock.send(self._unsent)
+                del self._unsent[:sent]
+                if not self._unsent:
+                    self._peers.reactor.modify(self._sock.fileno(), READ)
+            if events & ~WRITE:
+                data = self._sock.recv(_RECEIVE_BYTES)
+                if not data:
+                    self.close(self.reason)
+                    return
+                reason = self._outgoing.receive(data)
+                if reason is not None:
+                    self.turned_away = True
+                    self.close(f"it turned this node away: {reason}")
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, PeerError) as error:
+            self.close(str(error))
+
+    def close(self, reason: str) -> None:
+        """Hang up; the dialling task goes on from here."""
+        if not self.closed.is_set():
+            self.reason = reason
+            self._peers.reactor.unregister(self._sock.fileno())
+            self._sock.close()
+            self.closed.set()
+
+
+class InLink:
+    """Our end of a link that a peer dialled."""
+
+    def __init__(self, peers: Peers, sock: socket.socket, link: Link) -> None:
+        self.link = link
+        self._peers = peers
+        self._sock = sock
+        peers.reactor.register(sock.fileno(), self, READ)
+
+    def ready(self, events: int) -> None:
+        """Take what the peer says."""
+        try:
+            data = self._sock.recv(_RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        node = self._peers.node
+        if not data:
+            node.link_closed(self.link)
+            self.close()
+            return
+        greeted = self.link.incoming.node is not None
+        node.peer_receive(self.link, data)
+        if not greeted and self.link.incoming.node is not None:
+            self._peers.poke(self.link.incoming.node)
+
+    def close(self) -> None:
+        """Hang up, with a word on the reason if there is one."""
+        if self._sock.fileno() < 0:
+            return
+        if self.link.farewell:
+            with suppress(OSError):
+                self._sock.send(self.link.farewell)
+        self._peers.reactor.unregister(self._sock.fileno())
+        self._peers.forget(self)
+        self._sock.close()
+
+
+class Peers:
+    """All links of a node.
+
+    Args:
+        node: the node.
+        addresses: of all nodes; node n is the n-th.
+        me: this node's number.
+        listener: the bound and listening socket for the others.
+        log: takes a line for the operator.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        addresses: list[Address],
+        me: int,
+        listener: socket.socket | None,
+        log: Callable[[str], None],
+    ) -> None:
+        self.node = node
+        self.reactor: Reactor
+        self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
+        self._listener = listener
+        self._log = log
+        self._out: dict[int, OutLink] = {}
+        self._in: dict[InLink, None] = {}
+        self._pokes = {n: trio.Event() for n in self._addresses}
+
+    def open(self) -> None:
+        """Let the others in."""
+        if self._listener is not None:
+            self.reactor.register(self._listener.fileno(), self, READ)
+
+    def ready(self, events: int) -> None:
+        """A node, or a stranger, knocks."""
+        assert self._listener is not None
+        try:
+            sock, address = self._listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        self._in[InLink(self, sock, self.node.accept_link(f"{address[0]}:{address[1]}"))] = None
+
+    def forget(self, link: InLink) -> None:
+        """A link that was accepted is closed."""
+        self._in.pop(link, None)
+
+    def poke(self, node: int) -> None:
+        """This peer has just been heard: dial it now."""
+        self._pokes[node].set()
+
+    def send(self, node: int, data: bytes) -> None:
+        """Send to a peer, if our link to it is open; what is lost shows as a gap."""
+        link = self._out.get(node)
+        if link is not None:
+            link.send(data)
+
+    def close_superseded(self) -> None:
+        """At the end of a turn: close links that the node wants closed."""
+        for link in [link for link in self._in if link.link.closing]:
+            link.close()
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something for a peer is still in our buffers."""
+        return any(link._unsent for link in self._out.values())
+
+    async def keep_dialled(self, node: int) -> None:
+        """Keep our link to this peer open, for ever; tell the node what becomes of it."""
+        address = self._addresses[node]
+        established = False
+        complaint = ""
+        while True:
+            self._pokes[node] = trio.Event()
+            try:
+                with trio.fail_after(_CONNECT_S):
+                    sock = await _connect(address)
+            except ConnectionRefusedError:
+                if established:
+                    established = False
+                    self.reactor.turn(lambda: self.node.peer_refused(node, "its process is gone"))
+            except (OSError, trio.TooSlowError) as error:
+                if established and str(error) != complaint:
+                    complaint = str(error)
+                    self._log(f"cannot reach {address}: {error or 'no answer'}")
+            else:
+                established = True
+                complaint = ""
+                link = OutLink(self, sock)
+                self._out[node] = link
+                self.reactor.turn(lambda link=link: link.send(self.node.dialled(node)))  # type: ignore[misc]
+                await link.closed.wait()
+                del self._out[node]
+                self.reactor.turn(lambda: self.node.hung_up(node))
+                if not link.turned_away:
+                    continue
+                self._log(f"{address}: {link.reason}")
+                await trio.sleep(_SORRY_S)
+            with trio.move_on_after(_REDIAL_S):
+                await self._pokes[node].wait()
+
+
+async def _connect(address: Address) -> socket.socket:
+    """A connected, non-blocking socket to a node's link port."""
+    found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
+    family, kind, proto, _, target = found[0]
+    with trio.socket.socket(family, kind, proto) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
+        await sock.connect(target)
+        plain = socket.socket(family, kind, proto, fileno=sock.detach())
+    plain.setblocking(False)
+    return plain

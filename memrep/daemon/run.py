@@ -1,0 +1,238 @@
+"""Running a node: the nursery with its tasks, the signals, and an orderly end.
+
+    reactor.run     serves every socket
+    _tick           every 50 ms: heartbeats, views, expiry
+    keep_dialled    one for each peer
+    _wait_for_end   SIGTERM or SIGINT, then the drain
+
+The drain: nobody new is accepted, clients that are connected are served on for a while, because a PHP request
+that has read its data will want to write it; then the writes on their way are finished, the peers are told,
+and they go on without this node in the same instant.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import attrs
+import trio
+
+from memrep.daemon.clients import Clients, Listener
+from memrep.daemon.journal import Journal, notify
+from memrep.daemon.machine import bind_link_port, is_private, port_error
+from memrep.daemon.peers import Peers
+from memrep.daemon.reactor import Reactor
+from memrep.errors import UsageError
+from memrep.node import Node
+from memrep.nodes import Address
+from memrep.options import NodeOptions
+from memrep.replication.presence import Timing
+from memrep.report import Facts
+
+_TICK_S: Final = 0.05
+_FINISH_S: Final = 0.75
+_SPARE_DESCRIPTORS: Final = 64
+
+
+@attrs.frozen(kw_only=True)
+class ServeOptions:
+    """What `memrep serve` was told, checked.
+
+    Attributes:
+        nodes: all nodes, sorted.
+        me: this one.
+        listen: the address for clients; this node's own unless told otherwise.
+        port: the port for clients.
+        unix: the path of a unix socket for clients, if any.
+        memory: the limit for entries, bytes.
+        connections: the most clients at a time.
+        item_max: the largest item, bytes.
+        failure_timeout_ms: silence after which a peer is left out.
+        cold_start_ms: how long a node without data waits for all the others before it begins without them.
+        drain_ms: how long connected clients are served after SIGTERM.
+        verbose: whether to log each client's connection.
+        shutdown: whether the `shutdown` command is obeyed.
+    """
+
+    nodes: list[Address]
+    me: Address
+    listen: str
+    port: int
+    unix: str = ""
+    memory: int = 64 << 20
+    connections: int = 1024
+    item_max: int = 1 << 20
+    failure_timeout_ms: int = 600
+    cold_start_ms: int = 10_000
+    drain_ms: int = 1_000
+    verbose: bool = False
+    shutdown: bool = False
+
+
+class Daemon:
+    """A node, its sockets and its tasks."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._options = options
+        self._verbose = options.verbose
+        self._end = trio.Event()
+        self._ready = False
+        me = options.nodes.index(options.me) + 1
+        self._journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
+        _raise_descriptor_limit(options.connections)
+        listeners = list(_bind_client_ports(options))
+        link_port = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else None
+        self._node = Node(
+            NodeOptions(
+                nodes=[str(node) for node in options.nodes],
+                me=me,
+                memory=options.memory,
+                item_max=options.item_max,
+                timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
+            ),
+            inc=secrets.randbits(62),
+            now=time.monotonic_ns() // 1_000_000,
+            wall=time.time_ns() // 1_000_000,
+            log=self._journal.log,
+            facts=Facts(process=self._process, settings=self._settings),
+            set_verbosity=self._set_verbosity,
+            shutdown=self._end.set if options.shutdown else None,
+        )
+        log = self._journal.log
+        self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
+        self._peers = Peers(self._node, options.nodes, me, link_port, log)
+        self._reactor = Reactor(self._node, self._end_turn)
+        self._clients.reactor = self._peers.reactor = self._reactor
+        if not is_private(options.listen):
+            log(
+                f"warning: strangers can reach {options.listen}, and memrep asks nobody for a password; let a "
+                "firewall admit only the pool (deploy/nftables.conf)"
+            )
+
+    def _end_turn(self) -> None:
+        for node, data in self._node.finish():
+            self._peers.send(node, data)
+        self._clients.follow()
+        self._peers.close_superseded()
+        if self._clients.listening and not self._ready:
+            self._ready = True
+            notify("READY=1\nSTATUS=serving")
+
+    async def run(self) -> None:
+        """Serve until told to end."""
+        options = self._options
+        others = [str(node) for node in options.nodes if node != options.me]
+        self._journal.log(
+            f"memrep starts, process {os.getpid()}, clients on {options.listen}:{options.port}"
+            + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
+        )
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                self._peers.open()
+                nursery.start_soon(self._tick)
+                nursery.start_soon(self._reactor.run)
+                for number, node in enumerate(options.nodes, start=1):
+                    if node != options.me:
+                        nursery.start_soon(self._peers.keep_dialled, number)
+                nursery.start_soon(self._wait_for_signal, signals)
+                await self._end.wait()
+                await self._drain()
+                nursery.cancel_scope.cancel()
+        self._clients.close_all()
+        self._journal.log("memrep has stopped")
+
+    async def _tick(self) -> None:
+        while True:
+            self._reactor.turn(self._node.tick)
+            await trio.sleep(_TICK_S)
+
+    async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if self._end.is_set():
+                self._journal.log("a second signal: stops at once")
+                os._exit(1)
+            self._journal.log(f"{signal.Signals(number).name}: stops")
+            self._end.set()
+
+    async def _drain(self) -> None:
+        notify("STOPPING=1\nSTATUS=serving the clients that are connected")
+        self._reactor.turn(self._clients.shut)
+        with trio.move_on_after(self._options.drain_ms / 1000):
+            while len(self._clients):
+                await trio.sleep(0.005)
+        with trio.move_on_after(_FINISH_S):
+            done: list[bool] = []
+            while not any(done):
+                self._reactor.turn(lambda: done.append(self._node.leave()))
+                await trio.sleep(0.001)
+            while self._peers.unsent:
+                await trio.sleep(0.001)
+
+    # --- what only the daemon knows
+
+    def _set_verbosity(self, level: int) -> None:
+        self._verbose = level > 0
+
+    def _process(self) -> Iterator[tuple[str, object]]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        yield "pid", os.getpid()
+        yield "rusage_user", f"{usage.ru_utime:.6f}"
+        yield "rusage_system", f"{usage.ru_stime:.6f}"
+        yield "max_connections", self._options.connections
+        yield "curr_connections", len(self._clients)
+        yield "accepting_conns", int(self._clients.listening)
+        yield "turns", self._reactor.turns
+
+    def _settings(self) -> Iterator[tuple[str, object]]:
+        options = self._options
+        yield "self", options.me
+        yield "inter", options.listen
+        yield "tcpport", options.port
+        yield "domain_socket", options.unix or "NULL"
+        yield "maxconns", options.connections
+        yield "verbosity", int(self._verbose)
+        yield "shutdown_command", "yes" if options.shutdown else "no"
+        yield "cold_start_ms", options.cold_start_ms
+        yield "drain_ms", options.drain_ms
+
+
+def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
+    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
+    try:
+        yield Listener(family, (options.listen, options.port))
+    except OSError as error:
+        raise port_error(options.listen, options.port, error, "for clients") from None
+    if options.unix:
+        try:
+            yield Listener(socket.AF_UNIX, options.unix)
+        except OSError as error:
+            raise UsageError(f"--unix {options.unix}: {error.strerror}; its directory must exist") from None
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """As many descriptors as the clients may need; one line if the system does not allow that."""
+    needed = connections + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed <= hard or (soft < needed and hard == resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    elif hard < needed and hard != resource.RLIM_INFINITY:
+        raise UsageError(
+            f"-c {connections} needs {needed} file descriptors, the system allows {hard}; "
+            "raise LimitNOFILE (systemd) or `ulimit -n`, or lower -c"
+        )
+
+
+def serve(options: ServeOptions) -> None:
+    """Run a node until SIGTERM, SIGINT or an enabled `shutdown`.
+
+    Raises:
+        UsageError: a port cannot be had, or the system's limits do not allow what is asked.
+    """
+    trio.run(Daemon(options).run)
