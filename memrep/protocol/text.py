@@ -5,9 +5,8 @@ verb up in a literal dict, and the handler appends its reply to one list that is
 is made for a command. What is odd in memcached is odd here, for clients rely on it; each oddity was probed
 on memcached 1.6.18 and stands in tests/transcripts.
 
-A command whose outcome is not known yet leaves a slot in the queue of replies. The commands behind it are
-executed all the same (they see each other's pending writes, so a client's order is kept on every key); their
-replies queue up behind the slot, for a client expects them in order.
+A command that has to wait for the cluster leaves its reply open (replies.py). The commands behind it wait too,
+unless all of them are plain writes.
 
 Three limits keep memory bounded whatever a client does: LINE_MAX on a line, OUTPUT_MAX on the replies made
 before the shell has sent them, QUEUE_MAX on the replies that wait. Beyond the last two the connection is
@@ -16,7 +15,6 @@ before the shell has sent them, QUEUE_MAX on the replies that wait. Beyond the l
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
@@ -41,6 +39,7 @@ from memrep.engine import (
 from memrep.entry import Entry
 from memrep.protocol import Surroundings
 from memrep.protocol.numbers import signed32, unsigned
+from memrep.protocol.replies import Replies
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
@@ -78,21 +77,11 @@ _REPLIES: Final[dict[Outcome, bytes]] = {
 Words = list[bytes]
 
 
-class _Slot:
-    """A reply that is not known yet, and how to spell it."""
-
-    __slots__ = ("spell", "ticket")
-
-    def __init__(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
-        self.ticket = ticket
-        self.spell = spell
-
-
 class TextConnection:
     """One client of the text protocol; see `protocol.Connection`."""
 
     __slots__ = (
-        "_engine", "_inbox", "_keys", "_need", "_out", "_queue", "_retrieval", "_size", "_skip",
+        "_engine", "_inbox", "_keys", "_need", "_out", "_replies", "_retrieval", "_size", "_skip",
         "_skip_reply", "_stopped", "_surroundings", "closing",
     )  # fmt: skip
 
@@ -103,12 +92,12 @@ class TextConnection:
         self._need = 0  # the inbox is worth looking at from this size
         self._skip = 0  # bytes of a refused data block still to come
         self._skip_reply = b""
-        self._out: list[bytes] = []
+        self._replies = Replies(partial(surroundings.ready, self))
+        self._out = self._replies.out
         self._size = 0  # about how many bytes of values are in _out
-        self._queue: deque[bytes | _Slot] = deque()
         self._keys: Words = []  # what is left of a get that was cut short, last first
         self._retrieval: Callable[[bytes], None] = _nothing
-        self._stopped = False  # execution stopped at a limit, not for want of input
+        self._stopped = False  # execution stopped at a limit or for order's sake, not for want of input
         self.closing = False
 
     # --- the Connection contract
@@ -116,7 +105,7 @@ class TextConnection:
     @property
     def waiting(self) -> bool:
         """Whether some reply waits for an outcome."""
-        return bool(self._queue)
+        return bool(self._replies.queue)
 
     @property
     def blocked(self) -> bool:
@@ -141,6 +130,7 @@ class TextConnection:
     def resume(self) -> bytes:
         """Go on with what was kept back; return what can be sent."""
         self._stopped = False
+        self._replies.settle()
         if self._keys:
             self._retrieve()
         if self._keys:
@@ -153,17 +143,15 @@ class TextConnection:
 
     def abandon(self) -> None:
         """The client is gone: drop what has not been started."""
-        for reply in self._queue:
-            if isinstance(reply, _Slot):
-                reply.ticket.abandoned = True
-        self._queue.clear()
+        self._replies.abandon()
         self.closing = True
 
     # --- input
 
     def _execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
-        while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(self._queue) < QUEUE_MAX:
+        replies = self._replies
+        while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
             if self._skip:
                 start = self._swallow(data, start)
                 if self._skip:
@@ -178,6 +166,8 @@ class TextConnection:
             if b"" in words:
                 words = [word for word in words if word]
             verb = words[0] if words else b""
+            if replies.queue and not (replies.plain and verb == b"set"):
+                break
             store = _STORAGE.get(verb)
             if store is None:
                 _VERBS.get(verb, TextConnection._unknown)(self, words)
@@ -220,40 +210,16 @@ class TextConnection:
     # --- output
 
     def _take(self) -> bytes:
-        """What can be sent now: everything up to the first reply that is not known."""
-        queue, out = self._queue, self._out
-        if queue:
-            if out:
-                queue.append(b"".join(out))
-                out.clear()
-            while queue:
-                reply = queue[0]
-                if isinstance(reply, bytes):
-                    out.append(reply)
-                elif reply.ticket.settled:
-                    out.append(reply.spell(reply.ticket.result))
-                else:
-                    break
-                queue.popleft()
+        """What can be sent now."""
         self._size = 0
-        data = b"".join(out)
-        out.clear()
-        return data
+        return self._replies.take()
 
-    def _answer(self, result: Result | Ticket, noreply: bool) -> None:
+    def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
         if isinstance(result, Ticket):
-            if not noreply:
-                self._hold(result, _spell)
+            self._replies.hold(result, _silent if noreply else _spell, plain=plain)
         elif not noreply:
             self._out.append(_spell(result))
-
-    def _hold(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
-        if self._out:
-            self._queue.append(b"".join(self._out))
-            self._out.clear()
-        self._queue.append(_Slot(ticket, spell))
-        ticket.listener = partial(self._surroundings.ready, self)
 
     def _refuse(self, error: bytes, noreply: bool = False) -> None:
         if not noreply:
@@ -329,7 +295,7 @@ class TextConnection:
     def _retrieve(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys = self._keys
-        while keys and self._size < OUTPUT_MAX and len(self._queue) < QUEUE_MAX:
+        while keys and self._size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
             self._retrieval(keys.pop())
         if not keys:
             self._out.append(b"END\r\n")
@@ -350,7 +316,7 @@ class TextConnection:
 
     def _show_later(self, key: bytes, found: object, show: Callable[[bytes, Entry], bytes]) -> None:
         assert isinstance(found, Ticket)
-        self._hold(found, lambda entry: show(key, entry) if isinstance(entry, Entry) else b"")
+        self._replies.hold(found, lambda entry: show(key, entry) if isinstance(entry, Entry) else b"")
 
     # --- storage: set add replace append prepend cas
 
@@ -398,7 +364,8 @@ class TextConnection:
                 return -1
             self._refuse(_BAD_CHUNK, noreply)
             return end + 2
-        self._answer(store.execute(self._engine, key, flags, exptime, data[body:end], unique), noreply)
+        result = store.execute(self._engine, key, flags, exptime, data[body:end], unique)
+        self._answer(result, noreply, plain=store.verb == b"set")
         return after
 
     # --- the other commands on one key
@@ -518,6 +485,10 @@ class _Store:
 
 def _nothing(key: bytes) -> None:
     """What a connection does with a key before its first get."""
+
+
+def _silent(result: Result) -> bytes:
+    return b""
 
 
 def _spell(result: Result) -> bytes:

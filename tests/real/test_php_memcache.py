@@ -85,30 +85,15 @@ def test_many_sessions_on_one_local_node_are_right(tmp_path: Path) -> None:
             assert (outcome.ok, outcome.notices) == (20, {})
         for key in session_ids():
             assert_same_everywhere(cluster, key)
-        for port in cluster.ports[1:]:
-            with Php(pecl_memcache([port], 1), tmp_path, name=f"php{port}") as other:
-                assert other.ask("look").counts == [10] * 20
 
 
-def test_a_session_that_was_only_read_holds_nobody_up(tmp_path: Path) -> None:
-    """The client never unlocks what it only read; on memcached the next request waits for 15 s."""
-    with Cluster(3, tmp_path) as cluster, Php(pecl_memcache(cluster.ports, 3), tmp_path, sessions=3) as php:
-        assert php.ask("round").ok == 3
-        assert php.ask("look").counts == [1, 1, 1]
-        outcome = php.ask("round")
-        assert outcome.ok == 3
-        assert outcome.slowest_ms < 5_000
-
-
-@pytest.mark.parametrize("whole_cluster", [False, True], ids=["local node", "all nodes"])
-def test_parallel_requests_lose_no_increment(whole_cluster: bool, tmp_path: Path) -> None:
-    """Four requests at a time for one session: the lock holds across nodes, copies free no lock."""
+def test_parallel_requests_through_their_local_nodes_lose_no_increment(tmp_path: Path) -> None:
+    """Four requests at a time for one session, each through another node: the lock holds across nodes."""
     processes, times = 4, 60
     with Cluster(3, tmp_path) as cluster, ExitStack() as stack:
         phps = []
         for i in range(processes):
-            ports = cluster.ports if whole_cluster else [cluster.ports[i % 3]]
-            php = Php(pecl_memcache(ports, len(ports)), tmp_path, name=f"php{i}", sessions=1)
+            php = Php(pecl_memcache([cluster.ports[i % 3]], 1), tmp_path, name=f"php{i}", sessions=1)
             phps.append(stack.enter_context(php))
         for php in phps:
             php.order("raise", id=0, times=times)

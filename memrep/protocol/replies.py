@@ -1,0 +1,101 @@
+"""The replies of one connection, in the order of the commands, some of them not known yet.
+
+Most replies are known at once and are appended to `out`. One that has to wait for the cluster leaves a slot in
+a queue, and what comes behind it queues up, for clients expect replies in order.
+
+Which commands may be *executed* before an earlier one has ended? Only plain writes behind plain writes: each
+goes round on its own, and members take them in the order in which they were sent. Anything that reads must
+wait. pecl-memcache sends "take the lock", "read the session" in one packet; a read that overtook the lock
+would return what another request is about to change.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from memrep.engine import Result, Ticket
+
+
+class _Slot:
+    """A reply that is not known yet, and how to spell it."""
+
+    __slots__ = ("spell", "ticket")
+
+    def __init__(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
+        self.ticket = ticket
+        self.spell = spell
+
+
+class Replies:
+    """What a connection has to say.
+
+    Args:
+        ready: called when a reply that was waited for has become known.
+
+    Attributes:
+        out: replies that stand behind all that are waiting; append to it.
+        queue: from the first reply that is not known on; empty most of the time.
+        plain: whether every command in the queue is a plain write.
+    """
+
+    __slots__ = ("_known", "_ready", "out", "plain", "queue")
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self.out: list[bytes] = []
+        self.queue: deque[bytes | _Slot] = deque()
+        self.plain = True
+        self._known: list[bytes] = []
+        self._ready = ready
+
+    def hold(self, ticket: Ticket, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
+        """The next reply is the outcome of this ticket, once there is one."""
+        self._close_out()
+        self.plain = plain and (self.plain or not self.queue)
+        self.queue.append(_Slot(ticket, spell))
+        ticket.listener = self._ready
+
+    def settle(self) -> None:
+        """See which of the waiting replies have become known."""
+        queue = self.queue
+        if not queue:
+            return
+        self._close_out()
+        while queue:
+            reply = queue[0]
+            if isinstance(reply, bytes):
+                self._known.append(reply)
+            elif reply.ticket.settled:
+                self._known.append(reply.spell(reply.ticket.result))
+            else:
+                return
+            queue.popleft()
+
+    def take(self) -> bytes:
+        """All that can be sent now: everything before the first reply that is not known."""
+        if self.queue or self._known:
+            self.settle()
+            self._close_out()
+            data = b"".join(self._known)
+            self._known.clear()
+            return data
+        data = b"".join(self.out)
+        self.out.clear()
+        return data
+
+    def abandon(self) -> None:
+        """Nobody is there to be answered: what has not been started need not be."""
+        for reply in self.queue:
+            if isinstance(reply, _Slot):
+                reply.ticket.abandoned = True
+        self.queue.clear()
+
+    def _close_out(self) -> None:
+        """Put what is in `out` where it belongs: behind the queue, or to what is known if there is none."""
+        if self.out:
+            data = b"".join(self.out)
+            self.out.clear()
+            if self.queue:
+                self.queue.append(data)
+            else:
+                self._known.append(data)
