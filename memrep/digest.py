@@ -37,10 +37,10 @@ class Digest:
     def __init__(self) -> None:
         self.sums = [0] * BUCKETS
 
-    def replace(self, key: bytes, old: Version | None, new: Version | None) -> None:
-        """Account for a key whose version changes; None stands for a key that is not there."""
+    def replace(self, key: bytes, old: Version, new: Version) -> None:
+        """Account for a key whose version changes; ZERO stands for a key that is not there."""
         check = crc32(key)
-        delta = (int.from_bytes(new, "big") if new else 0) - (int.from_bytes(old, "big") if old else 0)
+        delta = int.from_bytes(new, "big") - int.from_bytes(old, "big")
         bucket = check & (BUCKETS - 1)
         self.sums[bucket] = (self.sums[bucket] + (check | 1 << 32) * delta) % _PRIME
 

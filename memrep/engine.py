@@ -76,17 +76,18 @@ Decide = Callable[[Entry | None], Decision]
 class Committer(Protocol):
     """Carries a write to every node that must hold it."""
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
-        """Give the entry its version and start its round.
+    def commit(self, key: bytes, entry: Entry) -> bool:
+        """Give the entry its version and commit it, if no other node must hold it; say whether that was so."""
+        ...
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+        """Give the entry its version and start its round; only after `commit` has said no.
 
         Args:
             key: the key; clean if `base` is given.
             entry: its version is filled in here.
             base: the version a read-modify-write was computed from, None for a plain write.
-            attempt: told the end, later, unless the answer is True.
-
-        Returns:
-            True if the write is committed already.
+            attempt: told the end, later.
         """
         ...
 
@@ -98,11 +99,14 @@ class Alone:
         self._store = store
         self._clock = clock
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
+    def commit(self, key: bytes, entry: Entry) -> bool:
         """Commit at once."""
         entry.version = self._clock.stamp(1)
         self._store.put(key, entry, self._clock.now)
         return True
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+        """Never asked for."""
 
 
 class Ticket:
@@ -297,11 +301,12 @@ class Engine:
         ticket.settle(result)
 
     def _write(self, key: bytes, entry: Entry, outcome: Outcome) -> Outcome | Ticket:
+        self._counters.total_items += 1
+        if self._committer.commit(key, entry):
+            return outcome
         ticket = Ticket()
         ticket.attempt(outcome, _nothing)
-        if self._committer.propose(key, entry, None, ticket):
-            self._counters.total_items += 1
-            return outcome
+        self._committer.propose(key, entry, None, ticket)
         return ticket
 
     def _store_if(self, key: bytes, value: bytes, decide: Decide) -> Result | Ticket:
@@ -323,13 +328,15 @@ class Engine:
                 ticket.settle(decision)
             return decision
         entry, result = decision
-        waiting = ticket or Ticket()
-        waiting.attempt(result, partial(self._retry, key, decide, waiting))
-        if not self._committer.propose(key, entry, self._store.version(key), waiting):
-            return waiting
-        if ticket is not None:
-            ticket.settle(result)
-        return result
+        self._counters.total_items += 1
+        if self._committer.commit(key, entry):
+            if ticket is not None:
+                ticket.settle(result)
+            return result
+        ticket = ticket or Ticket()
+        ticket.attempt(result, partial(self._retry, key, decide, ticket))
+        self._committer.propose(key, entry, self._store.version(key), ticket)
+        return ticket
 
     def _retry(self, key: bytes, decide: Decide, ticket: Ticket) -> None:
         self._inflight.wait(key, partial(self._modify, key, decide, ticket))
@@ -361,9 +368,10 @@ class Engine:
             if key not in self._pending:
                 self._evicting += cost
                 gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
-                eviction = _Eviction(self, cost)
-                if self._committer.propose(key, gone, entry.version, eviction):
-                    eviction.committed()
+                if self._committer.commit(key, gone):
+                    self.evicted(cost, done=True)
+                else:
+                    self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
 
     def evicted(self, cost: int, done: bool) -> None:
         """An eviction of this cost (bytes) has ended, by success or not."""

@@ -157,13 +157,15 @@ class Node:
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
         """Take what a client sent; return the replies that can be sent to it now."""
-        self.counters.bytes_read += len(data)
+        counters = self.counters
+        counters.bytes_read += len(data)
         if not self.serving:
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
         replies = connection.receive(data)
-        if connection.waiting:
+        counters.bytes_written += len(replies)
+        if connection.busy and connection.waiting:
             self._waits.setdefault(connection, self._clock.now)
         return replies
 
@@ -180,6 +182,7 @@ class Node:
     def resume(self, connection: Connection) -> bytes:
         """Go on with a connection that was blocked, once its output has been sent."""
         replies = connection.resume()
+        self.counters.bytes_written += len(replies)
         if not connection.waiting:
             self._waits.pop(connection, None)
         elif replies:

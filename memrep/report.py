@@ -79,6 +79,7 @@ class Reports:
         yield "time", self._clock.wall // 1000
         yield "version", __version__
         yield "pointer_size", 64
+        yield "cmd_get", self._counters.get_hits + self._counters.get_misses
         for field in attrs.fields(Counters):
             yield field.name, getattr(self._counters, field.name)
         yield "limit_maxbytes", self._store.limit

@@ -15,7 +15,6 @@ class Counters:
 
     total_connections: int = 0
     rejected_connections: int = 0
-    cmd_get: int = 0
     cmd_set: int = 0
     cmd_flush: int = 0
     cmd_touch: int = 0

@@ -106,7 +106,7 @@ class Store:
         elif entry.value is not None and (entry.expires <= now or entry.version <= self._flushed):
             entry = _tombstone(entry, now)
         self._place(key, old, entry)
-        self.digest.replace(key, None if old is None else old.version, entry.version)
+        self.digest.replace(key, ZERO if old is None else old.version, entry.version)
         return True
 
     def remove(self, key: bytes) -> None:
@@ -118,7 +118,7 @@ class Store:
         self.used -= _cost(key, entry)
         self.tombstones -= entry.value is None
         self.horizon = max(self.horizon, entry.version)
-        self.digest.replace(key, entry.version, None)
+        self.digest.replace(key, entry.version, ZERO)
 
     def sweep(self, now: int) -> None:
         """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""

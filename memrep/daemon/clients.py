@@ -41,20 +41,16 @@ class Client:
     def ready(self, events: int) -> None:
         """Send what is left, read what came, answer."""
         try:
-            if events & WRITE and self._unsent and not self._flush():
-                return
-            if self._unsent or not events & ~WRITE:
-                return
-            data = self.sock.recv(_RECEIVE_BYTES)
-            if not data:
-                self._owner.close(self, "it hung up")
-                return
-            connection = self.connection
-            self.send(self._owner.node.receive(connection, data))
-            if self._is_tcp and connection.waiting:
-                # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
-                # small packet would wait for the delayed one, and its two-part write would take twice as long.
-                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            if events == READ:
+                data = self.sock.recv(_RECEIVE_BYTES)
+                if data:
+                    self.answer(self._owner.node.receive(self.connection, data))
+                else:
+                    self._owner.close(self, "it hung up")
+            elif self._unsent:
+                self.answer(b"")
+            else:
+                self._owner.close(self, "the connection is broken")
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -63,44 +59,46 @@ class Client:
             self._owner.log(f"closes a client's connection because of a fault in memrep: {error!r}")
             self._owner.close(self, "a fault in memrep")
 
-    def send(self, data: bytes) -> None:
-        """Send replies, as far as the socket takes them; close if that was all.
+    def answer(self, replies: bytes) -> None:
+        """Send replies, as far as the socket takes them; then do what the connection wants next.
 
         Raises:
             OSError: the connection is broken.
         """
-        if data:
-            self._owner.node.counters.bytes_written += len(data)
-            if self._unsent:
-                self._unsent += data
-            else:
-                self._unsent = data
-                if not self._flush():
-                    return
+        if self._unsent:
+            replies = self._unsent + replies
+            self._unsent = b""
         connection = self.connection
-        while connection.blocked and not connection.closing and not self._unsent:
-            more = self._owner.node.resume(connection)
-            if not more:
+        while True:
+            if replies:
+                self._send(replies)
+            if not connection.busy or self._unsent or connection.closing or not connection.blocked:
                 break
-            self._owner.node.counters.bytes_written += len(more)
-            self._unsent = more
-            self._flush()
-        if connection.closing and not connection.waiting and not self._unsent:
-            self._owner.close(self, "")
-        else:
-            self._listen()
+            replies = self._owner.node.resume(connection)
+            if not replies:
+                break
+        if connection.busy or self._unsent or self._events != READ or not self._owner.node.serving:
+            self._follow()
 
-    def _flush(self) -> bool:
-        """Send what is unsent; say whether nothing is left."""
+    def _send(self, replies: bytes) -> None:
         try:
-            sent = self.sock.send(self._unsent)
+            sent = self.sock.send(replies)
         except (BlockingIOError, InterruptedError):
             sent = 0
-        self._unsent = self._unsent[sent:]
-        if not self._unsent and self._events & WRITE:
-            self.send(b"")
+        if sent < len(replies):
+            self._unsent = replies[sent:]
+
+    def _follow(self) -> None:
+        """Wait for what the connection needs now, or close it."""
+        connection = self.connection
+        if connection.closing and not connection.waiting and not self._unsent:
+            self._owner.close(self, "")
+            return
+        if self._is_tcp and connection.waiting:
+            # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
+            # small packet would wait for the delayed one, and its two-part write would take twice as long.
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._listen()
-        return not self._unsent
 
     def _listen(self) -> None:
         """Wait for what makes sense now: to send the rest, or to read on."""
@@ -223,7 +221,7 @@ class Clients:
 
     def _send(self, client: Client, replies: bytes) -> None:
         try:
-            client.send(replies)
+            client.answer(replies)
         except OSError as error:
             self.close(client, str(error))
 

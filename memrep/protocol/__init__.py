@@ -17,11 +17,13 @@ class Connection(Protocol):
 
     Attributes:
         closing: nothing more is read; the shell closes when what was returned has been sent.
+        busy: it is closing, waiting or blocked. One look tells that nothing is left to be done.
         waiting: some reply waits for an outcome.
         blocked: it takes no more input for now; `resume` says when that is over.
     """
 
     closing: bool
+    busy: bool
 
     @property
     def waiting(self) -> bool: ...

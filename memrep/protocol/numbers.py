@@ -14,15 +14,23 @@ _U64: Final = 1 << 64
 _S64: Final = 1 << 63
 _DIGITS_MAX: Final = 64
 
+#: So few digits fit into 64, and into signed 32 bits, whatever they are.
+_SURELY_64: Final = 20
+_SURELY_32: Final = 10
+
 
 def unsigned(word: bytes) -> int | None:
     """The word as an unsigned 64-bit number, None if it is none."""
+    if word.isdigit() and len(word) < _SURELY_64:
+        return int(word)
     number = _parse(word)
     return number if number is not None and 0 <= number < _U64 else None
 
 
 def signed32(word: bytes) -> int | None:
     """The word as a signed 64-bit number cut to 32 bits, as memcached reads exptimes; None if it is none."""
+    if word.isdigit() and len(word) < _SURELY_32:
+        return int(word)
     number = _parse(word)
     if number is None or not -_S64 <= number < _S64:
         return None
@@ -30,7 +38,5 @@ def signed32(word: bytes) -> int | None:
 
 
 def _parse(word: bytes) -> int | None:
-    if word.isdigit() and len(word) <= _DIGITS_MAX:
-        return int(word)
     found = _LOOSE.fullmatch(word)
     return int(found[1]) if found and len(found[1]) <= _DIGITS_MAX else None

@@ -82,7 +82,7 @@ class TextConnection:
 
     __slots__ = (
         "_engine", "_inbox", "_keys", "_need", "_out", "_replies", "_retrieval", "_size", "_skip",
-        "_skip_reply", "_stopped", "_surroundings", "closing",
+        "_skip_reply", "_stopped", "_surroundings", "busy", "closing",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
@@ -98,6 +98,7 @@ class TextConnection:
         self._keys: Words = []  # what is left of a get that was cut short, last first
         self._retrieval: Callable[[bytes], None] = _nothing
         self._stopped = False  # execution stopped at a limit or for order's sake, not for want of input
+        self.busy = False
         self.closing = False
 
     # --- the Connection contract
@@ -114,13 +115,16 @@ class TextConnection:
 
     def receive(self, data: bytes) -> bytes:
         """Take input; return the replies that can be sent."""
-        if self._inbox or self.blocked:
+        if self._inbox or self.busy:
             self._inbox += data
             if len(self._inbox) < self._need and b"\n" not in data:
                 self._bound_line()
+                self.busy = self.closing
                 return b""
             return self.resume()
-        self._keep(data, self._execute(data, 0))
+        end = self._execute(data, 0)
+        if end < len(data):
+            self._keep(data, end)
         return self._take()
 
     def take_in(self, data: bytes) -> None:
@@ -144,7 +148,7 @@ class TextConnection:
     def abandon(self) -> None:
         """The client is gone: drop what has not been started."""
         self._replies.abandon()
-        self.closing = True
+        self.closing = self.busy = True
 
     # --- input
 
@@ -212,7 +216,9 @@ class TextConnection:
     def _take(self) -> bytes:
         """What can be sent now."""
         self._size = 0
-        return self._replies.take()
+        data = self._replies.take()
+        self.busy = self.closing or self._stopped or bool(self._replies.queue)
+        return data
 
     def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""

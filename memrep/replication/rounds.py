@@ -66,16 +66,21 @@ class Rounds:
 
     # --- as coordinator
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> bool:
-        """Start the round of a write; True if it is over at once, in a view of this node alone."""
-        view = self._standing.view
+    def commit(self, key: bytes, entry: Entry) -> bool:
+        """Commit a write at once if this node is alone in its view; say whether it was."""
+        standing = self._standing
+        view = standing.view
+        if len(view.members) != 1 or standing.promised > view.vid:
+            return False
         entry.version = self._clock.stamp(view.gen)
-        if len(view.members) == 1 and not self._standing.paused:
-            self._store.put(key, entry, self._clock.now)
-            return True
+        self._store.put(key, entry, self._clock.now)
+        return True
+
+    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+        """Start the round of a write."""
+        entry.version = self._clock.stamp(self._standing.view.gen)
         self._forget_given_up(attempt)
         self._start(key, entry, base, attempt)
-        return False
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
         """Send an entry round that only this node has, as a plain write with the version that it has."""

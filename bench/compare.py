@@ -1,0 +1,115 @@
+"""One node beside memcached: CPU time per request as the kernel counts it, in turns within one run.
+
+`python -m bench.compare`. Each round starts both servers afresh, loads one after the other with the same load,
+and reads utime and stime of the server process before and after. The ratio is taken round by round, so that
+a machine whose speed drifts does not favour either.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_START_S = 10.0
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port if port <= 55_000 else port - 20_000
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[int]:
+    """The process id of a server that listens on `port` until the block ends."""
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _cpu_s(pid: int) -> tuple[float, float]:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) / _TICKS_PER_S, int(fields[12]) / _TICKS_PER_S
+
+
+def _measure(command: list[str], port: int, load: list[str]) -> dict[str, float]:
+    with _running(command, port) as pid:
+        user, system = _cpu_s(pid)
+        loader = [sys.executable, "-m", "bench.load", str(port), *load]
+        result = json.loads(subprocess.run(loader, check=True, capture_output=True).stdout)
+        user, system = _cpu_s(pid)[0] - user, _cpu_s(pid)[1] - system
+    requests = result["requests"]
+    return {
+        "user": user / requests * 1e6,
+        "system": system / requests * 1e6,
+        "cpu": (user + system) / requests * 1e6,
+        "p50": result["p50_us"],
+        "p99": result["p99_us"],
+        "rate": result["requests_per_s"],
+    }
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--requests", default=60_000, show_default=True)
+@click.option("--connections", default=32, show_default=True)
+@click.option("--size", default=500, show_default=True, help="Bytes of a value.")
+def main(rounds: int, requests: int, connections: int, size: int) -> None:
+    """Compare a single memrep node with memcached -t 1."""
+    memcached = shutil.which("memcached")
+    if memcached is None:
+        raise click.ClickException("memcached is not installed; apt-get install memcached")
+    load = ["--requests", str(requests), "--connections", str(connections), "--size", str(size)]
+    results: dict[str, list[dict[str, float]]] = {"memcached": [], "memrep": []}
+    for _ in range(rounds):
+        port = _free_port()
+        command = [memcached, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "1", "-u", "nobody"]
+        results["memcached"].append(_measure(command, port, load))
+        port = _free_port()
+        command = [sys.executable, "-m", "memrep", "serve", "--self", f"127.0.0.1:{port}"]
+        results["memrep"].append(_measure(command, port, load))
+    click.echo(
+        f"{connections} connections, {size}-byte values, get:set 1:1, {requests} requests, {rounds} rounds"
+    )
+    click.echo("medians        user us  system us     cpu us     p50 us     p99 us  requests/s")
+    for name, runs in results.items():
+        median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        click.echo(
+            f"{name:<12}" + "".join(f"{median[key]:11.1f}" for key in ("user", "system", "cpu", "p50", "p99"))
+            + f"{median['rate']:12.0f}"
+        )  # fmt: skip
+    ratios = sorted(
+        ours["cpu"] / theirs["cpu"]
+        for ours, theirs in zip(results["memrep"], results["memcached"], strict=True)
+    )
+    click.echo(
+        f"CPU per request, memrep / memcached: median {statistics.median(ratios):.2f} "
+        f"(from {ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A load for memcached servers: many connections, one request at a time on each, get and set in turn.
+
+Run as a process of its own, so that its CPU time is not the server's: `python -m bench.load PORT`. It prints
+one JSON line. Bounded in count; ends by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+
+import click
+
+_RECEIVE_BYTES = 1 << 16
+
+
+class _Connection:
+    """One connection and what it waits for."""
+
+    def __init__(self, port: int, number: int, size: int) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        key = b"load%d" % number
+        self.set = b"set %b 0 0 %d\r\n%b\r\n" % (key, size, b"x" * size)
+        self.get = b"get %b\r\n" % key
+        self.hit = b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, size, b"x" * size)
+        self.expected = b""
+        self.received = b""
+        self.turn = 0
+        self.began = 0
+
+    def send(self) -> None:
+        """Send the next request."""
+        self.turn += 1
+        request, self.expected = (self.set, b"STORED\r\n") if self.turn % 2 else (self.get, self.hit)
+        self.received = b""
+        self.began = time.perf_counter_ns()
+        self.sock.sendall(request)
+
+    def answered(self) -> bool:
+        """Take what came; say whether the answer is complete. A wrong one ends the run."""
+        self.received += self.sock.recv(_RECEIVE_BYTES)
+        if len(self.received) < len(self.expected):
+            return False
+        assert self.received == self.expected, f"wrong answer: {self.received[:80]!r}"
+        return True
+
+
+def run(port: int, connections: int, requests: int, size: int) -> dict[str, float]:
+    """Do this many requests; returns requests a second and latencies in us."""
+    epoll = select.epoll()
+    clients = {}
+    for number in range(connections):
+        client = _Connection(port, number, size)
+        clients[client.sock.fileno()] = client
+        epoll.register(client.sock, select.EPOLLIN)
+    latencies = []
+    started = time.perf_counter()
+    for client in clients.values():
+        client.send()
+    done = 0
+    while done < requests:
+        for fd, _ in epoll.poll():
+            client = clients[fd]
+            if client.answered():
+                latencies.append(time.perf_counter_ns() - client.began)
+                done += 1
+                client.send()
+    elapsed = time.perf_counter() - started
+    latencies.sort()
+    return {
+        "requests": done,
+        "requests_per_s": done / elapsed,
+        "p50_us": latencies[len(latencies) // 2] / 1000,
+        "p99_us": latencies[len(latencies) * 99 // 100] / 1000,
+    }
+
+
+@click.command()
+@click.argument("port", type=int)
+@click.option("--connections", default=32, show_default=True)
+@click.option("--requests", default=60_000, show_default=True)
+@click.option("--size", default=500, show_default=True)
+def main(port: int, connections: int, requests: int, size: int) -> None:
+    """Load the server on 127.0.0.1:PORT."""
+    click.echo(json.dumps(run(port, connections, requests, size)))
+
+
+if __name__ == "__main__":
+    main()
