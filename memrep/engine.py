@@ -207,9 +207,10 @@ class Engine:
     def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Outcome | Ticket:
         """Store a value whatever is there."""
         self._counters.cmd_set += 1
-        refusal = self._refusal(key, value)
-        if refusal is not None:
-            return refusal
+        store = self._store
+        size = ENTRY_BYTES + len(key) + len(value)
+        if store.used + size > store.limit and not self._make_room(size):
+            return NO_MEMORY
         return self._write(key, Entry(ZERO, value, flags, self.expires(exptime)), STORED)
 
     def flush_all(self, delay: int) -> Outcome | Ticket:
@@ -311,8 +312,10 @@ class Engine:
 
     def _store_if(self, key: bytes, value: bytes, decide: Decide) -> Result | Ticket:
         self._counters.cmd_set += 1
-        refusal = self._refusal(key, value)
-        return self._modify(key, decide) if refusal is None else refusal
+        size = ENTRY_BYTES + len(key) + len(value)
+        if self._store.used + size > self._store.limit and not self._make_room(size):
+            return NO_MEMORY
+        return self._modify(key, decide)
 
     def _modify(self, key: bytes, decide: Decide, ticket: Ticket | None = None) -> Result | Ticket:
         """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
@@ -345,15 +348,11 @@ class Engine:
         """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
         return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
 
-    def _refusal(self, key: bytes, value: bytes) -> Outcome | None:
-        """Why this value cannot be taken, after trying to make room for it."""
-        store = self._store
-        size = ENTRY_BYTES + len(key) + len(value)
-        if store.used + size > store.limit:
-            self.evict(size)
-            if store.used + size > store.limit * (_OVERSHOOT if self._evicting else 1):
-                return NO_MEMORY
-        return None
+    def _make_room(self, size: int) -> bool:
+        """Evict for a write of this size (bytes); say whether it may go on."""
+        self.evict(size)
+        limit = self._store.limit * (_OVERSHOOT if self._evicting else 1)
+        return self._store.used + size <= limit
 
     def evict(self, room: int = 0) -> None:
         """Get the store `room` bytes below its limit: first what has run out, then the least recently used.

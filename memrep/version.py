@@ -82,7 +82,10 @@ class Clock:
 
     def stamp(self, gen: int) -> Version:
         """A version later than every version this node has made or seen in `gen` or before."""
-        logical = self._logical = max(self._logical + 1, self.wall << _COUNTER_BITS)
+        logical = self._logical + 1
+        if logical < (now := self.wall << _COUNTER_BITS):
+            logical = now
+        self._logical = logical
         return Version(_PACK(gen, logical << _NODE_BITS | self.node))
 
     def observe(self, version: Version) -> None:

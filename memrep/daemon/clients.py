@@ -28,12 +28,19 @@ _TOO_MANY: Final = b"ERROR Too many open connections\r\n"
 class Client:
     """One client's socket."""
 
-    __slots__ = ("_events", "_is_tcp", "_owner", "_unsent", "connection", "sock")
+    __slots__ = (
+        "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_unsent",
+        "connection", "sock",
+    )  # fmt: skip
 
     def __init__(self, owner: Clients, sock: socket.socket, connection: Connection, is_tcp: bool) -> None:
         self.sock = sock
         self.connection = connection
         self._owner = owner
+        self._node = owner.node
+        self._execute = owner.node.receive
+        self._receive = sock.recv
+        self._send = sock.send
         self._is_tcp = is_tcp
         self._unsent = b""
         self._events = READ
@@ -42,9 +49,9 @@ class Client:
         """Send what is left, read what came, answer."""
         try:
             if events == READ:
-                data = self.sock.recv(_RECEIVE_BYTES)
+                data = self._receive(_RECEIVE_BYTES)
                 if data:
-                    self.answer(self._owner.node.receive(self.connection, data))
+                    self.answer(self._execute(self.connection, data))
                 else:
                     self._owner.close(self, "it hung up")
             elif self._unsent:
@@ -69,24 +76,18 @@ class Client:
             replies = self._unsent + replies
             self._unsent = b""
         connection = self.connection
-        while True:
-            if replies:
-                self._send(replies)
-            if not connection.busy or self._unsent or connection.closing or not connection.blocked:
+        while replies:
+            try:
+                sent = self._send(replies)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            if sent < len(replies):
+                self._unsent = replies[sent:]
+            if not connection.busy or self._unsent or not connection.blocked or connection.closing:
                 break
-            replies = self._owner.node.resume(connection)
-            if not replies:
-                break
-        if connection.busy or self._unsent or self._events != READ or not self._owner.node.serving:
+            replies = self._node.resume(connection)
+        if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
-
-    def _send(self, replies: bytes) -> None:
-        try:
-            sent = self.sock.send(replies)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        if sent < len(replies):
-            self._unsent = replies[sent:]
 
     def _follow(self) -> None:
         """Wait for what the connection needs now, or close it."""

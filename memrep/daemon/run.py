@@ -12,6 +12,7 @@ and they go on without this node in the same instant.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import secrets
@@ -235,4 +236,6 @@ def serve(options: ServeOptions) -> None:
     Raises:
         UsageError: a port cannot be had, or the system's limits do not allow what is asked.
     """
-    trio.run(Daemon(options).run)
+    daemon = Daemon(options)
+    gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
+    trio.run(daemon.run)

@@ -225,7 +225,7 @@ class TextConnection:
         if isinstance(result, Ticket):
             self._replies.hold(result, _silent if noreply else _spell, plain=plain)
         elif not noreply:
-            self._out.append(_spell(result))
+            self._out.append(_REPLIES[result] if type(result) is Outcome else _spell(result))
 
     def _refuse(self, error: bytes, noreply: bool = False) -> None:
         if not noreply:
@@ -343,12 +343,14 @@ class TextConnection:
         exptime = signed32(words[3])
         length = signed32(words[4])
         unique = unsigned(words[5]) if store.cas else 0
-        numbers_bad = flags is None or exptime is None or length is None or unique is None
-        if len(key) > KEY_BYTES_MAX or numbers_bad:
-            self._refuse(_BAD_LINE, noreply)
-            return body
-        assert flags is not None and exptime is not None and length is not None and unique is not None
-        if not 0 <= length < _VALUE_MAX:
+        if (
+            len(key) > KEY_BYTES_MAX
+            or flags is None
+            or exptime is None
+            or length is None
+            or unique is None
+            or not 0 <= length < _VALUE_MAX
+        ):
             self._refuse(_BAD_LINE, noreply)
             return body
         flags &= 0xFFFFFFFF
@@ -370,7 +372,11 @@ class TextConnection:
                 return -1
             self._refuse(_BAD_CHUNK, noreply)
             return end + 2
-        result = store.execute(self._engine, key, flags, exptime, data[body:end], unique)
+        value = data[body:end]
+        if store.cas:
+            result = self._engine.cas(key, flags, exptime, value, unique)
+        else:
+            result = store.execute(self._engine, key, flags, exptime, value)
         self._answer(result, noreply, plain=store.verb == b"set")
         return after
 
@@ -477,15 +483,10 @@ class _Store:
 
     __slots__ = ("cas", "execute", "verb", "words")
 
-    def __init__(
-        self,
-        verb: bytes,
-        execute: Callable[[Engine, bytes, int, int, bytes, int], Result | Ticket],
-        cas: bool = False,
-    ) -> None:
+    def __init__(self, verb: bytes, execute: Callable[..., Result | Ticket]) -> None:
         self.verb = verb
-        self.words = 6 if cas else 5
-        self.cas = cas
+        self.cas = verb == b"cas"
+        self.words = 6 if self.cas else 5
         self.execute = execute
 
 
@@ -516,15 +517,16 @@ def _show_cas(key: bytes, entry: Entry) -> bytes:
     return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)
 
 
+#: The storage commands; append and prepend ignore flags and exptime, as protocol.txt says.
 _STORAGE: Final = {
     store.verb: store
     for store in (
-        _Store(b"set", lambda e, key, flags, exptime, value, _: e.set(key, flags, exptime, value)),
-        _Store(b"add", lambda e, key, flags, exptime, value, _: e.add(key, flags, exptime, value)),
-        _Store(b"replace", lambda e, key, flags, exptime, value, _: e.replace(key, flags, exptime, value)),
-        _Store(b"append", lambda e, key, flags, exptime, value, _: e.append(key, value)),
-        _Store(b"prepend", lambda e, key, flags, exptime, value, _: e.prepend(key, value)),
-        _Store(b"cas", Engine.cas, cas=True),
+        _Store(b"set", Engine.set),
+        _Store(b"add", Engine.add),
+        _Store(b"replace", Engine.replace),
+        _Store(b"append", lambda engine, key, flags, exptime, value: engine.append(key, value)),
+        _Store(b"prepend", lambda engine, key, flags, exptime, value: engine.prepend(key, value)),
+        _Store(b"cas", Engine.cas),
     )
 }
 

@@ -1,0 +1,42 @@
+"""The keys by which both PHP extensions lock a session are known for what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from memrep.locks import is_lock
+
+SID = b"4f3a9c0d1e2b5a6978877665544332211"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        SID + b".lock",  # pecl-memcache
+        b"memc.sess.key.lock." + SID,  # php-memcached
+        b"memc.sess.lock." + SID,
+        b"shop.lock." + SID,
+        b"lock.sess.lock." + SID,
+    ],
+)
+def test_a_session_lock_is_a_lock(key: bytes) -> None:
+    assert is_lock(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        SID,
+        b"memc.sess.key." + SID,
+        b"lock",
+        b"lock." + SID,
+        b"padlock",
+        b"clock." + SID,
+        b"a.locked",
+        b"a.lock2",
+        b"a.LOCK",
+        b"",
+    ],
+)
+def test_another_key_is_none(key: bytes) -> None:
+    assert not is_lock(key)
