@@ -521,7 +521,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
         assert self.store.tombstones == sum(entry.value is None for entry in entries.values())
         digest = Digest()
         for key, entry in entries.items():
-            digest.replace(key, None, entry.version)
+            digest.replace(key, ZERO, entry.version)
         assert self.store.digest.sums == digest.sums
 
     def teardown(self) -> None:

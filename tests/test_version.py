@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_two_nodes_at_the_same_moment_make_different_versions() -> None:
 def test_stamps_grow_while_time_stands_still() -> None:
     clock = Clock(1, wall=WALL)
     made = [clock.stamp(1) for _ in range(50_000)]  # more than the 14 bits of the counter hold
-    assert all(earlier < later for earlier, later in zip(made, made[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(made))
 
 
 def test_stamps_grow_when_the_wall_clock_is_set_back() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from memrep.entry import NEVER
 from memrep.replication.message import Beat
 from memrep.replication.view import Standing
 
@@ -159,15 +160,16 @@ class Presence:
         vid = self._standing.view.vid
         return vid > 0 and all(self.peers[node].installed >= vid for node in self._standing.others)
 
-    def may_serve(self, now: int) -> bool:
-        """Whether this node may execute clients' commands (rule S1).
+    def serves_until(self) -> int:
+        """Until when (own monotonic ms) this node may execute clients' commands (rule S1).
 
-        It must be full and not paused, and every member must have installed the view. In a view with a
-        majority it needs leases from a majority of the configured nodes, itself included; in one without,
-        from every member.
+        Not at all unless it is full and not paused and every member has installed the view. In a view with a
+        majority the leases of a majority of the configured nodes count, itself included; in one without, those
+        of all members. The answer holds until a lease comes or anything else of these changes.
         """
         standing = self._standing
         if not standing.full or standing.paused or not self.confirmed:
-            return False
-        holders = 1 + sum(self.peers[node].lease > now for node in standing.view.members if node != standing.me)
-        return holders >= (standing.majority if standing.view.quorate else len(standing.view.members))
+            return 0
+        leases = sorted((self.peers[node].lease for node in standing.others), reverse=True)
+        needed = standing.majority - 1 if standing.view.quorate else len(leases)
+        return leases[needed - 1] if needed else NEVER

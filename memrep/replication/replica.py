@@ -94,8 +94,10 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
+        self._serves_until = 0
         if len(names) == 1:
             self._election.consider()
+            self._serves_until = self.presence.serves_until()
 
     # --- what the shell tells
 
@@ -126,6 +128,7 @@ class Replica:
             peer.lease = 0
             peer.beat = None
             self._election.consider()
+            self._serves_until = self.presence.serves_until()
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
@@ -143,8 +146,8 @@ class Replica:
 
     @property
     def may_serve(self) -> bool:
-        """Whether clients' commands may be executed in this turn."""
-        return self.presence.may_serve(self._clock.now)
+        """Whether clients' commands may be executed now."""
+        return self._clock.now < self._serves_until
 
     @property
     def open(self) -> bool:
@@ -160,6 +163,7 @@ class Replica:
             self._beat_now = True
         if not self.leaving:
             self._election.consider()
+        self._serves_until = self.presence.serves_until()
         self._report()
 
     # --- what peers send
@@ -167,7 +171,10 @@ class Replica:
     def receive(self, node: int, message: Any) -> None:
         """Act on a message of a peer."""
         self.presence.heard(node, self._clock.now)
-        self._on[type(message)](self, node, message)
+        kind = type(message)
+        self._on[kind](self, node, message)
+        if kind is not Frame and kind is not Ack:
+            self._serves_until = self.presence.serves_until()
 
     def _on_frame(self, node: int, message: Frame) -> None:
         standing = self.standing
