@@ -355,15 +355,17 @@ class Engine:
         return self._store.used + size <= limit
 
     def evict(self, room: int = 0) -> None:
-        """Get the store `room` bytes below its limit: first what has run out, then the least recently used.
+        """Get the store `room` bytes below its limit: what has run out, old tombstones, the least recently used.
 
         An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not
         drift apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its
         way already counts as gone.
         """
-        self._store.sweep(self._clock.now)
-        excess = self._store.used + room - self._evicting - self._store.limit
-        for key, entry, cost in self._store.victims(excess):
+        store = self._store
+        store.sweep(self._clock.now)
+        excess = store.used + room - self._evicting - store.limit
+        excess -= store.purge(excess)
+        for key, entry, cost in store.victims(excess):
             if key not in self._pending:
                 self._evicting += cost
                 gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)

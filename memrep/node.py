@@ -107,7 +107,6 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
-        self.serving = self.replica.may_serve
         self._was_open = False
 
     # --- turns
@@ -115,7 +114,11 @@ class Node:
     def turn(self, now: int, wall: int) -> None:
         """Begin a turn at these times (ms)."""
         self._clock.turn(now, wall)
-        self.serving = self.replica.may_serve
+
+    @property
+    def serving(self) -> bool:
+        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        return self._clock.now < self.replica.serves_until
 
     def tick(self) -> None:
         """What is due by the clock; every 50 ms or so."""
@@ -129,15 +132,13 @@ class Node:
 
     def finish(self) -> Iterator[tuple[int, bytes]]:
         """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
-        self.serving = self.replica.may_serve
         if not self.replica.open and self._connections:
             self._close_all()
-        if self.serving:
-            if self._unheard:
-                self._hear()
-            woken = self._inflight.woken
-            while woken:
-                woken.popleft()()
+        if self._unheard and self.serving:
+            self._hear()
+        woken = self._inflight.woken
+        while woken and self.serving:
+            woken.popleft()()
         self._log_open()
         return self.replica.take()
 
@@ -159,7 +160,7 @@ class Node:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self.counters
         counters.bytes_read += len(data)
-        if not self.serving:
+        if self._clock.now >= self.replica.serves_until:
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
@@ -171,22 +172,28 @@ class Node:
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
         """What can be sent now to clients that had to wait; a connection that is `closing` comes out too."""
-        while self._ready:
-            connection = next(iter(self._ready))
-            del self._ready[connection]
-            yield connection, self.resume(connection)
+        for connection in list(self._ready):
+            if connection.closing or self.serving:
+                del self._ready[connection]
+                yield connection, self.resume(connection)
 
     def _is_ready(self, connection: Connection) -> None:
         self._ready[connection] = None
 
     def resume(self, connection: Connection) -> bytes:
-        """Go on with a connection that was blocked, once its output has been sent."""
+        """Go on with a connection that was blocked, once its output has been sent.
+
+        While the node may not serve nothing is executed; the connection comes out of `replies` when it may.
+        """
+        if not self.serving and not connection.closing:
+            self._is_ready(connection)
+            return b""
         replies = connection.resume()
         self.counters.bytes_written += len(replies)
-        if not connection.waiting:
-            self._waits.pop(connection, None)
-        elif replies:
+        if connection.waiting:
             self._waits[connection] = self._clock.now
+        else:
+            self._waits.pop(connection, None)
         return replies
 
     def holds_back(self, connection: Connection) -> bool:

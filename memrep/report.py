@@ -86,7 +86,7 @@ class Reports:
         yield "threads", 1
         yield "bytes", self._store.used
         yield "curr_items", len(self._store)
-        yield "tombstones", self._store.tombstones
+        yield "tombstones", len(self._store.tombstones)
         yield "expired", self._store.expired
         yield "cluster_state", self._state()
         yield "cluster_nodes", f"{len(self._replica.standing.view.members)}/{len(self._options.nodes)}"

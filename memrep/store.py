@@ -4,21 +4,24 @@ Rules:
 - The entry with the higher version stands; `put` is idempotent and may be called in any order.
 - An expired value becomes a tombstone of the same version, so nothing older can ever revive it; the digest
   does not change, hence nodes that notice the expiry a moment apart still have equal digests.
-- A tombstone is purged after TOMBSTONE_MS. `horizon` is the highest version ever purged: a returning node
-  whose entry is not above it cannot tell "never seen here" from "deleted long ago", and discards it.
+- A tombstone is purged after TOMBSTONE_MS, or earlier when memory is short. `horizon` is the highest version
+  ever purged: a returning node whose entry is not above it cannot tell "never seen here" from "deleted long
+  ago", and discards it.
 - `flush_all` is an entry too, under the empty key, which no client can name: everything at or below its
   version counts as expired, here and on whatever arrives later.
 - `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
 
-Expiry needs no timer for each key. Keys are kept in slots of SLOT_MS by the time at which they are due; a
-rewritten key moves from slot to slot, so the slots hold each key once. Nor does a sweep ever take long: it
-stops after a number of keys and goes on in the next turn. Reads check the clock themselves.
+Values and tombstones live in two dicts, each in the order in which its entries are to go: values by their last
+use, tombstones by their death. The expiry of values needs no timer for each key: they are kept in slots of 4 s
+by the time at which they are due, each key once. A sweep never takes long: it stops after a number of keys and
+goes on in the next turn. Reads check the clock themselves.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from memrep.digest import Digest
@@ -42,6 +45,9 @@ ENTRY_BYTES: Final = 420
 #: The key that no client can name: its entry's version is the last flush_all.
 FLUSH_KEY: Final = b""
 
+#: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.
+_TOMBSTONE_SHARE: Final = 8
+
 _SLOT_BITS: Final = 12  # 4.096 s
 _SWEEP_KEYS: Final = 2_000
 _VICTIM_TRIES: Final = 50
@@ -51,23 +57,23 @@ class Store:
     """Keys to committed entries of one node.
 
     Attributes:
-        entries: least recently used first; tombstones are in it too.
+        values: entries with a value, least recently used first.
+        tombstones: entries without, first dead first.
         digest: bucketed digests over all (key, version) pairs.
         horizon: the highest version of any purged tombstone.
         used: the cost of all entries, bytes.
         limit: the cost above which entries are evicted, bytes.
-        tombstones: how many of the entries have no value.
         expired: how many values have run out so far.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
     def __init__(self, limit: int) -> None:
-        self.entries: OrderedDict[bytes, Entry] = OrderedDict()
+        self.values: OrderedDict[bytes, Entry] = OrderedDict()
+        self.tombstones: OrderedDict[bytes, Entry] = OrderedDict()
         self.digest = Digest()
         self.horizon: Version = ZERO
         self.used = 0
         self.limit = limit
-        self.tombstones = 0
         self.expired = 0
         self.joining = False
         self._flushed: Version = ZERO
@@ -76,52 +82,68 @@ class Store:
 
     def live(self, key: bytes, now: int) -> Entry | None:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
-        entry = self.entries.get(key)
-        if entry is None or entry.value is None or entry.expires <= now:
+        entry = self.values.get(key)
+        if entry is None or entry.expires <= now:
             return None
-        self.entries.move_to_end(key)
+        self.values.move_to_end(key)
         return entry
 
-    def dead(self, key: bytes, now: int) -> bool:
-        """Whether a read at `now` (ms) would miss this key, whatever the reason."""
-        entry = self.entries.get(key)
-        return entry is None or entry.value is None or entry.expires <= now
+    def get(self, key: bytes) -> Entry | None:
+        """What is here of this key, be it a value (even one that has run out) or a tombstone."""
+        return self.values.get(key) or self.tombstones.get(key)
 
     def version(self, key: bytes) -> Version:
         """The version this key has here, be it a value or a tombstone; ZERO if it has none."""
-        entry = self.entries.get(key)
+        entry = self.get(key)
         return ZERO if entry is None else entry.version
+
+    def dead(self, key: bytes, now: int) -> bool:
+        """Whether a read at `now` (ms) would miss this key, whatever the reason."""
+        entry = self.values.get(key)
+        return entry is None or entry.expires <= now
+
+    def keys(self) -> list[bytes]:
+        """All keys that have an entry, tombstones among them."""
+        return list(chain(self.values, self.tombstones))
+
+    def __len__(self) -> int:
+        """How many keys have a value (some of them may have run out and not been swept yet)."""
+        return len(self.values) - (FLUSH_KEY in self.values)
 
     def put(self, key: bytes, entry: Entry, now: int) -> bool:
         """Commit an entry if it is newer than what is here; say whether it was."""
-        old = self.entries.get(key)
+        old = self.values.get(key) or self.tombstones.get(key)
         if old is not None and old.version >= entry.version:
             return False
-        if entry.value is None and entry.flags == EVICTED and not self.joining:
+        if key == FLUSH_KEY:
+            self._flush(entry.version, now)
+        if entry.value is not None:
+            if entry.expires <= now or (entry.version <= self._flushed and key != FLUSH_KEY):
+                entry = _tombstone(entry, now)
+        elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
             self.horizon = max(self.horizon, entry.version)
             return True
-        if key == FLUSH_KEY:
-            self._flush(entry.version, now)
-        elif entry.value is not None and (entry.expires <= now or entry.version <= self._flushed):
-            entry = _tombstone(entry, now)
         self._place(key, old, entry)
         self.digest.replace(key, ZERO if old is None else old.version, entry.version)
         return True
 
     def remove(self, key: bytes) -> None:
         """Forget a key without a trace but the horizon; a key that is not here is left so."""
-        entry = self.entries.pop(key, None)
+        entry = self.get(key)
         if entry is None:
             return
-        self._leave_slot(key, entry)
-        self.used -= _cost(key, entry)
-        self.tombstones -= entry.value is None
+        self._take_out(key, entry)
         self.horizon = max(self.horizon, entry.version)
         self.digest.replace(key, entry.version, ZERO)
 
     def sweep(self, now: int) -> None:
         """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""
+        for _ in range(_SWEEP_KEYS):
+            key, entry = next(iter(self.tombstones.items()), (b"", None))
+            if entry is None or entry.expires > now:
+                break
+            self.remove(key)
         budget = _SWEEP_KEYS
         due = now >> _SLOT_BITS
         if not self._slots:
@@ -129,69 +151,74 @@ class Store:
         while self._swept < due:
             keys = self._slots.get(self._swept)
             while keys and budget:
-                self._run_out(keys.pop(), now)
+                key = keys.pop()
+                self.expired += 1
+                self._place(key, self.values[key], _tombstone(self.values[key], now))
                 budget -= 1
             if not budget:
                 return
             self._slots.pop(self._swept, None)
             self._swept += 1
 
+    def purge(self, excess: int) -> int:
+        """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.
+
+        As long as they have no more than their share of the memory nothing is purged.
+        """
+        freed = 0
+        while freed < excess and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit:
+            key, entry = next(iter(self.tombstones.items()))
+            freed += _cost(key, entry)
+            self.remove(key)
+        return freed
+
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.
 
-        Tombstones and session locks are passed over: the first must outlive what they deny, the second would
-        free a session under its holder. Each victim moves to the other end, so that it is not named again
-        while its eviction is on its way; after a number of tries the search gives up.
+        Session locks are passed over: evicting one would free a session under its holder. Each victim moves
+        to the other end, so that it is not named again while its eviction is on its way; after a number of
+        tries the search gives up.
         """
         for _ in range(_VICTIM_TRIES):
-            if excess <= 0 or not self.entries:
+            if excess <= 0 or not self.values:
                 return
-            key, entry = next(iter(self.entries.items()))
-            self.entries.move_to_end(key)
-            if entry.value is not None and key != FLUSH_KEY and not is_lock(key):
+            key, entry = next(iter(self.values.items()))
+            self.values.move_to_end(key)
+            if key != FLUSH_KEY and not is_lock(key):
                 cost = _cost(key, entry)
                 excess -= cost
                 yield key, entry, cost
 
-    def __len__(self) -> int:
-        """How many keys have a value (some of them may have run out and not been swept yet)."""
-        return len(self.entries) - self.tombstones - (FLUSH_KEY in self.entries)
-
     def _flush(self, version: Version, now: int) -> None:
         self._flushed = version
-        for key, entry in list(self.entries.items()):
-            if entry.value is not None and key != FLUSH_KEY and entry.version <= version:
+        for key, entry in list(self.values.items()):
+            if key != FLUSH_KEY and entry.version <= version:
                 self._place(key, entry, _tombstone(entry, now))
 
-    def _run_out(self, key: bytes, now: int) -> None:
-        entry = self.entries[key]
-        if entry.value is None:
-            self.remove(key)
-        else:
-            self.expired += 1
-            self._place(key, entry, _tombstone(entry, now))
-
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
-        """Put `new` where `old` was: entries, order, slot, cost. The digest is the caller's."""
-        slot = new.expires >> _SLOT_BITS
-        if old is None:
-            self.used += _cost(key, new)
-        else:
-            self.used += len(new.value or b"") - len(old.value or b"")
-            self.tombstones -= old.value is None
-            self.entries.move_to_end(key)
-            if old.expires >> _SLOT_BITS != slot:
-                self._leave_slot(key, old)
-        self.tombstones += new.value is None
-        self.entries[key] = new
+        """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
+        if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
+            self.used += len(new.value) - len(old.value)
+            self.values[key] = new
+            self.values.move_to_end(key)
+            return
+        if old is not None:
+            self._take_out(key, old)
+        self.used += _cost(key, new)
+        if new.value is None:
+            self.tombstones[key] = new
+            return
+        self.values[key] = new
         if new.expires < NEVER:
-            slot = max(slot, self._swept)
-            keys = self._slots.get(slot)
-            if keys is None:
-                keys = self._slots[slot] = set()
-            keys.add(key)
+            self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), set()).add(key)
 
-    def _leave_slot(self, key: bytes, entry: Entry) -> None:
+    def _take_out(self, key: bytes, entry: Entry) -> None:
+        """Take an entry out of its dict, slot and cost."""
+        self.used -= _cost(key, entry)
+        if entry.value is None:
+            del self.tombstones[key]
+            return
+        del self.values[key]
         slot = max(entry.expires >> _SLOT_BITS, self._swept)
         keys = self._slots.get(slot)
         if keys is not None:

@@ -50,6 +50,8 @@ class Plan:
         keys: how many keys they fight over.
         skews: how far each node's wall clock is off, ms.
         records: how many keys are stored before the faults begin, so that transfers take their time.
+        turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
+            makes one turn.
     """
 
     nodes: int
@@ -59,6 +61,7 @@ class Plan:
     keys: int
     skews: list[int]
     records: int
+    turn: float
 
     @classmethod
     def draw(cls, rng: Random) -> Plan:
@@ -74,6 +77,7 @@ class Plan:
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
             records=rng.choice([0, 0, 20, 300]),
+            turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
         )
 
 
@@ -99,14 +103,25 @@ class _Host:
         self.clients: dict[Connection, _Client] = {}
         self._world = world
         self._skew = world.plan.skews[number - 1]
+        self._acts: list[Callable[[Node], None]] = []
 
     def turn(self, act: Callable[[Node], None]) -> None:
+        """Let this happen in the node's next turn, with all that comes until then."""
+        if self.node is not None:
+            self._acts.append(act)
+            if len(self._acts) == 1:
+                world = self._world
+                world.later(world.rng.random() * world.plan.turn, partial(self._take_turn, self.boot))
+
+    def _take_turn(self, boot: int) -> None:
         """Run one turn of the node, and send what it says."""
         node, world = self.node, self._world
-        if node is None:
+        if node is None or self.boot != boot:
             return
+        acts, self._acts = self._acts, []
         node.turn(1_000 + int(world.now), WALL + self._skew + int(world.now))
-        act(node)
+        for act in acts:
+            act(node)
         for peer, data in node.finish():
             pipe = self.pipes.get(peer)
             if pipe is not None:
@@ -207,7 +222,7 @@ class World:
     def _tick(self, number: int, boot: int) -> None:
         host = self.hosts[number]
         if host.node is not None and host.boot == boot:
-            host.turn(Node.tick)
+            host.turn(lambda node: node.tick())
             self.later(_TICK_MS, partial(self._tick, number, boot))
 
     def _dial(self, number: int, other: int, boot: int, established: bool) -> None:
@@ -247,17 +262,20 @@ class World:
         host = self.hosts[number]
         if host.node is None or host.boot != boot:
             return
-        done = []
-        host.turn(lambda node: done.append(node.leave()))
-        if done[0] or self.now > deadline:
-            self.later(0, partial(self._end, number))
-        else:
-            self.later(1.0, partial(self._leave, number, boot, deadline))
+
+        def leave(node: Node) -> None:
+            if node.leave() or self.now > deadline:
+                self.later(0, partial(self._end, number))
+            else:
+                self.later(1.0, partial(self._leave, number, boot, deadline))
+
+        host.turn(leave)
 
     def _end(self, number: int) -> None:
         """The process is gone: what it sent may still arrive or not, what was sent to it does not."""
         host = self.hosts[number]
         host.node = None
+        host._acts.clear()
         for pipe in host.pipes.values():
             if self.rng.random() < 0.5:
                 pipe.open = False
@@ -360,8 +378,11 @@ class _Client:
         world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
 
     def _arrive(self, host: _Host, connection: Connection, command: _Command) -> None:
-        if connection in host.clients:
-            host.turn(lambda node: host.reply(connection, node.receive(connection, command.line)))
+        def receive(node: Node) -> None:
+            if connection in host.clients:
+                host.reply(connection, node.receive(connection, command.line))
+
+        host.turn(receive)
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""
@@ -597,9 +618,9 @@ def _check_healed(world: World) -> None:
             f"nodes 1 and {number} differ: " + _difference(first, node)
         )
         for i in range(world.plan.records):
-            assert b"record%d" % i in node.store.entries, f"node {number} has lost record{i}"
+            assert b"record%d" % i in node.store.values, f"node {number} has lost record{i}"
     for key in world.history:
-        entry = first.store.entries.get(key)
+        entry = first.store.values.get(key)
         value = entry.value if entry is not None else None
         text = f"finally every node holds {value!r}"
         world.history[key].append(Operation(world.now, world.now + 1, partial(_holds, value), text))
@@ -610,11 +631,9 @@ def _holds(value: State, state: State) -> Result:
 
 
 def _difference(one: Node, other: Node) -> str:
-    keys = {*one.store.entries, *other.store.entries}
+    keys = {*one.store.keys(), *other.store.keys()}
     different = [key for key in keys if one.store.version(key) != other.store.version(key)]
-    return ", ".join(
-        f"{key!r}: {one.store.entries.get(key)} against {other.store.entries.get(key)}" for key in different[:3]
-    )
+    return ", ".join(f"{key!r}: {one.store.get(key)} against {other.store.get(key)}" for key in different[:3])
 
 
 def _check_histories(world: World) -> int:

@@ -84,7 +84,16 @@ def test_these_are_numbers_cut_to_32_bits(word: bytes, number: int) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [b"", b"x", b"1x", b"1.5", b"9223372036854775808", b"-9223372036854775809", b"18446744073709551615", b"1" * 70],
+    [
+        b"",
+        b"x",
+        b"1x",
+        b"1.5",
+        b"9223372036854775808",
+        b"-9223372036854775809",
+        b"18446744073709551615",
+        b"1" * 70,
+    ],
 )
 def test_these_are_no_numbers_of_64_bits(word: bytes) -> None:
     assert signed32(word) is None

@@ -127,10 +127,10 @@ class Listener:
         sock.setblocking(False)
         try:
             if self.family == socket.AF_UNIX:
-                Path(str(self.address)).unlink(missing_ok=True)
+                _remove_socket(Path(str(self.address)))
             else:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(self.address)
+            sock.bind(self.address)
         except OSError:
             sock.close()
             raise
@@ -138,8 +138,6 @@ class Listener:
 
     def listen(self) -> None:
         """Accept connections from now on."""
-        if self.family == socket.AF_UNIX:
-            self.sock.bind(self.address)
         self.sock.listen(_BACKLOG)
 
     def rebind(self) -> None:
@@ -151,7 +149,13 @@ class Listener:
         """Give the address up."""
         self.sock.close()
         if self.family == socket.AF_UNIX:
-            Path(str(self.address)).unlink(missing_ok=True)
+            _remove_socket(Path(str(self.address)))
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove a socket that an earlier run has left; leave alone anything that is none."""
+    if path.is_socket():
+        path.unlink()
 
 
 class Clients:
@@ -205,7 +209,9 @@ class Clients:
         self.follow()
 
     def close_all(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on everybody, and give the addresses up."""
+        for listener in self._listeners:
+            listener.close()
         for client in list(self._clients.values()):
             self.close(client, "memrep stops")
 

@@ -214,7 +214,10 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
         try:
             yield Listener(socket.AF_UNIX, options.unix)
         except OSError as error:
-            raise UsageError(f"--unix {options.unix}: {error.strerror}; its directory must exist") from None
+            raise UsageError(
+                f"--unix {options.unix}: {error.strerror}; its directory must exist, be writable, and hold "
+                "nothing else under that name"
+            ) from None
 
 
 def _raise_descriptor_limit(connections: int) -> None:

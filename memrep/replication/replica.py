@@ -59,6 +59,8 @@ class Replica:
         standing: view, promise, fullness.
         presence: the peers.
         rounds: the writes on their way; the engine's committer.
+        serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
+            the turn: what comes behind a vote in the same turn must find it voted.
     """
 
     def __init__(
@@ -94,10 +96,10 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
-        self._serves_until = 0
+        self.serves_until = 0
         if len(names) == 1:
             self._election.consider()
-            self._serves_until = self.presence.serves_until()
+            self.serves_until = self.presence.serves_until()
 
     # --- what the shell tells
 
@@ -128,7 +130,7 @@ class Replica:
             peer.lease = 0
             peer.beat = None
             self._election.consider()
-            self._serves_until = self.presence.serves_until()
+            self.serves_until = self.presence.serves_until()
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
@@ -147,7 +149,7 @@ class Replica:
     @property
     def may_serve(self) -> bool:
         """Whether clients' commands may be executed now."""
-        return self._clock.now < self._serves_until
+        return self._clock.now < self.serves_until
 
     @property
     def open(self) -> bool:
@@ -163,7 +165,7 @@ class Replica:
             self._beat_now = True
         if not self.leaving:
             self._election.consider()
-        self._serves_until = self.presence.serves_until()
+        self.serves_until = self.presence.serves_until()
         self._report()
 
     # --- what peers send
@@ -174,7 +176,7 @@ class Replica:
         kind = type(message)
         self._on[kind](self, node, message)
         if kind is not Frame and kind is not Ack:
-            self._serves_until = self.presence.serves_until()
+            self.serves_until = self.presence.serves_until()
 
     def _on_frame(self, node: int, message: Frame) -> None:
         standing = self.standing
@@ -291,7 +293,7 @@ class Replica:
             self.rounds.pending_writes(),
             self._clock.logical,
             self._store.horizon,
-            len(self._store.entries),
+            len(self._store.values) + len(self._store.tombstones),
         )
 
     def _install(self, message: Install) -> None:

@@ -240,15 +240,19 @@ class Rounds:
         self._given_up = deque()
         self._inflight.clear_all()
         origins = set()
+        keys = set()
         for settled in message.settled:
             origins.add(settled.origin)
+            keys.add(settled.write.key)
             self._clock.observe(Version(settled.write.version))
             self._store.put(settled.write.key, settled.write.entry(now), now)
         for _, version, attempt in given_up:
             if keep and version in origins:
                 self._settled.append(attempt)
         for one in own:
-            if keep and (one.pending.base is None or one.pending.entry.version in origins):
+            version = one.pending.entry.version
+            overwritten = one.key in keys or self._store.version(one.key) >= version
+            if keep and (version in origins or (one.pending.base is None and overwritten)):
                 self._settled.append(one.attempt)
             else:
                 one.attempt.aborted()

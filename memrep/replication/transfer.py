@@ -58,7 +58,7 @@ class Donor:
             return
         digest = self._store.digest
         buckets = digest.differing(message.sums) if message.sums else None
-        self._transfers[node] = _Transfer(list(self._store.entries), buckets)
+        self._transfers[node] = _Transfer(self._store.keys(), buckets)
 
     def on_more(self, node: int, message: More) -> Chunk | None:
         """The chunk that a member asks for; None if it asks out of turn."""
@@ -72,7 +72,7 @@ class Donor:
 
     def _chunk(self, transfer: _Transfer) -> Chunk:
         now = self._clock.now
-        entries, keys, buckets = self._store.entries, transfer.keys, transfer.buckets
+        store, keys, buckets = self._store, transfer.keys, transfer.buckets
         records: list[Write] = []
         size = 0
         start = transfer.position
@@ -81,7 +81,7 @@ class Donor:
         while position < end and size < CHUNK_BYTES:
             key = keys[position]
             position += 1
-            entry = entries.get(key)
+            entry = store.get(key)
             if entry is not None and (buckets is None or bucket_of(key) in buckets):
                 records.append(describe(key, entry, None, False, now))
                 size += len(entry.value or b"")
@@ -151,7 +151,7 @@ class Newcomer:
         view = self._standing.view
         self._donor = min(view.full)
         self._horizon = horizon
-        self._mine = {key: entry.version for key, entry in self._store.entries.items()}
+        self._mine = {key: self._store.version(key) for key in self._store.keys()}
         self._everything = not self._mine
         self._expected = self._asked = self.taken = self.total = 0
         self._heard = self._clock.now
@@ -199,7 +199,7 @@ class Newcomer:
         announcing = self._announcing = _Announcements()
         kept: list[tuple[bytes, Entry]] = []
         for key, version in self._mine.items():
-            entry = self._store.entries.get(key)
+            entry = self._store.get(key)
             if entry is None or entry.version != version:
                 continue
             if version <= self._horizon:

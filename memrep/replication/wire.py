@@ -55,17 +55,13 @@ def encode(message: Any | Hello | Sorry) -> bytes:
 
 
 class Inbox:
-    """Cuts what arrives on a link into messages.
-
-    Args:
-        limit: the largest message, bytes.
-    """
+    """Cuts what arrives on a link into messages. The first one, a greeting, must be short."""
 
     __slots__ = ("_buffer", "_limit")
 
-    def __init__(self, limit: int = MESSAGE_BYTES_MAX) -> None:
+    def __init__(self) -> None:
         self._buffer = bytearray()
-        self._limit = limit
+        self._limit = _HELLO_BYTES_MAX
 
     def feed(self, data: bytes) -> list[bytes]:
         """The bodies of the messages that are complete now.
@@ -83,6 +79,7 @@ class Inbox:
                 raise PeerError(f"a message of {size} bytes was announced")
             if end - start < _LENGTH + size:
                 break
+            self._limit = MESSAGE_BYTES_MAX
             bodies.append(bytes(buffer[start + _LENGTH : start + _LENGTH + size]))
             start += _LENGTH + size
         if start:
@@ -103,7 +100,7 @@ class Incoming:
         self.inc = 0
         self._me = me
         self._nodes = nodes
-        self._inbox = Inbox(_HELLO_BYTES_MAX)
+        self._inbox = Inbox()
 
     def receive(self, data: bytes) -> list[Any]:
         """The messages that are complete now.
@@ -115,7 +112,6 @@ class Incoming:
         bodies = self._inbox.feed(data)
         if self.node is None and bodies:
             self._greet(bodies.pop(0))
-            self._inbox._limit = MESSAGE_BYTES_MAX
         try:
             return [_DECODE(body) for body in bodies]
         except msgspec.DecodeError as error:
@@ -141,7 +137,7 @@ class Outgoing:
     """The sending end of a link, which hears nothing but why it was turned away."""
 
     def __init__(self) -> None:
-        self._inbox = Inbox(_HELLO_BYTES_MAX)
+        self._inbox = Inbox()
 
     def receive(self, data: bytes) -> str | None:
         """The reason, if the other side has given one.
