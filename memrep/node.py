@@ -20,6 +20,7 @@ connection unread: PHP takes an error or a miss for an empty session, but a clos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from memrep import __version__
 from memrep.engine import Engine
@@ -35,18 +36,23 @@ from memrep.stats import Counters
 from memrep.store import Store
 from memrep.version import Clock
 
+#: Bytes of this node's own writes in flight above which it takes no further command.
+_IN_FLIGHT_MAX: Final = 16 << 20
+
 
 class Link:
     """One peer's connection to this node.
 
     Attributes:
+        number: later connections have higher ones.
         closing: the shell closes it, after sending `farewell`.
         farewell: the reason, for the peer's log.
     """
 
-    def __init__(self, incoming: Incoming, address: str) -> None:
+    def __init__(self, incoming: Incoming, address: str, number: int) -> None:
         self.incoming = incoming
         self.address = address
+        self.number = number
         self.closing = False
         self.farewell = b""
 
@@ -107,6 +113,8 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
+        self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
+        self._accepted = 0
         self._was_open = False
 
     # --- turns
@@ -117,8 +125,11 @@ class Node:
 
     @property
     def serving(self) -> bool:
-        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
-        return self._clock.now < self.replica.serves_until
+        """Whether clients' commands may be executed now. A peer's message in this very turn may end it.
+
+        Not while too much is in flight, either: all of it has to fit into a vote.
+        """
+        return self._clock.now < self.replica.serves_until and self.replica.rounds.bytes < _IN_FLIGHT_MAX
 
     def tick(self) -> None:
         """What is due by the clock; every 50 ms or so."""
@@ -160,7 +171,7 @@ class Node:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self.counters
         counters.bytes_read += len(data)
-        if self._clock.now >= self.replica.serves_until:
+        if not self.serving:
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
@@ -242,7 +253,8 @@ class Node:
 
     def accept_link(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""
-        return Link(Incoming(self.options.me, self.options.nodes), address)
+        self._accepted += 1
+        return Link(Incoming(self.options.me, self.options.nodes), address, self._accepted)
 
     def peer_receive(self, link: Link, data: bytes) -> None:
         """Take what came on a link; it may be `closing` afterwards."""
@@ -260,13 +272,18 @@ class Node:
         node = incoming.node
         if node is None:
             return
+        if not greeted and link.number < self._latest.get(node, 0):
+            link.closing = True  # the last words of a former process, which have come late
+            return
         if not greeted:
+            self._latest[node] = link.number
             former = self._links.get(node)
             if former is not None:
                 former.closing = True
             self._links[node] = link
             self.replica.linked(node, incoming.inc)
         if self._links.get(node) is link:
+            self.replica.heard(node)
             for message in messages:
                 self.replica.receive(node, message)
 

@@ -33,6 +33,9 @@ _TICK_MS = 50.0
 _REDIAL_MS = 100.0
 _CLIENT_TIMEOUT_MS = 1_000.0
 
+#: The share of faults that break a link rather than a process.
+_RESETS = 0.25
+
 
 class Broken(AssertionError):
     """A promise was broken; the text says which and how to see it again."""
@@ -155,6 +158,7 @@ class World:
         self.history: dict[bytes, list[Operation]] = {}
         self.slowest = 0.0
         self.commands = 0
+        self.values = 0
         self.quiet = False
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
@@ -332,13 +336,23 @@ class World:
         up = [n for n, host in self.hosts.items() if host.node is not None]
         safe = self.spared()
         victim = rng.choice(list(self.hosts))
-        if victim in up:
+        if rng.random() < _RESETS:
+            self._reset(rng.choice(list(self.hosts.values())))
+        elif victim in up:
             if [n for n in safe if n != victim]:
                 self.stop(victim, kill=rng.random() < 0.75)
                 self.later(rng.choice([5.0, 60.0, 300.0, 1500.0]) * rng.random(), partial(self.start, victim))
         else:
             self.start(victim)
         self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
+
+    def _reset(self, host: _Host) -> None:
+        """A link to this host breaks, with what is in it; both ends see it a moment later."""
+        if host.node is not None and host.links:
+            link = self.rng.choice(list(host.links))
+            self.note(f"a link to node {host.number} is reset")
+            self.close(host, link)
+            self.later(self.delay(), partial(self._link_closed, host, link))
 
 
 class _Client:
@@ -438,7 +452,8 @@ class _Command:
         verb = rng.choice(
             ["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"]
         )
-        value = b"%d" % (1_000_000 + world.commands * 10_000 + rng.randrange(10) * 1_000)
+        world.values += 1
+        value = b"%d" % (1_000_000 + world.values * 1_000)
         if verb == "cas":
             if key not in uniques:
                 verb = "gets"

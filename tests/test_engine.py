@@ -108,6 +108,11 @@ class Rig:
         entry = self.store.live(key, self.clock.now)
         return None if entry is None else entry.value
 
+    def entry(self, key: bytes) -> Entry:
+        entry = self.store.get(key)
+        assert entry is not None
+        return entry
+
     def unique(self, key: bytes) -> int:
         entry = self.engine.get(key)
         assert isinstance(entry, Entry)
@@ -179,7 +184,7 @@ def test_append_and_prepend_keep_flags_and_exptime() -> None:
     rig.advance(5_000)
     assert rig.engine.append(b"a", b">") is STORED
     assert rig.engine.prepend(b"a", b"<") is STORED
-    entry = rig.store.entries[b"a"]
+    entry = rig.entry(b"a")
     assert (entry.value, entry.flags, entry.expires) == (b"<x>", 7, NOW + 10_000)
 
 
@@ -262,7 +267,7 @@ def test_touch_gives_a_new_exptime_and_keeps_value_and_flags() -> None:
     rig = Rig().holding(b"x", flags=7, exptime=10)
     rig.advance(9_000)
     assert rig.engine.touch(b"a", 10) is TOUCHED
-    entry = rig.store.entries[b"a"]
+    entry = rig.entry(b"a")
     assert (entry.value, entry.flags, entry.expires) == (b"x", 7, NOW + 19_000)
 
 
@@ -275,7 +280,7 @@ def test_gat_shows_the_value_and_gives_a_new_exptime() -> None:
     shown = rig.engine.get_and_touch(b"a", 0)
     assert isinstance(shown, Entry)
     assert (shown.value, shown.flags) == (b"x", 7)
-    assert rig.store.entries[b"a"].expires == NEVER
+    assert rig.entry(b"a").expires == NEVER
 
 
 def test_gat_of_a_missing_key_shows_nothing() -> None:
@@ -347,7 +352,7 @@ def test_counting_keeps_flags_and_exptime() -> None:
     rig.advance(5_000)
     rig.engine.incr(b"a", 1)
     rig.engine.decr(b"a", 1)
-    entry = rig.store.entries[b"a"]
+    entry = rig.entry(b"a")
     assert (entry.flags, entry.expires) == (7, NOW + 10_000)
 
 

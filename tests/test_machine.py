@@ -55,7 +55,7 @@ def test_several_own_addresses_are_refused() -> None:
 
 
 def test_a_list_without_this_machine_is_refused() -> None:
-    with pytest.raises(UsageError, match="none of --nodes .* is an address of this machine"):
+    with pytest.raises(UsageError, match=r"none of --nodes .* is an address of this machine"):
         find_self([ELSEWHERE, FAR], None)
 
 

@@ -11,10 +11,27 @@ from tests.support import LoneConnection, lone_node
 BIG = b"set a 0 0 1048577\r\n" + b"v" * 1_048_577 + b"\r\n"
 
 #: What memcached and memrep both count.
-COUNTED = """
-    cmd_get cmd_set cmd_flush cmd_touch get_hits get_misses delete_misses delete_hits incr_misses incr_hits
-    decr_misses decr_hits cas_misses cas_hits cas_badval touch_hits touch_misses total_items evictions
-""".split()
+COUNTED = [
+    "cmd_get",
+    "cmd_set",
+    "cmd_flush",
+    "cmd_touch",
+    "get_hits",
+    "get_misses",
+    "delete_misses",
+    "delete_hits",
+    "incr_misses",
+    "incr_hits",
+    "decr_misses",
+    "decr_hits",
+    "cas_misses",
+    "cas_hits",
+    "cas_badval",
+    "touch_hits",
+    "touch_misses",
+    "total_items",
+    "evictions",
+]
 
 
 def _stats(client: LoneConnection, group: bytes = b"") -> dict[str, str]:
@@ -37,7 +54,10 @@ def _counted(command: bytes) -> dict[str, int]:
     before = _stats(client)
     client.receive(command)
     after = _stats(client)
-    return {name: n for name in COUNTED if (n := int(after[name]) - int(before[name]))}
+    counted = {name: n for name in COUNTED if (n := int(after[name]) - int(before[name]))}
+    if command.startswith((b"incr", b"decr")):  # stored anew or in place, as it happens
+        counted.pop("total_items", None)
+    return counted
 
 
 def test_every_counter_begins_at_nought_and_returns_to_it() -> None:

@@ -42,9 +42,21 @@ def _store(*keys: bytes) -> Store:
     return store
 
 
+def _held(store: Store, key: bytes) -> Entry:
+    """What the store has of a key, be it a tombstone."""
+    entry = store.get(key)
+    assert entry is not None
+    return entry
+
+
+def _entries(store: Store) -> dict[bytes, Entry]:
+    """All that the store has."""
+    return {**store.values, **store.tombstones}
+
+
 def _sweep(store: Store, now: int) -> None:
     """As many turns as it takes."""
-    for _ in range(len(store.entries) // 1_000 + 2):
+    for _ in range(len(store.keys()) // 1_000 + 2):
         store.sweep(now)
 
 
@@ -93,9 +105,9 @@ def test_a_tombstone_hides_the_value_and_keeps_the_version() -> None:
 def test_tombstones_are_not_counted_as_values() -> None:
     store = _store(b"a", b"b")
     store.put(b"a", _tombstone(9), NOW)
-    assert (len(store), store.tombstones) == (1, 1)
+    assert (len(store), len(store.tombstones)) == (1, 1)
     store.put(b"a", _value(10), NOW)
-    assert (len(store), store.tombstones) == (2, 0)
+    assert (len(store), len(store.tombstones)) == (2, 0)
 
 
 def test_a_forgotten_key_leaves_nothing_but_the_horizon() -> None:
@@ -126,9 +138,9 @@ def test_an_ended_value_becomes_a_tombstone_of_the_same_version() -> None:
     store = _store(b"other")
     store.put(b"a", _value(5, b"x" * 100, NOW + 500), NOW)
     _sweep(store, NOW + 500 + SLOT_MS)
-    assert store.entries[b"a"].value is None
+    assert _held(store, b"a").value is None
     assert store.version(b"a") == make(1, 5)
-    assert (store.expired, store.tombstones, len(store)) == (1, 1, 1)
+    assert (store.expired, len(store.tombstones), len(store)) == (1, 1, 1)
     assert not store.put(b"a", _value(4), NOW + 500 + SLOT_MS)
 
 
@@ -138,7 +150,7 @@ def test_a_sweep_ends_nothing_before_its_time() -> None:
         store.put(b"%d" % second, _value(second + 1, expires=NOW + second * 1000), NOW)
     for second in range(60):
         store.sweep(NOW + second * 1000 - 1)
-        assert store.entries[b"%d" % second].value is not None or second == 0
+        assert _held(store, b"%d" % second).value is not None or second == 0
 
 
 def test_expiry_leaves_the_digest_alone() -> None:
@@ -154,7 +166,7 @@ def test_a_value_that_arrives_too_late_is_a_tombstone_at_once() -> None:
     ours, theirs = Store(1 << 20), Store(1 << 20)
     theirs.put(b"a", _value(5, expires=NOW + 1), NOW)
     assert ours.put(b"a", _value(5, expires=NOW), NOW)
-    assert (len(ours), ours.tombstones, ours.version(b"a")) == (0, 1, make(1, 5))
+    assert (len(ours), len(ours.tombstones), ours.version(b"a")) == (0, 1, make(1, 5))
     assert ours.digest.sums == theirs.digest.sums
 
 
@@ -198,7 +210,7 @@ def test_a_key_that_is_forgotten_while_a_sweep_pauses_is_no_trouble() -> None:
     for number in range(3_000):
         store.remove(b"%d" % number)
     store.sweep(NOW + SLOT_MS * 2)
-    assert (len(store), store.used, store.tombstones) == (0, 0, 0)
+    assert (len(store), store.used, len(store.tombstones)) == (0, 0, 0)
 
 
 # --- purging ------------------------------------------------------------------------------------------------
@@ -211,7 +223,7 @@ def test_a_tombstone_is_purged_after_its_time_and_not_before() -> None:
     assert store.version(b"a") == make(1, 5)
     _sweep(store, NOW + TOMBSTONE_MS + SLOT_MS)
     assert store.version(b"a") == ZERO
-    assert (store.used, store.tombstones) == (0, 0)
+    assert (store.used, len(store.tombstones)) == (0, 0)
 
 
 def test_a_purge_raises_the_horizon_to_the_highest_version_purged() -> None:
@@ -232,6 +244,45 @@ def test_an_ended_value_is_purged_a_tombstones_time_after_it_was_noticed() -> No
     assert store.version(b"a") == make(1, 5)
     _sweep(store, noticed + TOMBSTONE_MS + SLOT_MS)
     assert (store.version(b"a"), store.horizon) == (ZERO, make(1, 5))
+
+
+def test_purging_is_bounded_too() -> None:
+    store = Store(1 << 30)
+    count = 10_000
+    for number in range(count):
+        store.put(b"%d" % number, _tombstone(number + 1), NOW)
+    steps = []
+    while store.tombstones:
+        before = len(store.tombstones)
+        store.sweep(NOW + TOMBSTONE_MS + SLOT_MS)
+        steps.append(before - len(store.tombstones))
+    assert max(steps) <= 2_000
+    assert store.horizon == make(1, count)
+
+
+def test_when_memory_is_short_the_oldest_tombstones_give_way() -> None:
+    store = Store(100 * ENTRY_BYTES)
+    for number in range(1, 51):
+        store.put(b"%02d" % number, _tombstone(number), NOW + number)
+    assert store.purge(3 * ENTRY_BYTES) == 3 * (ENTRY_BYTES + 2)
+    assert store.horizon == make(1, 3)
+    assert store.version(b"03") == ZERO
+    assert store.version(b"04") == make(1, 4)
+
+
+def test_a_small_share_of_the_memory_is_the_tombstones_own() -> None:
+    store = Store(100 * ENTRY_BYTES)
+    for number in range(1, 11):
+        store.put(b"%02d" % number, _tombstone(number), NOW)
+    assert store.purge(1 << 20) == 0
+    assert len(store.tombstones) == 10
+
+
+def test_nothing_is_purged_early_when_nothing_is_in_excess() -> None:
+    store = Store(ENTRY_BYTES)
+    store.put(b"a", _tombstone(1), NOW)
+    assert store.purge(0) == 0
+    assert store.version(b"a") == make(1, 1)
 
 
 # --- flushing -----------------------------------------------------------------------------------------------
@@ -267,7 +318,7 @@ def test_an_older_flush_does_not_undo_a_newer_one() -> None:
 def test_a_flush_is_no_value_of_a_client() -> None:
     store = _store(b"a")
     store.put(FLUSH_KEY, _flush(5), NOW)
-    assert (len(store), store.tombstones) == (0, 1)
+    assert (len(store), len(store.tombstones)) == (0, 1)
 
 
 def test_a_flush_gives_the_memory_of_the_values_back() -> None:
@@ -299,7 +350,7 @@ def test_used_returns_to_nought() -> None:
     assert store.used > 0
     _sweep(store, NOW + 100_000 + SLOT_MS)
     _sweep(store, NOW + 100_000 + TOMBSTONE_MS + 3 * SLOT_MS)
-    assert (store.used, len(store), store.tombstones) == (0, 0, 0)
+    assert (store.used, len(store), len(store.tombstones)) == (0, 0, 0)
     assert store.digest.sums == Digest().sums
 
 
@@ -332,7 +383,7 @@ def test_as_many_victims_are_named_as_are_needed_and_each_with_its_cost() -> Non
     cost = ENTRY_BYTES + 1 + 99
     found = list(store.victims(2 * cost + 1))
     assert [(key, paid) for key, _, paid in found] == [(b"0", cost), (b"1", cost), (b"2", cost)]
-    assert all(entry is store.entries[key] for key, entry, _ in found)
+    assert all(entry is store.get(key) for key, entry, _ in found)
 
 
 def test_nobody_is_a_victim_when_nothing_is_in_excess() -> None:
@@ -364,7 +415,7 @@ def test_the_search_for_victims_ends_when_there_are_only_locks() -> None:
 def test_an_eviction_leaves_no_tombstone_but_raises_the_horizon() -> None:
     store = _store(b"a")
     assert store.put(b"a", _eviction(9), NOW)
-    assert (store.used, store.tombstones, store.version(b"a"), store.horizon) == (0, 0, ZERO, make(1, 9))
+    assert (store.used, len(store.tombstones), store.version(b"a"), store.horizon) == (0, 0, ZERO, make(1, 9))
 
 
 def test_an_eviction_that_is_older_than_the_value_does_nothing() -> None:
@@ -402,7 +453,12 @@ def _contents(writes: list[tuple[bytes, Entry]]) -> tuple[dict[bytes, Entry], li
     store = Store(1 << 20)
     for key, entry in writes:
         store.put(key, entry, NOW)
-    return dict(store.entries), store.digest.sums, store.used, store.tombstones
+    return (
+        _entries(store),
+        store.digest.sums,
+        store.used,
+        len(store.tombstones),
+    )
 
 
 @given(write_lists)
@@ -486,7 +542,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         self.store.sweep(self.now)
-        for key in self.model.keys() - self.store.entries.keys():
+        for key in self.model.keys() - set(self.store.keys()):
             assert not self._alive(key), "only a tombstone may be purged"
             self.purged = max(self.purged, self.model.pop(key).version)
 
@@ -503,22 +559,22 @@ class StoreAgainstDict(RuleBasedStateMachine):
         assert self.store.dead(key, self.now) != self._alive(key)
         if found is not None:
             assert found == self.model[key]
-            assert next(reversed(self.store.entries)) == key
+            assert next(reversed(self.store.values)) == key
 
     @invariant()
     def versions_agree(self) -> None:
-        assert {key: entry.version for key, entry in self.store.entries.items()} == {
+        assert {key: entry.version for key, entry in _entries(self.store).items()} == {
             key: entry.version for key, entry in self.model.items()
         }
         assert self.store.horizon == self.purged
 
     @invariant()
     def sums_agree(self) -> None:
-        entries = self.store.entries
+        entries = _entries(self.store)
         assert self.store.used == sum(
             ENTRY_BYTES + len(key) + len(entry.value or b"") for key, entry in entries.items()
         )
-        assert self.store.tombstones == sum(entry.value is None for entry in entries.values())
+        assert len(self.store.tombstones) == sum(entry.value is None for entry in entries.values())
         digest = Digest()
         for key, entry in entries.items():
             digest.replace(key, ZERO, entry.version)
@@ -529,8 +585,8 @@ class StoreAgainstDict(RuleBasedStateMachine):
         for key in (b"a", b"b", b"c"):
             self.store.put(key, _tombstone(1_000_000, self.now), self.now)
         self.store.sweep(self.now + 3 * TOMBSTONE_MS)
-        assert self.store.entries.keys() <= {FLUSH_KEY}
-        assert self.store.used == (ENTRY_BYTES + len(b"flush") if self.store.entries else 0)
+        assert set(self.store.keys()) <= {FLUSH_KEY}
+        assert self.store.used == (ENTRY_BYTES + len(b"flush") if self.store.keys() else 0)
 
 
 StoreAgainstDict.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

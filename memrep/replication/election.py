@@ -64,6 +64,7 @@ class Election:
         self._proposal: _Proposal | None = None
         self._needed: int | None = None  # since when a view is needed
         self._promised_at = 0
+        self._patience = timing.propose  # how long to wait for the votes of the next proposal
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
@@ -84,8 +85,9 @@ class Election:
             return
         proposal = self._proposal
         if proposal is not None:
-            if now < proposal.at + self._timing.propose:
+            if now < proposal.at + self._patience:
                 return
+            self._patience *= 2  # votes may be large; asking faster than they travel would pile them up
             members = self._standing.view.members
             silent = [n for n in proposal.members if n not in proposal.votes and n not in members]
             self._presence.ignore(silent, now + self._timing.ignore)
@@ -186,3 +188,4 @@ class Election:
         """A view stands; what was proposed before it is over."""
         self._proposal = None
         self._needed = None
+        self._patience = self._timing.propose

@@ -97,6 +97,13 @@ class Peer:
     offset: int = 0
     synced: int = 0
 
+    def restarted(self, inc: int) -> None:
+        """It has another incarnation than before: what was known of its process is void."""
+        self.inc = inc
+        self.beat = None
+        self.lease = 0
+        self.installed = 0
+
 
 class Presence:
     """The peers of one node, by number.
@@ -126,9 +133,10 @@ class Presence:
 
     def _counts(self, peer: Peer, now: int) -> bool:
         """Whether a peer that is heard may be in a view: a newcomer must be able to hear us, too."""
-        if peer.beat is None or peer.ignored > now:
+        if peer.ignored > now:
             return False
-        return peer.dialled or self._standing.view.members.get(peer.node) == peer.inc
+        member = self._standing.view.members.get(peer.node) == peer.inc
+        return member or (peer.dialled and peer.beat is not None)
 
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer."""
@@ -137,12 +145,18 @@ class Presence:
     def installed(self, now: int) -> None:
         """A view begins: every member counts as heard now, no lease is left, nobody is ignored.
 
-        Without the first a node that heals after a long silence would at once replace the fresh view.
+        Without the first a node that heals after a long silence would at once replace the fresh view. A member
+        may have restarted without this node having noticed: others have heard it, so it gets its time to show.
         """
+        members = self._standing.view.members
         for peer in self.peers.values():
             peer.lease = 0
             peer.ignored = 0
-            if peer.node in self._standing.view.members and not peer.gone:
+            inc = members.get(peer.node)
+            if peer.gone and inc not in (None, peer.inc):
+                peer.restarted(inc)
+                peer.gone = ""
+            if inc == peer.inc and not peer.gone:
                 peer.heard = now
 
     def ignore(self, nodes: Iterable[int], until: int) -> None:

@@ -107,10 +107,7 @@ class Replica:
         """This peer has opened its link to us."""
         peer = self.presence.peers[node]
         if peer.inc != inc:
-            peer.beat = None
-            peer.lease = 0
-            peer.installed = 0
-        peer.inc = inc
+            peer.restarted(inc)
         peer.linked = True
         peer.gone = ""
         peer.heard = self._clock.now
@@ -170,9 +167,12 @@ class Replica:
 
     # --- what peers send
 
+    def heard(self, node: int) -> None:
+        """Some bytes have come from this peer, be it only a part of a message."""
+        self.presence.heard(node, self._clock.now)
+
     def receive(self, node: int, message: Any) -> None:
         """Act on a message of a peer."""
-        self.presence.heard(node, self._clock.now)
         kind = type(message)
         self._on[kind](self, node, message)
         if kind is not Frame and kind is not Ack:
@@ -214,6 +214,7 @@ class Replica:
                 peer.synced = self._clock.wall
             self._stream.heard_of(node, message.sent)
             if not standing.paused:
+                self._stream.owe(node)
                 self._send(node, BeatAck(message.vid, message.at))
         elif member and message.vid < standing.view.vid and self._last_install is not None:
             self._send(node, self._last_install)  # rule M9: it has not got the view

@@ -94,6 +94,11 @@ class Stream:
         self._owed.add(node)
         return True
 
+    def owe(self, node: int) -> None:
+        """Acknowledge to this member again, even if nothing new has come: the last time may have been lost."""
+        if self.taken.get(node) and node not in self._broken:
+            self._owed.add(node)
+
     def heard_of(self, node: int, sent: int) -> None:
         """A member says it has sent this many frames; links keep order, so they should all be here."""
         if node in self.taken and node not in self._broken and sent > self.taken[node]:

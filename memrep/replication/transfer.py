@@ -151,7 +151,7 @@ class Newcomer:
         view = self._standing.view
         self._donor = min(view.full)
         self._horizon = horizon
-        self._mine = {key: self._store.version(key) for key in self._store.keys()}
+        self._mine = {key: self._store.version(key) for key in self._store.keys()}  # noqa: SIM118
         self._everything = not self._mine
         self._expected = self._asked = self.taken = self.total = 0
         self._heard = self._clock.now
