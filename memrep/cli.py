@@ -117,7 +117,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--partition", type=click.Choice(["available", "majority"]), default="available", show_default=True,
-    help="What a node does without a majority: serve on (available). majority is not built yet.",
+    help="Without a majority: serve on (available). majority is not built yet.",
 )  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")

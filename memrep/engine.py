@@ -189,7 +189,7 @@ class Engine:
 
     def get(self, key: bytes) -> Entry | Ticket | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
-        if self._pending and key in self._pending:
+        if self._pending and self._obstacle(key) is not None:
             return self._later(key, partial(self.get, key))
         entry = self._store.live(key, self._clock.now)
         if entry is None:
@@ -288,14 +288,21 @@ class Engine:
     def _later(self, key: bytes, call: Callable[[], Result | Ticket]) -> Ticket:
         """A ticket that settles with what `call` returns, tried anew each time the key becomes clean."""
         ticket = Ticket()
-        self._inflight.wait(key, partial(self._again, ticket, key, call))
+        self._again(ticket, key, call)
         return ticket
+
+    def _obstacle(self, key: bytes) -> bytes | None:
+        """The key that a read of this one has to wait for: itself, or a flush_all that is on its way."""
+        if key in self._pending:
+            return key
+        return FLUSH_KEY if FLUSH_KEY in self._pending else None
 
     def _again(self, ticket: Ticket, key: bytes, call: Callable[[], Result | Ticket]) -> None:
         if ticket.abandoned:
             return
-        if key in self._pending:
-            self._inflight.wait(key, partial(self._again, ticket, key, call))
+        obstacle = self._obstacle(key)
+        if obstacle is not None:
+            self._inflight.wait(obstacle, partial(self._again, ticket, key, call))
             return
         result = call()
         assert not isinstance(result, Ticket)
@@ -321,9 +328,10 @@ class Engine:
         """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
         if ticket is not None and ticket.abandoned:
             return None
-        if key in self._pending:
+        obstacle = self._obstacle(key) if self._pending else None
+        if obstacle is not None:
             ticket = ticket or Ticket()
-            self._inflight.wait(key, partial(self._modify, key, decide, ticket))
+            self._inflight.wait(obstacle, partial(self._modify, key, decide, ticket))
             return ticket
         decision = decide(self._store.live(key, self._clock.now))
         if not isinstance(decision, tuple):
@@ -355,7 +363,7 @@ class Engine:
         return self._store.used + size <= limit
 
     def evict(self, room: int = 0) -> None:
-        """Get the store `room` bytes below its limit: what has run out, old tombstones, the least recently used.
+        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used.
 
         An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not
         drift apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its

@@ -207,9 +207,13 @@ class Node:
             self._waits.pop(connection, None)
         return replies
 
+    def unheard(self, connection: Connection) -> bool:
+        """Whether input of this client is kept unexecuted because the node may not serve."""
+        return connection in self._unheard
+
     def holds_back(self, connection: Connection) -> bool:
         """Whether the shell should leave the client's further input in the socket."""
-        return connection.blocked or connection in self._unheard
+        return connection.blocked or self.unheard(connection)
 
     def disconnect(self, connection: Connection) -> None:
         """The client is gone. What it has started completes all the same."""

@@ -53,6 +53,7 @@ class Plan:
         keys: how many keys they fight over.
         skews: how far each node's wall clock is off, ms.
         records: how many keys are stored before the faults begin, so that transfers take their time.
+        visitors: how many PHP workers work on one session.
         turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
             makes one turn.
     """
@@ -64,6 +65,7 @@ class Plan:
     keys: int
     skews: list[int]
     records: int
+    visitors: int
     turn: float
 
     @classmethod
@@ -80,6 +82,7 @@ class Plan:
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
             records=rng.choice([0, 0, 20, 300]),
+            visitors=rng.choice([0, 2, 3]),
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
         )
 
@@ -103,7 +106,7 @@ class _Host:
         self.leaving = False
         self.pipes: dict[int, _Pipe] = {}
         self.links: dict[Link, tuple[_Host, _Pipe]] = {}  # who dialled it, and what they send into
-        self.clients: dict[Connection, _Client] = {}
+        self.clients: dict[Connection, _Client | _Visitor] = {}
         self._world = world
         self._skew = world.plan.skews[number - 1]
         self._acts: list[Callable[[Node], None]] = []
@@ -156,6 +159,7 @@ class World:
         self.now = 0.0
         self.trace: list[str] = []
         self.history: dict[bytes, list[Operation]] = {}
+        self.visitors = [_Visitor(self) for _ in range(self.plan.visitors)]
         self.slowest = 0.0
         self.commands = 0
         self.values = 0
@@ -434,6 +438,94 @@ class _Client:
         world.later(world.rng.random() * 20, self.go)
 
 
+class _Visitor:
+    """One PHP request after another on one session: lock and read in one packet, then write and unlock in one.
+
+    As pecl-memcache does it, at a node of its choice. Whatever happens, no visit that was counted may be lost:
+    the counter in the session ends between the visits that were answered and those that may have been.
+    """
+
+    LOCK = b"session.lock"
+    DATA = b"session"
+    _START = b"incr session.lock 1\r\nadd session.lock 768 2 1\r\n1\r\nget session\r\n"
+    _UNLOCK = b"set session.lock 768 2 1\r\n0\r\n"
+
+    def __init__(self, world: World) -> None:
+        self.counted = 0
+        self.uncertain = 0
+        self._world = world
+        self._host: _Host | None = None
+        self._connection: Connection | None = None
+        self._reply = b""
+        self._writes = False
+
+    def go(self) -> None:
+        """Begin a request at some node that accepts connections."""
+        world = self._world
+        if world.quiet:
+            return
+        host = world.hosts[world.rng.choice(list(world.hosts))]
+        if host.node is None or not host.node.open or host.leaving:
+            world.later(1 + world.rng.random(), self.go)
+            return
+        connection = host.node.connect()
+        host.clients[connection] = self
+        self._host, self._connection, self._writes = host, connection, False
+        self._send(self._START)
+        world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
+
+    def _send(self, data: bytes) -> None:
+        host, connection = self._host, self._connection
+        assert host is not None and connection is not None
+        self._reply = b""
+
+        def receive(node: Node) -> None:
+            if connection in host.clients:
+                host.reply(connection, node.receive(connection, data))
+
+        self._world.later(self._world.delay(), partial(host.turn, receive))
+
+    def answered(self, connection: Connection, data: bytes) -> None:
+        """A reply has come."""
+        if connection is not self._connection:
+            return
+        self._reply += data
+        if self._writes:
+            if self._reply == b"STORED\r\nSTORED\r\n":
+                self.counted += 1
+                self.uncertain -= 1
+                self._end()
+        elif self._reply.endswith(b"END\r\n"):
+            taken, added, *value = self._reply.split(b"\r\n")
+            if taken == b"1" or added == b"STORED":
+                self._write(int(value[1]) if value[0].startswith(b"VALUE") else 0)
+            else:
+                self._end()
+
+    def _write(self, count: int) -> None:
+        self._writes = True
+        self.uncertain += 1
+        value = b"%d" % (count + 1)
+        self._send(b"set session 0 0 %d\r\n%b\r\n" % (len(value), value) + self._UNLOCK)
+
+    def closed(self, connection: Connection) -> None:
+        """The connection was closed before the request was over."""
+        if connection is self._connection:
+            self._end()
+
+    def _give_up(self, connection: Connection) -> None:
+        if connection is self._connection:
+            self._end()
+
+    def _end(self) -> None:
+        host, connection = self._host, self._connection
+        assert host is not None and connection is not None
+        self._host = self._connection = None
+        if host.clients.pop(connection, None) is not None and host.node is not None:
+            host.node.disconnect(connection)
+        self._world.later(self._world.rng.random() * 10, self.go)
+
+
 @attrs.define(eq=False)
 class _Command:
     """A command, its reply, and what the two mean for the key."""
@@ -581,6 +673,8 @@ def _simulate(world: World) -> Outcome:
     _fill(world)
     for number in range(world.plan.clients):
         world.later(world.rng.random() * 20, _Client(world, number).go)
+    for visitor in world.visitors:
+        world.later(world.rng.random() * 20, visitor.go)
     world.later(world.rng.random() * 300, world.strike)
     world.run(1_500 + BUSY_MS)
     world.quiet = True
@@ -634,11 +728,23 @@ def _check_healed(world: World) -> None:
         )
         for i in range(world.plan.records):
             assert b"record%d" % i in node.store.values, f"node {number} has lost record{i}"
+    _check_visits(world, first)
     for key in world.history:
         entry = first.store.values.get(key)
         value = entry.value if entry is not None else None
         text = f"finally every node holds {value!r}"
         world.history[key].append(Operation(world.now, world.now + 1, partial(_holds, value), text))
+
+
+def _check_visits(world: World, node: Node) -> None:
+    """Every counted visit is in the session."""
+    entry = node.store.values.get(_Visitor.DATA)
+    count = 0 if entry is None else int(entry.value or b"0")
+    counted = sum(visitor.counted for visitor in world.visitors)
+    most = counted + sum(visitor.uncertain for visitor in world.visitors)
+    assert counted <= count <= most, (
+        f"the session counts {count} visits, between {counted} and {most} were made"
+    )
 
 
 def _holds(value: State, state: State) -> Result:

@@ -29,6 +29,7 @@ class Client:
     """One client's socket."""
 
     __slots__ = (
+        "_ended",
         "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_unsent",
         "connection", "sock",
     )  # fmt: skip
@@ -43,6 +44,7 @@ class Client:
         self._send = sock.send
         self._is_tcp = is_tcp
         self._unsent = b""
+        self._ended = False
         self._events = READ
 
     def ready(self, events: int) -> None:
@@ -53,7 +55,7 @@ class Client:
                 if data:
                     self.answer(self._execute(self.connection, data))
                 else:
-                    self._owner.close(self, "it hung up")
+                    self._hung_up()
             elif self._unsent:
                 self.answer(b"")
             else:
@@ -89,11 +91,19 @@ class Client:
         if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
 
+    def _hung_up(self) -> None:
+        """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
+        self._ended = True
+        if self._node.unheard(self.connection):
+            self._owner.close(self, "it hung up before it was heard")
+        else:
+            self._follow()
+
     def _follow(self) -> None:
         """Wait for what the connection needs now, or close it."""
         connection = self.connection
-        if connection.closing and not connection.waiting and not self._unsent:
-            self._owner.close(self, "")
+        if (connection.closing or self._ended) and not connection.waiting and not self._unsent:
+            self._owner.close(self, "it hung up" if self._ended else "")
             return
         if self._is_tcp and connection.waiting:
             # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
@@ -105,7 +115,7 @@ class Client:
         """Wait for what makes sense now: to send the rest, or to read on."""
         if self._unsent:
             events = WRITE
-        elif self._owner.node.holds_back(self.connection):
+        elif self._ended or self._owner.node.holds_back(self.connection):
             events = 0
         else:
             events = READ

@@ -356,7 +356,7 @@ class TextConnection:
         flags &= 0xFFFFFFFF
         if self._engine.too_large(key, flags, length):
             if store.verb == b"set":
-                self._engine.delete(key)
+                self._answer(self._engine.delete(key), noreply=True)
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length

@@ -28,6 +28,7 @@ class _Proposal:
     members: dict[int, int]
     at: int
     votes: dict[int, Vote] = attrs.Factory(dict)
+    refusals: set[int] = attrs.Factory(set)
 
 
 class Election:
@@ -89,7 +90,8 @@ class Election:
                 return
             self._patience *= 2  # votes may be large; asking faster than they travel would pile them up
             members = self._standing.view.members
-            silent = [n for n in proposal.members if n not in proposal.votes and n not in members]
+            answered = proposal.votes.keys() | proposal.refusals
+            silent = [n for n in proposal.members if n not in answered and n not in members]
             self._presence.ignore(silent, now + self._timing.ignore)
             reach = self._presence.reach(now)
         self._propose(reach, now)
@@ -182,6 +184,8 @@ class Election:
     def on_refuse(self, node: int, message: Refuse) -> None:
         """Remember what was promised elsewhere, and hear again whom the other one hears."""
         self.saw_promise(message.promised)
+        if self._proposal is not None and self._proposal.vid == message.vid:
+            self._proposal.refusals.add(node)
         self._presence.ignore((n for n in message.reach if n in self._presence.peers), 0)
 
     def installed(self) -> None:

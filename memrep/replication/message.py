@@ -7,7 +7,7 @@ view and no two nodes ever make the same one. `inc` is a node's incarnation, dra
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -16,6 +16,10 @@ from memrep.version import Version
 
 #: Time left of what never expires.
 FOREVER: Final = -1
+
+
+#: A version as it travels; anything else is turned away while decoding.
+_Version = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -37,8 +41,8 @@ class Write(Message, frozen=True, tag="W"):
     """
 
     key: bytes
-    version: bytes
-    base: bytes | None
+    version: _Version
+    base: _Version | None
     dead: bool
     value: bytes | None
     flags: int
@@ -55,21 +59,21 @@ class Commit(Message, frozen=True, tag="V"):
     """Every member holds this write of mine: it is the key's value now (Hermes' VAL)."""
 
     key: bytes
-    version: bytes
+    version: _Version
 
 
 class Drop(Message, frozen=True, tag="D"):
     """This write of mine is given up; nobody may keep it."""
 
     key: bytes
-    version: bytes
+    version: _Version
 
 
 class Object(Message, frozen=True, tag="O"):
     """This read-modify-write of yours is based on something that has been overtaken (a NACK)."""
 
     key: bytes
-    version: bytes
+    version: _Version
 
 
 class Frame(Message, frozen=True, tag="F"):
@@ -148,7 +152,7 @@ class Vote(Message, frozen=True, tag="v"):
     full: bool
     pending: list[Write]
     logical: int
-    horizon: bytes
+    horizon: _Version
     records: int
 
 
@@ -164,7 +168,7 @@ class Settled(Message, frozen=True, tag="S"):
     """A write that the proposer of a view has settled: its new form, and the version it had in flight."""
 
     write: Write
-    origin: bytes
+    origin: _Version
 
 
 class Install(Message, frozen=True, tag="I"):
@@ -173,10 +177,10 @@ class Install(Message, frozen=True, tag="I"):
     vid: int
     gen: int
     members: dict[int, int]
-    full: list[int]
+    full: Annotated[list[int], msgspec.Meta(min_length=1)]
     quorate: bool
     settled: list[Settled]
-    horizon: bytes
+    horizon: _Version
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -103,6 +103,7 @@ class Peer:
         self.beat = None
         self.lease = 0
         self.installed = 0
+        self.synced = 0
 
 
 class Presence:

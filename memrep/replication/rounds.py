@@ -63,7 +63,8 @@ class Rounds:
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
         self._given_up: deque[tuple[int, Version, Attempt]] = deque()
-        self._settled: list[Attempt] = []
+        self._settled: list[Attempt] = []  # answered when every member has the view
+        self._foretold: dict[bytes, bytes] = {}  # settled writes, key to version, that are pending until then
 
     def __len__(self) -> int:
         """How many writes of this node's own are on their way."""
@@ -235,6 +236,9 @@ class Rounds:
     def settle(self, message: Install, keep: bool) -> None:
         """Take over what a new view has settled; nothing is in flight afterwards but the answers.
 
+        A node whose data do not count takes the settled writes as pending, until every member has the view:
+        if it alone got the view, it would later announce them above what the others went on to write.
+
         Args:
             message: the view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
@@ -250,11 +254,16 @@ class Rounds:
         self._inflight.clear_all()
         origins = set()
         keys = set()
+        self._foretold = {} if keep else {s.write.key: s.write.version for s in message.settled}
         for settled in message.settled:
             origins.add(settled.origin)
             keys.add(settled.write.key)
             self._clock.observe(Version(settled.write.version))
-            self._store.put(settled.write.key, settled.write.entry(now), now)
+            entry = settled.write.entry(now)
+            if keep:
+                self._store.put(settled.write.key, entry, now)
+            else:
+                self._inflight.pending[settled.write.key] = Pending(entry, None, None)
         for _, version, attempt in given_up:
             if keep and version in origins:
                 self._settled.append(attempt)
@@ -271,7 +280,13 @@ class Rounds:
                 attempt.aborted()
 
     def confirmed(self) -> None:
-        """Every member has installed the view: answer for the writes of this node's own that it settled."""
+        """Every member has installed the view: keep what it settled, and answer for this node's part of it."""
+        foretold, self._foretold = self._foretold, {}
+        for key, version in foretold.items():
+            pending = self._inflight.pending.get(key)
+            if pending is not None and pending.entry.version == version:
+                self._store.put(key, pending.entry, self._clock.now)
+                self._inflight.clear(key)
         settled, self._settled = self._settled, []
         for attempt in settled:
             attempt.committed()

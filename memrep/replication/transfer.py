@@ -20,7 +20,7 @@ from typing import Final
 
 import attrs
 
-from memrep.digest import bucket_of
+from memrep.digest import BUCKETS, bucket_of
 from memrep.entry import Entry
 from memrep.replication.message import Chunk, More, Sync, Write, describe
 from memrep.replication.presence import Timing
@@ -54,7 +54,8 @@ class Donor:
 
     def on_sync(self, node: int, message: Sync) -> None:
         """A member asks for what differs from its digests."""
-        if message.vid != self._standing.view.vid or not self._standing.full:
+        wrong = len(message.sums) not in (0, BUCKETS)
+        if wrong or message.vid != self._standing.view.vid or not self._standing.full:
             return
         digest = self._store.digest
         buckets = digest.differing(message.sums) if message.sums else None
