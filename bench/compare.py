@@ -1,8 +1,8 @@
 """One node beside memcached: CPU time per request as the kernel counts it, in turns within one run.
 
-`python -m bench.compare`. Each round starts both servers afresh, loads one after the other with the same load,
-and reads the time that the server's threads were on a CPU (/proc/PID/task/*/schedstat) before and after. The ratio is taken round by round, so that
-a machine whose speed drifts does not favour either.
+`python -m bench.compare`. Each round starts both servers afresh and loads one after the other with the same
+load. What counts is the time that the server's threads were on a CPU (/proc/PID/task/*/schedstat). The ratio
+is taken round by round, so that a machine whose speed drifts does not favour either.
 """
 
 from __future__ import annotations

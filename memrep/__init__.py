@@ -2,11 +2,11 @@
 
 The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
 
-    entry version locks stats errors    values; they import nothing but attrs and msgspec
-    digest store inflight               state of one node, told the time
+    version entry locks nodes stats errors   values; they import nothing but attrs and msgspec
+    digest store inflight decisions     state of one node, told the time, and what commands make of it
     engine | replication                what commands mean | how nodes stay the same; neither knows the other
     protocol                            how clients spell commands
-    report node                         all of it joined: a whole memrep without I/O
+    options report node                 all of it joined: a whole memrep without I/O
     daemon                              sockets, clocks, signals; the only floor with trio
     cli                                 options
 """

@@ -5,6 +5,7 @@ Every mistake is answered by one line that says what to do, and exit status 2.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import tomllib
@@ -22,6 +23,19 @@ from memrep.nodes import Address, parse_address, parse_nodes
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
 _MEMORY_MIN_MB: Final = 1
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds within bounds; nan, which no bound keeps out, is none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
@@ -52,9 +66,12 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: str | None) -
     if unknown:
         known = " ".join(sorted(OPTION_NAMES))
         raise UsageError(f"--config {path}: there is no option {unknown[0]!r}; the options are {known}")
-    ctx.default_map = {
-        name: str(value) if isinstance(value, int | float) else value for name, value in config.items()
-    }
+    for name, value in config.items():
+        if not isinstance(value, str | int | float):
+            parts = ",".join(map(str, value)) if isinstance(value, list) else "..."
+            raise UsageError(f'--config {path}: {name} must be one value; write {name} = "{parts}"')
+    spelled = {param.name.rstrip("_"): param.name for param in ctx.command.params if param.name}
+    ctx.default_map = {spelled[name]: str(value) for name, value in config.items()}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,15 +121,15 @@ def cli() -> None:
     "-I", "--item-size-max", type=Size(), default="1m", show_default=True, help="Largest item, e.g. 512k or 4m."
 )
 @click.option(
-    "--failure-timeout", type=click.FloatRange(0.1, 60), default=0.6, show_default=True, metavar="S",
+    "--failure-timeout", type=Seconds(0.2, 60), default=0.6, show_default=True, metavar="S",
     help="Seconds of silence after which the others go on without a node.",
 )  # fmt: skip
 @click.option(
-    "--cold-start", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, metavar="S",
+    "--cold-start", type=Seconds(0.1, 3600), default=10.0, show_default=True, metavar="S",
     help="Seconds for which nodes without data wait for all others before they begin without them.",
 )  # fmt: skip
 @click.option(
-    "--drain", type=click.FloatRange(0, 3600), default=1.0, show_default=True, metavar="S",
+    "--drain", type=Seconds(0, 3600), default=1.0, show_default=True, metavar="S",
     help="Seconds for which connected clients are still served after SIGTERM.",
 )  # fmt: skip
 @click.option(
@@ -122,7 +139,8 @@ def cli() -> None:
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
-    "--config", metavar="FILE", envvar="MEMREP_CONFIG", is_eager=True, expose_value=False, callback=_load_config,
+    "--config", metavar="FILE", envvar="MEMREP_CONFIG", is_eager=True, expose_value=False,
+    callback=_load_config,
     help="Read options from a TOML file; its keys are the long names with _ for -.",
 )  # fmt: skip
 def serve_command(**values: Any) -> None:

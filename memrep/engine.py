@@ -16,11 +16,23 @@ single node no ticket ever waits, and the hot path makes no object but the entry
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+from memrep import decisions
+from memrep.decisions import (
+    DELETED,
+    EXISTS,
+    FLUSHED,
+    NO_MEMORY,
+    NOT_FOUND,
+    STORED,
+    TOUCHED,
+    Decide,
+    Outcome,
+    Result,
+)
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Attempt, InFlight
 from memrep.stats import Counters
@@ -33,44 +45,12 @@ KEY_BYTES_MAX: Final = 250
 #: An exptime above this many seconds is an absolute time (protocol.txt, "Expiration times").
 RELATIVE_EXPTIME_MAX_S: Final = 60 * 60 * 24 * 30
 
-_COUNTER_MAX: Final = 1 << 64
-_COUNTER: Final = re.compile(rb"[ \t\r\n\v\f]*(\+?[0-9]{1,64}|-0{1,64})(?:[ \t\r\n\v\f\0].*)?", re.DOTALL)
 
 #: What memcached adds to key and value when it holds an item against its size limit.
 _ITEM_HEADER: Final = 59
 
 #: How far above the memory limit the store may be while evictions are on their way round the cluster.
 _OVERSHOOT: Final = 1.1
-
-
-class Outcome:
-    """How a command ended. The instances below are all there are; compare by identity."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-STORED: Final = Outcome("stored")
-NOT_STORED: Final = Outcome("not stored")
-EXISTS: Final = Outcome("exists")
-NOT_FOUND: Final = Outcome("not found")
-DELETED: Final = Outcome("deleted")
-TOUCHED: Final = Outcome("touched")
-FLUSHED: Final = Outcome("flushed")
-NOT_A_NUMBER: Final = Outcome("not a number")
-NO_MEMORY: Final = Outcome("no memory")
-
-#: An outcome, the entry that was read (None: a miss), or the new number of a counter.
-Result = Outcome | Entry | bytes | None
-
-#: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
-Decision = Outcome | None | tuple[Entry, Outcome | Entry | bytes]
-Decide = Callable[[Entry | None], Decision]
 
 
 class Committer(Protocol):
@@ -112,6 +92,9 @@ class Alone:
 class Ticket:
     """A command whose outcome is not known yet.
 
+    Args:
+        count: told the outcome, once, for the statistics.
+
     Attributes:
         result: the outcome, once `settled`.
         settled: whether the outcome is known.
@@ -120,9 +103,10 @@ class Ticket:
             been started is dropped.
     """
 
-    __slots__ = ("_result", "_retry", "abandoned", "listener", "result", "settled")
+    __slots__ = ("_count", "_result", "_retry", "abandoned", "listener", "result", "settled")
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[Result], None] | None = None) -> None:
+        self._count = count or _uncounted
         self.result: Result = None
         self.settled = False
         self.abandoned = False
@@ -141,6 +125,7 @@ class Ticket:
             return
         self.result = result
         self.settled = True
+        self._count(result)
         if self.listener is not None:
             self.listener()
 
@@ -190,7 +175,9 @@ class Engine:
     def get(self, key: bytes) -> Entry | Ticket | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
-            return self._later(key, partial(self.get, key))
+            ticket = Ticket(self._count_get)
+            self._get_later(key, ticket)
+            return ticket
         entry = self._store.live(key, self._clock.now)
         if entry is None:
             self._counters.get_misses += 1
@@ -200,17 +187,19 @@ class Engine:
 
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
-        return self._modify(key, partial(self._touch_and_show, exptime))
+        self._counters.cmd_touch += 1
+        return self._modify(key, decisions.show_and_touch(self.expires(exptime)), self._counted("touch"))
 
     # --- plain writes
 
-    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Outcome | Ticket:
+    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
         """Store a value whatever is there."""
         self._counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
         if store.used + size > store.limit and not self._make_room(size):
-            return NO_MEMORY
+            return self.refuse(key, NO_MEMORY)
+        self._counters.total_items += 1
         return self._write(key, Entry(ZERO, value, flags, self.expires(exptime)), STORED)
 
     def flush_all(self, delay: int) -> Outcome | Ticket:
@@ -234,40 +223,47 @@ class Engine:
 
     def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
         """Store a value if there is none."""
-        return self._store_if(key, value, partial(_add, Entry(ZERO, value, flags, self.expires(exptime))))
+        return self._store_if(key, value, decisions.add(Entry(ZERO, value, flags, self.expires(exptime))))
 
     def replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
         """Store a value if there is one."""
-        return self._store_if(key, value, partial(_replace, Entry(ZERO, value, flags, self.expires(exptime))))
+        return self._store_if(key, value, decisions.replace(Entry(ZERO, value, flags, self.expires(exptime))))
 
     def cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Ticket:
         """Store a value if the present one is still that of this cas unique."""
         entry = Entry(ZERO, value, flags, self.expires(exptime))
-        return self._store_if(key, value, partial(self._cas, entry, unique))
+        return self._store_if(key, value, decisions.compare_and_swap(entry, unique), self._count_cas)
 
     def append(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes behind the present value; flags and exptime stay."""
-        return self._store_if(key, value, partial(self._extend, b"", value))
+        return self._store_if(key, value, decisions.extend(b"", value, partial(self._fits, key)))
 
     def prepend(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes before the present value; flags and exptime stay."""
-        return self._store_if(key, value, partial(self._extend, value, b""))
+        return self._store_if(key, value, decisions.extend(value, b"", partial(self._fits, key)))
 
     def incr(self, key: bytes, delta: int) -> Result | Ticket:
-        """Add to a decimal number, modulo 2^64; exptime and flags stay (protocol.txt, "Incr/Decr")."""
-        return self._modify(key, partial(self._incr, delta))
+        """Add to a decimal number, modulo 2^64; exptime and flags stay."""
+        return self._modify(key, decisions.incr(delta), self._counted("incr"))
 
     def decr(self, key: bytes, delta: int) -> Result | Ticket:
         """Subtract from a decimal number, not below 0; exptime and flags stay."""
-        return self._modify(key, partial(self._decr, delta))
+        return self._modify(key, decisions.decr(delta), self._counted("decr"))
 
     def delete(self, key: bytes) -> Result | Ticket:
         """Remove a value, leaving a tombstone."""
-        return self._modify(key, self._delete)
+        return self._modify(
+            key, decisions.remove(self._tombstone(), DELETED, NOT_FOUND), self._counted("delete")
+        )
+
+    def refuse(self, key: bytes, reason: Outcome) -> Result | Ticket:
+        """Refuse a `set` that cannot be stored. As in memcached the old value goes; it is not the new one."""
+        return self._modify(key, decisions.remove(self._tombstone(), reason, reason), _uncounted)
 
     def touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """Let the entry's exptime start anew; its value and cas unique stay."""
-        return self._modify(key, partial(self._touch, exptime))
+        self._counters.cmd_touch += 1
+        return self._modify(key, decisions.touch(self.expires(exptime)), self._counted("touch"))
 
     # --- shared
 
@@ -285,31 +281,23 @@ class Engine:
             return now + exptime * 1000
         return min(max(now, now + exptime * 1000 - self._clock.wall), NEVER - 1)
 
-    def _later(self, key: bytes, call: Callable[[], Result | Ticket]) -> Ticket:
-        """A ticket that settles with what `call` returns, tried anew each time the key becomes clean."""
-        ticket = Ticket()
-        self._again(ticket, key, call)
-        return ticket
-
     def _obstacle(self, key: bytes) -> bytes | None:
         """The key that a read of this one has to wait for: itself, or a flush_all that is on its way."""
         if key in self._pending:
             return key
         return FLUSH_KEY if FLUSH_KEY in self._pending else None
 
-    def _again(self, ticket: Ticket, key: bytes, call: Callable[[], Result | Ticket]) -> None:
+    def _get_later(self, key: bytes, ticket: Ticket) -> None:
+        """Settle the ticket with what is there, as soon as nothing of it is on its way."""
         if ticket.abandoned:
             return
         obstacle = self._obstacle(key)
         if obstacle is not None:
-            self._inflight.wait(obstacle, partial(self._again, ticket, key, call))
-            return
-        result = call()
-        assert not isinstance(result, Ticket)
-        ticket.settle(result)
+            self._inflight.wait(obstacle, partial(self._get_later, key, ticket))
+        else:
+            ticket.settle(self._store.live(key, self._clock.now))
 
     def _write(self, key: bytes, entry: Entry, outcome: Outcome) -> Outcome | Ticket:
-        self._counters.total_items += 1
         if self._committer.commit(key, entry):
             return outcome
         ticket = Ticket()
@@ -317,44 +305,82 @@ class Engine:
         self._committer.propose(key, entry, None, ticket)
         return ticket
 
-    def _store_if(self, key: bytes, value: bytes, decide: Decide) -> Result | Ticket:
+    def _store_if(
+        self, key: bytes, value: bytes, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket:
         self._counters.cmd_set += 1
         size = ENTRY_BYTES + len(key) + len(value)
         if self._store.used + size > self._store.limit and not self._make_room(size):
             return NO_MEMORY
-        return self._modify(key, decide)
+        return self._modify(key, decide, count or self._count_stored)
 
-    def _modify(self, key: bytes, decide: Decide, ticket: Ticket | None = None) -> Result | Ticket:
+    def _modify(
+        self, key: bytes, decide: Decide, count: Callable[[Result], None], ticket: Ticket | None = None
+    ) -> Result | Ticket:
         """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
-        if ticket is not None and ticket.abandoned:
+        if ticket is not None and (ticket.abandoned or ticket.settled):
             return None
         obstacle = self._obstacle(key) if self._pending else None
         if obstacle is not None:
-            ticket = ticket or Ticket()
-            self._inflight.wait(obstacle, partial(self._modify, key, decide, ticket))
+            ticket = ticket or Ticket(count)
+            self._inflight.wait(obstacle, partial(self._modify, key, decide, count, ticket))
             return ticket
         decision = decide(self._store.live(key, self._clock.now))
         if not isinstance(decision, tuple):
-            if ticket is not None:
-                ticket.settle(decision)
-            return decision
+            return _end(decision, count, ticket)
         entry, result = decision
-        self._counters.total_items += 1
         if self._committer.commit(key, entry):
-            if ticket is not None:
-                ticket.settle(result)
-            return result
-        ticket = ticket or Ticket()
-        ticket.attempt(result, partial(self._retry, key, decide, ticket))
+            return _end(result, count, ticket)
+        ticket = ticket or Ticket(count)
+        ticket.attempt(result, partial(self._retry, key, decide, count, ticket))
         self._committer.propose(key, entry, self._store.version(key), ticket)
         return ticket
 
-    def _retry(self, key: bytes, decide: Decide, ticket: Ticket) -> None:
-        self._inflight.wait(key, partial(self._modify, key, decide, ticket))
+    def _retry(self, key: bytes, decide: Decide, count: Callable[[Result], None], ticket: Ticket) -> None:
+        self._inflight.wait(key, partial(self._modify, key, decide, count, ticket))
+
+    def _tombstone(self) -> Entry:
+        return Entry(ZERO, None, 0, self._clock.now + TOMBSTONE_MS)
+
+    # --- counting, once a command, when its outcome is known
+
+    def _count_get(self, result: Result) -> None:
+        if result is None:
+            self._counters.get_misses += 1
+        else:
+            self._counters.get_hits += 1
+
+    def _count_stored(self, result: Result) -> None:
+        self._counters.total_items += result is STORED
+
+    def _count_cas(self, result: Result) -> None:
+        counters = self._counters
+        counters.total_items += result is STORED
+        counters.cas_hits += result is STORED
+        counters.cas_badval += result is EXISTS
+        counters.cas_misses += result is NOT_FOUND
+
+    def _counted(self, verb: str) -> Callable[[Result], None]:
+        """Counts a hit or a miss of this verb, by whether something was found."""
+        return partial(self._count, f"{verb}_hits", f"{verb}_misses")
+
+    def _count(self, hits: str, misses: str, result: Result) -> None:
+        if result is None or result is NOT_FOUND:
+            name = misses
+        elif isinstance(result, Outcome) and result not in (DELETED, TOUCHED):
+            return
+        else:
+            name = hits
+        setattr(self._counters, name, getattr(self._counters, name) + 1)
+
+    # --- memory
 
     def too_large(self, key: bytes, flags: int, length: int) -> bool:
         """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
         return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
+
+    def _fits(self, key: bytes, flags: int, length: int) -> bool:
+        return not self.too_large(key, flags, length)
 
     def _make_room(self, size: int) -> bool:
         """Evict for a write of this size (bytes); say whether it may go on."""
@@ -387,99 +413,18 @@ class Engine:
         self._evicting -= cost
         self._counters.evictions += done
 
-    # --- decisions: from the live entry to what becomes of it
 
-    def _cas(self, new: Entry, unique: int, entry: Entry | None) -> Decision:
-        if entry is None:
-            self._counters.cas_misses += 1
-            return NOT_FOUND
-        if entry.cas_unique != unique:
-            self._counters.cas_badval += 1
-            return EXISTS
-        self._counters.cas_hits += 1
-        return new, STORED
-
-    def _extend(self, before: bytes, behind: bytes, entry: Entry | None) -> Decision:
-        if entry is None or entry.value is None:
-            return NOT_STORED
-        value = b"".join((before, entry.value, behind))
-        if len(value) > self.item_max:
-            return NOT_STORED
-        return Entry(ZERO, value, entry.flags, entry.expires), STORED
-
-    def _incr(self, delta: int, entry: Entry | None) -> Decision:
-        if entry is None:
-            self._counters.incr_misses += 1
-            return NOT_FOUND
-        number = _number(entry)
-        if number is None:
-            return NOT_A_NUMBER
-        self._counters.incr_hits += 1
-        return _counter(entry, (number + delta) % _COUNTER_MAX)
-
-    def _decr(self, delta: int, entry: Entry | None) -> Decision:
-        if entry is None:
-            self._counters.decr_misses += 1
-            return NOT_FOUND
-        number = _number(entry)
-        if number is None:
-            return NOT_A_NUMBER
-        self._counters.decr_hits += 1
-        return _counter(entry, max(0, number - delta))
-
-    def _delete(self, entry: Entry | None) -> Decision:
-        if entry is None:
-            self._counters.delete_misses += 1
-            return NOT_FOUND
-        self._counters.delete_hits += 1
-        return Entry(ZERO, None, 0, self._clock.now + TOMBSTONE_MS), DELETED
-
-    def _touch(self, exptime: int, entry: Entry | None) -> Decision:
-        self._counters.cmd_touch += 1
-        if entry is None:
-            self._counters.touch_misses += 1
-            return NOT_FOUND
-        self._counters.touch_hits += 1
-        return self._touched(entry, exptime), TOUCHED
-
-    def _touch_and_show(self, exptime: int, entry: Entry | None) -> Decision:
-        self._counters.cmd_touch += 1
-        if entry is None:
-            self._counters.get_misses += 1
-            self._counters.touch_misses += 1
-            return None
-        self._counters.get_hits += 1
-        self._counters.touch_hits += 1
-        return self._touched(entry, exptime), entry
-
-    def _touched(self, entry: Entry, exptime: int) -> Entry:
-        return Entry(ZERO, entry.value, entry.flags, self.expires(exptime), entry.cas_unique)
+def _end(result: Result, count: Callable[[Result], None], ticket: Ticket | None) -> Result:
+    """Tell the outcome, and count it: through the ticket if there is one."""
+    if ticket is None:
+        count(result)
+    else:
+        ticket.settle(result)
+    return result
 
 
-def _add(new: Entry, entry: Entry | None) -> Decision:
-    return (new, STORED) if entry is None else NOT_STORED
-
-
-def _replace(new: Entry, entry: Entry | None) -> Decision:
-    return NOT_STORED if entry is None else (new, STORED)
-
-
-def _number(entry: Entry) -> int | None:
-    """The entry's value as an unsigned 64-bit number, None if it is none.
-
-    As memcached reads it: leading zeros count for nothing, and white space may stand behind, because a number
-    that lost a digit was padded with it.
-    """
-    found = _COUNTER.fullmatch(entry.value or b"")
-    number = int(found[1]) if found else _COUNTER_MAX
-    return number if number < _COUNTER_MAX else None
-
-
-def _counter(entry: Entry, number: int) -> Decision:
-    """The entry with this number, never shorter than before (protocol.txt, on decr), and the bare number."""
-    digits = b"%d" % number
-    value = digits.ljust(len(entry.value or b""))
-    return Entry(ZERO, value, entry.flags, entry.expires), digits
+def _uncounted(result: Result) -> None:
+    """For commands of which nothing is counted at their end."""
 
 
 def _nothing() -> None:
@@ -498,7 +443,9 @@ class _Eviction:
     def committed(self) -> None:
         """The memory is free."""
         self._engine.evicted(self._cost, done=True)
+        self._cost = 0
 
     def aborted(self) -> None:
         """Somebody wrote the key; it is not the least recently used any more."""
         self._engine.evicted(self._cost, done=False)
+        self._cost = 0  # a change of view may yet settle it: then it has left already

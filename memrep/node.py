@@ -37,7 +37,7 @@ from memrep.store import Store
 from memrep.version import Clock
 
 #: Bytes of this node's own writes in flight above which it takes no further command.
-_IN_FLIGHT_MAX: Final = 16 << 20
+_IN_FLIGHT_MAX: Final = 4 << 20
 
 
 class Link:
@@ -114,6 +114,7 @@ class Node:
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
+        self._turned_away: dict[str, str] = {}  # by host, the reason that was logged last
         self._accepted = 0
         self._was_open = False
 
@@ -255,6 +256,14 @@ class Node:
         """This node's link to a peer was closed at the other end; the shell dials again at once."""
         self.replica.hung_up(node)
 
+    def turned_away(self, node: int, reason: str) -> None:
+        """A peer has closed the link that this node dialled, and said why it will not have this node."""
+        self.replica.turned_away(node, reason)
+
+    def unreachable(self, node: int, reason: str) -> None:
+        """A peer cannot be dialled at all."""
+        self.replica.unreachable(node, reason)
+
     def accept_link(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""
         self._accepted += 1
@@ -270,7 +279,10 @@ class Node:
             link.closing = True
             if not greeted:
                 link.farewell = encode(Sorry(str(error)))
-            self._log(f"turned away a node's link from {link.address}: {error}")
+            host = link.address.rpartition(":")[0]
+            if self._turned_away.get(host) != str(error):
+                self._turned_away[host] = str(error)
+                self._log(f"turned away a node's link from {host}: {error}")
             self.link_closed(link)
             return
         node = incoming.node

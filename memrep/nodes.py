@@ -6,6 +6,7 @@ list, so nothing else has to be agreed on.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final
 
@@ -58,7 +59,15 @@ def parse_address(text: str, option: str = "--nodes") -> Address:
             f"{option}: port {port} of {text!r} must be from 1 to {_PORT_MAX - LINK_PORT_OFFSET}, "
             f"for the nodes' links use port + {LINK_PORT_OFFSET}"
         )
-    return Address(found[1].strip("[]"), port)
+    return Address(_plain(found[1].strip("[]")), port)
+
+
+def _plain(host: str) -> str:
+    """One spelling for each host, so that servers whose lists are spelled differently agree."""
+    try:
+        return ipaddress.ip_address(host).compressed
+    except ValueError:
+        return host.lower()
 
 
 def parse_nodes(text: str) -> list[Address]:

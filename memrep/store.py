@@ -8,7 +8,7 @@ Rules:
   ever purged: a returning node whose entry is not above it cannot tell "never seen here" from "deleted long
   ago", and discards it.
 - `flush_all` is an entry too, under the empty key, which no client can name: everything at or below its
-  version counts as expired, here and on whatever arrives later.
+  version counts as expired, here and on whatever arrives later. It takes no time; a sweep clears up after it.
 - `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
 
 Values and tombstones live in two dicts, each in the order in which its entries are to go: values by their last
@@ -50,7 +50,6 @@ _TOMBSTONE_SHARE: Final = 8
 
 _SLOT_BITS: Final = 12  # 4.096 s
 _SWEEP_KEYS: Final = 2_000
-_VICTIM_TRIES: Final = 50
 
 
 class Store:
@@ -77,13 +76,14 @@ class Store:
         self.expired = 0
         self.joining = False
         self._flushed: Version = ZERO
+        self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
         self._slots: dict[int, set[bytes]] = {}
         self._swept = 0
 
     def live(self, key: bytes, now: int) -> Entry | None:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
         entry = self.values.get(key)
-        if entry is None or entry.expires <= now:
+        if entry is None or entry.expires <= now or entry.version <= self._flushed:
             return None
         self.values.move_to_end(key)
         return entry
@@ -100,14 +100,14 @@ class Store:
     def dead(self, key: bytes, now: int) -> bool:
         """Whether a read at `now` (ms) would miss this key, whatever the reason."""
         entry = self.values.get(key)
-        return entry is None or entry.expires <= now
+        return entry is None or entry.expires <= now or entry.version <= self._flushed
 
     def keys(self) -> list[bytes]:
         """All keys that have an entry, tombstones among them."""
         return list(chain(self.values, self.tombstones))
 
     def __len__(self) -> int:
-        """How many keys have a value (some of them may have run out and not been swept yet)."""
+        """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
         return len(self.values) - (FLUSH_KEY in self.values)
 
     def put(self, key: bytes, entry: Entry, now: int) -> bool:
@@ -116,9 +116,11 @@ class Store:
         if old is not None and old.version >= entry.version:
             return False
         if key == FLUSH_KEY:
-            self._flush(entry.version, now)
-        if entry.value is not None:
-            if entry.expires <= now or (entry.version <= self._flushed and key != FLUSH_KEY):
+            self._flushed = entry.version
+            self._flushing = list(self.values)
+            self._clear_flushed(now)
+        elif entry.value is not None:
+            if entry.expires <= now or entry.version <= self._flushed:
                 entry = _tombstone(entry, now)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
@@ -144,6 +146,7 @@ class Store:
             if entry is None or entry.expires > now:
                 break
             self.remove(key)
+        self._clear_flushed(now)
         budget = _SWEEP_KEYS
         due = now >> _SLOT_BITS
         if not self._slots:
@@ -175,11 +178,11 @@ class Store:
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.
 
-        Session locks are passed over: evicting one would free a session under its holder. Each victim moves
-        to the other end, so that it is not named again while its eviction is on its way; after a number of
-        tries the search gives up.
+        Session locks are passed over: evicting one would free a session under its holder. Each key that was
+        looked at moves to the other end, so that it is not named again while its eviction is on its way, and
+        locks do not stand before the rest; each is looked at once.
         """
-        for _ in range(_VICTIM_TRIES):
+        for _ in range(len(self.values)):
             if excess <= 0 or not self.values:
                 return
             key, entry = next(iter(self.values.items()))
@@ -189,11 +192,13 @@ class Store:
                 excess -= cost
                 yield key, entry, cost
 
-    def _flush(self, version: Version, now: int) -> None:
-        self._flushed = version
-        for key, entry in list(self.values.items()):
-            if key != FLUSH_KEY and entry.version <= version:
+    def _clear_flushed(self, now: int) -> None:
+        """Give back the memory of a bounded number of values that a flush_all has ended."""
+        for key in self._flushing[-_SWEEP_KEYS:]:
+            entry = self.values.get(key)
+            if entry is not None and entry.version <= self._flushed and key != FLUSH_KEY:
                 self._place(key, entry, _tombstone(entry, now))
+        del self._flushing[-_SWEEP_KEYS:]
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
         """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""

@@ -317,7 +317,7 @@ class World:
     # --- faults
 
     def spared(self) -> list[int]:
-        """The nodes that hold everything in the newest view that all its members have: one of them must stay."""
+        """The nodes that hold all of the newest view that all its members have: one of them must stay."""
         views: dict[int, int] = {}
         newest = 0
         for n, host in self.hosts.items():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memrep.engine import (
+from memrep.decisions import (
     DELETED,
     EXISTS,
     FLUSHED,
@@ -21,11 +21,8 @@ from memrep.engine import (
     NOT_STORED,
     STORED,
     TOUCHED,
-    Alone,
-    Committer,
-    Engine,
-    Ticket,
 )
+from memrep.engine import Alone, Committer, Engine, Ticket
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Attempt, InFlight, Pending
 from memrep.stats import Counters
@@ -458,6 +455,15 @@ def _full(count: int = 10, prefix: bytes = b"k") -> Rig:
     return rig
 
 
+def _full_of_locks() -> Rig:
+    """A store in which nothing has room and nothing can go."""
+    rig = Rig(limit=10 * COST)
+    stored = [rig.engine.set(b"%02d.lock" % number, 0, 0, VALUE) for number in range(20)]
+    assert stored[:5] == [STORED] * 5
+    assert stored[-1] is NO_MEMORY
+    return rig
+
+
 def test_nothing_is_evicted_below_the_limit() -> None:
     rig = _full()
     assert (len(rig.store), rig.counters.evictions) == (10, 0)
@@ -519,11 +525,8 @@ def test_locks_stay() -> None:
     ids=["set", "add", "replace", "append", "cas"],
 )
 def test_there_is_no_memory_when_nothing_can_go(store: Callable[[Engine], object]) -> None:
-    rig = Rig(limit=10 * COST)
-    number = 0
-    while rig.engine.set(b"%02d.lock" % number, 0, 0, VALUE) is STORED:
-        number += 1
-    assert number > 5
+    rig = _full_of_locks()
+    number = len(rig.store)
     assert store(rig.engine) is NO_MEMORY
     assert (len(rig.store), rig.counters.evictions) == (number, 0)
 
@@ -548,10 +551,7 @@ def test_there_is_memory_as_long_as_one_value_can_go_however_many_tombstones_sta
 
 
 def test_a_set_that_finds_no_memory_takes_the_old_value_with_it_lest_it_be_read_as_the_new_one() -> None:
-    rig = Rig(limit=10 * COST)
-    number = 0
-    while rig.engine.set(b"%02d.lock" % number, 0, 0, VALUE) is STORED:
-        number += 1
+    rig = _full_of_locks()
     assert rig.engine.set(b"00.lock", 0, 0, b"y" * 5 * COST) is NO_MEMORY
     assert rig.value(b"00.lock") is None
 

@@ -14,7 +14,7 @@ from memrep.replication.presence import Timing
 TICK_MS = 50
 
 #: All that --failure-timeout takes, ms.
-timeouts = st.integers(100, 60_000)
+timeouts = st.integers(200, 60_000)
 
 
 def test_a_node_that_is_told_nothing_is_alone_and_as_large_as_memcached() -> None:

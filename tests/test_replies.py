@@ -7,7 +7,8 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memrep.engine import Result, Ticket
+from memrep.decisions import Result
+from memrep.engine import Ticket
 from memrep.protocol.replies import Replies
 
 

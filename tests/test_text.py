@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from memrep.engine import Engine
 from memrep.protocol import Connection, Surroundings
-from memrep.protocol.text import GET_LINE_MAX, LINE_MAX, OUTPUT_MAX, QUEUE_MAX, TextConnection
+from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.text import GET_LINE_MAX, LINE_MAX, QUEUE_MAX, TextConnection
 from memrep.store import Store
 from tests.support import LoneConnection, lone_node
 from tests.test_engine import Rig
@@ -269,6 +270,16 @@ def test_a_value_that_is_too_large_is_passed_over_and_never_held(lone: object, l
         assert held(client.connection) < LINE_MAX + PIECE
         if client.closing:  # a line without end, once the value has been passed over
             break
+
+
+@pytest.mark.parametrize("size", [1, 7, PIECE])
+def test_what_follows_a_value_that_was_passed_over_is_a_command(size: int) -> None:
+    client = lone_node(item_max=2_000).connect()
+    data = b"set a 0 0 5000\r\n" + b"quit\n" * 1_000 + b"\r\nversion\r\n"
+    replies = b"".join(map(client.receive, pieces(data, size)))
+    too_large, version, rest = replies.split(b"\r\n")
+    assert too_large == b"SERVER_ERROR object too large for cache"
+    assert (version[:8], rest) == (b"VERSION ", b"")
 
 
 def test_a_value_is_held_only_until_it_is_complete() -> None:

@@ -17,7 +17,7 @@ def is_own(host: str) -> bool:
     """Whether a socket can be bound to this host's address."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     for family, kind, proto, _, target in found:
         with socket.socket(family, kind, proto) as sock:

@@ -29,7 +29,8 @@ UNSENT_MAX: Final = 64 << 20
 _RECEIVE_BYTES: Final = 1 << 18
 _REDIAL_S: Final = 0.1
 _CONNECT_S: Final = 1.0
-_SORRY_S: Final = 2.0
+_RETRY_S: Final = 1.0
+_PATIENCE_S: Final = 2.0
 
 
 class OutLink:
@@ -81,7 +82,7 @@ class OutLink:
                 reason = self._outgoing.receive(data)
                 if reason is not None:
                     self.turned_away = True
-                    self.close(f"it turned this node away: {reason}")
+                    self.close(reason)
         except (BlockingIOError, InterruptedError):
             return
         except (OSError, PeerError) as error:
@@ -207,33 +208,42 @@ class Peers:
         address = self._addresses[node]
         established = False
         complaint = ""
+        failing_since = trio.current_time()
         while True:
             self._pokes[node] = trio.Event()
+            pause = _REDIAL_S
             try:
                 with trio.fail_after(_CONNECT_S):
                     sock = await _connect(address)
-            except ConnectionRefusedError:
-                if established:
+            except (OSError, UnicodeError, trio.TooSlowError) as error:
+                refused = isinstance(error, ConnectionRefusedError)
+                reason = "its port refuses" if refused else str(error) or "it does not answer"
+                if refused and established:
                     established = False
                     self.reactor.turn(lambda: self.node.peer_refused(node, "its process is gone"))
-            except (OSError, trio.TooSlowError) as error:
-                if established and str(error) != complaint:
-                    complaint = str(error)
-                    self._log(f"cannot reach {address}: {error or 'no answer'}")
+                self.node.unreachable(node, reason)
+                if reason != complaint and trio.current_time() - failing_since > _PATIENCE_S:
+                    complaint = reason
+                    self._log(f"cannot reach {address} on port {address.link_port}: {reason}")
+                pause = _REDIAL_S if refused else _RETRY_S
             else:
                 established = True
-                complaint = ""
                 link = OutLink(self, sock)
                 self._out[node] = link
                 self.reactor.turn(lambda link=link: link.send(self.node.dialled(node)))  # type: ignore[misc]
                 await link.closed.wait()
                 del self._out[node]
+                failing_since = trio.current_time()
                 self.reactor.turn(lambda: self.node.hung_up(node))
                 if not link.turned_away:
+                    complaint = ""
                     continue
-                self._log(f"{address}: {link.reason}")
-                await trio.sleep(_SORRY_S)
-            with trio.move_on_after(_REDIAL_S):
+                self.node.turned_away(node, link.reason)
+                if link.reason != complaint:
+                    complaint = link.reason
+                    self._log(f"{address} turned this node away: {link.reason}")
+                pause = _RETRY_S
+            with trio.move_on_after(pause):
                 await self._pokes[node].wait()
 
 

@@ -13,8 +13,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-from memrep.engine import Result, Ticket
+from memrep.decisions import Result
+from memrep.engine import Ticket
+
+#: Replies that had to wait are handed out up to about this many bytes at a time.
+OUTPUT_MAX: Final = 1 << 20
 
 
 class _Slot:
@@ -37,15 +42,18 @@ class Replies:
         out: replies that stand behind all that are waiting; append to it.
         queue: from the first reply that is not known on; empty most of the time.
         plain: whether every command in the queue is a plain write.
+        limited: whether some replies are known but kept back until earlier ones have been sent.
     """
 
-    __slots__ = ("_known", "_ready", "out", "plain", "queue")
+    __slots__ = ("_known", "_ready", "_size", "limited", "out", "plain", "queue")
 
     def __init__(self, ready: Callable[[], None]) -> None:
         self.out: list[bytes] = []
         self.queue: deque[bytes | _Slot] = deque()
         self.plain = True
+        self.limited = False
         self._known: list[bytes] = []
+        self._size = 0  # bytes of _known
         self._ready = ready
 
     def hold(self, ticket: Ticket, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
@@ -58,17 +66,21 @@ class Replies:
     def settle(self) -> None:
         """See which of the waiting replies have become known."""
         queue = self.queue
+        self.limited = False
         if not queue:
             return
         self._close_out()
         while queue:
             reply = queue[0]
-            if isinstance(reply, bytes):
-                self._known.append(reply)
-            elif reply.ticket.settled:
-                self._known.append(reply.spell(reply.ticket.result))
-            else:
+            if isinstance(reply, _Slot):
+                if not reply.ticket.settled:
+                    return
+                reply = reply.spell(reply.ticket.result)
+            if self._size and self._size + len(reply) > OUTPUT_MAX:
+                self.limited = True
                 return
+            self._size += len(reply)
+            self._known.append(reply)
             queue.popleft()
 
     def take(self) -> bytes:
@@ -78,6 +90,7 @@ class Replies:
             self._close_out()
             data = b"".join(self._known)
             self._known.clear()
+            self._size = 0
             return data
         data = b"".join(self.out)
         self.out.clear()
@@ -98,4 +111,5 @@ class Replies:
             if self.queue:
                 self.queue.append(data)
             else:
+                self._size += len(data)
                 self._known.append(data)

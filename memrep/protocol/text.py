@@ -20,33 +20,29 @@ from functools import partial
 from itertools import takewhile
 from typing import Final
 
-from memrep.engine import (
+from memrep.decisions import (
     DELETED,
     EXISTS,
     FLUSHED,
-    KEY_BYTES_MAX,
     NO_MEMORY,
     NOT_A_NUMBER,
     NOT_FOUND,
     NOT_STORED,
     STORED,
+    TOO_LARGE,
     TOUCHED,
-    Engine,
     Outcome,
     Result,
-    Ticket,
 )
+from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
 from memrep.protocol import Surroundings
 from memrep.protocol.numbers import signed32, unsigned
-from memrep.protocol.replies import Replies
+from memrep.protocol.replies import OUTPUT_MAX, Replies
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
-
-#: Replies are made up to about this many bytes before the shell has to send them.
-OUTPUT_MAX: Final = 1 << 20
 
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000
@@ -111,7 +107,7 @@ class TextConnection:
     @property
     def blocked(self) -> bool:
         """Whether it takes no more input for now."""
-        return self.closing or self._stopped
+        return self.closing or self._stopped or self._replies.limited
 
     def receive(self, data: bytes) -> bytes:
         """Take input; return the replies that can be sent."""
@@ -135,6 +131,8 @@ class TextConnection:
         """Go on with what was kept back; return what can be sent."""
         self._stopped = False
         self._replies.settle()
+        if self._replies.limited:
+            return self._take()
         if self._keys:
             self._retrieve()
         if self._keys:
@@ -155,6 +153,7 @@ class TextConnection:
     def _execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
         replies = self._replies
+        self._need = 0
         while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
             if self._skip:
                 start = self._swallow(data, start)
@@ -189,11 +188,7 @@ class TextConnection:
         """Keep the unfinished rest of the input."""
         if start < len(data) and not self.closing:
             self._inbox += data[start:] if start else data
-            if len(self._inbox) >= self._need:
-                self._need = 0
             self._bound_line()
-        else:
-            self._need = 0
 
     def _bound_line(self) -> None:
         """Close on a line that grows without end; only a get may be long, for its many keys."""
@@ -356,7 +351,7 @@ class TextConnection:
         flags &= 0xFFFFFFFF
         if self._engine.too_large(key, flags, length):
             if store.verb == b"set":
-                self._answer(self._engine.delete(key), noreply=True)
+                self._answer(self._engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length

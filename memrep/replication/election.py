@@ -121,11 +121,20 @@ class Election:
             candidates = [*full, standing.me]
         elif full:
             return None
-        elif len(reach) == standing.configured or now - self._born >= self._timing.cold_start:
+        elif len(reach) == standing.configured or self._begins_without_the_rest(now):
             candidates = list(reach)
         else:
             return None
         return sorted(candidates).index(standing.me)
+
+    def _begins_without_the_rest(self, now: int) -> bool:
+        """Whether nodes without data have waited long enough for the others.
+
+        Never while a node that lives has turned this one away: it belongs to a cluster that may have the data,
+        and an operator has to correct one of the lists.
+        """
+        disagree = any(peer.disagrees for peer in self._presence.peers.values())
+        return not disagree and now - self._born >= self._timing.cold_start
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
         standing = self._standing

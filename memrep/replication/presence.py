@@ -71,12 +71,14 @@ class Peer:
         dialled: whether our link to it is open.
         heard: when something last came from it, own monotonic ms.
         gone: why it is known to be gone; empty if it is not.
+        disagrees: why it turned this node away; empty if it did not.
         since: when its state for `stats` last changed, own wall ms.
         state: its state as last reported, for `stats` and the log.
         beat: its last heartbeat.
         lease: until when it lets this node serve, own monotonic ms.
         ignored: until when it is left out because it did not vote.
         installed: the latest view that it is known to have installed.
+        reminded: when it was last sent the present view, own monotonic ms.
         offset: how far its clock was ahead of ours, ms.
         synced: when it last became full in our view, own wall ms; 0 for never.
     """
@@ -88,12 +90,14 @@ class Peer:
     dialled: bool = False
     heard: int = 0
     gone: str = "never heard"
+    disagrees: str = ""
     since: int = 0
     state: str = "down"
     beat: Beat | None = None
     lease: int = 0
     ignored: int = 0
     installed: int = 0
+    reminded: int = 0
     offset: int = 0
     synced: int = 0
 
@@ -153,6 +157,7 @@ class Presence:
         for peer in self.peers.values():
             peer.lease = 0
             peer.ignored = 0
+            peer.reminded = now
             inc = members.get(peer.node)
             if peer.gone and inc not in (None, peer.inc):
                 peer.restarted(inc)

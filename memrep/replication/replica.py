@@ -110,6 +110,7 @@ class Replica:
             peer.restarted(inc)
         peer.linked = True
         peer.gone = ""
+        peer.disagrees = ""
         peer.heard = self._clock.now
         self._beat_now = True
 
@@ -120,6 +121,18 @@ class Replica:
     def refused(self, node: int, reason: str) -> None:
         """Our link to this peer was closed and its port refuses: its process is gone (rule M1)."""
         self._gone(self.presence.peers[node], reason)
+
+    def unreachable(self, node: int, reason: str) -> None:
+        """Our link to this peer cannot be opened; for `stats` if nothing is heard of it."""
+        peer = self.presence.peers[node]
+        if peer.gone and not peer.inc:
+            peer.gone = reason
+
+    def turned_away(self, node: int, reason: str) -> None:
+        """This peer lives but will not have this node: while that is so, this one must not begin without it."""
+        peer = self.presence.peers[node]
+        peer.disagrees = reason
+        peer.gone = peer.gone and f"it turned this node away: {reason}"
 
     def _gone(self, peer: Peer, reason: str) -> None:
         if not peer.gone:
@@ -216,8 +229,15 @@ class Replica:
             if not standing.paused:
                 self._stream.owe(node)
                 self._send(node, BeatAck(message.vid, message.at))
-        elif member and message.vid < standing.view.vid and self._last_install is not None:
-            self._send(node, self._last_install)  # rule M9: it has not got the view
+        elif member and message.vid < standing.view.vid:
+            self._remind(peer)
+
+    def _remind(self, peer: Peer) -> None:
+        """Send a member the view again that it has not got (rule M9); not faster than a large one travels."""
+        now = self._clock.now
+        if self._last_install is not None and now - peer.reminded >= self._timing.propose:
+            peer.reminded = now
+            self._send(peer.node, self._last_install)
 
     def _on_beat_ack(self, node: int, message: BeatAck) -> None:
         peer = self.presence.peers[node]
@@ -307,6 +327,7 @@ class Replica:
         standing.full = keep
         standing.trouble = ""
         self._last_install = message
+        self._store.joining = not keep
         self._stream.reset()
         self.rounds.settle(message, keep)
         self.presence.installed(self._clock.now)

@@ -70,6 +70,10 @@ class Rounds:
         """How many writes of this node's own are on their way."""
         return len(self._own) + len(self._settled)
 
+    def pending(self, key: bytes) -> bool:
+        """Whether some write of this key is on its way, this node's own or another's."""
+        return key in self._inflight.pending
+
     # --- as coordinator
 
     def commit(self, key: bytes, entry: Entry) -> bool:
@@ -211,10 +215,13 @@ class Rounds:
         return not self._standing.full and (write.dead or version < (write.base or b""))
 
     def _certify(self, key: bytes, pending: Pending) -> None:
+        """Commit what somebody has seen committed."""
         own = self._own.get(pending.entry.version)
-        assert own is None, "only a coordinator lets others see its write as committed"
-        self._store.put(key, pending.entry, self._clock.now)
-        self._inflight.clear(key)
+        if own is not None:  # another newcomer has announced the same entry, and was quicker
+            self._commit(own)
+        else:
+            self._store.put(key, pending.entry, self._clock.now)
+            self._inflight.clear(key)
 
     def _displaced(self, pending: Pending) -> None:
         """Another write has taken the place of this pending one; a read-modify-write of our own is given up."""

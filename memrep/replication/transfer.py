@@ -196,21 +196,28 @@ class Newcomer:
             self._ask()
 
     def _announce(self) -> None:
-        """Send round what only this node has, except what must have been purged elsewhere."""
-        announcing = self._announcing = _Announcements()
+        """Send round what only this node has, except what must have been purged elsewhere.
+
+        A key that is pending has to wait: this node has acknowledged a newer write of it, which the older one,
+        sent round as a plain write, would displace.
+        """
+        announcing = self._announcing = self._announcing or _Announcements()
         kept: list[tuple[bytes, Entry]] = []
+        later: dict[bytes, Version] = {}
         for key, version in self._mine.items():
             entry = self._store.get(key)
             if entry is None or entry.version != version:
                 continue
-            if version <= self._horizon:
+            if self._rounds.pending(key):
+                later[key] = version
+            elif version <= self._horizon:
                 self._store.remove(key)
             else:
                 kept.append((key, entry))
-        announcing.open = len(kept)
+        announcing.open += len(kept)
         for key, entry in kept:
             self._rounds.announce(key, entry, announcing)
-        self._mine = {}
+        self._mine = later
         if kept:
             self._log(f"sends round {len(kept)} keys that only this node has")
 
@@ -219,7 +226,9 @@ class Newcomer:
         if not self._donor or self._standing.full or self._standing.paused:
             return
         if self._announcing is not None:
-            if not self._announcing.open:
+            if self._mine:
+                self._announce()
+            if not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
                 self._standing.full = True

@@ -1,0 +1,58 @@
+# memrep: `make help` lists what there is to do here.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+SEEDS ?= 1000
+NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
+
+.PHONY: help run test check lint types unit real sim bench join format clean packages
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): setup.cfg pyproject.toml
+	@tools/need-venv $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(INSTALLED) ## three nodes on 127.0.0.1:11211-11213, in the foreground
+	@$(BIN)/python -m bench.run_three "$(NODES)"
+
+test: packages check sim real ## everything: lint, types, unit tests, simulator, real clients
+
+packages: ## install the Debian packages that the tests need, if allowed
+	@tools/test-packages
+
+check: lint types unit ## what needs no other program
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check memrep tests bench
+	$(BIN)/ruff format --check memrep tests bench
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+unit: $(INSTALLED) ## unit tests and transcripts, memcached's among them
+	$(BIN)/pytest -q -n 2 --ignore tests/real
+
+real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
+	$(BIN)/pytest -q tests/real
+
+sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
+	$(BIN)/python -m tests.simulate --seeds $(SEEDS)
+
+bench: $(INSTALLED) ## CPU per request beside memcached's
+	$(BIN)/python -m bench.compare
+
+join: $(INSTALLED) ## restart a node among 100,000 sessions; the slowest request meanwhile
+	$(BIN)/python -m bench.join
+
+format: $(INSTALLED)
+	$(BIN)/ruff format memrep tests bench
+	$(BIN)/ruff check --fix memrep tests bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,127 @@
+"""Decisions: what a command makes of the entry that it finds, as pure functions.
+
+Each takes the live entry (None for a miss) and returns either an outcome, which ends the command, or a new
+entry and the result to be told when it is committed. They are pure because they may be run again: if another
+write wins the key, the command is decided anew on what won.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from memrep.entry import Entry
+from memrep.version import ZERO
+
+_COUNTER_MAX: Final = 1 << 64
+_COUNTER: Final = re.compile(rb"[ \t\r\n\v\f]*(\+?[0-9]{1,64}|-0{1,64})(?:[ \t\r\n\v\f\0].*)?", re.DOTALL)
+
+
+class Outcome:
+    """How a command ended. The instances below are all there are; compare by identity."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+STORED: Final = Outcome("stored")
+NOT_STORED: Final = Outcome("not stored")
+EXISTS: Final = Outcome("exists")
+NOT_FOUND: Final = Outcome("not found")
+DELETED: Final = Outcome("deleted")
+TOUCHED: Final = Outcome("touched")
+FLUSHED: Final = Outcome("flushed")
+NOT_A_NUMBER: Final = Outcome("not a number")
+NO_MEMORY: Final = Outcome("no memory")
+TOO_LARGE: Final = Outcome("too large")
+
+#: An outcome, the entry that was read (None: a miss), or the new number of a counter.
+Result = Outcome | Entry | bytes | None
+
+#: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
+Decision = Outcome | None | tuple[Entry, Outcome | Entry | bytes]
+Decide = Callable[[Entry | None], Decision]
+
+
+def add(new: Entry) -> Decide:
+    """Store if there is nothing."""
+    return lambda entry: (new, STORED) if entry is None else NOT_STORED
+
+
+def replace(new: Entry) -> Decide:
+    """Store if there is something."""
+    return lambda entry: NOT_STORED if entry is None else (new, STORED)
+
+
+def compare_and_swap(new: Entry, unique: int) -> Decide:
+    """Store if what is there still has this cas unique."""
+
+    def decide(entry: Entry | None) -> Decision:
+        if entry is None:
+            return NOT_FOUND
+        return (new, STORED) if entry.cas_unique == unique else EXISTS
+
+    return decide
+
+
+def extend(before: bytes, behind: bytes, fits: Callable[[int, int], bool]) -> Decide:
+    """Put bytes around the value, if the whole (flags, length) still fits."""
+
+    def decide(entry: Entry | None) -> Decision:
+        if entry is None or entry.value is None:
+            return NOT_STORED
+        value = b"".join((before, entry.value, behind))
+        if not fits(entry.flags, len(value)):
+            return NOT_STORED
+        return Entry(ZERO, value, entry.flags, entry.expires), STORED
+
+    return decide
+
+
+def incr(delta: int) -> Decide:
+    """Add to the number, modulo 2^64 (protocol.txt, "Increment/Decrement")."""
+    return partial(_calculate, lambda number: (number + delta) % _COUNTER_MAX)
+
+
+def decr(delta: int) -> Decide:
+    """Subtract from the number, not below 0."""
+    return partial(_calculate, lambda number: max(0, number - delta))
+
+
+def _calculate(change: Callable[[int], int], entry: Entry | None) -> Decision:
+    if entry is None:
+        return NOT_FOUND
+    value = entry.value or b""
+    found = _COUNTER.fullmatch(value)
+    number = int(found[1]) if found else _COUNTER_MAX
+    if number >= _COUNTER_MAX:
+        return NOT_A_NUMBER
+    digits = b"%d" % change(number)
+    # A number never gets shorter (protocol.txt, on decr): memcached pads it with spaces.
+    return Entry(ZERO, digits.ljust(len(value)), entry.flags, entry.expires), digits
+
+
+def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
+    """Put a tombstone in the place of a value."""
+    return lambda entry: missed if entry is None else (tombstone, removed)
+
+
+def touch(expires: int) -> Decide:
+    """Let the entry end at another time."""
+    return lambda entry: NOT_FOUND if entry is None else (_touched(entry, expires), TOUCHED)
+
+
+def show_and_touch(expires: int) -> Decide:
+    """As `touch`, and show it as it was."""
+    return lambda entry: None if entry is None else (_touched(entry, expires), entry)
+
+
+def _touched(entry: Entry, expires: int) -> Entry:
+    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique)
