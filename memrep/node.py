@@ -117,6 +117,7 @@ class Node:
         self._turned_away: dict[str, str] = {}  # by host, the reason that was logged last
         self._accepted = 0
         self._was_open = False
+        self._crowded = False  # too much is in flight: all of it has to fit into a vote
 
     # --- turns
 
@@ -126,11 +127,8 @@ class Node:
 
     @property
     def serving(self) -> bool:
-        """Whether clients' commands may be executed now. A peer's message in this very turn may end it.
-
-        Not while too much is in flight, either: all of it has to fit into a vote.
-        """
-        return self._clock.now < self.replica.serves_until and self.replica.rounds.bytes < _IN_FLIGHT_MAX
+        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        return self._clock.now < self.replica.serves_until and not self._crowded
 
     def tick(self) -> None:
         """What is due by the clock; every 50 ms or so."""
@@ -146,6 +144,7 @@ class Node:
         """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
         if not self.replica.open and self._connections:
             self._close_all()
+        self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
         if self._unheard and self.serving:
             self._hear()
         woken = self._inflight.woken
@@ -172,7 +171,7 @@ class Node:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self.counters
         counters.bytes_read += len(data)
-        if not self.serving:
+        if self._clock.now >= self.replica.serves_until or self._crowded:
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
@@ -180,6 +179,7 @@ class Node:
         counters.bytes_written += len(replies)
         if connection.busy and connection.waiting:
             self._waits.setdefault(connection, self._clock.now)
+            self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
         return replies
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:

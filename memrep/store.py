@@ -126,8 +126,12 @@ class Store:
             self.remove(key)
             self.horizon = max(self.horizon, entry.version)
             return True
-        self._place(key, old, entry)
-        self.digest.replace(key, ZERO if old is None else old.version, entry.version)
+        if old is None:
+            self._place(key, None, entry)
+            self.digest.replace(key, ZERO, entry.version)
+        else:
+            self._place(key, old, entry)
+            self.digest.replace(key, old.version, entry.version)
         return True
 
     def remove(self, key: bytes) -> None:

@@ -52,16 +52,24 @@ class Client:
         try:
             if events == READ:
                 data = self._receive(_RECEIVE_BYTES)
-                if data:
-                    self.answer(self._execute(self.connection, data))
-                else:
+                if not data:
                     self._hung_up()
+                    return
+                replies = self._execute(self.connection, data)
+                if self.connection.busy or not replies:
+                    self.answer(replies)
+                else:
+                    self._unsent = replies  # should the socket take nothing
+                    sent = self._send(replies)
+                    self._unsent = replies[sent:] if sent < len(replies) else b""
+                    if self._unsent:
+                        self._follow()
             elif self._unsent:
                 self.answer(b"")
             else:
                 self._owner.close(self, "the connection is broken")
         except (BlockingIOError, InterruptedError):
-            return
+            self._follow()
         except OSError as error:
             self._owner.close(self, str(error))
         except Exception as error:  # our own mistake must cost this client only

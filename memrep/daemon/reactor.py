@@ -57,11 +57,11 @@ class Reactor:
         self._node = node
         self._end_turn = end_turn
         self._epoll = select.epoll()
-        self._handlers: dict[int, Handler] = {}
+        self._handlers: dict[int, Callable[[int], None]] = {}
 
     def register(self, fd: int, handler: Handler, events: int) -> None:
         """Call `handler.ready` whenever `fd` is ready for these events."""
-        self._handlers[fd] = handler
+        self._handlers[fd] = handler.ready
         self._epoll.register(fd, events)
 
     def modify(self, fd: int, events: int) -> None:
@@ -82,9 +82,9 @@ class Reactor:
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
         for fd, mask in events:
-            handler = self._handlers.get(fd)
-            if handler is not None:  # an earlier one of this turn may have closed it
-                handler.ready(mask)
+            ready = self._handlers.get(fd)
+            if ready is not None:  # an earlier one of this turn may have closed it
+                ready(mask)
 
     async def run(self) -> None:
         """Serve for ever."""

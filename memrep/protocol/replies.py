@@ -42,16 +42,18 @@ class Replies:
         out: replies that stand behind all that are waiting; append to it.
         queue: from the first reply that is not known on; empty most of the time.
         plain: whether every command in the queue is a plain write.
+        idle: whether `out` is all there is.
         limited: whether some replies are known but kept back until earlier ones have been sent.
     """
 
-    __slots__ = ("_known", "_ready", "_size", "limited", "out", "plain", "queue")
+    __slots__ = ("_known", "_ready", "_size", "idle", "limited", "out", "plain", "queue")
 
     def __init__(self, ready: Callable[[], None]) -> None:
         self.out: list[bytes] = []
         self.queue: deque[bytes | _Slot] = deque()
         self.plain = True
         self.limited = False
+        self.idle = True
         self._known: list[bytes] = []
         self._size = 0  # bytes of _known
         self._ready = ready
@@ -59,6 +61,7 @@ class Replies:
     def hold(self, ticket: Ticket, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
         """The next reply is the outcome of this ticket, once there is one."""
         self._close_out()
+        self.idle = False
         self.plain = plain and (self.plain or not self.queue)
         self.queue.append(_Slot(ticket, spell))
         ticket.listener = self._ready
@@ -91,6 +94,7 @@ class Replies:
             data = b"".join(self._known)
             self._known.clear()
             self._size = 0
+            self.idle = not self.queue
             return data
         data = b"".join(self.out)
         self.out.clear()
@@ -102,6 +106,7 @@ class Replies:
             if isinstance(reply, _Slot):
                 reply.ticket.abandoned = True
         self.queue.clear()
+        self.idle = not self._known
 
     def _close_out(self) -> None:
         """Put what is in `out` where it belongs: behind the queue, or to what is known if there is none."""

@@ -211,8 +211,14 @@ class TextConnection:
     def _take(self) -> bytes:
         """What can be sent now."""
         self._size = 0
-        data = self._replies.take()
-        self.busy = self.closing or self._stopped or bool(self._replies.queue)
+        replies = self._replies
+        if replies.idle:
+            data = b"".join(self._out)
+            self._out.clear()
+            self.busy = self.closing or self._stopped
+            return data
+        data = replies.take()
+        self.busy = self.closing or self._stopped or bool(replies.queue)
         return data
 
     def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:

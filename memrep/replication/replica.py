@@ -176,7 +176,7 @@ class Replica:
         if not self.leaving:
             self._election.consider()
         self.serves_until = self.presence.serves_until()
-        self._report()
+        self.report()
 
     # --- what peers send
 
@@ -348,9 +348,12 @@ class Replica:
         view = self.standing.view
         if len(self._names) == 1:
             return
+        me = self.standing.me
         names = {node: self._names[node - 1] for node in {*view.members, *before.members}}
-        joined = [names[n] for n, inc in view.members.items() if before.members.get(n) != inc]
-        left = [names[n] for n in before.members if n not in view.members]
+        joined = [
+            names[n] for n, inc in sorted(view.members.items()) if before.members.get(n) != inc and n != me
+        ]
+        left = [names[n] for n in sorted(before.members) if n not in view.members]
         changes = ["joined: " + " ".join(joined)] * bool(joined) + ["left: " + " ".join(left)] * bool(left)
         alone = "" if view.quorate else ", no majority"
         self._log(
@@ -413,7 +416,7 @@ class Replica:
         """How many of this node's frames that member has not acknowledged."""
         return self._stream.lag(node)
 
-    def _report(self) -> None:
+    def report(self) -> None:
         """One log line for each change of a peer's state, with its reason."""
         now, wall = self._clock.now, self._clock.wall
         for peer in self.presence.peers.values():
