@@ -1,12 +1,12 @@
 """Digests: two stores find where they differ without listing their keys.
 
 Every key falls into one of 1,024 buckets by its crc32. A bucket's digest is the sum over its keys of
-(a number from the key) x (the version as a number), modulo the Mersenne prime 2^61-1, so it is kept up to
-date by one multiplication a write, in any order of writes. A plain xor of checksums would not do: crc32 is
-linear, and two keys whose versions differ by the same bits would cancel out.
+(a number from the key) x (the crc32 of the version), modulo the Mersenne prime 2^61-1, so it is kept up to date
+by one multiplication a write, in any order of writes. A plain xor of checksums would not do: crc32 is linear,
+and two keys whose versions differ by the same bits would cancel out.
 
-Equal sums mean equal (key, version) pairs but for one chance in 2^61 or so a bucket; a bucket that is missed
-by such a chance differs until its next write.
+Equal sums mean equal (key, version) pairs but for one chance in 2^32 a bucket; a bucket that is missed by such
+a chance differs until its next write.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
-from memrep.version import Version
+from memrep.version import ZERO, Version
 
 BUCKETS: Final = 1024
 _PRIME: Final = (1 << 61) - 1
@@ -40,8 +40,8 @@ class Digest:
     def replace(self, key: bytes, old: Version, new: Version) -> None:
         """Account for a key whose version changes; ZERO stands for a key that is not there."""
         check = crc32(key)
-        delta = int.from_bytes(new, "big") - int.from_bytes(old, "big")
         bucket = check & (BUCKETS - 1)
+        delta = (crc32(new) if new is not ZERO else 0) - (crc32(old) if old is not ZERO else 0)
         self.sums[bucket] = (self.sums[bucket] + (check | 1 << 32) * delta) % _PRIME
 
     def differing(self, theirs: list[int]) -> frozenset[int]:

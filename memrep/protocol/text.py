@@ -153,6 +153,7 @@ class TextConnection:
     def _execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
         replies = self._replies
+        size = len(data)
         self._need = 0
         while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
             if self._skip:
@@ -178,9 +179,11 @@ class TextConnection:
             else:
                 after = self._storage(store, words, data, end + 1)
                 if after < 0:
-                    self._need = len(data) - start - after
+                    self._need = size - start - after
                     return start
                 start = after
+            if start == size and not self._keys:
+                return start
         self._stopped = not self.closing
         return start
 
@@ -238,7 +241,20 @@ class TextConnection:
     # --- retrieval: get gets gat gats
 
     def _get(self, words: Words) -> None:
-        self._begin_retrieval(words, 1, _show, self._engine.get)
+        if len(words) != 2 or len(words[1]) > KEY_BYTES_MAX:
+            self._begin_retrieval(words, 1, _show, self._engine.get)
+            return
+        key = words[1]  # one key is the usual case, so it gets a short way
+        found = self._engine.get(key)
+        if found is None:
+            self._out.append(b"END\r\n")
+        elif type(found) is Entry:
+            value = found.value or b""
+            self._size += len(value)
+            self._out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
+        else:
+            self._show_later(key, found, _show)
+            self._out.append(b"END\r\n")
 
     def _gets(self, words: Words) -> None:
         self._begin_retrieval(words, 1, _show_cas, self._engine.get)
@@ -270,21 +286,6 @@ class TextConnection:
         show: Callable[[bytes, Entry], bytes],
         look_up: Callable[[bytes], Result | Ticket],
     ) -> None:
-        if len(words) == 2 and first == 1 and len(words[1]) <= KEY_BYTES_MAX:  # the usual case, made short
-            key = words[1]
-            found = look_up(key)
-            if found is None:
-                self._out.append(b"END\r\n")
-                return
-            if type(found) is Entry:
-                block = show(key, found)
-                self._size += len(block)
-                self._out.append(block)
-                self._out.append(b"END\r\n")
-                return
-            self._show_later(key, found, show)
-            self._out.append(b"END\r\n")
-            return
         keys = words[first:]
         if not keys:
             self._refuse(_ERROR)
