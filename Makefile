@@ -44,8 +44,9 @@ real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)
 
-bench: $(INSTALLED) ## CPU per request beside memcached's
+bench: $(INSTALLED) ## CPU per request beside memcached's, and memory per entry
 	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.memory
 
 join: $(INSTALLED) ## restart a node among 100,000 sessions; the slowest request meanwhile
 	$(BIN)/python -m bench.join

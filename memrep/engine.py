@@ -200,7 +200,10 @@ class Engine:
         if store.used + size > store.limit and not self._make_room(size):
             return self.refuse(key, NO_MEMORY)
         self._counters.total_items += 1
-        return self._write(key, Entry(ZERO, value, flags, self.expires(exptime)), STORED)
+        entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
+        if self._committer.commit(key, entry):
+            return STORED
+        return self._send_round(key, entry, STORED)
 
     def flush_all(self, delay: int) -> Outcome | Ticket:
         """Let everything expire that was written before now, or before `delay` seconds from now.
@@ -212,7 +215,10 @@ class Engine:
             self.flush_at = self.expires(delay)
             return FLUSHED
         self.flush_at = None
-        return self._write(FLUSH_KEY, Entry(ZERO, b"flush", 0, NEVER), FLUSHED)
+        entry = Entry(ZERO, b"flush", 0, NEVER)
+        if self._committer.commit(FLUSH_KEY, entry):
+            return FLUSHED
+        return self._send_round(FLUSH_KEY, entry, FLUSHED)
 
     def tick(self) -> None:
         """What is due by the clock: a delayed flush."""
@@ -297,9 +303,7 @@ class Engine:
         else:
             ticket.settle(self._store.live(key, self._clock.now))
 
-    def _write(self, key: bytes, entry: Entry, outcome: Outcome) -> Outcome | Ticket:
-        if self._committer.commit(key, entry):
-            return outcome
+    def _send_round(self, key: bytes, entry: Entry, outcome: Outcome) -> Ticket:
         ticket = Ticket()
         ticket.attempt(outcome, _nothing)
         self._committer.propose(key, entry, None, ticket)

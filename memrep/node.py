@@ -92,7 +92,7 @@ class Node:
         self._clock = Clock(options.me, now, wall)
         self._inc = inc
         self._log = log
-        self.store = Store(options.memory)
+        self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
         self.replica = Replica(
             options.nodes, options.me, inc, self.store, self._inflight, self._clock, options.timing, log

@@ -40,7 +40,7 @@ EVICTED_MS: Final = 10_000
 EVICTED: Final = 1
 
 #: What one entry costs beside its key and value: the struct, the version, the order and the slot. Measured.
-ENTRY_BYTES: Final = 420
+ENTRY_BYTES: Final = 520
 
 #: The key that no client can name: its entry's version is the last flush_all.
 FLUSH_KEY: Final = b""
@@ -55,6 +55,10 @@ _SWEEP_KEYS: Final = 2_000
 class Store:
     """Keys to committed entries of one node.
 
+    Args:
+        limit: the memory that entries may cost, bytes.
+        compared: whether to keep digests; a node without peers is compared with nobody.
+
     Attributes:
         values: entries with a value, least recently used first.
         tombstones: entries without, first dead first.
@@ -66,7 +70,7 @@ class Store:
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, compared: bool = True) -> None:
         self.values: OrderedDict[bytes, Entry] = OrderedDict()
         self.tombstones: OrderedDict[bytes, Entry] = OrderedDict()
         self.digest = Digest()
@@ -75,6 +79,7 @@ class Store:
         self.limit = limit
         self.expired = 0
         self.joining = False
+        self._compared = compared
         self._flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
         self._slots: dict[int, set[bytes]] = {}
@@ -126,12 +131,9 @@ class Store:
             self.remove(key)
             self.horizon = max(self.horizon, entry.version)
             return True
-        if old is None:
-            self._place(key, None, entry)
-            self.digest.replace(key, ZERO, entry.version)
-        else:
-            self._place(key, old, entry)
-            self.digest.replace(key, old.version, entry.version)
+        self._place(key, old, entry)
+        if self._compared:
+            self.digest.replace(key, ZERO if old is None else old.version, entry.version)
         return True
 
     def remove(self, key: bytes) -> None:
@@ -141,7 +143,8 @@ class Store:
             return
         self._take_out(key, entry)
         self.horizon = max(self.horizon, entry.version)
-        self.digest.replace(key, entry.version, ZERO)
+        if self._compared:
+            self.digest.replace(key, entry.version, ZERO)
 
     def sweep(self, now: int) -> None:
         """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""

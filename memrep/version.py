@@ -61,7 +61,7 @@ class Clock:
         node: this node's number, 1 to NODE_MAX.
     """
 
-    __slots__ = ("_logical", "node", "now", "wall")
+    __slots__ = ("_logical", "_wall_logical", "node", "now", "wall")
 
     def __init__(self, node: int, now: int = 0, wall: int = 0) -> None:
         assert 1 <= node <= NODE_MAX
@@ -69,11 +69,13 @@ class Clock:
         self.now = now
         self.wall = wall
         self._logical = 0
+        self._wall_logical = wall << _COUNTER_BITS
 
     def turn(self, now: int, wall: int) -> None:
         """Start a turn at these times (ms)."""
         self.now = now
         self.wall = wall
+        self._wall_logical = wall << _COUNTER_BITS
 
     @property
     def logical(self) -> int:
@@ -83,10 +85,10 @@ class Clock:
     def stamp(self, gen: int) -> Version:
         """A version later than every version this node has made or seen in `gen` or before."""
         logical = self._logical + 1
-        if logical < (now := self.wall << _COUNTER_BITS):
-            logical = now
+        if logical < self._wall_logical:  # noqa: PLR1730 (a call of max costs as much as the rest)
+            logical = self._wall_logical
         self._logical = logical
-        return Version(_PACK(gen, logical << _NODE_BITS | self.node))
+        return _PACK(gen, logical << _NODE_BITS | self.node)  # type: ignore[return-value]
 
     def observe(self, version: Version) -> None:
         """Never stamp below this version of a peer."""

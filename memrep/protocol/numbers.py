@@ -37,6 +37,20 @@ def signed32(word: bytes) -> int | None:
     return (number + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
+def of_storage(flags: bytes, exptime: bytes, length: bytes) -> tuple[int, int, int] | None:
+    """The three numbers of a storage command, flags cut to 32 bits; None if one is none or length negative."""
+    if (
+        (flags + exptime + length).isdigit()
+        and len(exptime) < _SURELY_32 > len(length)
+        and len(flags) < _SURELY_32
+    ):
+        return int(flags), int(exptime), int(length)
+    bits, time, size = unsigned(flags), signed32(exptime), signed32(length)
+    if bits is None or time is None or size is None or size < 0:
+        return None
+    return bits & 0xFFFFFFFF, time, size
+
+
 def _parse(word: bytes) -> int | None:
     found = _LOOSE.fullmatch(word)
     return int(found[1]) if found and len(found[1]) <= _DIGITS_MAX else None

@@ -37,7 +37,7 @@ from memrep.decisions import (
 from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
 from memrep.protocol import Surroundings
-from memrep.protocol.numbers import signed32, unsigned
+from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX, Replies
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
@@ -341,21 +341,12 @@ class TextConnection:
             return body
         noreply = words[-1] == b"noreply"
         key = words[1]
-        flags = unsigned(words[2])
-        exptime = signed32(words[3])
-        length = signed32(words[4])
+        numbers = of_storage(words[2], words[3], words[4])
         unique = unsigned(words[5]) if store.cas else 0
-        if (
-            len(key) > KEY_BYTES_MAX
-            or flags is None
-            or exptime is None
-            or length is None
-            or unique is None
-            or not 0 <= length < _VALUE_MAX
-        ):
+        if len(key) > KEY_BYTES_MAX or numbers is None or unique is None or numbers[2] >= _VALUE_MAX:
             self._refuse(_BAD_LINE, noreply)
             return body
-        flags &= 0xFFFFFFFF
+        flags, exptime, length = numbers
         if self._engine.too_large(key, flags, length):
             if store.verb == b"set":
                 self._answer(self._engine.refuse(key, TOO_LARGE), noreply=True)
