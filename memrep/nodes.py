@@ -65,9 +65,11 @@ def parse_address(text: str, option: str = "--nodes") -> Address:
 def _plain(host: str) -> str:
     """One spelling for each host, so that servers whose lists are spelled differently agree."""
     try:
-        return ipaddress.ip_address(host).compressed
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host.lower()
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return str(mapped or address)
 
 
 def parse_nodes(text: str) -> list[Address]:
