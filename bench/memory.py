@@ -1,6 +1,6 @@
 """What an entry really costs: resident memory of a store, entry by entry, beside what the store counts.
 
-`python -m bench.memory`. The store's limit (-m) is only worth something if `used` follows the resident memory of
+`python -m bench.memory`. The limit (-m) is only worth something if `used` follows the resident memory of
 the process; ENTRY_BYTES in memrep/store.py is the figure that this prints for the cost beside key and value.
 """
 
