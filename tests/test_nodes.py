@@ -160,7 +160,10 @@ def test_links_use_the_port_above() -> None:
 addresses = st.builds(
     Address,
     st.one_of(
-        st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str), st.from_regex(r"\A[a-z][a-z0-9]{0,9}\Z")
+        st.ip_addresses(v=4).map(str),
+        # An IPv4 address in IPv6's clothes is read as the former.
+        st.ip_addresses(v=6).filter(lambda address: address.ipv4_mapped is None).map(str),
+        st.from_regex(r"\A[a-z][a-z0-9]{0,9}\Z"),
     ),
     st.integers(1, 55_535),
 )
