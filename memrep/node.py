@@ -8,6 +8,7 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
     node.tick()                             every 50 ms
     for peer, data in node.finish(): ...    what goes to peers
     for connection, data in node.replies(): what goes to clients whose answers had to wait
+    if node.unfinished: finish and replies once more; what was kept back has been executed meanwhile
 
 Everything that happens in one turn goes to a peer as one frame. A client's command that cannot be answered
 before the peers have acknowledged leaves its reply open; it comes out of `replies` in a later turn.
@@ -152,6 +153,11 @@ class Node:
             woken.popleft()()
         self._log_open()
         return self.replica.take()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `replies` has executed something that `finish` has to be called for once more."""
+        return self.replica.unfinished or (self.serving and bool(self._inflight.woken))
 
     @property
     def open(self) -> bool:

@@ -31,7 +31,7 @@ class Impossible:
 IMPOSSIBLE = Impossible()
 
 #: Give up above this many configurations; the caller says so rather than calling it a pass.
-CONFIGURATIONS_MAX = 200_000
+CONFIGURATIONS_MAX = 20_000
 
 
 class Undecided(Exception):

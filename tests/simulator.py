@@ -128,12 +128,15 @@ class _Host:
         node.turn(1_000 + int(world.now), WALL + self._skew + int(world.now))
         for act in acts:
             act(node)
-        for peer, data in node.finish():
-            pipe = self.pipes.get(peer)
-            if pipe is not None:
-                world.send(pipe, data)
-        for connection, replies in node.replies():
-            self.reply(connection, replies)
+        while True:
+            for peer, data in node.finish():
+                pipe = self.pipes.get(peer)
+                if pipe is not None:
+                    world.send(pipe, data)
+            for connection, replies in node.replies():
+                self.reply(connection, replies)
+            if not node.unfinished:
+                break
         for link in [link for link in self.links if link.closing]:
             world.close(self, link)
 
@@ -707,7 +710,7 @@ def _wait_until_healed(world: World) -> None:
             world.start(number)
         if all(_is_quiet(host.node) for host in world.hosts.values()):
             break
-    world.run(world.now + 250)
+    world.run(world.now + _CLIENT_TIMEOUT_MS + 250)
 
 
 def _is_quiet(node: Node | None) -> bool:

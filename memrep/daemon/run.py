@@ -118,9 +118,12 @@ class Daemon:
             )
 
     def _end_turn(self) -> None:
-        for node, data in self._node.finish():
-            self._peers.send(node, data)
-        self._clients.follow()
+        while True:
+            for node, data in self._node.finish():
+                self._peers.send(node, data)
+            self._clients.follow()
+            if not self._node.unfinished:
+                break
         self._peers.close_superseded()
         if self._clients.listening and not self._ready:
             self._ready = True

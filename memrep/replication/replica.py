@@ -380,6 +380,11 @@ class Replica:
             for node, ack in self._stream.take_acks().items():
                 self._send(node, ack)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether something has been said since the last `take`."""
+        return self._stream.unsent
+
     def take(self) -> Iterator[tuple[int, bytes]]:
         """End the turn: the bytes for each peer to which there is something to say."""
         self.rounds.progress()

@@ -69,6 +69,11 @@ class Stream:
         self._items = []
         self._bytes = 0
 
+    @property
+    def unsent(self) -> bool:
+        """Whether something has been said that no frame has taken yet."""
+        return bool(self._items or self._frames)
+
     def take_frames(self) -> list[Frame]:
         """The frames of this turn, to be sent to every member."""
         if self._items:

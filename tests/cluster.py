@@ -1,0 +1,238 @@
+"""A few nodes joined in one process without a network: bytes are handed over and time is moved by hand.
+
+What a node says to another one lies in a queue, turn by turn, until it is delivered; a direction that is held
+keeps what it has. Everything that was said is also written down, decoded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from memrep.node import Link, Node
+from memrep.options import NodeOptions
+from memrep.protocol import Connection
+from memrep.replication.message import Any as AnyMessage
+from memrep.replication.wire import Incoming
+from tests.support import WALL
+
+#: From node, to node.
+Pair = tuple[int, int]
+
+TICK_MS = 50
+
+
+class Client:
+    """One client of one node."""
+
+    def __init__(self, cluster: Cluster, number: int) -> None:
+        self.replies = b""
+        self.closed = False
+        self.connection: Connection = cluster.nodes[number].connect()
+        self._cluster = cluster
+        self._number = number
+
+    def receive(self, node: Node, data: bytes) -> None:
+        """Hand bytes to the node within a turn of its."""
+        self.replies += node.receive(self.connection, data)
+
+    def send(self, data: bytes) -> bytes:
+        """Send bytes, let all arrive that is not held; return the replies that have come by then."""
+        self._cluster.turn(self._number, lambda node: self.receive(node, data))
+        self._cluster.deliver()
+        return self.take()
+
+    def post(self, data: bytes) -> None:
+        """Send bytes; what the node says to its peers stays in the queues."""
+        self._cluster.turn(self._number, lambda node: self.receive(node, data))
+
+    def take(self) -> bytes:
+        """The replies that have come since the last time."""
+        replies, self.replies = self.replies, b""
+        return replies
+
+
+class Cluster:
+    """Nodes 1 to `count`, all of them started and linked.
+
+    Args:
+        count: how many there are.
+        options: as in NodeOptions, for each of them.
+
+    Attributes:
+        now: virtual ms.
+        nodes: those that run, by number.
+        links: the newest link of each direction, as the receiving node has it.
+        held: directions whose bytes stay in the queue.
+        said: all messages so far: from, to, what.
+        logs: what each node has logged.
+        after_turn: called with a node's number at the end of each turn of its.
+    """
+
+    def __init__(self, count: int = 3, *, start: Iterable[int] | None = None, **options: Any) -> None:
+        self.now = 0
+        self.names = [f"10.0.0.{n}:11211" for n in range(1, count + 1)]
+        self.nodes: dict[int, Node] = {}
+        self.links: dict[Pair, Link] = {}
+        self.held: set[Pair] = set()
+        self.said: list[tuple[int, int, AnyMessage]] = []
+        self.logs: dict[int, list[str]] = {n: [] for n in range(1, count + 1)}
+        self.after_turn: Callable[[int], None] = lambda number: None
+        self._options = options
+        self._queues: dict[Pair, deque[bytes]] = {}
+        self._taps: dict[Pair, Incoming] = {}
+        self._clients: dict[Connection, Client] = {}
+        self._starts = 0
+        for number in start or self.logs:
+            self.start(number)
+
+    # --- turns
+
+    def turn(self, number: int, *acts: Callable[[Node], object]) -> None:
+        """One turn of a node in which these things happen."""
+        node = self.nodes[number]
+        node.turn(self.now, WALL + self.now)
+        for act in acts:
+            act(node)
+        for peer, data in node.finish():
+            self._put((number, peer), data)
+        for connection, replies in node.replies():
+            client = self._clients[connection]
+            client.replies += replies
+            client.closed = connection.closing
+        self.after_turn(number)
+
+    def _put(self, pair: Pair, data: bytes) -> None:
+        if pair in self._queues:
+            self._queues[pair].append(data)
+            self.said += [(*pair, message) for message in self._taps[pair].receive(data)]
+
+    def advance(self, ms: int) -> None:
+        """Let time pass in steps of a tick; what is not held arrives at once."""
+        end = self.now + ms
+        while self.now < end:
+            self.now = min(end, self.now + TICK_MS)
+            for number in list(self.nodes):
+                self.turn(number, lambda node: node.tick())
+            self.deliver()
+
+    # --- messages
+
+    def hold(self, *pairs: Pair) -> None:
+        """Keep these directions' bytes in the queue."""
+        self.held.update(pairs)
+
+    def hold_all(self) -> None:
+        """Keep everything in the queues."""
+        self.held.update((a, b) for a in self.nodes for b in self.nodes if a != b)
+
+    def release(self, *pairs: Pair) -> None:
+        """Let these directions' bytes arrive (all, if none is named), and whatever follows from them."""
+        self.held.difference_update(pairs or list(self.held))
+        self.deliver()
+
+    def lose(self, pair: Pair) -> None:
+        """What is in this queue never arrives."""
+        self._queues[pair].clear()
+
+    def queued(self, pair: Pair) -> bytes:
+        """Take all that is in a queue out of it."""
+        data = b"".join(self._queues[pair])
+        self._queues[pair].clear()
+        return data
+
+    def deliver(self) -> None:
+        """Let everything arrive that is not held, turn by turn, until nothing moves any more."""
+        rounds = 0
+        while ready := self._ready():
+            rounds += 1
+            assert rounds < 2_000, "the nodes never stop talking"
+            for pair in ready:
+                self._deliver_one(pair)
+
+    def shuffle(self, rng: Random, steps: int = 1_000_000) -> None:
+        """Let what is in the queues arrive in a random order (each queue keeps its own), held or not."""
+        self.held.clear()
+        while steps and (ready := self._ready()):
+            self._deliver_one(rng.choice(ready))
+            steps -= 1
+
+    def _ready(self) -> list[Pair]:
+        return [pair for pair, queue in self._queues.items() if queue and pair not in self.held]
+
+    def _deliver_one(self, pair: Pair) -> None:
+        queue = self._queues.get(pair)
+        if queue:
+            data, link = queue.popleft(), self.links[pair]
+            self.turn(pair[1], lambda node: node.peer_receive(link, data))
+
+    # --- processes
+
+    def start(self, number: int) -> None:
+        """A node's process starts and links itself with those that run."""
+        self._starts += 1
+        self.nodes[number] = Node(
+            NodeOptions(nodes=self.names, me=number, **self._options),
+            inc=self._starts,
+            now=self.now,
+            wall=WALL + self.now,
+            log=self.logs[number].append,
+        )
+        for other in self.nodes:
+            if other != number:
+                self.dial(number, other)
+                self.dial(other, number)
+
+    def dial(self, number: int, other: int) -> None:
+        """A node opens its link to another one."""
+        pair = (number, other)
+        self.links[pair] = self.nodes[other].accept_link(self.names[number - 1])
+        self._queues[pair] = deque()
+        self._taps[pair] = Incoming(other, self.names)
+        self.turn(number, lambda node: self._put(pair, node.dialled(other)))
+
+    def kill(self, number: int) -> None:
+        """A node's process is gone; the others see its links closed, its port refuse. Nothing is delivered."""
+        del self.nodes[number]
+        for pair in [pair for pair in self._queues if number in pair]:
+            del self._queues[pair]
+            self.held.discard(pair)
+        for other in self.nodes:
+            link = self.links.pop((number, other))
+            self.turn(
+                other,
+                lambda node, link=link: node.link_closed(link),  # type: ignore[misc]
+                lambda node: node.hung_up(number),
+                lambda node: node.peer_refused(number, "its process is gone"),
+            )
+
+    def client(self, number: int) -> Client:
+        """A new client of a node."""
+        client = Client(self, number)
+        self._clients[client.connection] = client
+        return client
+
+    # --- what everybody has
+
+    def members(self, number: int) -> list[int]:
+        """The members of a node's view."""
+        return sorted(self.nodes[number].replica.standing.view.members)
+
+    def value(self, number: int, key: bytes) -> bytes | None:
+        """What a node has committed under a key."""
+        entry = self.nodes[number].store.values.get(key)
+        return None if entry is None else entry.value
+
+    def serving(self) -> list[int]:
+        """The nodes that serve now."""
+        return [number for number, node in self.nodes.items() if node.open and node.serving]
+
+
+def serving_cluster(count: int = 3, **options: Any) -> Cluster:
+    """A cluster that has started and serves on all its nodes."""
+    cluster = Cluster(count, **options)
+    cluster.advance(500)
+    assert len(cluster.serving()) == count
+    return cluster

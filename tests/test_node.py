@@ -1,0 +1,392 @@
+"""Whole nodes without I/O: when a client is answered, has to wait, or is closed; links and peers."""
+
+from __future__ import annotations
+
+import pytest
+
+from memrep.node import Link
+from memrep.replication.message import Frame, Propose
+from memrep.replication.presence import Timing
+from memrep.replication.wire import WIRE_VERSION, Hello, Outgoing, encode
+from tests.cluster import Cluster, serving_cluster
+from tests.support import lone_node
+
+
+def _set(key: bytes, value: bytes) -> bytes:
+    return b"set %b 0 0 %d\r\n%b\r\n" % (key, len(value), value)
+
+
+def _value(key: bytes, value: bytes) -> bytes:
+    return b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, len(value), value)
+
+
+# --- writes and reads in a view
+
+
+@pytest.mark.parametrize("direction", [(3, 1), (1, 3), (2, 1), (1, 2)])
+def test_a_write_is_answered_only_after_every_member_has_acknowledged_it(direction: tuple[int, int]) -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    cluster.hold(direction)
+    assert client.send(_set(b"k", b"v")) == b""
+    assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [None] * 3
+    cluster.release()
+    assert client.take() == b"STORED\r\n"
+    assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [b"v"] * 3
+
+
+@pytest.mark.parametrize("reader", [1, 2, 3])
+def test_a_read_of_a_pending_key_waits_on_every_node_and_others_do_not(reader: int) -> None:
+    cluster = serving_cluster()
+    assert cluster.client(1).send(_set(b"k", b"old") + _set(b"other", b"o")) == b"STORED\r\n" * 2
+    cluster.hold((3, 1))
+    assert cluster.client(1).send(_set(b"k", b"new")) == b""
+    client = cluster.client(reader)
+    assert client.send(b"get k\r\n") == b""
+    assert cluster.client(reader).send(b"get other\r\n") == _value(b"other", b"o")
+    cluster.release()
+    assert client.take() == _value(b"k", b"new")
+
+
+def test_what_one_node_has_answered_every_other_one_answers_too() -> None:
+    cluster = serving_cluster()
+    assert cluster.client(2).send(_set(b"k", b"v")) == b"STORED\r\n"
+    for number in (1, 2, 3):
+        assert cluster.client(number).send(b"get k\r\n") == _value(b"k", b"v")
+
+
+def test_commands_behind_a_waiting_read_modify_write_are_executed_after_it() -> None:
+    cluster = serving_cluster()
+    assert cluster.client(1).send(_set(b"session", b"old")) == b"STORED\r\n"
+    cluster.hold((2, 1))
+    client = cluster.client(1)
+    lock = b"incr session.lock 1\r\nadd session.lock 768 2 1\r\n1\r\nget session\r\n"
+    assert client.send(lock) == b"NOT_FOUND\r\n"
+    assert cluster.client(3).send(_set(b"session", b"new")) == b"STORED\r\n"
+    cluster.release()
+    assert client.take() == b"STORED\r\nVALUE session 0 3\r\nnew\r\nEND\r\n"
+
+
+def test_of_two_who_take_a_lock_in_the_same_moment_one_gets_it() -> None:
+    cluster = serving_cluster()
+    clients = [cluster.client(n) for n in (1, 2, 3)]
+    cluster.hold_all()
+    for client in clients:
+        client.send(b"add session.lock 768 2 1\r\n1\r\n")
+    cluster.release()
+    assert sorted(client.take() for client in clients) == [b"NOT_STORED\r\n", b"NOT_STORED\r\n", b"STORED\r\n"]
+
+
+def test_a_client_that_has_gone_leaves_its_write_to_complete() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    cluster.hold((3, 1))
+    client.send(_set(b"k", b"v"))
+    cluster.turn(1, lambda node: node.disconnect(client.connection))
+    cluster.release()
+    assert client.take() == b""
+    assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [b"v"] * 3
+
+
+def test_above_four_megabytes_in_flight_a_node_keeps_further_input() -> None:
+    cluster = serving_cluster()
+    cluster.hold((3, 1))
+    writers = [cluster.client(1) for _ in range(6)]
+    for i, client in enumerate(writers[:5]):
+        assert client.send(_set(b"big%d" % i, b"x" * 1_000_000)) == b""
+    node = cluster.nodes[1]
+    in_flight = len(node.replica.rounds)
+    assert not node.serving
+    assert writers[5].send(_set(b"late", b"v")) == b""
+    assert node.unheard(writers[5].connection)
+    assert node.holds_back(writers[5].connection)
+    assert len(node.replica.rounds) == in_flight
+    cluster.release()
+    assert [client.take() for client in writers] == [b"STORED\r\n"] * 6
+    assert cluster.serving() == [1, 2, 3]
+    assert not node.unheard(writers[5].connection)
+
+
+# --- start and join
+
+
+def test_a_node_without_peers_is_open_at_once() -> None:
+    lone = lone_node()
+    assert lone.node.open
+    assert lone.connect().receive(b"get k\r\n") == b"END\r\n"
+
+
+def test_a_node_is_not_open_before_it_holds_everything_of_the_others() -> None:
+    cluster = serving_cluster()
+    cluster.kill(3)
+    cluster.deliver()
+    value = b"x" * 100
+    sets = b"".join(b"set key%d 0 0 100 noreply\r\n%b\r\n" % (i, value) for i in range(3_000))
+    cluster.client(1).send(sets)
+    assert len(cluster.nodes[2].store) == 3_000
+    seen: list[tuple[int, bool]] = []
+
+    def look(number: int) -> None:
+        if number == 3:
+            seen.append((len(cluster.nodes[3].store), cluster.nodes[3].open))
+
+    cluster.after_turn = look
+    cluster.start(3)
+    cluster.advance(500)
+    assert {count for count, is_open in seen if is_open} == {3_000}
+    assert any(0 < count < 3_000 for count, is_open in seen if not is_open)
+    assert cluster.serving() == [1, 2, 3]
+    assert cluster.client(3).send(b"get key2999\r\n") == _value(b"key2999", value)
+
+
+def test_what_is_written_while_a_node_joins_is_there_when_it_opens() -> None:
+    cluster = serving_cluster()
+    cluster.client(1).send(b"".join(b"set key%d 0 0 1 noreply\r\nx\r\n" % i for i in range(2_500)))
+    cluster.kill(3)
+    cluster.deliver()
+    cluster.start(3)
+    writer = cluster.client(2)
+    stored: dict[bytes, bytes] = {}
+
+    def write(number: int) -> None:
+        if number == 3 and not cluster.nodes[3].open and cluster.members(2) == [1, 2, 3]:
+            cluster.after_turn = lambda number: None
+            writer.post(_set(b"key2", b"new") + _set(b"key2400", b"new") + _set(b"fresh", b"new"))
+            stored.update({b"key2": b"new", b"key2400": b"new", b"fresh": b"new"})
+
+    cluster.after_turn = write
+    cluster.advance(500)
+    assert writer.take() == b"STORED\r\n" * 3
+    assert cluster.nodes[3].open
+    assert stored and {key: cluster.value(3, key) for key in stored} == stored
+
+
+def test_a_node_that_does_not_hold_everything_closes_its_clients() -> None:
+    cluster = Cluster(3, start=[1, 2])
+    client = cluster.client(1)
+    cluster.turn(1, lambda node: client.receive(node, b"get k\r\n"))
+    assert client.closed
+    assert client.take() == b""
+
+
+# --- changes of view
+
+
+def test_a_set_behind_a_vote_in_the_same_turn_waits_for_the_new_view() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(2)
+    cluster.kill(3)
+    said = len(cluster.said)
+    assert any(isinstance(message, Propose) for _, _, message in cluster.said[said - 4 :])
+    link, proposal = cluster.links[1, 2], cluster.queued((1, 2))
+    cluster.turn(
+        2,
+        lambda node: node.peer_receive(link, proposal),
+        lambda node: client.receive(node, _set(b"k", b"v")),
+    )
+    assert client.take() == b""
+    assert cluster.nodes[2].unheard(client.connection)
+    assert len(cluster.nodes[2].replica.rounds) == 0
+    assert not any(isinstance(message, Frame) for _, _, message in cluster.said[said:])
+    cluster.advance(100)
+    assert client.take() == b"STORED\r\n"
+    assert [cluster.value(n, b"k") for n in (1, 2)] == [b"v"] * 2
+
+
+def test_a_killed_peer_leads_to_a_new_view_at_once_and_the_waiting_write_is_answered() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    cluster.hold((3, 1))
+    assert client.send(_set(b"k", b"v")) == b""
+    moment = cluster.now
+    cluster.kill(3)
+    cluster.deliver()
+    assert cluster.now == moment
+    assert client.take() == b"STORED\r\n"
+    assert cluster.members(1) == cluster.members(2) == [1, 2]
+    assert [cluster.value(n, b"k") for n in (1, 2)] == [b"v"] * 2
+
+
+def test_a_write_of_a_killed_node_that_a_survivor_holds_stands_everywhere() -> None:
+    cluster = serving_cluster()
+    cluster.hold((3, 1))
+    cluster.client(3).send(_set(b"k", b"v"))
+    cluster.kill(3)
+    cluster.deliver()
+    assert [cluster.value(n, b"k") for n in (1, 2)] == [b"v"] * 2
+
+
+def test_the_last_survivor_of_three_serves_alone() -> None:
+    cluster = serving_cluster()
+    cluster.client(1).send(_set(b"k", b"v"))
+    cluster.kill(1)
+    cluster.advance(200)
+    cluster.kill(2)
+    cluster.advance(200)
+    assert cluster.serving() == [3]
+    client = cluster.client(3)
+    assert client.send(b"get k\r\n" + _set(b"k", b"w")) == _value(b"k", b"v") + b"STORED\r\n"
+
+
+def test_a_silent_peer_is_left_out_after_the_failure_timeout_and_not_before() -> None:
+    cluster = serving_cluster()
+    cluster.hold((3, 1), (3, 2), (1, 3), (2, 3))
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"v")) == b""
+    cluster.advance(450)
+    assert client.take() == b""
+    assert cluster.members(1) == [1, 2, 3]
+    cluster.advance(300)
+    assert cluster.members(1) == cluster.members(2) == [1, 2]
+    assert client.take() == b"STORED\r\n"
+
+
+def test_kept_input_is_closed_unread_after_the_holding_time() -> None:
+    timing = Timing(silence=10_000)
+    cluster = serving_cluster(timing=timing)
+    cluster.hold_all()
+    cluster.advance(timing.lease + 50)
+    assert cluster.serving() == []
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"v")) == b""
+    cluster.advance(timing.hold - 50)
+    assert not client.closed
+    cluster.advance(50)
+    assert client.closed
+    assert client.take() == b""
+    cluster.release()
+    cluster.advance(500)
+    assert cluster.value(1, b"k") is None
+
+
+def test_kept_input_is_executed_when_the_node_serves_in_time() -> None:
+    timing = Timing(silence=10_000)
+    cluster = serving_cluster(timing=timing)
+    cluster.hold_all()
+    cluster.advance(timing.lease + 50)
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"v") + b"get k\r\n") == b""
+    cluster.release()
+    cluster.advance(200)
+    assert client.take() == b"STORED\r\n" + _value(b"k", b"v")
+
+
+def test_a_write_that_waits_longer_than_the_holding_time_is_closed() -> None:
+    timing = Timing(silence=10_000)
+    cluster = serving_cluster(timing=timing)
+    cluster.hold((3, 1))
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"v")) == b""
+    cluster.advance(timing.hold + 50)
+    assert client.closed
+    assert client.take() == b""
+
+
+def test_leaving_lets_the_others_go_on_without_waiting() -> None:
+    cluster = serving_cluster()
+    moment = cluster.now
+    left: list[bool] = []
+    cluster.turn(3, lambda node: left.append(node.leave()))
+    cluster.deliver()
+    assert left == [True]
+    assert cluster.members(1) == cluster.members(2) == [1, 2]
+    assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
+    assert cluster.now == moment
+
+
+def test_a_node_does_not_leave_before_its_own_writes_are_done() -> None:
+    cluster = serving_cluster()
+    cluster.hold((2, 3))
+    client = cluster.client(3)
+    client.send(_set(b"k", b"v"))
+    left: list[bool] = []
+    cluster.turn(3, lambda node: left.append(node.leave()))
+    assert left == [False]
+    cluster.release()
+    assert client.take() == b"STORED\r\n"
+    cluster.turn(3, lambda node: left.append(node.leave()))
+    assert left == [False, True]
+
+
+# --- links
+
+
+def _greeting(cluster: Cluster, node: int, inc: int, nodes: list[str] | None = None) -> bytes:
+    return encode(Hello(WIRE_VERSION, node, inc, cluster.names if nodes is None else nodes))
+
+
+def _accept(cluster: Cluster, number: int) -> Link:
+    return cluster.nodes[number].accept_link("10.0.0.9:40000")
+
+
+def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
+    cluster = serving_cluster()
+    late = _accept(cluster, 1)
+    cluster.kill(2)
+    cluster.start(2)
+    cluster.advance(500)
+    inc = cluster.nodes[1].replica.presence.peers[2].inc
+    cluster.turn(1, lambda node: node.peer_receive(late, _greeting(cluster, 2, 77)))
+    assert late.closing
+    assert cluster.nodes[1].replica.presence.peers[2].inc == inc
+    assert not cluster.links[2, 1].closing
+    assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
+
+
+def test_a_newer_link_replaces_the_older_one() -> None:
+    cluster = serving_cluster()
+    older = cluster.links[2, 1]
+    cluster.dial(2, 1)
+    cluster.deliver()
+    assert older.closing
+    assert not cluster.links[2, 1].closing
+    cluster.advance(200)
+    assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
+
+
+def test_the_end_of_a_replaced_link_does_not_count_as_the_end_of_the_newer_one() -> None:
+    cluster = serving_cluster()
+    older = cluster.links[2, 1]
+    cluster.dial(2, 1)
+    cluster.deliver()
+    cluster.turn(1, lambda node: node.link_closed(older))
+    assert cluster.nodes[1].replica.presence.peers[2].linked
+
+
+def test_a_peer_with_another_list_of_nodes_is_turned_away_with_the_reason() -> None:
+    cluster = serving_cluster()
+    link = _accept(cluster, 1)
+    cluster.turn(1, lambda node: node.peer_receive(link, _greeting(cluster, 2, 77, ["10.0.0.7:11211", "x:1"])))
+    assert link.closing
+    reason = Outgoing().receive(link.farewell)
+    assert reason == f"its --nodes list is 10.0.0.7:11211,x:1, this node's is {','.join(cluster.names)}"
+    assert cluster.logs[1][-1] == f"turned away a node's link from 10.0.0.9: {reason}"
+
+
+def test_the_same_complaint_about_the_same_host_is_logged_once() -> None:
+    cluster = serving_cluster()
+    lines = len(cluster.logs[1])
+    for _ in range(3):
+        link = _accept(cluster, 1)
+        cluster.turn(1, lambda node, link=link: node.peer_receive(link, _greeting(cluster, 2, 77, ["x:1"])))  # type: ignore[misc]
+        assert link.closing
+    assert len(cluster.logs[1]) == lines + 1
+
+
+@pytest.mark.parametrize("garbage", [b"\x00\x00\x00\x02hi", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100])
+def test_a_link_that_speaks_garbage_is_closed_and_nothing_else_happens(garbage: bytes) -> None:
+    cluster = serving_cluster()
+    stranger = _accept(cluster, 1)
+    cluster.turn(1, lambda node: node.peer_receive(stranger, garbage))
+    assert stranger.closing
+    assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
+
+
+@pytest.mark.parametrize("garbage", [b"\x00\x00\x00\x02hi", b"\xff" * 100])
+def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage: bytes) -> None:
+    cluster = serving_cluster()
+    link = cluster.links[2, 1]
+    cluster.turn(1, lambda node: node.peer_receive(link, garbage))
+    assert link.closing
+    assert link.farewell == b""
+    assert not cluster.nodes[1].replica.presence.peers[2].linked

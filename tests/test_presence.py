@@ -1,0 +1,196 @@
+"""Presence: who is heard, who may be in a view, and until when a node serves (rule S1)."""
+
+from __future__ import annotations
+
+import pytest
+
+from memrep.entry import NEVER
+from memrep.replication.message import Beat
+from memrep.replication.presence import Presence, Timing
+from memrep.replication.view import Standing, View
+
+VID = 64
+NOW = 10_000
+
+
+def _beat(vid: int = VID) -> Beat:
+    return Beat(vid, vid, True, "", False, 0, 0, 0, 0)
+
+
+def _presence(count: int = 3, members: tuple[int, ...] = (1, 2, 3), quorate: bool = True) -> Presence:
+    """Node 1 of `count`, full, in a view that all these members have installed, with no lease yet."""
+    view = View(vid=VID, gen=1, members=dict.fromkeys(members, 7), full=frozenset(members), quorate=quorate)
+    standing = Standing(1, 7, count, view=view, promised=VID, full=True)
+    presence = Presence(standing, [f"10.0.0.{n}:11211" for n in range(1, count + 1)], Timing())
+    for node in members:
+        if node != 1:
+            peer = presence.peers[node]
+            peer.inc, peer.installed, peer.heard, peer.gone = 7, VID, NOW, ""
+            peer.linked = peer.dialled = True
+            peer.beat = _beat()
+    return presence
+
+
+def _standing(presence: Presence) -> Standing:
+    return presence._standing  # the very object that was handed in
+
+
+def test_in_a_view_with_a_majority_the_leases_of_a_majority_count_this_node_included() -> None:
+    presence = _presence(5, (1, 2, 3, 4, 5))
+    assert presence.serves_until() == 0
+    presence.peers[2].lease = 500
+    assert presence.serves_until() == 0
+    presence.peers[4].lease = 300
+    assert presence.serves_until() == 300
+    presence.peers[5].lease = 400
+    assert presence.serves_until() == 400
+
+
+def test_two_of_three_need_each_others_lease() -> None:
+    presence = _presence(3, (1, 2))
+    assert presence.serves_until() == 0
+    presence.peers[2].lease = 500
+    assert presence.serves_until() == 500
+
+
+def test_in_a_view_without_a_majority_the_leases_of_all_members_count() -> None:
+    presence = _presence(5, (1, 2), quorate=False)
+    assert presence.serves_until() == 0
+    presence.peers[2].lease = 500
+    assert presence.serves_until() == 500
+    larger = _presence(7, (1, 2, 3), quorate=False)
+    larger.peers[2].lease, larger.peers[3].lease = 500, 200
+    assert larger.serves_until() == 200
+
+
+def test_who_is_alone_in_its_view_serves_without_an_end() -> None:
+    assert _presence(3, (1,), quorate=False).serves_until() == NEVER
+    assert _presence(1, (1,)).serves_until() == NEVER
+
+
+def test_a_lease_of_a_node_that_is_no_member_does_not_count() -> None:
+    presence = _presence(3, (1, 2))
+    presence.peers[3].lease = 500
+    assert presence.serves_until() == 0
+
+
+@pytest.mark.parametrize("members", [(1,), (1, 2, 3)])
+def test_who_is_not_full_serves_nobody(members: tuple[int, ...]) -> None:
+    presence = _presence(3, members, quorate=len(members) > 1)
+    for peer in presence.peers.values():
+        peer.lease = 500
+    assert presence.serves_until() > 0
+    _standing(presence).full = False
+    assert presence.serves_until() == 0
+
+
+def test_who_has_promised_a_later_view_serves_nobody() -> None:
+    presence = _presence()
+    presence.peers[2].lease = 500
+    _standing(presence).promised = VID + 64
+    assert presence.serves_until() == 0
+
+
+def test_nobody_serves_before_every_member_has_installed_the_view() -> None:
+    presence = _presence()
+    presence.peers[2].lease = 500
+    presence.peers[3].installed = 0
+    assert not presence.confirmed
+    assert presence.serves_until() == 0
+    presence.peers[3].installed = VID
+    assert presence.confirmed
+    assert presence.serves_until() == 500
+
+
+def test_before_the_first_view_nothing_is_confirmed() -> None:
+    presence = _presence(3, (1,))
+    _standing(presence).view = View()
+    assert not presence.confirmed
+
+
+# --- who is heard
+
+
+def test_who_is_silent_for_the_failure_timeout_is_not_within_reach() -> None:
+    presence = _presence()
+    presence.heard(2, NOW + 100)
+    assert presence.reach(NOW + 599) == {1: 7, 2: 7, 3: 7}
+    assert presence.reach(NOW + 600) == {1: 7, 2: 7}
+    assert presence.reach(NOW + 700) == {1: 7}
+
+
+def test_who_is_known_to_be_gone_is_not_within_reach_whenever_it_was_heard() -> None:
+    presence = _presence()
+    presence.peers[2].gone = "its process is gone"
+    assert presence.reach(NOW) == {1: 7, 3: 7}
+
+
+def test_a_newcomer_is_within_reach_only_when_our_link_to_it_is_open_and_it_has_shown_a_heartbeat() -> None:
+    presence = _presence(3, (1, 2))
+    newcomer = presence.peers[3]
+    newcomer.inc, newcomer.gone, newcomer.heard = 8, "", NOW
+    newcomer.linked = True
+    assert presence.reach(NOW) == {1: 7, 2: 7}
+    newcomer.beat = _beat(0)
+    assert presence.reach(NOW) == {1: 7, 2: 7}
+    newcomer.dialled = True
+    assert presence.reach(NOW) == {1: 7, 2: 7, 3: 8}
+    newcomer.beat = None
+    assert presence.reach(NOW) == {1: 7, 2: 7}
+
+
+def test_a_member_stays_within_reach_while_our_link_to_it_is_being_dialled_again() -> None:
+    presence = _presence()
+    presence.peers[2].dialled = False
+    assert presence.reach(NOW) == {1: 7, 2: 7, 3: 7}
+
+
+def test_a_restarted_member_counts_as_a_newcomer() -> None:
+    presence = _presence()
+    presence.peers[2].restarted(8)
+    presence.peers[2].dialled = False
+    assert presence.reach(NOW) == {1: 7, 3: 7}
+
+
+def test_who_is_ignored_is_heard_but_not_within_reach_until_the_time_is_over() -> None:
+    presence = _presence()
+    presence.ignore([2], NOW + 100)
+    assert 2 not in presence.reach(NOW + 99)
+    assert {peer.node for peer in presence.here(NOW)} == {2, 3}
+    assert 2 in presence.reach(NOW + 100)
+
+
+# --- a view begins
+
+
+def test_at_a_new_view_no_lease_is_left_and_nobody_is_ignored() -> None:
+    presence = _presence()
+    presence.peers[2].lease = NOW + 400
+    presence.ignore([3], NOW + 1_000)
+    presence.installed(NOW)
+    assert presence.serves_until() == 0
+    assert presence.reach(NOW) == {1: 7, 2: 7, 3: 7}
+
+
+def test_at_a_new_view_every_member_counts_as_heard_now() -> None:
+    presence = _presence()
+    presence.installed(NOW + 10_000)
+    assert presence.reach(NOW + 10_599) == {1: 7, 2: 7, 3: 7}
+
+
+def test_a_member_that_was_known_as_gone_and_has_restarted_gets_the_usual_time_to_show() -> None:
+    presence = _presence()
+    presence.peers[3].gone = "its process is gone"
+    presence.peers[3].lease = NOW
+    _standing(presence).view = View(vid=2 * VID, members={1: 7, 2: 7, 3: 8}, quorate=True)
+    presence.installed(NOW)
+    assert presence.peers[3].installed == 0
+    assert presence.reach(NOW + 599) == {1: 7, 2: 7, 3: 8}
+    assert 3 not in presence.reach(NOW + 600)
+
+
+def test_a_member_that_is_known_as_gone_and_has_not_restarted_stays_gone() -> None:
+    presence = _presence()
+    presence.peers[3].gone = "its process is gone"
+    presence.installed(NOW)
+    assert presence.reach(NOW) == {1: 7, 2: 7}

@@ -1,0 +1,114 @@
+"""Transfer: a member that lacks something gets just that, and gives what only it has."""
+
+from __future__ import annotations
+
+from memrep.entry import NEVER, Entry
+from memrep.replication.message import Chunk, Sync, Write
+from memrep.version import Version, make
+from tests.cluster import Cluster, serving_cluster
+
+
+def _entry(version: Version, value: bytes = b"mine") -> Entry:
+    return Entry(version, value, 0, NEVER)
+
+
+def _away() -> Cluster:
+    """Three nodes that hold ten keys; node 3 is cut off and has been left out by the others."""
+    cluster = serving_cluster()
+    cluster.client(1).send(b"".join(b"set key%d 0 0 1\r\nx\r\n" % i for i in range(10)))
+    cluster.hold((3, 1), (3, 2), (1, 3), (2, 3))
+    cluster.advance(900)
+    assert cluster.members(1) == [1, 2]
+    return cluster
+
+
+def _back(cluster: Cluster) -> None:
+    """Node 3 is within reach again, on new links."""
+    cluster.held.clear()
+    for other in (1, 2):
+        cluster.dial(3, other)
+        cluster.dial(other, 3)
+    cluster.said.clear()
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+
+
+def _records(cluster: Cluster) -> list[Write]:
+    return [write for _, to, message in cluster.said if isinstance(message, Chunk) for write in message.records]
+
+
+def test_equal_stores_send_nothing() -> None:
+    cluster = _away()
+    _back(cluster)
+    assert any(isinstance(message, Sync) for _, _, message in cluster.said)
+    assert _records(cluster) == []
+
+
+def test_what_was_written_meanwhile_is_sent_and_little_else() -> None:
+    cluster = _away()
+    cluster.client(1).send(b"set new 0 0 1\r\ny\r\n")
+    _back(cluster)
+    assert {write.key for write in _records(cluster)} == {b"new"}
+    assert cluster.value(3, b"new") == b"y"
+
+
+def test_a_key_that_only_the_newcomer_has_is_sent_round_under_its_version() -> None:
+    cluster = _away()
+    version = make(1 << 40, 5)
+    cluster.nodes[3].store.put(b"mine", _entry(version), cluster.now)
+    _back(cluster)
+    assert [cluster.value(n, b"mine") for n in (1, 2, 3)] == [b"mine"] * 3
+    assert {node.store.version(b"mine") for node in cluster.nodes.values()} == {version}
+
+
+def test_a_key_that_the_others_must_have_purged_is_discarded() -> None:
+    cluster = _away()
+    version = make(1, 5)
+    cluster.nodes[3].store.put(b"mine", _entry(version), cluster.now)
+    for number in (1, 2):
+        cluster.nodes[number].store.horizon = make(1, 6)
+    _back(cluster)
+    assert [cluster.value(n, b"mine") for n in (1, 2, 3)] == [None] * 3
+    assert cluster.nodes[3].store.horizon == make(1, 6)
+
+
+def test_a_donor_that_falls_silent_leads_to_trouble_and_another_view() -> None:
+    cluster = serving_cluster()
+    cluster.client(1).send(b"".join(b"set key%d 0 0 1 noreply\r\nx\r\n" % i for i in range(50)))
+    cluster.kill(3)
+    cluster.advance(100)
+    cluster.start(3)
+    cut = [False]
+
+    def lose_chunks(number: int) -> None:
+        if cluster.members(number) == [1, 2, 3] and not cluster.nodes[3].open and not cut[0]:
+            cut[0] = number == 3
+            if cut[0]:
+                cluster.lose((3, 1))  # the newcomer's question never arrives
+
+    cluster.after_turn = lose_chunks
+    troubles = set()
+    for _ in range(60):
+        cluster.advance(50)
+        troubles.add(cluster.nodes[3].replica.standing.trouble)
+    assert cut[0]
+    assert "no chunk from node 1 for 500 ms" in troubles
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    assert len(cluster.nodes[3].store) == 50
+
+
+def test_a_newcomers_own_key_that_is_written_while_it_joins_ends_alike_everywhere() -> None:
+    cluster = _away()
+    cluster.nodes[3].store.put(b"mine", _entry(make(1 << 40, 5)), cluster.now)
+    writer = cluster.client(2)
+
+    def write(number: int) -> None:
+        if number == 3 and 3 in cluster.members(2) and cluster.nodes[2].serving:
+            cluster.after_turn = lambda number: None
+            writer.post(b"set mine 0 0 5\r\nnewer\r\n")
+
+    cluster.after_turn = write
+    _back(cluster)
+    assert writer.take() == b"STORED\r\n"
+    assert len({cluster.value(n, b"mine") for n in (1, 2, 3)}) == 1
+    assert not any(node.replica.rounds.pending(b"mine") for node in cluster.nodes.values())

@@ -1,0 +1,154 @@
+"""Views: how the writes in flight are settled from the votes (rule M7), and how a view is named."""
+
+from __future__ import annotations
+
+from memrep.entry import NEVER, Entry
+from memrep.replication.message import Install, Vote, Write, describe
+from memrep.replication.view import Standing, View, installed, make_vid, number_of, proposer_of, settle
+from memrep.version import ZERO, Clock, Version, cas_unique, generation, make
+
+VID = make_vid(9, 1)
+
+
+def _write(stamp: int, *, plain: bool, value: bytes = b"v", key: bytes = b"k", cas: int = 0) -> Write:
+    base = None if plain else make(1, 1)
+    return describe(key, Entry(make(1, stamp), value, 0, NEVER, cas), base, False, 0)
+
+
+def _vote(
+    *pending: Write,
+    full: bool = True,
+    gen: int = 1,
+    last: int = 64,
+    records: int = 5,
+    logical: int = 0,
+    horizon: Version = ZERO,
+) -> Vote:
+    return Vote(VID, gen, last, full, list(pending), logical, horizon, records)
+
+
+def _settle(*votes: Vote, configured: int = 3) -> Install:
+    members = dict.fromkeys(range(1, len(votes) + 1), 7)
+    return settle(VID, members, dict(enumerate(votes, 1)), configured, Clock(1, 0, 100))
+
+
+def _chosen(install: Install) -> dict[bytes, bytes | None]:
+    return {settled.write.key: settled.write.value for settled in install.settled}
+
+
+def test_a_name_tells_its_number_and_its_proposer_and_later_numbers_are_higher() -> None:
+    assert (number_of(VID), proposer_of(VID)) == (9, 1)
+    assert make_vid(9, 63) < make_vid(10, 1)
+    assert make_vid(9, 1) < make_vid(9, 2)
+
+
+def test_the_plain_write_stands_over_a_newer_read_modify_write() -> None:
+    install = _settle(
+        _vote(_write(90, plain=False, value=b"rmw")), _vote(_write(10, plain=True, value=b"plain"))
+    )
+    assert _chosen(install) == {b"k": b"plain"}
+
+
+def test_of_two_plain_writes_the_higher_version_stands() -> None:
+    one, other = _write(10, plain=True, value=b"old"), _write(20, plain=True, value=b"new")
+    assert _chosen(_settle(_vote(one), _vote(other))) == {b"k": b"new"}
+    assert _chosen(_settle(_vote(other), _vote(one))) == {b"k": b"new"}
+
+
+def test_of_two_read_modify_writes_the_higher_version_stands() -> None:
+    one, other = _write(10, plain=False, value=b"old"), _write(20, plain=False, value=b"new")
+    assert _chosen(_settle(_vote(one), _vote(other))) == {b"k": b"new"}
+
+
+def test_every_key_in_flight_anywhere_is_settled_once_with_its_origin() -> None:
+    a, b = _write(10, plain=True, key=b"a"), _write(11, plain=False, key=b"b")
+    install = _settle(_vote(a), _vote(a, b))
+    assert {(s.write.key, s.origin) for s in install.settled} == {(b"a", make(1, 10)), (b"b", make(1, 11))}
+    assert len(install.settled) == 2
+
+
+def test_what_is_settled_is_a_plain_write_in_the_new_generation_above_all_that_anybody_has_seen() -> None:
+    install = _settle(_vote(_write(10, plain=False)), _vote(logical=1 << 50))
+    (settled,) = install.settled
+    assert settled.write.base is None
+    assert generation(Version(settled.write.version)) == 9
+    assert cas_unique(Version(settled.write.version)) >> 6 > 1 << 50
+
+
+def test_a_settled_write_keeps_the_cas_unique_that_it_had_in_flight() -> None:
+    (settled,) = _settle(_vote(_write(10, plain=True)), _vote()).settled
+    assert settled.write.cas == 10
+    (touched,) = _settle(_vote(_write(10, plain=True, cas=4)), _vote()).settled
+    assert touched.write.cas == 4
+
+
+def test_the_writes_of_voters_that_are_not_full_do_not_count() -> None:
+    install = _settle(_vote(), _vote(_write(10, plain=True), full=False))
+    assert install.settled == []
+    assert install.full == [1]
+
+
+def test_only_the_full_voters_of_the_latest_view_count() -> None:
+    lost = _write(90, plain=True, value=b"lost")
+    install = _settle(
+        _vote(lost, last=64), _vote(_write(10, plain=True, value=b"kept"), last=128), _vote(last=128)
+    )
+    assert install.full == [2, 3]
+    assert _chosen(install) == {b"k": b"kept"}
+
+
+def test_a_higher_generation_is_later_than_any_view_of_a_minority() -> None:
+    assert _settle(_vote(gen=1, last=640), _vote(gen=2, last=128)).full == [2]
+
+
+def test_with_a_majority_the_generation_is_the_number_of_the_view() -> None:
+    install = _settle(_vote(gen=3), _vote(gen=4))
+    assert (install.gen, install.quorate) == (9, True)
+
+
+def test_without_a_majority_the_highest_generation_of_the_voters_is_kept() -> None:
+    install = _settle(_vote(gen=3), _vote(_write(10, plain=True), gen=4), configured=5)
+    assert (install.gen, install.quorate) == (4, False)
+    assert [generation(Version(s.write.version)) for s in install.settled] == [4]
+
+
+def test_half_of_the_nodes_are_no_majority() -> None:
+    assert not _settle(_vote(), _vote(), configured=4).quorate
+    assert Standing(1, 1, 4).majority == 3
+
+
+def test_on_a_cold_start_where_nobody_has_data_everybody_is_full() -> None:
+    assert _settle(*[_vote(full=False, gen=0, last=0, records=0)] * 3).full == [1, 2, 3]
+
+
+def test_on_a_cold_start_with_data_the_one_that_knows_most_is_the_start() -> None:
+    few, many = _vote(full=False, records=3), _vote(full=False, records=9)
+    assert _settle(few, many, few).full == [2]
+
+
+def test_on_a_cold_start_the_latest_view_counts_more_than_the_number_of_records() -> None:
+    assert _settle(_vote(full=False, records=900), _vote(full=False, records=1, last=128)).full == [2]
+
+
+def test_on_a_cold_start_between_equals_the_lowest_is_the_start() -> None:
+    assert _settle(*[_vote(full=False)] * 3).full == [1]
+
+
+def test_the_purge_horizon_is_the_highest_of_those_that_are_full() -> None:
+    install = _settle(
+        _vote(horizon=make(1, 5)), _vote(horizon=make(1, 8)), _vote(horizon=make(9, 9), full=False)
+    )
+    assert install.horizon == make(1, 8)
+
+
+def test_the_installed_view_is_what_the_message_says() -> None:
+    install = _settle(_vote(), _vote(full=False))
+    assert installed(install) == View(vid=VID, gen=9, members={1: 7, 2: 7}, full=frozenset([1]), quorate=True)
+
+
+def test_a_promise_above_the_view_pauses_and_the_views_installation_ends_that() -> None:
+    standing = Standing(1, 1, 3, view=View(vid=64, members={1: 1, 2: 1}), promised=64)
+    assert not standing.paused
+    standing.promised = 128
+    assert standing.paused
+    assert standing.others == [2]
