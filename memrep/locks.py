@@ -7,6 +7,18 @@ a lock may not be evicted: it would free the session under the request that hold
 
 from __future__ import annotations
 
+from typing import Final
+
+#: A held lock lives on for so long, ms, when the node that granted it is gone. That node may have died before
+#: it answered: then nobody knows of the lock, nobody will release it, and PHP would spin until its whole timeout,
+#: losing one server after another to further faults. A request that really holds it has so long to finish.
+ORPHAN_MS: Final = 1_000
+
+
+def is_held(key: bytes, value: bytes | None) -> bool:
+    """Whether this entry is a lock that somebody holds; pecl-memcache releases one by storing 0."""
+    return value not in (None, b"0") and is_lock(key)
+
 
 def is_lock(key: bytes) -> bool:
     """Whether this key has the shape of a session lock of either PHP extension."""

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import is_lock
-from memrep.version import ZERO, Version
+from memrep.locks import ORPHAN_MS, is_held, is_lock
+from memrep.version import ZERO, Version, node_of
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
 TOMBSTONE_MS: Final = 3_600_000
@@ -50,6 +50,7 @@ _TOMBSTONE_SHARE: Final = 8
 
 _SLOT_BITS: Final = 12  # 4.096 s
 _SWEEP_KEYS: Final = 2_000
+_RECENT_KEYS: Final = 20_000
 
 
 class Store:
@@ -181,6 +182,17 @@ class Store:
             freed += _cost(key, entry)
             self.remove(key)
         return freed
+
+    def orphan_locks(self, gone: frozenset[int], now: int) -> None:
+        """Let the held locks that these nodes have granted end soon; see locks.ORPHAN_MS.
+
+        Locks live for seconds, so they are among the values used last, and only so many of these are looked at.
+        """
+        recent = list(islice(reversed(self.values.items()), _RECENT_KEYS))
+        for key, entry in recent:
+            if entry.expires > now + ORPHAN_MS and node_of(entry.version) in gone and is_held(key, entry.value):
+                ends = Entry(entry.version, entry.value, entry.flags, now + ORPHAN_MS, entry.cas)
+                self._place(key, entry, ends)
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.

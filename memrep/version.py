@@ -44,6 +44,11 @@ def generation(version: Version) -> int:
     return int.from_bytes(version[:8], "big")
 
 
+def node_of(version: Version) -> int:
+    """The number of the node that made it."""
+    return version[-1] & NODE_MAX
+
+
 def cas_unique(version: Version) -> int:
     """The 64-bit number that `gets` shows and `cas` compares (memcached's protocol.txt, "cas unique")."""
     return int.from_bytes(version[8:], "big")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.locks import is_lock
+from memrep.locks import is_held, is_lock
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
@@ -40,3 +40,11 @@ def test_a_session_lock_is_a_lock(key: bytes) -> None:
 )
 def test_another_key_is_none(key: bytes) -> None:
     assert not is_lock(key)
+
+
+def test_a_released_lock_is_not_held() -> None:
+    assert is_held(b"id.lock", b"1")
+    assert is_held(b"memc.sess.key.lock.id", b"1")
+    assert not is_held(b"id.lock", b"0")
+    assert not is_held(b"id.lock", None)
+    assert not is_held(b"id", b"1")

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
+from memrep.locks import ORPHAN_MS
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.version import ZERO, make
 
@@ -601,3 +602,25 @@ def test_it_does_not_matter_what_the_monotonic_clock_began_at(start: int) -> Non
         store.sweep(start + ms)
         assert (store.live(b"a", start + ms) is None) == (ms >= 10_000)
     assert (store.expired, len(store)) == (1, 1)
+
+
+# --- orphaned locks -----------------------------------------------------------------------------------------
+
+
+def test_a_held_lock_whose_node_is_gone_ends_soon_and_no_other() -> None:
+    store = Store(1 << 20)
+    ends = NOW + 15_000
+    for key, value, node in (
+        (b"a.lock", b"1", 2),
+        (b"b.lock", b"0", 2),
+        (b"c.lock", b"1", 3),
+        (b"d", b"1", 2),
+    ):
+        clock = Clock(node, NOW, WALL)
+        store.put(key, Entry(clock.stamp(1), value, 768, ends), NOW)
+    store.orphan_locks(frozenset([2]), NOW)
+    later = NOW + ORPHAN_MS + 1
+    assert store.live(b"a.lock", later - 2) is not None
+    assert [key for key in (b"a.lock", b"b.lock", b"c.lock", b"d") if store.live(key, later) is None] == [
+        b"a.lock"
+    ]

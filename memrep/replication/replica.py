@@ -329,7 +329,10 @@ class Replica:
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
-        self.rounds.settle(message, keep)
+        gone = frozenset(n for n, inc in before.members.items() if standing.view.members.get(n) != inc)
+        self.rounds.settle(message, keep, gone)
+        if gone:
+            self._store.orphan_locks(gone, self._clock.now)
         self.presence.installed(self._clock.now)
         self._election.installed()
         self._donor.reset()

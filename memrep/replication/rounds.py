@@ -26,11 +26,12 @@ import attrs
 
 from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
+from memrep.locks import ORPHAN_MS, is_held
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
 from memrep.store import Store
-from memrep.version import Clock, Version
+from memrep.version import Clock, Version, node_of
 
 
 @attrs.define(eq=False)
@@ -240,7 +241,7 @@ class Rounds:
             for key, pending in self._inflight.pending.items()
         ]
 
-    def settle(self, message: Install, keep: bool) -> None:
+    def settle(self, message: Install, keep: bool, gone: frozenset[int] = frozenset()) -> None:
         """Take over what a new view has settled; nothing is in flight afterwards but the answers.
 
         A node whose data do not count takes the settled writes as pending, until every member has the view:
@@ -250,6 +251,7 @@ class Rounds:
             message: the view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
+            gone: the nodes that were members before and are not any more.
         """
         now = self._clock.now
         own = [one for one in self._queue if not one.over]
@@ -267,6 +269,8 @@ class Rounds:
             keys.add(settled.write.key)
             self._clock.observe(Version(settled.write.version))
             entry = settled.write.entry(now)
+            if node_of(Version(settled.origin)) in gone and is_held(settled.write.key, entry.value):
+                entry.expires = min(entry.expires, now + ORPHAN_MS)
             if keep:
                 self._store.put(settled.write.key, entry, now)
             else:
