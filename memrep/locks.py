@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 #: A held lock lives on for so long, ms, when the node that granted it is gone. That node may have died before
-#: it answered: then nobody knows of the lock, nobody will release it, and PHP would spin until its whole timeout,
+#: it answered: then nobody knows of the lock, nobody will release it, and PHP would spin until its timeout,
 #: losing one server after another to further faults. A request that really holds it has so long to finish.
 ORPHAN_MS: Final = 1_000
 
