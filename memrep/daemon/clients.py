@@ -50,7 +50,7 @@ class Client:
     def ready(self, events: int) -> None:
         """Send what is left, read what came, answer."""
         try:
-            if events == READ:
+            if events & READ:  # with a hang-up beside it, on a unix socket: what was sent before still counts
                 data = self._receive(_RECEIVE_BYTES)
                 if not data:
                     self._hung_up()

@@ -114,13 +114,13 @@ class Incoming:
             self._greet(bodies.pop(0))
         try:
             return [_DECODE(body) for body in bodies]
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PeerError(f"a message that cannot be read: {error}") from None
 
     def _greet(self, body: bytes) -> None:
         try:
             hello = _DECODE_HELLO(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise PeerError("the greeting is not that of a memrep node") from None
         if hello.wire != WIRE_VERSION:
             raise PeerError(f"it speaks version {hello.wire} of the nodes' protocol, this node {WIRE_VERSION}")
@@ -148,5 +148,5 @@ class Outgoing:
         try:
             bodies = self._inbox.feed(data)
             return _DECODE_SORRY(bodies[0]).reason if bodies else None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise PeerError("the answer is not that of a memrep node") from None
