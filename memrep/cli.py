@@ -134,7 +134,8 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--partition", type=click.Choice(["available", "majority"]), default="available", show_default=True,
-    help="Without a majority: serve on (available). majority is not built yet.",
+    help="Nodes that reach no majority of --nodes serve on, each side by itself (available), or refuse clients "
+    "until they do (majority). The same on every server.",
 )  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
@@ -176,10 +177,6 @@ def _checked(  # noqa: PLR0913
     Raises:
         UsageError: they do not fit together, or not this machine.
     """
-    if partition == "majority":
-        raise UsageError(
-            "--partition majority is not built yet; leave it out, and nodes without a majority serve on"
-        )
     if nodes is None:
         me = parse_address(self_, "--self") if self_ else Address(listen or "127.0.0.1", port or 11211)
         addresses = [me]
@@ -204,6 +201,7 @@ def _checked(  # noqa: PLR0913
         failure_timeout_ms=round(failure_timeout * 1000),
         cold_start_ms=round(cold_start * 1000),
         drain_ms=round(drain * 1000),
+        strict=partition == "majority",
         verbose=verbose,
         shutdown=enable_shutdown,
     )

@@ -2,7 +2,7 @@
 
 A shell (the daemon, or the simulator in tests/) drives it in turns:
 
-    node.turn(now, wall)                    the clocks, once, first thing
+    node.turn(now, wall)                    the clocks, once, first thing; it tells if the process was stopped
     node.receive(connection, data)          what clients sent; returns what can be answered at once
     node.peer_receive(link, data)           what peers sent, and link events
     node.tick()                             every 50 ms
@@ -96,7 +96,15 @@ class Node:
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
         self.replica = Replica(
-            options.nodes, options.me, inc, self.store, self._inflight, self._clock, options.timing, log
+            options.nodes,
+            options.me,
+            inc,
+            self.store,
+            self._inflight,
+            self._clock,
+            options.timing,
+            options.strict,
+            log,
         )
         self._engine = Engine(
             self.store, self._inflight, self.replica.rounds, self._clock, self.counters, options.item_max
@@ -122,9 +130,24 @@ class Node:
 
     # --- turns
 
-    def turn(self, now: int, wall: int) -> None:
-        """Begin a turn at these times (ms)."""
+    def turn(self, now: int, wall: int) -> bool:
+        """Begin a turn at these times (ms).
+
+        Returns:
+            Whether the process was stopped since the turn before (SIGSTOP, swapping, a paused virtual machine).
+            Then what lies in the clients' sockets may have been sent long ago, by clients that have given up
+            and gone to another node since: it must not be executed. All connections are closed here; the shell
+            must close those that wait to be accepted, too.
+        """
+        stopped = now - self._clock.now
         self._clock.turn(now, wall)
+        if stopped <= self.options.timing.fence:
+            return False
+        self._log(f"was stopped for {stopped} ms: closes its clients' connections unread, asks for a new view")
+        self.counters.fences += 1
+        self.replica.slept(stopped)
+        self._close_all()
+        return True
 
     @property
     def serving(self) -> bool:
@@ -256,11 +279,8 @@ class Node:
     def dialled(self, node: int) -> bytes:
         """This node has opened its link to a peer; what to send first. A heartbeat follows in the same turn."""
         self.replica.dialled(node)
-        return encode(Hello(WIRE_VERSION, self.options.me, self._inc, self.options.nodes))
-
-    def hung_up(self, node: int) -> None:
-        """This node's link to a peer was closed at the other end; the shell dials again at once."""
-        self.replica.hung_up(node)
+        options = self.options
+        return encode(Hello(WIRE_VERSION, options.me, self._inc, options.nodes, options.terms))
 
     def turned_away(self, node: int, reason: str) -> None:
         """A peer has closed the link that this node dialled, and said why it will not have this node."""
@@ -273,7 +293,8 @@ class Node:
     def accept_link(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""
         self._accepted += 1
-        return Link(Incoming(self.options.me, self.options.nodes), address, self._accepted)
+        options = self.options
+        return Link(Incoming(options.me, options.nodes, options.terms), address, self._accepted)
 
     def peer_receive(self, link: Link, data: bytes) -> None:
         """Take what came on a link; it may be `closing` afterwards."""
@@ -318,9 +339,6 @@ class Node:
 
     def peer_refused(self, node: int, reason: str) -> None:
         """This node's link to a peer was closed and its port refuses now."""
-        link = self._links.pop(node, None)
-        if link is not None:
-            link.closing = True
         self.replica.refused(node, reason)
 
     # --- the end

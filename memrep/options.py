@@ -17,6 +17,7 @@ class NodeOptions:
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
         timing: the constants of membership.
+        strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
     nodes: list[str] = attrs.Factory(lambda: ["127.0.0.1:11211"])
@@ -24,3 +25,10 @@ class NodeOptions:
     memory: int = 64 << 20
     item_max: int = 1 << 20
     timing: Timing = attrs.Factory(Timing)
+    strict: bool = False
+
+    @property
+    def terms(self) -> str:
+        """What all nodes must agree on beside the list of nodes, in words."""
+        partition = "majority" if self.strict else "available"
+        return f"--partition {partition} --failure-timeout {self.timing.silence / 1000:g}"

@@ -35,6 +35,7 @@ class Counters:
     bytes_written: int = 0
     total_items: int = 0
     evictions: int = 0
+    fences: int = 0
 
     def reset(self) -> None:
         """All to zero, as `stats reset` asks."""

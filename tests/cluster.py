@@ -190,7 +190,7 @@ class Cluster:
         pair = (number, other)
         self.links[pair] = self.nodes[other].accept_link(self.names[number - 1])
         self._queues[pair] = deque()
-        self._taps[pair] = Incoming(other, self.names)
+        self._taps[pair] = Incoming(other, self.names, self.nodes[other].options.terms)
         self.turn(number, lambda node: self._put(pair, node.dialled(other)))
 
     def kill(self, number: int) -> None:
@@ -204,7 +204,6 @@ class Cluster:
             self.turn(
                 other,
                 lambda node, link=link: node.link_closed(link),  # type: ignore[misc]
-                lambda node: node.hung_up(number),
                 lambda node: node.peer_refused(number, "its process is gone"),
             )
 

@@ -314,7 +314,6 @@ class World:
         """A node sees that its link to another one was closed at the other end, and dials again."""
         if host.pipes.get(other) is pipe:
             del host.pipes[other]
-            host.turn(lambda node: node.hung_up(other))
             self._dial(host.number, other, host.boot, established=True)
 
     # --- faults

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from memrep.entry import NEVER
 from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol import Connection
+from memrep.replication.presence import Timing
 
 #: Some moment in 2026, wall-clock ms.
 WALL = 1_790_000_000_000
@@ -48,6 +50,7 @@ class LoneNode:
 
     def __init__(self, **options: Any) -> None:
         self._now = 1_000_000
+        options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
         self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL)
 
     def connect(self) -> LoneConnection:

@@ -127,7 +127,6 @@ def _settings(port: int) -> dict[str, str]:
         (["--cold-start", "nan"], "--cold-start"),
         (["--drain", "-1"], "0<=x<=3600"),
         (["--drain", "nan"], "--drain"),
-        (["--partition", "majority"], "leave it out"),
         (["--partition", "both"], "available"),
         (["--nodes", ""], 'write them as in save_path: "tcp://10.1.1.1:11211,tcp://10.2.2.2:11211"'),
         (["--nodes", "web1"], 'write them as in save_path: "tcp://10.1.1.1:11211,tcp://10.2.2.2:11211"'),
@@ -190,7 +189,6 @@ def test_a_link_port_that_is_taken(ports: list[int]) -> None:
         ("memory = {mb = 64}", "memory"),
         ("nodes = ['10.1.1.1:11211', '10.2.2.2:11211']", 'nodes = "10.1.1.1:11211,10.2.2.2:11211"'),
         ("drain = nan", "drain"),
-        ("partition = 'majority'", "leave it out"),
     ],
 )
 def test_a_mistake_in_the_file_is_answered_by_one_line(text: str, says: str, tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ class Room:
         """A heartbeat of this peer."""
         peer = self.presence.peers[node]
         peer.inc, peer.gone, peer.heard = 7, "", self.clock.now
-        peer.linked = peer.dialled = True
+        peer.linked = True
         vid = self.standing.view.vid
-        peer.beat = Beat(vid, vid, full, trouble, False, 0, 0, 0, 0)
+        peer.beat = Beat(vid, vid, full, trouble, False, 0, 0, 0, 0, 0b1110, 0b1110)
 
     def after(self, ms: int) -> None:
         """Let time pass in which the peers that were heard stay so."""

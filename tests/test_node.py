@@ -274,7 +274,7 @@ def test_kept_input_is_executed_when_the_node_serves_in_time() -> None:
 def test_a_write_that_waits_longer_than_the_holding_time_is_closed() -> None:
     timing = Timing(silence=10_000)
     cluster = serving_cluster(timing=timing)
-    cluster.hold((3, 1))
+    cluster.hold((3, 1), (3, 2))
     client = cluster.client(1)
     assert client.send(_set(b"k", b"v")) == b""
     cluster.advance(timing.hold + 50)

@@ -13,8 +13,9 @@ VID = 64
 NOW = 10_000
 
 
-def _beat(vid: int = VID) -> Beat:
-    return Beat(vid, vid, True, "", False, 0, 0, 0, 0)
+def _beat(vid: int = VID, hears: int = 0b1111_1110) -> Beat:
+    """A heartbeat of a node that hears everybody, unless told otherwise."""
+    return Beat(vid, vid, True, "", False, 0, 0, 0, 0, hears, hears)
 
 
 def _presence(count: int = 3, members: tuple[int, ...] = (1, 2, 3), quorate: bool = True) -> Presence:
@@ -26,7 +27,7 @@ def _presence(count: int = 3, members: tuple[int, ...] = (1, 2, 3), quorate: boo
         if node != 1:
             peer = presence.peers[node]
             peer.inc, peer.installed, peer.heard, peer.gone = 7, VID, NOW, ""
-            peer.linked = peer.dialled = True
+            peer.linked = True
             peer.beat = _beat()
     return presence
 
@@ -125,30 +126,33 @@ def test_who_is_known_to_be_gone_is_not_within_reach_whenever_it_was_heard() -> 
     assert presence.reach(NOW) == {1: 7, 3: 7}
 
 
-def test_a_newcomer_is_within_reach_only_when_our_link_to_it_is_open_and_it_has_shown_a_heartbeat() -> None:
+def test_a_newcomer_is_within_reach_only_when_it_says_that_it_hears_us() -> None:
     presence = _presence(3, (1, 2))
     newcomer = presence.peers[3]
     newcomer.inc, newcomer.gone, newcomer.heard = 8, "", NOW
     newcomer.linked = True
     assert presence.reach(NOW) == {1: 7, 2: 7}
+    newcomer.beat = _beat(0, hears=0b100)
+    assert presence.reach(NOW) == {1: 7, 2: 7}
     newcomer.beat = _beat(0)
-    assert presence.reach(NOW) == {1: 7, 2: 7}
-    newcomer.dialled = True
     assert presence.reach(NOW) == {1: 7, 2: 7, 3: 8}
-    newcomer.beat = None
-    assert presence.reach(NOW) == {1: 7, 2: 7}
 
 
-def test_a_member_stays_within_reach_while_our_link_to_it_is_being_dialled_again() -> None:
+def test_a_member_that_says_it_does_not_hear_us_is_out_of_reach_as_if_it_were_silent() -> None:
     presence = _presence()
-    presence.peers[2].dialled = False
+    presence.peers[2].beat = _beat(hears=0b1000)
+    assert presence.reach(NOW) == {1: 7, 3: 7}
+
+
+def test_what_a_member_said_before_it_had_the_view_is_not_held_against_it() -> None:
+    presence = _presence()
+    presence.peers[2].beat = _beat(VID - 64, hears=0)
     assert presence.reach(NOW) == {1: 7, 2: 7, 3: 7}
 
 
 def test_a_restarted_member_counts_as_a_newcomer() -> None:
     presence = _presence()
-    presence.peers[2].restarted(8)
-    presence.peers[2].dialled = False
+    presence.peers[2].restarted(8, NOW)
     assert presence.reach(NOW) == {1: 7, 3: 7}
 
 
@@ -167,14 +171,14 @@ def test_at_a_new_view_no_lease_is_left_and_nobody_is_ignored() -> None:
     presence = _presence()
     presence.peers[2].lease = NOW + 400
     presence.ignore([3], NOW + 1_000)
-    presence.installed(NOW)
+    presence.installed(NOW, {})
     assert presence.serves_until() == 0
     assert presence.reach(NOW) == {1: 7, 2: 7, 3: 7}
 
 
 def test_at_a_new_view_every_member_counts_as_heard_now() -> None:
     presence = _presence()
-    presence.installed(NOW + 10_000)
+    presence.installed(NOW + 10_000, {})
     assert presence.reach(NOW + 10_599) == {1: 7, 2: 7, 3: 7}
 
 
@@ -183,7 +187,7 @@ def test_a_member_that_was_known_as_gone_and_has_restarted_gets_the_usual_time_t
     presence.peers[3].gone = "its process is gone"
     presence.peers[3].lease = NOW
     _standing(presence).view = View(vid=2 * VID, members={1: 7, 2: 7, 3: 8}, quorate=True)
-    presence.installed(NOW)
+    presence.installed(NOW, {})
     assert presence.peers[3].installed == 0
     assert presence.reach(NOW + 599) == {1: 7, 2: 7, 3: 8}
     assert 3 not in presence.reach(NOW + 600)
@@ -192,5 +196,5 @@ def test_a_member_that_was_known_as_gone_and_has_restarted_gets_the_usual_time_t
 def test_a_member_that_is_known_as_gone_and_has_not_restarted_stays_gone() -> None:
     presence = _presence()
     presence.peers[3].gone = "its process is gone"
-    presence.installed(NOW)
+    presence.installed(NOW, {})
     assert presence.reach(NOW) == {1: 7, 2: 7}

@@ -30,7 +30,7 @@ class Client:
 
     __slots__ = (
         "_ended",
-        "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_unsent",
+        "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_stopped", "_unsent",
         "connection", "sock",
     )  # fmt: skip
 
@@ -40,6 +40,7 @@ class Client:
         self._owner = owner
         self._node = owner.node
         self._execute = owner.node.receive
+        self._stopped = owner.reactor.stopped
         self._receive = sock.recv
         self._send = sock.send
         self._is_tcp = is_tcp
@@ -54,6 +55,8 @@ class Client:
                 data = self._receive(_RECEIVE_BYTES)
                 if not data:
                     self._hung_up()
+                    return
+                if self._stopped():
                     return
                 replies = self._execute(self.connection, data)
                 if self.connection.busy or not replies:
@@ -219,6 +222,13 @@ class Clients:
             if not self.listening:
                 self._open()
         elif self.listening:
+            self._close_listeners()
+
+    def fence(self) -> None:
+        """Hang up on everybody unread, those at the door among them: what they sent may be old."""
+        for client in list(self._clients.values()):
+            self.close(client, "memrep was stopped for a while")
+        if self.listening:
             self._close_listeners()
 
     def shut(self) -> None:

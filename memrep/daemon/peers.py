@@ -234,7 +234,6 @@ class Peers:
                 await link.closed.wait()
                 del self._out[node]
                 failing_since = trio.current_time()
-                self.reactor.turn(lambda: self.node.hung_up(node))
                 if not link.turned_away:
                     complaint = ""
                     continue

@@ -48,14 +48,19 @@ class Reactor:
         node: what they serve.
         end_turn: called at the end of each turn, after the node's own; sends what there is to send.
 
+        slept: called when the process turns out to have been stopped for a while; see `Node.turn`.
+
     Attributes:
         turns: how many turns there were.
     """
 
-    def __init__(self, node: Node, end_turn: Callable[[], None]) -> None:
+    def __init__(self, node: Node, end_turn: Callable[[], None], slept: Callable[[], None]) -> None:
         self.turns = 0
         self._node = node
         self._end_turn = end_turn
+        self._slept = slept
+        self._fence_s = node.options.timing.fence / 1000
+        self._began = time.monotonic()
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
 
@@ -75,10 +80,22 @@ class Reactor:
 
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""
-        self._node.turn(time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000)
+        self._look_at_clock()
         act()
         self._end_turn()
         self.turns += 1
+
+    def _look_at_clock(self) -> None:
+        now = self._began = time.monotonic()
+        if self._node.turn(int(now * 1000), time.time_ns() // 1_000_000):
+            self._slept()
+
+    def stopped(self) -> bool:
+        """Whether the process was stopped within this turn; to be asked before what was read is executed."""
+        if time.monotonic() - self._began <= self._fence_s:
+            return False
+        self._look_at_clock()
+        return True
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
         for fd, mask in events:

@@ -58,6 +58,7 @@ class ServeOptions:
         failure_timeout_ms: silence after which a peer is left out.
         cold_start_ms: how long a node without data waits for all the others before it begins without them.
         drain_ms: how long connected clients are served after SIGTERM.
+        strict: whether a node without a majority in reach serves nobody.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
     """
@@ -73,6 +74,7 @@ class ServeOptions:
     failure_timeout_ms: int = 600
     cold_start_ms: int = 10_000
     drain_ms: int = 1_000
+    strict: bool = False
     verbose: bool = False
     shutdown: bool = False
 
@@ -97,6 +99,7 @@ class Daemon:
                 memory=options.memory,
                 item_max=options.item_max,
                 timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
+                strict=options.strict,
             ),
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
@@ -109,7 +112,7 @@ class Daemon:
         log = self._journal.log
         self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
         self._peers = Peers(self._node, options.nodes, me, link_port, log)
-        self._reactor = Reactor(self._node, self._end_turn)
+        self._reactor = Reactor(self._node, self._end_turn, self._clients.fence)
         self._clients.reactor = self._peers.reactor = self._reactor
         if not is_private(options.listen):
             log(

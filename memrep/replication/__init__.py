@@ -8,6 +8,6 @@ settles them, and the new view starts with nothing in flight. docs/replication.m
     message    what nodes say to each other          presence   who is heard, who is gone, whose lease holds
     wire       how it is spelled, and the handshake  election   proposals, votes, the next view
     view       a view, and how its writes settle     transfer   how a node that lacks data gets it
-    stream     numbered frames inside a view         replica    the room in which they all meet
-    rounds     a write's way round the members
+    stream     numbered frames inside a view         relay      the way round a link that is cut
+    rounds     a write's way round the members       replica    the room in which they all meet
 """

@@ -66,6 +66,7 @@ class Election:
         self._needed: int | None = None  # since when a view is needed
         self._promised_at = 0
         self._patience = timing.propose  # how long to wait for the votes of the next proposal
+        self._in_company_until = 0  # until when no view of this node alone is formed
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
@@ -94,11 +95,35 @@ class Election:
             silent = [n for n in proposal.members if n not in answered and n not in members]
             self._presence.ignore(silent, now + self._timing.ignore)
             reach = self._presence.reach(now)
-        self._propose(reach, now)
+        if self._may_form(reach, now):
+            self._propose(reach, now)
+
+    def slept(self) -> None:
+        """This process was stopped for a while: what it had proposed is stale, and the others get time to speak."""
+        self._proposal = None
+        self._in_company_until = self._clock.now + self._timing.promise
+
+    def _may_form(self, reach: dict[int, int], now: int) -> bool:
+        """Whether these nodes may form a view."""
+        standing = self._standing
+        if len(reach) == 1 < standing.configured and now < self._in_company_until:
+            return False
+        peers = self._presence.peers
+        beats = [peers[node].beat for node in reach if node != standing.me]
+        return self._has_majority(len(reach), standing.full + sum(b is not None and b.full for b in beats))
+
+    def _has_majority(self, members: int, full: int) -> bool:
+        """Whether a view of so many members, so many of them full, is allowed by `--partition` (rule S3).
+
+        In majority mode only nodes with data count: an empty one has forgotten what it once acknowledged, and
+        its vote would let a node that was cut off since then form a majority with it. All together may begin.
+        """
+        standing = self._standing
+        return not standing.strict or members == standing.configured or full >= standing.majority
 
     def _need(self, reach: dict[int, int], now: int) -> bool:
         standing = self._standing
-        if standing.paused:
+        if standing.promised > standing.view.vid:
             proposer = proposer_of(standing.promised)
             return (
                 now - self._promised_at > self._timing.promise
@@ -184,6 +209,8 @@ class Election:
             return
         self._proposal = None
         standing = self._standing
+        if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
+            return
         view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
         for node in view.members:
             if node != standing.me:

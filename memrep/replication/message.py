@@ -105,6 +105,8 @@ class Beat(Message, frozen=True, tag="B"):
         sent: the frames it has sent in this view.
         logical: its hybrid clock.
         wall: its wall clock, ms; for `stats`.
+        hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
+        direct: those whose own link to it works.
     """
 
     vid: int
@@ -116,6 +118,8 @@ class Beat(Message, frozen=True, tag="B"):
     sent: int
     logical: int
     wall: int
+    hears: int = 0
+    direct: int = 0
 
 
 class BeatAck(Message, frozen=True, tag="b"):
@@ -144,6 +148,7 @@ class Vote(Message, frozen=True, tag="v"):
         logical: its hybrid clock.
         horizon: the highest version it has purged.
         records: how many keys it knows.
+        slept: whether it was stopped for a while and has closed its clients' connections since its last view.
     """
 
     vid: int
@@ -154,6 +159,7 @@ class Vote(Message, frozen=True, tag="v"):
     logical: int
     horizon: _Version
     records: int
+    slept: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -172,7 +178,10 @@ class Settled(Message, frozen=True, tag="S"):
 
 
 class Install(Message, frozen=True, tag="I"):
-    """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight."""
+    """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight.
+
+    `slept` are the members that have lost their clients since the last view (see `Vote.slept`).
+    """
 
     vid: int
     gen: int
@@ -181,6 +190,7 @@ class Install(Message, frozen=True, tag="I"):
     quorate: bool
     settled: list[Settled]
     horizon: _Version
+    slept: list[int] = []
 
 
 class Sync(Message, frozen=True, tag="Y"):
@@ -215,8 +225,24 @@ class Chunk(Message, frozen=True, tag="C"):
     last: bool
 
 
+class Relay(Message, frozen=True, tag="L"):
+    """Messages of a node whose own link to `to` does not work, to be passed on by one that hears both.
+
+    Attributes:
+        to: for whom they are.
+        origin: whose they are, and
+        inc: its incarnation.
+        data: the messages, spelled as on a link.
+    """
+
+    to: int
+    origin: int
+    inc: int
+    data: bytes
+
+
 Any = (
-    Frame | Ack | Beat | BeatAck | Propose | Vote | Refuse | Install | Sync | More | Chunk
+    Frame | Ack | Beat | BeatAck | Propose | Vote | Refuse | Install | Sync | More | Chunk | Relay
 )  # what a link carries after the handshake
 
 

@@ -1,18 +1,26 @@
 """Presence: which nodes are heard, which are gone, and whose lease this node holds.
 
-A node is gone when it has been silent for the failure timeout T; or at once when its end of our link was
-closed and nobody answers its port any more, which is what a killed process looks like and nothing else does:
-a firewall that rejects leaves established links alone.
+A node is gone when it has been silent for the failure timeout T, directly and over any third node (relay.py);
+or at once when its links to us and ours to it were closed and its port refuses, which is what a killed process
+looks like and nothing else does: a firewall that rejects leaves established links alone, or one of the two.
+
+Hearing is not enough, one must also be heard: a cable or a firewall may stop one direction only. Heartbeats
+tell whom their sender hears, and who does not hear us is out of reach as if it were silent.
 
 A lease lets a node serve. Each answered heartbeat allows it for LEASE counted from the moment it was *sent*,
 so the lease ends at the holder before the granter could have done without it: LEASE + one tick < T, and a
 node votes for a view that excludes another only after T of its own silence (election.py). So a node that
 others have given up does not serve any more, even if it does not know.
+
+Who comes and goes does not stall the others with a change of view each time: a node whose last membership was
+shorter than STEADY_MS waits before it is let in again, longer each time. But not where it is needed for a
+majority: then two bad nodes are better than none. Once is no habit: the first time is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
@@ -26,10 +34,12 @@ class Timing:
     """The constants of membership, ms. They scale together with the failure timeout.
 
     The inequalities that they have to keep are argued in docs/replication.md: lease + tick < silence,
-    2 x beat + a round trip < lease, 2 x round trip < propose.
+    2 x beat + a round trip < lease, 2 x round trip < propose, fence < lease, 2 x beat < relay < silence.
     """
 
     silence: int = 600
+    fence: int = 250
+    relay: int = 250
     lease: int = 400
     beat: int = 100
     propose: int = 150
@@ -48,6 +58,8 @@ class Timing:
 
         return cls(
             silence=failure_timeout_ms,
+            fence=scale(250),
+            relay=scale(250),
             lease=scale(400),
             beat=scale(100),
             propose=scale(150),
@@ -59,6 +71,14 @@ class Timing:
         )
 
 
+#: A membership that ends sooner than this was a false start.
+STEADY_MS: Final = 2_000
+
+#: How long who has false starts is kept out, at first and at most.
+_BACK_OFF_MS: Final = 1_000
+_BACK_OFF_MAX_MS: Final = 30_000
+
+
 @attrs.define(eq=False)
 class Peer:
     """What this node knows of another one.
@@ -68,9 +88,11 @@ class Peer:
         name: its address as in --nodes.
         inc: its incarnation, 0 before it was heard.
         linked: whether its link to us is open.
-        dialled: whether our link to it is open.
-        heard: when something last came from it, own monotonic ms.
+        heard: when something last came from it on whatever way, own monotonic ms.
+        heard_directly: the same for its own link to us.
+        refused: why its port is known to refuse; empty if it does not.
         gone: why it is known to be gone; empty if it is not.
+        gone_at: since when, own monotonic ms.
         disagrees: why it turned this node away; empty if it did not.
         since: when its state for `stats` last changed, own wall ms.
         state: its state as last reported, for `stats` and the log.
@@ -81,15 +103,24 @@ class Peer:
         reminded: when it was last sent the present view, own monotonic ms.
         offset: how far its clock was ahead of ours, ms.
         synced: when it last became full in our view, own wall ms; 0 for never.
+        joined: when it last became a member, own monotonic ms.
+        false_starts: how many of its last memberships were short.
+        kept_out: until when it is not let in for that reason.
+        met: since when this incarnation is known, own monotonic ms.
+        had_direct: whether it has ever said that our link to it works.
+        via: the node over which it is reached; 0 if directly (relay.py).
+        via_until: until when that is not looked at again.
     """
 
     node: int
     name: str
     inc: int = 0
     linked: bool = False
-    dialled: bool = False
     heard: int = 0
+    heard_directly: int = 0
+    refused: str = ""
     gone: str = "never heard"
+    gone_at: int = 0
     disagrees: str = ""
     since: int = 0
     state: str = "down"
@@ -100,14 +131,41 @@ class Peer:
     reminded: int = 0
     offset: int = 0
     synced: int = 0
+    joined: int = 0
+    false_starts: int = 0
+    kept_out: int = 0
+    met: int = 0
+    had_direct: bool = False
+    via: int = 0
+    via_until: int = 0
 
-    def restarted(self, inc: int) -> None:
+    def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""
         self.inc = inc
+        self.met = now
+        self.had_direct = False
+        self.via = 0
         self.beat = None
         self.lease = 0
         self.installed = 0
         self.synced = 0
+
+    def hears(self, node: int) -> bool:
+        """Whether it last said that it hears this node."""
+        return self.beat is not None and bool(self.beat.hears >> node & 1)
+
+    def hears_directly(self, node: int) -> bool:
+        """Whether it last said that this node's own link to it works."""
+        return self.beat is not None and bool(self.beat.direct >> node & 1)
+
+    def left(self, now: int) -> None:
+        """It is no member any more."""
+        if now - self.joined >= STEADY_MS:
+            self.false_starts = 0
+            return
+        if self.false_starts:
+            self.kept_out = now + min(_BACK_OFF_MS << min(self.false_starts - 1, 10), _BACK_OFF_MAX_MS)
+        self.false_starts += 1
 
 
 class Presence:
@@ -132,26 +190,57 @@ class Presence:
     def reach(self, now: int) -> dict[int, int]:
         """The nodes that could form a view with this one, itself included: numbers to incarnations."""
         standing = self._standing
-        reach = {p.node: p.inc for p in self.here(now) if self._counts(p, now)}
+        here = [p for p in self.here(now) if p.ignored <= now and self._hears_us(p)]
+        steady = [p for p in here if p.kept_out <= now or self._is_member(p)]
+        if len(steady) + 1 < standing.majority:
+            steady = here
+        reach = {p.node: p.inc for p in steady}
         reach[standing.me] = standing.inc
         return reach
 
-    def _counts(self, peer: Peer, now: int) -> bool:
-        """Whether a peer that is heard may be in a view: a newcomer must be able to hear us, too."""
-        if peer.ignored > now:
-            return False
-        member = self._standing.view.members.get(peer.node) == peer.inc
-        return member or (peer.dialled and peer.beat is not None)
+    def _is_member(self, peer: Peer) -> bool:
+        return self._standing.view.members.get(peer.node) == peer.inc
+
+    def _hears_us(self, peer: Peer) -> bool:
+        """Whether this peer hears us, by the last it said. A fresh view begins with the benefit of the doubt."""
+        if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._standing.view.vid):
+            return True
+        return peer.hears(self._standing.me)
+
+    def hears(self, now: int) -> int:
+        """The peers that this node hears, as bits; for its heartbeat."""
+        return sum(1 << p.node for p in self.here(now))
+
+    def hears_directly(self, now: int) -> int:
+        """The peers whose own link to this node works, as bits; for its heartbeat."""
+        relay = self._timing.relay
+        return sum(1 << p.node for p in self.peers.values() if not p.gone and now - p.heard_directly < relay)
+
+    def meets_majority(self, now: int) -> bool:
+        """Whether the members that are heard and this node are a majority of the configured nodes."""
+        return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
 
     def heard(self, node: int, now: int) -> None:
-        """Something came from this peer."""
-        self.peers[node].heard = now
+        """Something came from this peer on its own link."""
+        peer = self.peers[node]
+        peer.heard = peer.heard_directly = now
 
-    def installed(self, now: int) -> None:
+    def slept(self, now: int) -> None:
+        """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
+        for peer in self.peers.values():
+            peer.lease = 0
+            if not peer.gone:
+                peer.heard = peer.heard_directly = now
+
+    def installed(self, now: int, before: Mapping[int, int]) -> None:
         """A view begins: every member counts as heard now, no lease is left, nobody is ignored.
 
         Without the first a node that heals after a long silence would at once replace the fresh view. A member
         may have restarted without this node having noticed: others have heard it, so it gets its time to show.
+
+        Args:
+            now: own monotonic ms.
+            before: the members of the view before, node numbers to incarnations.
         """
         members = self._standing.view.members
         for peer in self.peers.values():
@@ -159,8 +248,12 @@ class Presence:
             peer.ignored = 0
             peer.reminded = now
             inc = members.get(peer.node)
+            if before.get(peer.node) not in (None, inc):
+                peer.left(now)
+            if inc is not None and before.get(peer.node) != inc:
+                peer.joined = now
             if peer.gone and inc not in (None, peer.inc):
-                peer.restarted(inc)
+                peer.restarted(inc, now)
                 peer.gone = ""
             if inc == peer.inc and not peer.gone:
                 peer.heard = now

@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
+
+from memrep.errors import PeerError
 from memrep.inflight import InFlight
 from memrep.replication.election import Election
 from memrep.replication.message import (
@@ -26,15 +29,17 @@ from memrep.replication.message import (
     More,
     Propose,
     Refuse,
+    Relay,
     Sync,
     Vote,
 )
 from memrep.replication.presence import Peer, Presence, Timing
+from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.stream import Stream
 from memrep.replication.transfer import Donor, Newcomer
 from memrep.replication.view import Standing, View, horizon_of, installed, number_of
-from memrep.replication.wire import encode
+from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
 
@@ -53,6 +58,7 @@ class Replica:
         inflight: the pending ones.
         clock: the time of the present turn.
         timing: the constants of membership.
+        strict: whether views without a majority are forbidden.
         log: takes a line for the operator.
 
     Attributes:
@@ -72,10 +78,12 @@ class Replica:
         inflight: InFlight,
         clock: Clock,
         timing: Timing,
+        strict: bool,
         log: Callable[[str], None],
     ) -> None:
-        self.standing = Standing(me, inc, len(names))
+        self.standing = Standing(me, inc, len(names), strict=strict)
         self.presence = Presence(self.standing, names, timing)
+        self._routes = Routes(self.standing, self.presence, timing, clock)
         self.newcomer: Newcomer
         self.leaving = False
         self._names = names
@@ -96,6 +104,7 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
+        self._probe = b""
         self.serves_until = 0
         if len(names) == 1:
             self._election.consider()
@@ -107,20 +116,29 @@ class Replica:
         """This peer has opened its link to us."""
         peer = self.presence.peers[node]
         if peer.inc != inc:
-            peer.restarted(inc)
+            peer.restarted(inc, self._clock.now)
         peer.linked = True
-        peer.gone = ""
-        peer.disagrees = ""
-        peer.heard = self._clock.now
+        peer.gone = peer.refused = peer.disagrees = ""
+        peer.heard = peer.heard_directly = self._clock.now
         self._beat_now = True
 
     def unlinked(self, node: int) -> None:
         """This peer's link to us is closed."""
-        self.presence.peers[node].linked = False
+        peer = self.presence.peers[node]
+        peer.linked = False
+        if peer.refused:
+            self._gone(peer, peer.refused)
 
     def refused(self, node: int, reason: str) -> None:
-        """Our link to this peer was closed and its port refuses: its process is gone (rule M1)."""
-        self._gone(self.presence.peers[node], reason)
+        """Our link to this peer was closed and its port refuses.
+
+        If its link to us is closed, too, its process is gone (rule M1). A firewall may have refused us, though,
+        and then its link to us stays open.
+        """
+        peer = self.presence.peers[node]
+        peer.refused = reason
+        if not peer.linked:
+            self._gone(peer, reason)
 
     def unreachable(self, node: int, reason: str) -> None:
         """Our link to this peer cannot be opened; for `stats` if nothing is heard of it."""
@@ -137,6 +155,7 @@ class Replica:
     def _gone(self, peer: Peer, reason: str) -> None:
         if not peer.gone:
             peer.gone = reason
+            peer.gone_at = self._clock.now
             peer.lease = 0
             peer.beat = None
             self._election.consider()
@@ -144,12 +163,17 @@ class Replica:
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
-        self.presence.peers[node].dialled = True
+        self.presence.peers[node].refused = ""
         self._beat_now = True
 
-    def hung_up(self, node: int) -> None:
-        """Our link to this peer was closed; it may be open again in a moment, or be refused."""
-        self.presence.peers[node].dialled = False
+    def slept(self, ms: int) -> None:
+        """This process was stopped for so long: the others may have gone on without it (rule T1)."""
+        self.standing.slept = True
+        self.standing.trouble = self.standing.trouble or f"it was stopped for {ms} ms"
+        self.presence.slept(self._clock.now)
+        self._election.slept()
+        self.serves_until = 0
+        self._beat_now = True
 
     def leave(self) -> None:
         """Tell the others that this node stops, so that they go on at once."""
@@ -163,13 +187,17 @@ class Replica:
 
     @property
     def open(self) -> bool:
-        """Whether the client port is open: the node holds everything (rules S2, J4)."""
-        return self.standing.full and self.standing.view.vid > 0
+        """Whether the client port is open: the node holds everything, and may serve without the rest (S2, J4)."""
+        standing = self.standing
+        if not standing.full or not standing.view.vid:
+            return False
+        return not standing.strict or (standing.view.quorate and self.presence.meets_majority(self._clock.now))
 
     def tick(self) -> None:
         """What is due by the clock; call it every 50 ms or so."""
         now = self._clock.now
         self.newcomer.tick()
+        self._routes.consider()
         if now >= self._next_beat:
             self._next_beat = now + self._timing.beat
             self._beat_now = True
@@ -255,6 +283,40 @@ class Replica:
         if self.presence.confirmed and not self.standing.paused:
             self.rounds.confirmed()
 
+    def _on_relay(self, node: int, message: Relay) -> None:
+        """Pass on what is for another node, one hop; take what has come that way for this one."""
+        peers = self.presence.peers
+        if message.to != self.standing.me:
+            if message.origin == node and message.to in peers and not peers[message.to].via:
+                self._send(message.to, message)
+            return
+        peer = peers.get(message.origin)
+        if peer is None or not self._believes(peer, message.inc):
+            return
+        peer.heard = self._clock.now
+        try:
+            relayed = decode(message.data)
+        except PeerError as error:
+            self._log(f"what came from {peer.name} over node {node} cannot be used: {error}")
+            return
+        for one in relayed:
+            if type(one) is not Relay:
+                self.receive(peer.node, one)
+
+    def _believes(self, peer: Peer, inc: int) -> bool:
+        """Whether what comes over another node is this peer's, and not the last words of a former process."""
+        now = self._clock.now
+        if peer.inc == inc:
+            if peer.gone and now - peer.gone_at < self._timing.relay:
+                return False
+        else:
+            silent = peer.gone or now - peer.heard >= self._timing.silence
+            if peer.linked or not (silent or self.standing.view.members.get(peer.node) == inc):
+                return False
+            peer.restarted(inc, now)
+        peer.gone = ""
+        return True
+
     def _on_propose(self, node: int, message: Propose) -> None:
         self._election.on_propose(node, message)
 
@@ -300,6 +362,7 @@ class Replica:
         Sync: _on_sync,
         More: _on_more,
         Chunk: _on_chunk,
+        Relay: _on_relay,
     }
 
     # --- views
@@ -315,6 +378,7 @@ class Replica:
             self._clock.logical,
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
+            standing.slept,
         )
 
     def _install(self, message: Install) -> None:
@@ -326,14 +390,16 @@ class Replica:
         standing.promised = max(standing.promised, message.vid)
         standing.full = keep
         standing.trouble = ""
+        standing.slept = False
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
         gone = frozenset(n for n, inc in before.members.items() if standing.view.members.get(n) != inc)
+        gone |= frozenset(message.slept)
         self.rounds.settle(message, keep, gone)
         if gone:
             self._store.orphan_locks(gone, self._clock.now)
-        self.presence.installed(self._clock.now)
+        self.presence.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()
         self.newcomer.cancel()
@@ -399,22 +465,37 @@ class Replica:
             if parts:
                 data = b"".join(parts)
                 parts.clear()
-                yield node, data
+                via = self.presence.peers[node].via
+                if via:
+                    standing = self.standing
+                    yield via, encode(Relay(node, standing.me, standing.inc, data))
+                else:
+                    yield node, data
+        probe, self._probe = self._probe, b""
+        if probe and self._routes.detours:
+            for peer in self.presence.peers.values():
+                if peer.via:
+                    yield peer.node, probe
 
     def _beat(self) -> None:
         standing = self.standing
+        now = self._clock.now
         beat = Beat(
             standing.view.vid,
             standing.promised,
             standing.full,
             standing.trouble,
             self.leaving,
-            self._clock.now,
+            now,
             self._stream.sent,
             self._clock.logical,
             self._clock.wall,
+            self.presence.hears(now),
+            self.presence.hears_directly(now),
         )
         data = encode(beat)
+        if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round
+            self._probe = encode(msgspec.structs.replace(beat, sent=0))
         for parts in self._out.values():
             parts.append(data)
 

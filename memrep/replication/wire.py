@@ -18,7 +18,7 @@ from memrep.errors import PeerError
 from memrep.replication.message import Any
 
 #: Changes with every change of a message.
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 
 #: A message above this size is a fault or an attack.
 MESSAGE_BYTES_MAX: Final = 1 << 28
@@ -28,12 +28,16 @@ _LENGTH: Final = 4
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="memrep"):
-    """The first message on a link: who dials, and which nodes it believes in."""
+    """The first message on a link: who dials, which nodes it believes in, and on what terms.
+
+    The terms are the settings that all nodes must share, in words; nodes that differ turn each other away.
+    """
 
     wire: int
     node: int
     inc: int
     nodes: list[str]
+    terms: str = ""
 
 
 class Sorry(msgspec.Struct, frozen=True, array_like=True, tag="sorry"):
@@ -59,9 +63,9 @@ class Inbox:
 
     __slots__ = ("_buffer", "_limit")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = _HELLO_BYTES_MAX) -> None:
         self._buffer = bytearray()
-        self._limit = _HELLO_BYTES_MAX
+        self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
         """The bodies of the messages that are complete now.
@@ -87,6 +91,18 @@ class Inbox:
         return bodies
 
 
+def decode(data: bytes) -> list[Any]:
+    """The messages in these bytes, none of them cut short.
+
+    Raises:
+        PeerError: they cannot be read.
+    """
+    try:
+        return [_DECODE(body) for body in Inbox(MESSAGE_BYTES_MAX).feed(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PeerError(f"a message that cannot be read: {error}") from None
+
+
 class Incoming:
     """The receiving end of a link: the greeting first, then messages.
 
@@ -95,9 +111,10 @@ class Incoming:
         inc: its incarnation.
     """
 
-    def __init__(self, me: int, nodes: list[str]) -> None:
+    def __init__(self, me: int, nodes: list[str], terms: str = "") -> None:
         self.node: int | None = None
         self.inc = 0
+        self._terms = terms
         self._me = me
         self._nodes = nodes
         self._inbox = Inbox()
@@ -128,6 +145,8 @@ class Incoming:
             raise PeerError(
                 "its --nodes list is " + ",".join(hello.nodes) + ", this node's is " + ",".join(self._nodes)
             )
+        if hello.terms != self._terms:
+            raise PeerError(f"it runs with {hello.terms}, this node with {self._terms}")
         if hello.node == self._me or not 1 <= hello.node <= len(self._nodes):
             raise PeerError(f"it claims to be node {hello.node} of the list")
         self.node, self.inc = hello.node, hello.inc

@@ -1,0 +1,76 @@
+"""Relay: a way round a link that is cut, one hop over a third node that hears both ends.
+
+Problem: a single cable, switch port or firewall rule parts two nodes that both hear the third. If membership had
+to decide, one of two healthy nodes would be thrown out, or each side would vote for another view for ever. So the
+transport goes round it, and membership sees clean partitions only.
+
+Every heartbeat tells whom its sender hears directly. Who is not heard directly any more by a peer gives what it
+has for that peer to a node that both hear; that node passes it on, one hop and no further. Heartbeats still go
+out on the direct link, too: hearing them again is what ends the detour. A change of way inside a view may
+overtake or lose frames; their numbers show it, and a new view settles what was in flight.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memrep.replication.presence import Peer, Presence, Timing
+from memrep.replication.view import Standing
+from memrep.version import Clock
+
+#: A detour is kept for so long at least: each change of way may cost a change of view.
+_KEPT_MS: Final = 1_000
+
+
+class Routes:
+    """Over whom this node reaches each peer.
+
+    Args:
+        standing: who this node is.
+        presence: the peers; `Peer.via` is set here.
+        timing: the constants.
+        clock: the time.
+
+    Attributes:
+        detours: whether any peer is reached over another one.
+    """
+
+    def __init__(self, standing: Standing, presence: Presence, timing: Timing, clock: Clock) -> None:
+        self.detours = False
+        self._me = standing.me
+        self._presence = presence
+        self._timing = timing
+        self._clock = clock
+
+    def consider(self) -> None:
+        """Choose the ways by what is heard now."""
+        now = self._clock.now
+        peers = self._presence.peers.values()
+        for peer in peers:
+            if peer.hears_directly(self._me):
+                peer.had_direct = True
+            if not peer.via or now >= peer.via_until or not self._bridges(peer.via, peer, now):
+                peer.via = 0 if self._works(peer, now) else self._bridge(peer, now)
+                peer.via_until = now + _KEPT_MS
+        self.detours = any(peer.via for peer in peers)
+
+    def _works(self, peer: Peer, now: int) -> bool:
+        """Whether our own link to this peer works, or is young and may still come to."""
+        if now - peer.heard < self._timing.relay:
+            young = not peer.had_direct and now - peer.met < self._timing.silence
+            return young or peer.beat is None or peer.hears_directly(self._me)
+        return not peer.inc
+
+    def _bridge(self, peer: Peer, now: int) -> int:
+        """A node over which this peer can be reached; 0 if there is none."""
+        return next((n for n in self._presence.peers if self._bridges(n, peer, now)), 0)
+
+    def _bridges(self, node: int, peer: Peer, now: int) -> bool:
+        """Whether this node hears us directly and is heard directly by the peer, by the last they said."""
+        bridge = self._presence.peers[node]
+        heard = not bridge.gone and now - bridge.heard_directly < self._timing.relay
+        if bridge is peer or not heard or not bridge.hears_directly(self._me):
+            return False
+        if now - peer.heard < self._timing.relay:
+            return peer.hears_directly(node)
+        return bridge.hears_directly(peer.node)
