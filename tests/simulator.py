@@ -6,7 +6,14 @@ the byte. Clients speak the text protocol, change nodes as PHP does when a port 
 they sent each command and what came back. Afterwards every key's history must be linearizable, all stores
 equal, nothing in flight, and every node serving.
 
-Faults are limited to what a cluster can survive: one node is always spared that is open and in the newest view.
+Three kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
+one direction or both, but always so that the cluster hangs together: every promise must hold. In `majority`
+ones nodes are cut off, too, and run with `--partition majority`: every promise but availability must hold. In
+`split` ones the same happens in the default mode: the sides go on by themselves, and what must hold is that in
+the end all nodes have the same, and nothing that a majority accepted has given way to what a minority did.
+
+Faults are limited to what a cluster can survive: one node is always spared that is awake, open and in the
+newest view.
 """
 
 from __future__ import annotations
@@ -19,9 +26,11 @@ from random import Random
 
 import attrs
 
+from memrep import engine, store
 from memrep.node import Link, Node
 from memrep.options import NodeOptions
 from memrep.protocol import Connection
+from memrep.version import Version
 from tests.linearizability import IMPOSSIBLE, Impossible, Operation, State, Undecided, explain
 from tests.support import WALL
 
@@ -35,6 +44,16 @@ _CLIENT_TIMEOUT_MS = 1_000.0
 
 #: The share of faults that break a link rather than a process.
 _RESETS = 0.25
+
+#: And of those that cut ways, and set clocks.
+_CUTS = 0.15
+_JUMPS = 0.05
+
+#: How long a connection lives that is cut, ms.
+_USER_TIMEOUT_MS = 2_000.0
+
+#: How long after a cut has healed the nodes that bridged it are still needed, ms.
+_BRIDGED_MS = 1_500.0
 
 
 class Broken(AssertionError):
@@ -56,6 +75,8 @@ class Plan:
         visitors: how many PHP workers work on one session.
         turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
             makes one turn.
+        kind: whole, majority or split; see above.
+        tombstone: how long tombstones are kept, ms.
     """
 
     nodes: int
@@ -67,6 +88,8 @@ class Plan:
     records: int
     visitors: int
     turn: float
+    kind: str
+    tombstone: int
 
     @classmethod
     def draw(cls, rng: Random) -> Plan:
@@ -84,16 +107,23 @@ class Plan:
             records=rng.choice([0, 0, 20, 300]),
             visitors=rng.choice([0, 2, 3]),
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
+            kind=rng.choice(["whole", "whole", "whole", "majority", "split"]),
+            tombstone=rng.choice([500, 2_000, 3_600_000]),
         )
 
 
 @attrs.define(eq=False)
 class _Pipe:
-    """One direction of a connection: bytes arrive in order, each after its own delay."""
+    """One direction of a connection: bytes arrive in order, each after its own delay.
 
+    While the way is cut they lie in the sender's kernel, and leave when it heals.
+    """
+
+    ends: tuple[int, int]
     deliver: Callable[[bytes], None]
     last: float = 0.0
     open: bool = True
+    kept: list[bytes] = attrs.Factory(list)
 
 
 class _Host:
@@ -108,24 +138,44 @@ class _Host:
         self.links: dict[Link, tuple[_Host, _Pipe]] = {}  # who dialled it, and what they send into
         self.clients: dict[Connection, _Client | _Visitor] = {}
         self._world = world
-        self._skew = world.plan.skews[number - 1]
+        self.skew = world.plan.skews[number - 1]
+        self.frozen = False
         self._acts: list[Callable[[Node], None]] = []
 
     def turn(self, act: Callable[[Node], None]) -> None:
         """Let this happen in the node's next turn, with all that comes until then."""
         if self.node is not None:
             self._acts.append(act)
-            if len(self._acts) == 1:
-                world = self._world
-                world.later(world.rng.random() * world.plan.turn, partial(self._take_turn, self.boot))
+            if len(self._acts) == 1 and not self.frozen:
+                self._schedule()
+
+    def _schedule(self) -> None:
+        world = self._world
+        world.later(world.rng.random() * world.plan.turn, partial(self._take_turn, self.boot))
+
+    def freeze(self) -> None:
+        """The process stops where it is; its kernel goes on taking what comes."""
+        self.frozen = True
+
+    def thaw(self) -> None:
+        """The process goes on, with all that has come meanwhile."""
+        self.frozen = False
+        if self._acts:
+            self._schedule()
+
+    def forget(self) -> None:
+        """The process is gone, and with it what it has not read."""
+        self.node = None
+        self.frozen = False
+        self._acts.clear()
 
     def _take_turn(self, boot: int) -> None:
         """Run one turn of the node, and send what it says."""
         node, world = self.node, self._world
-        if node is None or self.boot != boot:
+        if node is None or self.boot != boot or self.frozen:
             return
         acts, self._acts = self._acts, []
-        node.turn(1_000 + int(world.now), WALL + self._skew + int(world.now))
+        node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now))
         for act in acts:
             act(node)
         while True:
@@ -167,6 +217,9 @@ class World:
         self.commands = 0
         self.values = 0
         self.quiet = False
+        self.accepted: dict[bytes, tuple[Version, str]] = {}  # the newest that a majority acknowledged, by key
+        self.cuts: set[tuple[int, int]] = set()  # from, to
+        self.bridges: set[int] = set()  # nodes that hold the cluster together
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self.hosts = {n: _Host(self, n) for n in range(1, self.plan.nodes + 1)}
@@ -197,12 +250,22 @@ class World:
 
     def send(self, pipe: _Pipe, data: bytes) -> None:
         """Put bytes into a pipe; they arrive after those that are in it."""
+        if pipe.ends in self.cuts:
+            pipe.kept.append(data)
+            return
         pipe.last = max(pipe.last, self.now + self.delay())
         self.later(pipe.last - self.now, partial(self._arrive, pipe, data))
 
     def _arrive(self, pipe: _Pipe, data: bytes) -> None:
         if pipe.open:
             pipe.deliver(data)
+
+    def tell(self, source: int, target: int, act: Callable[[], None]) -> None:
+        """Let the end of a connection be seen at its other end, when the way there is open."""
+        if (source, target) in self.cuts:
+            self.later(50, partial(self.tell, source, target, act))
+        else:
+            self.later(self.delay(), act)
 
     def note(self, text: str) -> None:
         """Write down what happened, for the report of a failure."""
@@ -218,7 +281,7 @@ class World:
         host.boot += 1
         host.leaving = False
         host.node = Node(
-            NodeOptions(nodes=self._names, me=number),
+            NodeOptions(nodes=self._names, me=number, strict=self.plan.kind == "majority"),
             inc=self.rng.getrandbits(62),
             now=1_000 + int(self.now),
             wall=WALL + int(self.now),
@@ -243,13 +306,16 @@ class World:
         host, peer = self.hosts[number], self.hosts[other]
         if host.node is None or host.boot != boot or other in host.pipes:
             return
+        if (number, other) in self.cuts or (other, number) in self.cuts:
+            self.later(_REDIAL_MS, partial(self._dial, number, other, boot, established))
+            return
         if peer.node is None:
             if established:
                 host.turn(lambda node: node.peer_refused(other, "its process is gone"))
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
             return
         link = peer.node.accept_link(self._names[number - 1])
-        pipe = _Pipe(lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
+        pipe = _Pipe((number, other), lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
         peer.links[link] = (host, pipe)
         host.pipes[other] = pipe
         host.turn(lambda node: self.send(pipe, node.dialled(other)))
@@ -285,8 +351,7 @@ class World:
     def _end(self, number: int) -> None:
         """The process is gone: what it sent may still arrive or not, what was sent to it does not."""
         host = self.hosts[number]
-        host.node = None
-        host._acts.clear()
+        host.forget()
         for pipe in host.pipes.values():
             if self.rng.random() < 0.5:
                 pipe.open = False
@@ -299,13 +364,13 @@ class World:
         for peer in self.hosts.values():
             for link in [link for link, (dialler, _) in peer.links.items() if dialler is host]:
                 del peer.links[link]
-                self.later(self.delay(), partial(self._link_closed, peer, link))
+                self.tell(number, peer.number, partial(self._link_closed, peer, link))
 
     def close(self, host: _Host, link: Link) -> None:
         """The accepting end closes a link; the dialling end sees it a moment later."""
         dialler, pipe = host.links.pop(link)
         pipe.open = False
-        self.later(self.delay(), partial(self._hung_up, dialler, host.number, pipe))
+        self.tell(host.number, dialler.number, partial(self._hung_up, dialler, host.number, pipe))
 
     def _link_closed(self, host: _Host, link: Link) -> None:
         host.turn(lambda node: node.link_closed(link))
@@ -320,19 +385,19 @@ class World:
 
     def spared(self) -> list[int]:
         """The nodes that hold all of the newest view that all its members have: one of them must stay."""
-        views: dict[int, int] = {}
-        newest = 0
+        views: dict[int, tuple[int, int]] = {}
+        newest = (0, 0)
         for n, host in self.hosts.items():
             if host.node is not None:
                 replica = host.node.replica
-                views[n] = replica.standing.view.vid
+                views[n] = (replica.standing.view.gen, replica.standing.view.vid)
                 if replica.presence.confirmed:
                     newest = max(newest, views[n])
         return [n for n, vid in views.items() if vid >= newest and self._open(n)]
 
     def _open(self, number: int) -> bool:
         host = self.hosts[number]
-        return host.node is not None and host.node.open and not host.leaving
+        return host.node is not None and host.node.open and not host.leaving and not host.frozen
 
     def strike(self) -> None:
         """One fault, then the next after a while."""
@@ -342,15 +407,92 @@ class World:
         up = [n for n, host in self.hosts.items() if host.node is not None]
         safe = self.spared()
         victim = rng.choice(list(self.hosts))
-        if rng.random() < _RESETS:
+        kind = rng.random()
+        if kind < _RESETS:
             self._reset(rng.choice(list(self.hosts.values())))
-        elif victim in up:
-            if [n for n in safe if n != victim]:
+        elif kind < _RESETS + _CUTS:
+            self._cut()
+        elif kind < _RESETS + _CUTS + _JUMPS:
+            self._jump(self.hosts[victim])
+        elif victim not in up:
+            self.start(victim)
+        elif [n for n in safe if n != victim] and victim not in self.bridges:
+            if rng.random() < 0.4:
+                self._freeze(victim)
+            else:
                 self.stop(victim, kill=rng.random() < 0.75)
                 self.later(rng.choice([5.0, 60.0, 300.0, 1500.0]) * rng.random(), partial(self.start, victim))
-        else:
-            self.start(victim)
         self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
+
+    def _freeze(self, number: int) -> None:
+        """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
+        host = self.hosts[number]
+        if host.frozen:
+            return
+        ms = self.rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]) * (0.5 + self.rng.random())
+        self.note(f"node {number} is frozen for {ms:.0f} ms")
+        host.freeze()
+
+        def thaw(boot: int = host.boot) -> None:
+            if host.boot == boot and host.frozen:
+                self.note(f"node {number} thaws")
+                host.thaw()
+
+        self.later(ms, thaw)
+
+    def _jump(self, host: _Host) -> None:
+        """A wall clock is set."""
+        host.skew += self.rng.choice([1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000, -86_400_000])
+        self.note(f"the clock of node {host.number} is off by {host.skew} ms now")
+
+    def _cut(self) -> None:
+        """Some ways are cut for a while: one link where the cluster must stay whole, else what chance takes."""
+        rng, numbers = self.rng, list(self.hosts)
+        if self.cuts or self.bridges:
+            return
+        if self.plan.kind == "whole":
+            up = [n for n in numbers if self._open(n)]
+            if len(up) < 3:
+                return
+            a, b, *bridges = rng.sample(up, len(up))
+            cuts = rng.choice([{(a, b)}, {(a, b), (b, a)}])
+            self.bridges = set(bridges)
+        else:
+            side = set(rng.sample(numbers, rng.randint(1, len(numbers) - 1)))
+            cuts = {(a, b) for a in numbers for b in numbers if a != b and (a in side) != (b in side)}
+            if rng.random() < 0.2:  # one direction only
+                cuts = {(a, b) for a, b in cuts if a in side}
+            elif rng.random() < 0.2:
+                cuts = {rng.choice(sorted(cuts))}
+        self.note("cut: " + " ".join(f"{a}-{b}" for a, b in sorted(cuts)))
+        self.cuts = cuts
+        ms = rng.choice([100.0, 400.0, 1_000.0, 3_000.0]) * (0.5 + rng.random())
+        for pair in cuts:
+            self.later(min(ms, _USER_TIMEOUT_MS), partial(self._time_out, pair, frozenset(cuts)))
+        self.later(ms, self.heal)
+
+    def _time_out(self, pair: tuple[int, int], cuts: frozenset[tuple[int, int]]) -> None:
+        """The sender's kernel gives a connection up whose bytes nobody acknowledges (TCP_USER_TIMEOUT)."""
+        if self.cuts == cuts:
+            host = self.hosts[pair[0]]
+            pipe = host.pipes.get(pair[1])
+            if pipe is not None:
+                pipe.open = False
+                del host.pipes[pair[1]]
+                self._dial(pair[0], pair[1], host.boot, established=True)
+
+    def heal(self) -> None:
+        """All ways are open again; what the kernels have kept leaves now."""
+        if not self.cuts:
+            return
+        self.note("healed")
+        self.cuts = set()
+        for host in self.hosts.values():
+            for pipe in host.pipes.values():
+                kept, pipe.kept = pipe.kept, []
+                for data in kept:
+                    self.send(pipe, data)
+        self.later(_BRIDGED_MS, self.bridges.clear)
 
     def _reset(self, host: _Host) -> None:
         """A link to this host breaks, with what is in it; both ends see it a moment later."""
@@ -399,7 +541,7 @@ class _Client:
 
     def _arrive(self, host: _Host, connection: Connection, command: _Command) -> None:
         def receive(node: Node) -> None:
-            if connection in host.clients:
+            if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
 
         host.turn(receive)
@@ -437,7 +579,20 @@ class _Client:
         operation = command.operation(end, f"client {self._number} at node {host.number}")
         if operation is not None:
             world.history.setdefault(command.key, []).append(operation)
+            if end != math.inf and command.verb == "set":
+                self._accepted(host, command, operation.text)
         world.later(world.rng.random() * 20, self.go)
+
+    def _accepted(self, host: _Host, command: _Command, text: str) -> None:
+        """Remember the version of a write that was acknowledged, if a majority stands behind it."""
+        node, accepted = host.node, self._world.accepted
+        if node is not None and node.replica.standing.view.quorate and node.replica.standing.full:
+            entry = node.store.values.get(command.key)
+            before = accepted.get(command.key)
+            if entry is None or entry.value != command.value:
+                return
+            if before is None or before[0] < entry.version:
+                accepted[command.key] = (entry.version, text)
 
 
 class _Visitor:
@@ -482,7 +637,7 @@ class _Visitor:
         self._reply = b""
 
         def receive(node: Node) -> None:
-            if connection in host.clients:
+            if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, data))
 
         self._world.later(self._world.delay(), partial(host.turn, receive))
@@ -657,6 +812,8 @@ def simulate(seed: int) -> Outcome:
         Broken: with the reason, what happened, and the command that replays it.
     """
     world = World(seed)
+    former = engine.TOMBSTONE_MS, store.TOMBSTONE_MS
+    engine.TOMBSTONE_MS = store.TOMBSTONE_MS = world.plan.tombstone  # type: ignore[misc]
     try:
         return _simulate(world)
     except AssertionError as error:
@@ -664,6 +821,8 @@ def simulate(seed: int) -> Outcome:
         raise Broken(
             f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
         ) from error
+    finally:
+        engine.TOMBSTONE_MS, store.TOMBSTONE_MS = former  # type: ignore[misc]
 
 
 def _simulate(world: World) -> Outcome:
@@ -680,11 +839,15 @@ def _simulate(world: World) -> Outcome:
     world.later(world.rng.random() * 300, world.strike)
     world.run(1_500 + BUSY_MS)
     world.quiet = True
-    for number in world.hosts:
+    world.heal()
+    for number, host in world.hosts.items():
+        if host.frozen:
+            host.thaw()
         world.later(0, partial(world.start, number))
     _wait_until_healed(world)
     _check_healed(world)
-    return Outcome(world.commands, world.slowest, _check_histories(world))
+    undecided = 0 if world.plan.kind == "split" else _check_histories(world)
+    return Outcome(world.commands, world.slowest, undecided)
 
 
 def _fill(world: World) -> None:
@@ -725,17 +888,32 @@ def _check_healed(world: World) -> None:
     first = nodes[1]
     for number, node in nodes.items():
         assert not node.replica.rounds, f"node {number} still has writes in flight"
-        assert node.store.digest.sums == first.store.digest.sums, (
-            f"nodes 1 and {number} differ: " + _difference(first, node)
+        # Where tombstones are purged within the run, nodes do that at different moments.
+        same = node.store.digest.sums == first.store.digest.sums or (
+            world.plan.tombstone < HEAL_MS and _shown(world, node) == _shown(world, first)
         )
+        assert same, f"nodes 1 and {number} differ: " + _difference(first, node)
         for i in range(world.plan.records):
             assert b"record%d" % i in node.store.values, f"node {number} has lost record{i}"
+    if world.plan.kind == "split":
+        _check_majority_won(world, first)
+        return
     _check_visits(world, first)
     for key in world.history:
         entry = first.store.values.get(key)
         value = entry.value if entry is not None else None
         text = f"finally every node holds {value!r}"
         world.history[key].append(Operation(world.now, world.now + 1, partial(_holds, value), text))
+
+
+def _check_majority_won(world: World, node: Node) -> None:
+    """Nothing that a majority acknowledged has given way to anything older."""
+    if world.plan.tombstone < HEAL_MS:
+        return  # of what was deleted nothing is left to be compared
+    for key, (version, text) in world.accepted.items():
+        assert node.store.version(key) >= version, (
+            f"{key!r} is {node.store.get(key)} in the end, older than what a majority acknowledged: {text}"
+        )
 
 
 def _check_visits(world: World, node: Node) -> None:
@@ -747,6 +925,12 @@ def _check_visits(world: World, node: Node) -> None:
     assert counted <= count <= most, (
         f"the session counts {count} visits, between {counted} and {most} were made"
     )
+
+
+def _shown(world: World, node: Node) -> dict[bytes, bytes | None]:
+    """What reads of a node show now."""
+    now = 1_000 + int(world.now)
+    return {key: entry.value for key, entry in node.store.values.items() if not node.store.dead(key, now)}
 
 
 def _holds(value: State, state: State) -> Result:

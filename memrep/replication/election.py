@@ -13,6 +13,7 @@ from it would outlive the vote.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -20,6 +21,10 @@ from memrep.replication.message import Install, Propose, Refuse, Vote
 from memrep.replication.presence import Presence, Timing
 from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
 from memrep.version import Clock
+
+
+#: How patient a proposer becomes at most, in times of the first wait.
+_PATIENCE_MAX: Final = 32
 
 
 @attrs.define(eq=False)
@@ -89,7 +94,9 @@ class Election:
         if proposal is not None:
             if now < proposal.at + self._patience:
                 return
-            self._patience *= 2  # votes may be large; asking faster than they travel would pile them up
+            # Votes may be large; asking faster than they travel would pile them up.
+            self._patience = min(2 * self._patience, _PATIENCE_MAX * self._timing.propose)
+            self._proposal = None
             members = self._standing.view.members
             answered = proposal.votes.keys() | proposal.refusals
             silent = [n for n in proposal.members if n not in answered and n not in members]

@@ -215,6 +215,7 @@ class Chunk(Message, frozen=True, tag="C"):
         total: how many keys the whole transfer will look at; for the progress line.
         buckets: in the first chunk, the buckets that differ.
         last: whether it is the last one.
+        horizon: the donor's purge horizon, after it has looked at the records.
     """
 
     vid: int
@@ -223,6 +224,7 @@ class Chunk(Message, frozen=True, tag="C"):
     total: int
     buckets: list[int]
     last: bool
+    horizon: _Version
 
 
 class Relay(Message, frozen=True, tag="L"):

@@ -89,7 +89,8 @@ class Donor:
         transfer.position = position
         number, transfer.chunks = transfer.chunks, transfer.chunks + 1
         differing = [] if number or buckets is None else sorted(buckets)
-        return Chunk(self._standing.view.vid, number, records, len(keys), differing, position >= len(keys))
+        last = position >= len(keys)
+        return Chunk(self._standing.view.vid, number, records, len(keys), differing, last, store.horizon)
 
 
 @attrs.define(eq=False)
@@ -190,6 +191,7 @@ class Newcomer:
             if self._mine.get(write.key, ZERO) <= write.version:
                 self._mine.pop(write.key, None)
         self.taken += len(message.records)
+        self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
         if message.last:
             self._announce()
         else:
