@@ -384,16 +384,14 @@ class World:
     # --- faults
 
     def spared(self) -> list[int]:
-        """The nodes that hold all of the newest view that all its members have: one of them must stay."""
+        """The nodes that hold all of the newest view that anybody has: one of them must stay."""
         views: dict[int, tuple[int, int]] = {}
-        newest = (0, 0)
         for n, host in self.hosts.items():
-            if host.node is not None:
-                replica = host.node.replica
-                views[n] = (replica.standing.view.gen, replica.standing.view.vid)
-                if replica.presence.confirmed:
-                    newest = max(newest, views[n])
-        return [n for n, vid in views.items() if vid >= newest and self._open(n)]
+            if host.node is not None and host.node.replica.standing.full:
+                view = host.node.replica.standing.view
+                views[n] = (view.gen, view.vid)
+        newest = max(views.values(), default=(0, 0))
+        return [n for n, view in views.items() if view == newest and self._open(n)]
 
     def _open(self, number: int) -> bool:
         host = self.hosts[number]

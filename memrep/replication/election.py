@@ -71,7 +71,7 @@ class Election:
         self._needed: int | None = None  # since when a view is needed
         self._promised_at = 0
         self._patience = timing.propose  # how long to wait for the votes of the next proposal
-        self._in_company_until = 0  # until when no view of this node alone is formed
+        self._patient_until = 0  # until when no view is formed without those that are heard
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
@@ -106,15 +106,21 @@ class Election:
             self._propose(reach, now)
 
     def slept(self) -> None:
-        """This process was stopped for a while: what it had proposed is stale, and the others get time to speak."""
+        """This process was stopped for a while: what it had proposed is stale, and the others get time to speak.
+
+        What they said before shows them deaf to this node, as they were. Without that time it could form a
+        view with an empty newcomer, beside the one that has gone on and holds what was written meanwhile.
+        """
         self._proposal = None
-        self._in_company_until = self._clock.now + self._timing.promise
+        self._patient_until = self._clock.now + self._timing.promise
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
         """Whether these nodes may form a view."""
         standing = self._standing
-        if len(reach) == 1 < standing.configured and now < self._in_company_until:
-            return False
+        if now < self._patient_until:
+            heard = {peer.node for peer in self._presence.here(now)}
+            if not heard <= reach.keys() or len(reach) == 1 < standing.configured:
+                return False
         peers = self._presence.peers
         beats = [peers[node].beat for node in reach if node != standing.me]
         return self._has_majority(len(reach), standing.full + sum(b is not None and b.full for b in beats))
