@@ -19,6 +19,7 @@ from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.errors import UsageError
 from memrep.nodes import Address, parse_address, parse_nodes
+from memrep.php import Habits
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -137,6 +138,20 @@ def cli() -> None:
     help="Nodes that reach no majority of --nodes serve on, each side by itself (available), or refuse clients "
     "until they do (majority). The same on every server.",
 )  # fmt: skip
+@click.option(
+    "--php/--no-php", default=True, show_default=True,
+    help="Provide for PHP's session handlers: recognise their copies, and let a session's lock belong to the "
+    "connection that took it.",
+)  # fmt: skip
+@click.option(
+    "--pecl-walk", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+    help="Let pecl-memcache 8.2 take the lock of a new session again at the next node: for clients of the same "
+    "host (auto), for all, or not. Older versions do not need it.",
+)  # fmt: skip
+@click.option(
+    "--lock-prefix", default="memc.sess.key.lock.", show_default=True, metavar="PREFIX[,PREFIX]",
+    help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
+)  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
@@ -169,6 +184,9 @@ def _checked(  # noqa: PLR0913
     cold_start: float,
     drain: float,
     partition: str,
+    php: bool,
+    pecl_walk: str,
+    lock_prefix: str,
     enable_shutdown: bool,
     verbose: bool,
 ) -> ServeOptions:
@@ -202,6 +220,11 @@ def _checked(  # noqa: PLR0913
         cold_start_ms=round(cold_start * 1000),
         drain_ms=round(drain * 1000),
         strict=partition == "majority",
+        habits=Habits(
+            on=php,
+            walk=pecl_walk,
+            prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
+        ),
         verbose=verbose,
         shutdown=enable_shutdown,
     )

@@ -46,7 +46,7 @@ TOO_LARGE: Final = Outcome("too large")
 Result = Outcome | Entry | bytes | None
 
 #: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
-Decision = Outcome | None | tuple[Entry, Outcome | Entry | bytes]
+Decision = Outcome | bytes | None | tuple[Entry, Outcome | Entry | bytes]
 Decide = Callable[[Entry | None], Decision]
 
 
@@ -124,4 +124,4 @@ def show_and_touch(expires: int) -> Decide:
 
 
 def _touched(entry: Entry, expires: int) -> Entry:
-    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique)
+    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold)

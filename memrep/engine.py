@@ -21,6 +21,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from memrep import decisions
+from memrep.copies import Copy
 from memrep.decisions import (
     DELETED,
     EXISTS,
@@ -60,7 +61,9 @@ class Committer(Protocol):
         """Give the entry its version and commit it, if no other node must hold it; say whether that was so."""
         ...
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
         """Give the entry its version and start its round; only after `commit` has said no.
 
         Args:
@@ -68,6 +71,7 @@ class Committer(Protocol):
             entry: its version is filled in here.
             base: the version a read-modify-write was computed from, None for a plain write.
             attempt: told the end, later.
+            copy: travels with it (copies.py).
         """
         ...
 
@@ -85,7 +89,9 @@ class Alone:
         self._store.put(key, entry, self._clock.now)
         return True
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
         """Never asked for."""
 
 
@@ -188,12 +194,14 @@ class Engine:
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.show_and_touch(self.expires(exptime)), self._counted("touch"))
+        return self._modify(key, decisions.show_and_touch(self.expires(exptime)), self.counted("touch"))
 
     # --- plain writes
 
-    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
-        """Store a value whatever is there."""
+    def set(
+        self, key: bytes, flags: int, exptime: int, value: bytes, copy: Copy | None = None
+    ) -> Result | Ticket:
+        """Store a value whatever is there; `copy` makes copies of this very write known (copies.py)."""
         self._counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
@@ -203,7 +211,7 @@ class Engine:
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
         if self._committer.commit(key, entry):
             return STORED
-        return self._send_round(key, entry, STORED)
+        return self._send_round(key, entry, STORED, copy)
 
     def flush_all(self, delay: int) -> Outcome | Ticket:
         """Let everything expire that was written before now, or before `delay` seconds from now.
@@ -250,26 +258,45 @@ class Engine:
 
     def incr(self, key: bytes, delta: int) -> Result | Ticket:
         """Add to a decimal number, modulo 2^64; exptime and flags stay."""
-        return self._modify(key, decisions.incr(delta), self._counted("incr"))
+        return self._modify(key, decisions.incr(delta), self.counted("incr"))
 
     def decr(self, key: bytes, delta: int) -> Result | Ticket:
         """Subtract from a decimal number, not below 0; exptime and flags stay."""
-        return self._modify(key, decisions.decr(delta), self._counted("decr"))
+        return self._modify(key, decisions.decr(delta), self.counted("decr"))
 
-    def delete(self, key: bytes) -> Result | Ticket:
-        """Remove a value, leaving a tombstone."""
-        return self._modify(
-            key, decisions.remove(self._tombstone(), DELETED, NOT_FOUND), self._counted("delete")
-        )
+    def delete(self, key: bytes, copy: Copy | None = None) -> Result | Ticket:
+        """Remove a value, leaving a tombstone; `copy` as in `set`."""
+        decide = decisions.remove(self.tombstone(), DELETED, NOT_FOUND)
+        return self._modify(key, decide, self.counted("delete"), copy=copy)
+
+    def modify(
+        self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket:
+        """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
+        return self._modify(key, decide, count or _uncounted)
+
+    def when_clean(self, key: bytes, result: Result) -> Result | Ticket:
+        """This result, as soon as no write of the key is on its way."""
+        if key not in self._pending:
+            return result
+        ticket = Ticket()
+        self._inflight.wait(key, partial(self._settle_later, key, result, ticket))
+        return ticket
+
+    def _settle_later(self, key: bytes, result: Result, ticket: Ticket) -> None:
+        if key in self._pending:
+            self._inflight.wait(key, partial(self._settle_later, key, result, ticket))
+        else:
+            ticket.settle(result)
 
     def refuse(self, key: bytes, reason: Outcome) -> Result | Ticket:
         """Refuse a `set` that cannot be stored. As in memcached the old value goes; it is not the new one."""
-        return self._modify(key, decisions.remove(self._tombstone(), reason, reason), _uncounted)
+        return self._modify(key, decisions.remove(self.tombstone(), reason, reason), _uncounted)
 
     def touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """Let the entry's exptime start anew; its value and cas unique stay."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.touch(self.expires(exptime)), self._counted("touch"))
+        return self._modify(key, decisions.touch(self.expires(exptime)), self.counted("touch"))
 
     # --- shared
 
@@ -303,10 +330,10 @@ class Engine:
         else:
             ticket.settle(self._store.live(key, self._clock.now))
 
-    def _send_round(self, key: bytes, entry: Entry, outcome: Outcome) -> Ticket:
+    def _send_round(self, key: bytes, entry: Entry, outcome: Outcome, copy: Copy | None = None) -> Ticket:
         ticket = Ticket()
         ticket.attempt(outcome, _nothing)
-        self._committer.propose(key, entry, None, ticket)
+        self._committer.propose(key, entry, None, ticket, copy)
         return ticket
 
     def _store_if(
@@ -316,10 +343,15 @@ class Engine:
         size = ENTRY_BYTES + len(key) + len(value)
         if self._store.used + size > self._store.limit and not self._make_room(size):
             return NO_MEMORY
-        return self._modify(key, decide, count or self._count_stored)
+        return self._modify(key, decide, count or self.count_stored)
 
     def _modify(
-        self, key: bytes, decide: Decide, count: Callable[[Result], None], ticket: Ticket | None = None
+        self,
+        key: bytes,
+        decide: Decide,
+        count: Callable[[Result], None],
+        ticket: Ticket | None = None,
+        copy: Copy | None = None,
     ) -> Result | Ticket:
         """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
         if ticket is not None and (ticket.abandoned or ticket.settled):
@@ -327,7 +359,7 @@ class Engine:
         obstacle = self._obstacle(key) if self._pending else None
         if obstacle is not None:
             ticket = ticket or Ticket(count)
-            self._inflight.wait(obstacle, partial(self._modify, key, decide, count, ticket))
+            self._inflight.wait(obstacle, partial(self._modify, key, decide, count, ticket, copy))
             return ticket
         decision = decide(self._store.live(key, self._clock.now))
         if not isinstance(decision, tuple):
@@ -336,14 +368,13 @@ class Engine:
         if self._committer.commit(key, entry):
             return _end(result, count, ticket)
         ticket = ticket or Ticket(count)
-        ticket.attempt(result, partial(self._retry, key, decide, count, ticket))
-        self._committer.propose(key, entry, self._store.version(key), ticket)
+        again = partial(self._modify, key, decide, count, ticket, copy)
+        ticket.attempt(result, partial(self._inflight.wait, key, again))
+        self._committer.propose(key, entry, self._store.version(key), ticket, copy)
         return ticket
 
-    def _retry(self, key: bytes, decide: Decide, count: Callable[[Result], None], ticket: Ticket) -> None:
-        self._inflight.wait(key, partial(self._modify, key, decide, count, ticket))
-
-    def _tombstone(self) -> Entry:
+    def tombstone(self) -> Entry:
+        """What a key becomes that is deleted now."""
         return Entry(ZERO, None, 0, self._clock.now + TOMBSTONE_MS)
 
     # --- counting, once a command, when its outcome is known
@@ -354,17 +385,18 @@ class Engine:
         else:
             self._counters.get_hits += 1
 
-    def _count_stored(self, result: Result) -> None:
+    def count_stored(self, result: Result) -> None:
+        """Count what a command stored."""
         self._counters.total_items += result is STORED
 
     def _count_cas(self, result: Result) -> None:
         counters = self._counters
-        counters.total_items += result is STORED
+        self.count_stored(result)
         counters.cas_hits += result is STORED
         counters.cas_badval += result is EXISTS
         counters.cas_misses += result is NOT_FOUND
 
-    def _counted(self, verb: str) -> Callable[[Result], None]:
+    def counted(self, verb: str) -> Callable[[Result], None]:
         """Counts a hit or a miss of this verb, by whether something was found."""
         return partial(self._count, f"{verb}_hits", f"{verb}_misses")
 

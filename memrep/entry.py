@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from memrep.locks import Hold
 from memrep.version import Version, cas_unique
 
 #: The monotonic time (ms) of an entry that never expires.
@@ -31,6 +32,7 @@ class Entry(msgspec.Struct, gc=False):
             purged; NEVER for neither.
         cas: the cas unique where it is not the version's own: `touch` and `gat` make a new version of the
             same value, and memcached leaves the cas unique alone then. 0 otherwise.
+        hold: whose it is, if it is one of PHP's session locks.
     """
 
     version: Version
@@ -38,6 +40,7 @@ class Entry(msgspec.Struct, gc=False):
     flags: int
     expires: int
     cas: int = 0
+    hold: Hold | None = None
 
     @property
     def cas_unique(self) -> int:

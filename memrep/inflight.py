@@ -17,6 +17,7 @@ from typing import Protocol
 
 import attrs
 
+from memrep.copies import Copy
 from memrep.entry import Entry
 from memrep.version import Version
 
@@ -39,11 +40,13 @@ class Pending:
         entry: the value and version that the key will have.
         base: the version that a read-modify-write was computed from; None for a write that needs none.
         attempt: whom to tell, if this node is the write's coordinator.
+        copy: what makes copies of this write known, if there may be any.
     """
 
     entry: Entry
     base: Version | None
     attempt: Attempt | None
+    copy: Copy | None = None
 
 
 class InFlight:

@@ -1,25 +1,66 @@
-"""Which keys are PHP's session locks.
+"""PHP's session locks: which keys they are, and to whom they belong.
 
-Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock, php-memcached calls
-it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise. memrep must know them, because
-a lock may not be evicted: it would free the session under the request that holds it.
+Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
+flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
+memrep must know them: a lock may not be evicted, for that would free the session under the request that holds
+it, and it belongs to the connection that took it (php.py).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: A held lock lives on for so long, ms, when the node that granted it is gone. That node may have died before
-#: it answered: then nobody knows of the lock, nobody will release it, and PHP would spin until its timeout,
-#: losing one server after another to further faults. A request that really holds it has so long to finish.
+import msgspec
+
+#: The flags with which pecl-memcache stores a lock: its bits for "an integer".
+PECL_FLAGS: Final = 768
+
+_PECL_SUFFIX: Final = b".lock"
+
+#: A held lock of which nobody may know lives on for so long, ms. The node that granted it died in the moment
+#: of granting, perhaps before it answered: then nobody will release it, and PHP would spin until its timeout.
+#: A request that really holds it has so long to finish.
 ORPHAN_MS: Final = 1_000
 
+#: A grant is in doubt if its node was not heard for longer than this after it, ms: a reply leaves in the very
+#: turn in which the grant is committed.
+DOUBT_MS: Final = 250
 
-def is_held(key: bytes, value: bytes | None) -> bool:
-    """Whether this entry is a lock that somebody holds; pecl-memcache releases one by storing 0."""
-    return value not in (None, b"0") and is_lock(key)
+
+class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Whose a lock is.
+
+    Attributes:
+        node: the node whose client holds it; 0 if it is free, or if nobody knows any more.
+        span: its full timeout, ms; it starts when the lock is taken.
+        origin: a number for the host from which the holder came; 0 if that says nothing.
+    """
+
+    node: int
+    span: int
+    origin: int = 0
 
 
 def is_lock(key: bytes) -> bool:
     """Whether this key has the shape of a session lock of either PHP extension."""
-    return key.endswith(b".lock") or b".lock." in key
+    return key.endswith(_PECL_SUFFIX) or b".lock." in key
+
+
+def is_pecl_lock(key: bytes, flags: int) -> bool:
+    """Whether this is a lock of pecl-memcache's."""
+    return flags == PECL_FLAGS and key.endswith(_PECL_SUFFIX)
+
+
+def is_free(value: bytes | None) -> bool:
+    """Whether a lock of this value is nobody's; pecl-memcache releases one by storing 0."""
+    return value is None or value == b"0"
+
+
+def session_of(lock: bytes) -> bytes:
+    """The key of the session that pecl-memcache's lock of this name is for."""
+    return lock.removesuffix(_PECL_SUFFIX)
+
+
+def lock_of(session: bytes) -> bytes:
+    """The key of pecl-memcache's lock for this session."""
+    return session + _PECL_SUFFIX

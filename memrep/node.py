@@ -24,10 +24,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from memrep import __version__
+from memrep.copies import Copies
 from memrep.engine import Engine
 from memrep.errors import PeerError
 from memrep.inflight import InFlight
 from memrep.options import NodeOptions
+from memrep.php import Caller, Sessions
 from memrep.protocol import Connection, Surroundings
 from memrep.protocol.text import TextConnection
 from memrep.replication.replica import Replica
@@ -39,6 +41,9 @@ from memrep.version import Clock
 
 #: Bytes of this node's own writes in flight above which it takes no further command.
 _IN_FLIGHT_MAX: Final = 4 << 20
+
+#: How long a reply is withheld for the sake of the one behind it.
+_WITHHELD_MS: Final = 100
 
 
 class Link:
@@ -95,6 +100,7 @@ class Node:
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
+        copies = Copies(self._clock)
         self.replica = Replica(
             options.nodes,
             options.me,
@@ -102,12 +108,23 @@ class Node:
             self.store,
             self._inflight,
             self._clock,
+            copies,
             options.timing,
             options.strict,
             log,
         )
         self._engine = Engine(
             self.store, self._inflight, self.replica.rounds, self._clock, self.counters, options.item_max
+        )
+        self._sessions = Sessions(
+            options.habits,
+            self._engine,
+            self.store,
+            copies,
+            self.replica.standing,
+            self._clock,
+            self.counters,
+            options.nodes,
         )
         reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
         self._surroundings = Surroundings(
@@ -118,7 +135,7 @@ class Node:
             set_verbosity=set_verbosity,
             shutdown=shutdown,
         )
-        self._connections: dict[Connection, None] = {}
+        self._connections: dict[Connection, Caller | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
@@ -162,15 +179,20 @@ class Node:
             self._engine.tick()
             if self.store.used > self.store.limit:
                 self._engine.evict()
+        self._let_go()
         self._close_the_late()
 
     def finish(self) -> Iterator[tuple[int, bytes]]:
         """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
         if not self.replica.open and self._connections:
             self._close_all()
+            if self.replica.standing.full:
+                self.replica.lost_clients()
         self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
         if self._unheard and self.serving:
             self._hear()
+        if self._sessions.due and self.serving:
+            self._sessions.release()
         woken = self._inflight.woken
         while woken and self.serving:
             woken.popleft()()
@@ -180,7 +202,7 @@ class Node:
     @property
     def unfinished(self) -> bool:
         """Whether `replies` has executed something that `finish` has to be called for once more."""
-        return self.replica.unfinished or (self.serving and bool(self._inflight.woken))
+        return self.replica.unfinished or (self.serving and bool(self._inflight.woken or self._sessions.due))
 
     @property
     def open(self) -> bool:
@@ -189,11 +211,14 @@ class Node:
 
     # --- clients
 
-    def connect(self) -> Connection:
-        """A client has come."""
+    def connect(self, host: str = "") -> Connection:
+        """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
-        connection = TextConnection(self._engine, self._surroundings)
-        self._connections[connection] = None
+        caller = self._sessions.caller(host) if self.options.habits.on else None
+        connection = TextConnection(self._engine, caller or self._engine, self._surroundings)
+        self._connections[connection] = caller
+        if caller is not None:
+            caller.on_grant = connection.withhold
         return connection
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
@@ -248,7 +273,9 @@ class Node:
     def disconnect(self, connection: Connection) -> None:
         """The client is gone. What it has started completes all the same."""
         connection.abandon()
-        self._connections.pop(connection, None)
+        caller = self._connections.pop(connection, None)
+        if caller is not None:
+            self._sessions.left(caller)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)
@@ -261,12 +288,20 @@ class Node:
             self._waits.pop(connection, None)
             self._is_ready(connection)
 
+    def _let_go(self) -> None:
+        """Withhold nothing from those who do not read on; people in telnet, for example."""
+        late = self._clock.now - _WITHHELD_MS
+        for connection in [c for c, since in self._waits.items() if since <= late]:
+            if connection.let_go():
+                self._is_ready(connection)
+
     def _close_the_late(self) -> None:
         late = self._clock.now - self.options.timing.hold
         for connection in [c for c, since in self._waits.items() if since <= late]:
             self._close(connection)
 
     def _close_all(self) -> None:
+        self._sessions.forget()
         for connection in list(self._connections):
             self._close(connection)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from memrep.php import Habits
 from memrep.replication.presence import Timing
 
 
@@ -17,6 +18,7 @@ class NodeOptions:
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
         timing: the constants of membership.
+        habits: which of PHP's habits are provided for.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -26,6 +28,7 @@ class NodeOptions:
     item_max: int = 1 << 20
     timing: Timing = attrs.Factory(Timing)
     strict: bool = False
+    habits: Habits = attrs.Factory(Habits)
 
     @property
     def terms(self) -> str:

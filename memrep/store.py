@@ -20,14 +20,16 @@ goes on in the next turn. Reads check the clock themselves.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final
+
+from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, is_held, is_lock
-from memrep.version import ZERO, Version, node_of
+from memrep.locks import ORPHAN_MS, is_free, is_lock
+from memrep.version import ZERO, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
 TOMBSTONE_MS: Final = 3_600_000
@@ -50,7 +52,6 @@ _TOMBSTONE_SHARE: Final = 8
 
 _SLOT_BITS: Final = 12  # 4.096 s
 _SWEEP_KEYS: Final = 2_000
-_RECENT_KEYS: Final = 20_000
 
 
 class Store:
@@ -83,6 +84,7 @@ class Store:
         self._compared = compared
         self._flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
+        self._locks: dict[bytes, None] = {}  # keys of values that have a hold
         self._slots: dict[int, set[bytes]] = {}
         self._swept = 0
 
@@ -143,6 +145,7 @@ class Store:
         if entry is None:
             return
         self._take_out(key, entry)
+        self._locks.pop(key, None)
         self.horizon = max(self.horizon, entry.version)
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)
@@ -183,16 +186,24 @@ class Store:
             self.remove(key)
         return freed
 
-    def orphan_locks(self, gone: frozenset[int], now: int) -> None:
-        """Let the held locks that these nodes have granted end soon; see locks.ORPHAN_MS.
+    def orphan_locks(self, gone: Mapping[int, int], now: int) -> None:
+        """Nobody owns the locks any more that clients of these nodes hold.
 
-        Locks live for seconds, so they are among the values used last, and only so many of these are looked at.
+        Args:
+            gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
+                in doubt: those locks end soon (locks.ORPHAN_MS).
+            now: own monotonic ms.
         """
-        recent = list(islice(reversed(self.values.items()), _RECENT_KEYS))
-        for key, entry in recent:
-            if entry.expires > now + ORPHAN_MS and node_of(entry.version) in gone and is_held(key, entry.value):
-                ends = Entry(entry.version, entry.value, entry.flags, now + ORPHAN_MS, entry.cas)
-                self._place(key, entry, ends)
+        for key in list(self._locks):
+            entry = self.values[key]
+            hold = entry.hold
+            if hold is not None and hold.node in gone and not is_free(entry.value):
+                doubtful = milliseconds(entry.version) >= gone[hold.node]
+                expires = min(entry.expires, now + ORPHAN_MS) if doubtful else entry.expires
+                free = replace(hold, node=0)
+                self._place(
+                    key, entry, Entry(entry.version, entry.value, entry.flags, expires, entry.cas_unique, free)
+                )
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.
@@ -221,6 +232,10 @@ class Store:
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
         """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
+        if new.hold is not None and new.value is not None:
+            self._locks[key] = None
+        elif self._locks:
+            self._locks.pop(key, None)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
             self.used += len(new.value) - len(old.value)
             self.values[key] = new

@@ -49,9 +49,19 @@ def node_of(version: Version) -> int:
     return version[-1] & NODE_MAX
 
 
+def milliseconds(version: Version) -> int:
+    """The hybrid clock's milliseconds when it was made."""
+    return cas_unique(version) >> (_COUNTER_BITS + _NODE_BITS)
+
+
 def cas_unique(version: Version) -> int:
     """The 64-bit number that `gets` shows and `cas` compares (memcached's protocol.txt, "cas unique")."""
     return int.from_bytes(version[8:], "big")
+
+
+def latest_unique(clock: Clock) -> int:
+    """A number not below the cas unique of any version that this clock has made or seen."""
+    return clock.logical << _NODE_BITS | NODE_MAX
 
 
 class Clock:
@@ -86,6 +96,11 @@ class Clock:
     def logical(self) -> int:
         """The hybrid clock without the node number; travels in heartbeats and votes."""
         return self._logical
+
+    @property
+    def hybrid(self) -> int:
+        """The hybrid clock's milliseconds; `milliseconds` of a version that is made now is not below it."""
+        return max(self._logical, self._wall_logical) >> _COUNTER_BITS
 
     def stamp(self, gen: int) -> Version:
         """A version later than every version this node has made or seen in `gen` or before."""

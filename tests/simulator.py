@@ -33,6 +33,7 @@ from memrep.protocol import Connection
 from memrep.version import Version
 from tests.linearizability import IMPOSSIBLE, Impossible, Operation, State, Undecided, explain
 from tests.support import WALL
+from tests.visitor import DATA, Visitor, Talk
 
 #: How long faults and clients go on, and how long the cluster then has to heal at most, virtual ms.
 BUSY_MS = 2_500.0
@@ -105,7 +106,7 @@ class Plan:
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
             records=rng.choice([0, 0, 20, 300]),
-            visitors=rng.choice([0, 2, 3]),
+            visitors=rng.choice([0, 2, 3, 8]),
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
             kind=rng.choice(["whole", "whole", "whole", "majority", "split"]),
             tombstone=rng.choice([500, 2_000, 3_600_000]),
@@ -126,7 +127,7 @@ class _Pipe:
     kept: list[bytes] = attrs.Factory(list)
 
 
-class _Host:
+class Host:
     """One server: the node on it, if it runs, and its links to the others."""
 
     def __init__(self, world: World, number: int) -> None:
@@ -135,8 +136,8 @@ class _Host:
         self.boot = 0
         self.leaving = False
         self.pipes: dict[int, _Pipe] = {}
-        self.links: dict[Link, tuple[_Host, _Pipe]] = {}  # who dialled it, and what they send into
-        self.clients: dict[Connection, _Client | _Visitor] = {}
+        self.links: dict[Link, tuple[Host, _Pipe]] = {}  # who dialled it, and what they send into
+        self.clients: dict[Connection, _Client | Talk] = {}
         self._world = world
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
@@ -212,7 +213,7 @@ class World:
         self.now = 0.0
         self.trace: list[str] = []
         self.history: dict[bytes, list[Operation]] = {}
-        self.visitors = [_Visitor(self) for _ in range(self.plan.visitors)]
+        self.visitors = [Visitor(self, n) for n in range(self.plan.visitors)]
         self.slowest = 0.0
         self.commands = 0
         self.values = 0
@@ -222,7 +223,7 @@ class World:
         self.bridges: set[int] = set()  # nodes that hold the cluster together
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
-        self.hosts = {n: _Host(self, n) for n in range(1, self.plan.nodes + 1)}
+        self.hosts = {n: Host(self, n) for n in range(1, self.plan.nodes + 1)}
         self._names = [f"10.0.0.{n}:11211" for n in self.hosts]
 
     # --- time and network
@@ -366,16 +367,16 @@ class World:
                 del peer.links[link]
                 self.tell(number, peer.number, partial(self._link_closed, peer, link))
 
-    def close(self, host: _Host, link: Link) -> None:
+    def close(self, host: Host, link: Link) -> None:
         """The accepting end closes a link; the dialling end sees it a moment later."""
         dialler, pipe = host.links.pop(link)
         pipe.open = False
         self.tell(host.number, dialler.number, partial(self._hung_up, dialler, host.number, pipe))
 
-    def _link_closed(self, host: _Host, link: Link) -> None:
+    def _link_closed(self, host: Host, link: Link) -> None:
         host.turn(lambda node: node.link_closed(link))
 
-    def _hung_up(self, host: _Host, other: int, pipe: _Pipe) -> None:
+    def _hung_up(self, host: Host, other: int, pipe: _Pipe) -> None:
         """A node sees that its link to another one was closed at the other end, and dials again."""
         if host.pipes.get(other) is pipe:
             del host.pipes[other]
@@ -438,7 +439,7 @@ class World:
 
         self.later(ms, thaw)
 
-    def _jump(self, host: _Host) -> None:
+    def _jump(self, host: Host) -> None:
         """A wall clock is set."""
         host.skew += self.rng.choice([1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000, -86_400_000])
         self.note(f"the clock of node {host.number} is off by {host.skew} ms now")
@@ -492,7 +493,7 @@ class World:
                     self.send(pipe, data)
         self.later(_BRIDGED_MS, self.bridges.clear)
 
-    def _reset(self, host: _Host) -> None:
+    def _reset(self, host: Host) -> None:
         """A link to this host breaks, with what is in it; both ends see it a moment later."""
         if host.node is not None and host.links:
             link = self.rng.choice(list(host.links))
@@ -507,7 +508,7 @@ class _Client:
     def __init__(self, world: World, number: int) -> None:
         self._world = world
         self._number = number
-        self._host: _Host | None = None
+        self._host: Host | None = None
         self._connection: Connection | None = None
         self._command: _Command | None = None
         self._uniques: dict[bytes, tuple[bytes, bytes]] = {}
@@ -525,7 +526,7 @@ class _Client:
         key = b"key%d" % rng.randrange(world.plan.keys)
         self.send(host, _Command.draw(rng, key, world, self._uniques))
 
-    def send(self, host: _Host, command: _Command) -> None:
+    def send(self, host: Host, command: _Command) -> None:
         """Send a command on a connection of its own (PHP opens one for each request)."""
         world = self._world
         node = host.node
@@ -537,7 +538,7 @@ class _Client:
         world.later(world.delay(), partial(self._arrive, host, connection, command))
         world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
 
-    def _arrive(self, host: _Host, connection: Connection, command: _Command) -> None:
+    def _arrive(self, host: Host, connection: Connection, command: _Command) -> None:
         def receive(node: Node) -> None:
             if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
@@ -581,7 +582,7 @@ class _Client:
                 self._accepted(host, command, operation.text)
         world.later(world.rng.random() * 20, self.go)
 
-    def _accepted(self, host: _Host, command: _Command, text: str) -> None:
+    def _accepted(self, host: Host, command: _Command, text: str) -> None:
         """Remember the version of a write that was acknowledged, if a majority stands behind it."""
         node, accepted = host.node, self._world.accepted
         if node is not None and node.replica.standing.view.quorate and node.replica.standing.full:
@@ -591,94 +592,6 @@ class _Client:
                 return
             if before is None or before[0] < entry.version:
                 accepted[command.key] = (entry.version, text)
-
-
-class _Visitor:
-    """One PHP request after another on one session: lock and read in one packet, then write and unlock in one.
-
-    As pecl-memcache does it, at a node of its choice. Whatever happens, no visit that was counted may be lost:
-    the counter in the session ends between the visits that were answered and those that may have been.
-    """
-
-    LOCK = b"session.lock"
-    DATA = b"session"
-    _START = b"incr session.lock 1\r\nadd session.lock 768 2 1\r\n1\r\nget session\r\n"
-    _UNLOCK = b"set session.lock 768 2 1\r\n0\r\n"
-
-    def __init__(self, world: World) -> None:
-        self.counted = 0
-        self.uncertain = 0
-        self._world = world
-        self._host: _Host | None = None
-        self._connection: Connection | None = None
-        self._reply = b""
-        self._writes = False
-
-    def go(self) -> None:
-        """Begin a request at some node that accepts connections."""
-        world = self._world
-        if world.quiet:
-            return
-        host = world.hosts[world.rng.choice(list(world.hosts))]
-        if host.node is None or not host.node.open or host.leaving:
-            world.later(1 + world.rng.random(), self.go)
-            return
-        connection = host.node.connect()
-        host.clients[connection] = self
-        self._host, self._connection, self._writes = host, connection, False
-        self._send(self._START)
-        world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
-
-    def _send(self, data: bytes) -> None:
-        host, connection = self._host, self._connection
-        assert host is not None and connection is not None
-        self._reply = b""
-
-        def receive(node: Node) -> None:
-            if connection in host.clients and not connection.closing:
-                host.reply(connection, node.receive(connection, data))
-
-        self._world.later(self._world.delay(), partial(host.turn, receive))
-
-    def answered(self, connection: Connection, data: bytes) -> None:
-        """A reply has come."""
-        if connection is not self._connection:
-            return
-        self._reply += data
-        if self._writes:
-            if self._reply == b"STORED\r\nSTORED\r\n":
-                self.counted += 1
-                self.uncertain -= 1
-                self._end()
-        elif self._reply.endswith(b"END\r\n"):
-            taken, added, *value = self._reply.split(b"\r\n")
-            if taken == b"1" or added == b"STORED":
-                self._write(int(value[1]) if value[0].startswith(b"VALUE") else 0)
-            else:
-                self._end()
-
-    def _write(self, count: int) -> None:
-        self._writes = True
-        self.uncertain += 1
-        value = b"%d" % (count + 1)
-        self._send(b"set session 0 0 %d\r\n%b\r\n" % (len(value), value) + self._UNLOCK)
-
-    def closed(self, connection: Connection) -> None:
-        """The connection was closed before the request was over."""
-        if connection is self._connection:
-            self._end()
-
-    def _give_up(self, connection: Connection) -> None:
-        if connection is self._connection:
-            self._end()
-
-    def _end(self) -> None:
-        host, connection = self._host, self._connection
-        assert host is not None and connection is not None
-        self._host = self._connection = None
-        if host.clients.pop(connection, None) is not None and host.node is not None:
-            host.node.disconnect(connection)
-        self._world.later(self._world.rng.random() * 10, self.go)
 
 
 @attrs.define(eq=False)
@@ -810,8 +723,8 @@ def simulate(seed: int) -> Outcome:
         Broken: with the reason, what happened, and the command that replays it.
     """
     world = World(seed)
-    former = engine.TOMBSTONE_MS, store.TOMBSTONE_MS
-    engine.TOMBSTONE_MS = store.TOMBSTONE_MS = world.plan.tombstone  # type: ignore[misc]
+    former = store.TOMBSTONE_MS
+    _keep_tombstones(world.plan.tombstone)
     try:
         return _simulate(world)
     except AssertionError as error:
@@ -820,7 +733,13 @@ def simulate(seed: int) -> Outcome:
             f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
         ) from error
     finally:
-        engine.TOMBSTONE_MS, store.TOMBSTONE_MS = former  # type: ignore[misc]
+        _keep_tombstones(former)
+
+
+def _keep_tombstones(ms: int) -> None:
+    """Let tombstones be purged after this time."""
+    for module in (engine, store):
+        setattr(module, "TOMBSTONE_MS", ms)  # noqa: B010 (a constant, for everybody else)
 
 
 def _simulate(world: World) -> Outcome:
@@ -916,7 +835,7 @@ def _check_majority_won(world: World, node: Node) -> None:
 
 def _check_visits(world: World, node: Node) -> None:
     """Every counted visit is in the session."""
-    entry = node.store.values.get(_Visitor.DATA)
+    entry = node.store.values.get(DATA)
     count = 0 if entry is None else int(entry.value or b"0")
     counted = sum(visitor.counted for visitor in world.visitors)
     most = counted + sum(visitor.uncertain for visitor in world.visitors)

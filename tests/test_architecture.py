@@ -17,8 +17,9 @@ ROOT: Final = Path(memrep.__file__).parent
 #: The floors, lowest first. A module belongs to the longest of these names that begins its own.
 FLOORS: Final = (
     {"version", "entry", "locks", "stats", "errors", "nodes"},
-    {"digest", "store", "inflight", "decisions"},
+    {"copies", "digest", "store", "inflight", "decisions"},
     {"engine", "replication"},
+    {"php"},
     {"protocol", "options"},
     {"report", "node"},
     {"daemon"},

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memrep.copies import Copy
 from memrep.decisions import (
     DELETED,
     EXISTS,
@@ -56,7 +57,9 @@ class Postponing:
         """Other nodes must hold everything."""
         return False
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
         """Keep it pending."""
         entry.version = self._clock.stamp(1)
         self._inflight.pending[key] = Pending(entry, base, attempt)

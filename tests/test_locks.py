@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.locks import is_held, is_lock
+from memrep.locks import is_free, is_lock, is_pecl_lock, lock_of, session_of
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
@@ -42,9 +42,17 @@ def test_another_key_is_none(key: bytes) -> None:
     assert not is_lock(key)
 
 
-def test_a_released_lock_is_not_held() -> None:
-    assert is_held(b"id.lock", b"1")
-    assert is_held(b"memc.sess.key.lock.id", b"1")
-    assert not is_held(b"id.lock", b"0")
-    assert not is_held(b"id.lock", None)
-    assert not is_held(b"id", b"1")
+def test_a_released_lock_is_free() -> None:
+    assert not is_free(b"1")
+    assert is_free(b"0")
+    assert is_free(None)
+
+
+def test_only_what_has_pecls_flags_and_name_is_pecls_lock() -> None:
+    assert is_pecl_lock(SID + b".lock", 768)
+    assert not is_pecl_lock(SID + b".lock", 0)
+    assert not is_pecl_lock(SID, 768)
+
+
+def test_a_lock_and_its_session_are_known_by_each_others_name() -> None:
+    assert session_of(lock_of(SID)) == SID

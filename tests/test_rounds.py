@@ -7,6 +7,7 @@ from random import Random
 import attrs
 import pytest
 
+from memrep.copies import Copies
 from memrep.entry import NEVER, Entry
 from memrep.inflight import InFlight
 from memrep.replication.message import Ack, Frame, Install, Object, Settled, Write, describe
@@ -154,7 +155,8 @@ class _Room:
         self.store = Store(64 << 20)
         self.inflight = InFlight()
         self.clock = Clock(1, 1_000, 1_000)
-        self.rounds = Rounds(self.standing, self.stream, self.store, self.inflight, self.clock)
+        copies = Copies(self.clock)
+        self.rounds = Rounds(self.standing, self.stream, self.store, self.inflight, self.clock, copies)
 
     def propose(self, attempt: _Attempt, base: Version | None = ZERO) -> Version:
         entry = Entry(ZERO, b"1", 0, NEVER)

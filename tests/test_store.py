@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS
+from memrep.locks import ORPHAN_MS, Hold
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.version import ZERO, make
 
@@ -607,18 +607,38 @@ def test_it_does_not_matter_what_the_monotonic_clock_began_at(start: int) -> Non
 # --- orphaned locks -----------------------------------------------------------------------------------------
 
 
-def test_a_held_lock_whose_node_is_gone_ends_soon_and_no_other() -> None:
+def _lock(version: int, node: int, value: bytes = b"1") -> Entry:
+    return Entry(make(1, version << 20), value, 768, NOW + 15_000, 0, Hold(node, 15_000))
+
+
+def _owner(store: Store, key: bytes) -> int:
+    entry = store.get(key)
+    assert entry is not None and entry.hold is not None
+    return entry.hold.node
+
+
+def test_a_held_lock_whose_node_is_gone_is_nobodys_and_no_other_is() -> None:
     store = Store(1 << 20)
-    ends = NOW + 15_000
-    for key, value, node in (
-        (b"a.lock", b"1", 2),
-        (b"b.lock", b"0", 2),
-        (b"c.lock", b"1", 3),
-        (b"d", b"1", 2),
+    store.put(b"a.lock", _lock(1, 2), NOW)
+    store.put(b"b.lock", _lock(1, 3), NOW)
+    store.orphan_locks({2: 2}, NOW)
+    assert (_owner(store, b"a.lock"), _owner(store, b"b.lock")) == (0, 3)
+    assert store.live(b"a.lock", NOW + 14_999) is not None
+
+
+def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
+    store = Store(1 << 20)
+    for key, entry in (
+        (b"old.lock", _lock(1, 2)),
+        (b"new.lock", _lock(3, 2)),
+        (b"free.lock", _lock(3, 2, b"0")),
+        (b"other.lock", _lock(3, 3)),
+        (b"none", Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000)),
     ):
-        store.put(key, Entry(make(1, 1 << 6 | node), value, 768, ends), NOW)
-    store.orphan_locks(frozenset([2]), NOW)
-    later = NOW + ORPHAN_MS + 1
-    assert store.live(b"a.lock", later - 2) is not None
-    ended = [key for key in (b"a.lock", b"b.lock", b"c.lock", b"d") if store.live(key, later) is None]
-    assert ended == [b"a.lock"]
+        store.put(key, entry, NOW)
+    before = store.digest.sums[:]
+    store.orphan_locks({2: 2}, NOW)
+    later = NOW + ORPHAN_MS
+    assert store.live(b"new.lock", later - 1) is not None
+    assert [key for key in store.keys() if store.live(key, later) is None] == [b"new.lock"]  # noqa: SIM118
+    assert store.digest.sums == before

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memrep.engine import Engine
+from memrep.php import Sessions
 from memrep.protocol import Connection, Surroundings
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.text import GET_LINE_MAX, LINE_MAX, QUEUE_MAX, TextConnection
@@ -30,7 +31,7 @@ def held(connection: Connection) -> int:
     total = 0
     while todo:
         thing = todo.pop()
-        not_its_own = Engine | Store | Surroundings | type | FunctionType | MethodType | ModuleType
+        not_its_own = Engine | Store | Surroundings | Sessions | type | FunctionType | MethodType | ModuleType
         if id(thing) in seen or isinstance(thing, not_its_own):
             continue
         seen.add(id(thing))
@@ -57,7 +58,7 @@ def connection_to(
         set_verbosity=lambda level: None,
         shutdown=None,
     )
-    return TextConnection(engine, surroundings)
+    return TextConnection(engine, engine, surroundings)
 
 
 class Waiting:

@@ -276,7 +276,7 @@ class Clients:
         """Take the clients that are waiting."""
         for _ in range(_ACCEPTS_A_TURN):
             try:
-                sock, _ = listener.sock.accept()
+                sock, address = listener.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -293,7 +293,7 @@ class Clients:
             is_tcp = listener.family != socket.AF_UNIX
             if is_tcp:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = Client(self, sock, self.node.connect(), is_tcp)
+            client = Client(self, sock, self.node.connect(address[0] if is_tcp else ""), is_tcp)
             self._clients[client.connection] = client
             self.reactor.register(sock.fileno(), client, READ)
             if self._verbose():

@@ -34,6 +34,7 @@ from memrep.errors import UsageError
 from memrep.node import Node
 from memrep.nodes import Address
 from memrep.options import NodeOptions
+from memrep.php import Habits
 from memrep.replication.presence import Timing
 from memrep.report import Facts
 
@@ -58,6 +59,7 @@ class ServeOptions:
         failure_timeout_ms: silence after which a peer is left out.
         cold_start_ms: how long a node without data waits for all the others before it begins without them.
         drain_ms: how long connected clients are served after SIGTERM.
+        habits: which of PHP's habits are provided for.
         strict: whether a node without a majority in reach serves nobody.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
@@ -75,6 +77,7 @@ class ServeOptions:
     cold_start_ms: int = 10_000
     drain_ms: int = 1_000
     strict: bool = False
+    habits: Habits = attrs.Factory(Habits)
     verbose: bool = False
     shutdown: bool = False
 
@@ -100,6 +103,7 @@ class Daemon:
                 item_max=options.item_max,
                 timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
                 strict=options.strict,
+                habits=options.habits,
             ),
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,

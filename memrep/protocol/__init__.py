@@ -11,6 +11,9 @@ from typing import Protocol
 
 import attrs
 
+from memrep.decisions import Result
+from memrep.engine import Ticket
+
 
 class Connection(Protocol):
     """One client's end of a protocol.
@@ -27,6 +30,14 @@ class Connection(Protocol):
 
     @property
     def waiting(self) -> bool: ...
+
+    def withhold(self) -> None:
+        """Say nothing until a retrieval has been answered, too; see php.py on why."""
+        ...
+
+    def let_go(self) -> bool:
+        """If nothing but that is waited for, say at the next `resume` what is there to say; whether it is so."""
+        ...
 
     @property
     def blocked(self) -> bool: ...
@@ -46,6 +57,18 @@ class Connection(Protocol):
     def abandon(self) -> None:
         """The client is gone: drop what has not been started."""
         ...
+
+
+class Commands(Protocol):
+    """The commands that may mean more than they say, depending on who sends them (php.py); else the engine's."""
+
+    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket: ...
+
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket: ...
+
+    def incr(self, key: bytes, delta: int) -> Result | Ticket: ...
+
+    def delete(self, key: bytes) -> Result | Ticket: ...
 
 
 @attrs.frozen

@@ -36,7 +36,7 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
-from memrep.protocol import Surroundings
+from memrep.protocol import Commands, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX, Replies
 
@@ -77,12 +77,13 @@ class TextConnection:
     """One client of the text protocol; see `protocol.Connection`."""
 
     __slots__ = (
-        "_engine", "_inbox", "_keys", "_need", "_out", "_replies", "_retrieval", "_size", "_skip",
-        "_skip_reply", "_stopped", "_surroundings", "busy", "closing",
+        "_commands", "_engine", "_inbox", "_keys", "_need", "_out", "_replies", "_retrieval", "_size", "_skip",
+        "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds", "busy", "closing",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+    def __init__(self, engine: Engine, commands: Commands, surroundings: Surroundings) -> None:
         self._engine = engine
+        self._commands = commands
         self._surroundings = surroundings
         self._inbox = bytearray()
         self._need = 0  # the inbox is worth looking at from this size
@@ -94,6 +95,8 @@ class TextConnection:
         self._keys: Words = []  # what is left of a get that was cut short, last first
         self._retrieval: Callable[[bytes], None] = _nothing
         self._stopped = False  # execution stopped at a limit or for order's sake, not for want of input
+        self._withholds = False  # a reply must not go without the retrieval behind it
+        self._withheld = b""
         self.busy = False
         self.closing = False
 
@@ -101,8 +104,19 @@ class TextConnection:
 
     @property
     def waiting(self) -> bool:
-        """Whether some reply waits for an outcome."""
-        return bool(self._replies.queue)
+        """Whether some reply waits for an outcome, or is withheld."""
+        return bool(self._replies.queue) or self._withholds
+
+    def withhold(self) -> None:
+        """Say nothing until a retrieval has been answered, too."""
+        self._withholds = True
+
+    def let_go(self) -> bool:
+        """If nothing but a retrieval is waited for, say at the next `resume` what is there to say."""
+        if not self._withholds or self._replies.queue:
+            return False
+        self._withholds = False
+        return True
 
     @property
     def blocked(self) -> bool:
@@ -147,6 +161,8 @@ class TextConnection:
         """The client is gone: drop what has not been started."""
         self._replies.abandon()
         self.closing = self.busy = True
+        self._withholds = False
+        self._withheld = b""
 
     # --- input
 
@@ -215,6 +231,8 @@ class TextConnection:
         """What can be sent now."""
         self._size = 0
         replies = self._replies
+        if self._withholds or self._withheld:
+            return self._take_withheld()
         if replies.idle:
             data = b"".join(self._out)
             self._out.clear()
@@ -222,6 +240,19 @@ class TextConnection:
             return data
         data = replies.take()
         self.busy = self.closing or self._stopped or bool(replies.queue)
+        return data
+
+    def _take_withheld(self) -> bytes:
+        """What can be sent now if a reply must not go without the retrieval behind it."""
+        replies = self._replies
+        if not replies.queue or replies.limited:
+            self._withheld += replies.take()
+        if self._withheld.endswith(b"END\r\n") or replies.limited or self.closing:
+            self._withholds = False
+        self.busy = self.closing or self._stopped or bool(replies.queue) or self._withholds
+        if self._withholds:
+            return b""
+        data, self._withheld = self._withheld, b""
         return data
 
     def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
@@ -369,14 +400,14 @@ class TextConnection:
         if store.cas:
             result = self._engine.cas(key, flags, exptime, value, unique)
         else:
-            result = store.execute(self._engine, key, flags, exptime, value)
+            result = store.execute(self, key, flags, exptime, value)
         self._answer(result, noreply, plain=store.verb == b"set")
         return after
 
     # --- the other commands on one key
 
     def _incr(self, words: Words) -> None:
-        self._arithmetic(words, self._engine.incr)
+        self._arithmetic(words, self._commands.incr)
 
     def _decr(self, words: Words) -> None:
         self._arithmetic(words, self._engine.decr)
@@ -417,7 +448,7 @@ class TextConnection:
         elif len(words[1]) > KEY_BYTES_MAX:
             self._refuse(_BAD_LINE, noreply)
         else:
-            self._answer(self._engine.delete(words[1]), noreply)
+            self._answer(self._commands.delete(words[1]), noreply)
 
     # --- administration
 
@@ -514,12 +545,12 @@ def _show_cas(key: bytes, entry: Entry) -> bytes:
 _STORAGE: Final = {
     store.verb: store
     for store in (
-        _Store(b"set", Engine.set),
-        _Store(b"add", Engine.add),
-        _Store(b"replace", Engine.replace),
-        _Store(b"append", lambda engine, key, flags, exptime, value: engine.append(key, value)),
-        _Store(b"prepend", lambda engine, key, flags, exptime, value: engine.prepend(key, value)),
-        _Store(b"cas", Engine.cas),
+        _Store(b"set", lambda self, *words: self._commands.set(*words)),
+        _Store(b"add", lambda self, *words: self._commands.add(*words)),
+        _Store(b"replace", lambda self, *words: self._engine.replace(*words)),
+        _Store(b"append", lambda self, key, flags, exptime, value: self._engine.append(key, value)),
+        _Store(b"prepend", lambda self, key, flags, exptime, value: self._engine.prepend(key, value)),
+        _Store(b"cas", lambda self, *words: self._engine.cas(*words)),
     )
 }
 

@@ -22,7 +22,6 @@ from memrep.replication.presence import Presence, Timing
 from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
 from memrep.version import Clock
 
-
 #: How patient a proposer becomes at most, in times of the first wait.
 _PATIENCE_MAX: Final = 32
 

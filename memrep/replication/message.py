@@ -11,7 +11,9 @@ from typing import Annotated, Final
 
 import msgspec
 
+from memrep.copies import Copy
 from memrep.entry import NEVER, Entry
+from memrep.locks import Hold
 from memrep.version import Version
 
 #: Time left of what never expires.
@@ -38,6 +40,8 @@ class Write(Message, frozen=True, tag="W"):
         flags: the client's bits.
         ttl: ms left to live, FOREVER, or for a tombstone ms left until it may be purged.
         cas: see `entry.Entry.cas`.
+        hold: see `entry.Entry.hold`.
+        copy: see `copies.Copies`.
     """
 
     key: bytes
@@ -48,11 +52,13 @@ class Write(Message, frozen=True, tag="W"):
     flags: int
     ttl: int
     cas: int = 0
+    hold: Hold | None = None
+    copy: Copy | None = None
 
     def entry(self, now: int) -> Entry:
         """The entry that this write makes on a node whose monotonic clock is `now` (ms)."""
         expires = NEVER if self.ttl == FOREVER else now + self.ttl
-        return Entry(Version(self.version), self.value, self.flags, expires, self.cas)
+        return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.hold)
 
 
 class Commit(Message, frozen=True, tag="V"):
@@ -148,7 +154,8 @@ class Vote(Message, frozen=True, tag="v"):
         logical: its hybrid clock.
         horizon: the highest version it has purged.
         records: how many keys it knows.
-        slept: whether it was stopped for a while and has closed its clients' connections since its last view.
+        slept: for how long it was stopped, ms, if it has closed all its clients' connections since its last
+            view, be it for that or another reason; else 0.
     """
 
     vid: int
@@ -159,7 +166,7 @@ class Vote(Message, frozen=True, tag="v"):
     logical: int
     horizon: _Version
     records: int
-    slept: bool = False
+    slept: int = 0
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -180,7 +187,7 @@ class Settled(Message, frozen=True, tag="S"):
 class Install(Message, frozen=True, tag="I"):
     """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight.
 
-    `slept` are the members that have lost their clients since the last view (see `Vote.slept`).
+    `slept` are the members that have closed their clients' connections, and how long they slept (`Vote.slept`).
     """
 
     vid: int
@@ -190,7 +197,7 @@ class Install(Message, frozen=True, tag="I"):
     quorate: bool
     settled: list[Settled]
     horizon: _Version
-    slept: list[int] = []
+    slept: dict[int, int] = {}
 
 
 class Sync(Message, frozen=True, tag="Y"):
@@ -248,7 +255,9 @@ Any = (
 )  # what a link carries after the handshake
 
 
-def describe(key: bytes, entry: Entry, base: Version | None, dead: bool, now: int) -> Write:
+def describe(
+    key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, copy: Copy | None = None
+) -> Write:
     """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
-    return Write(key, entry.version, base, dead, entry.value, entry.flags, ttl, entry.cas)
+    return Write(key, entry.version, base, dead, entry.value, entry.flags, ttl, entry.cas, entry.hold, copy)

@@ -15,8 +15,10 @@ from typing import Final
 
 import msgspec
 
+from memrep.copies import Copies
 from memrep.errors import PeerError
 from memrep.inflight import InFlight
+from memrep.locks import DOUBT_MS
 from memrep.replication.election import Election
 from memrep.replication.message import (
     Ack,
@@ -43,6 +45,8 @@ from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
 
+_TOOK_LEAVE: Final = "it was stopped"
+
 #: How many messages of a view that is not installed yet are kept for it.
 _HELD_MAX: Final = 4096
 
@@ -57,6 +61,7 @@ class Replica:
         store: the committed entries.
         inflight: the pending ones.
         clock: the time of the present turn.
+        copies: told what writes of sessions other nodes accept.
         timing: the constants of membership.
         strict: whether views without a majority are forbidden.
         log: takes a line for the operator.
@@ -77,6 +82,7 @@ class Replica:
         store: Store,
         inflight: InFlight,
         clock: Clock,
+        copies: Copies,
         timing: Timing,
         strict: bool,
         log: Callable[[str], None],
@@ -94,7 +100,7 @@ class Replica:
         self._log = log
         self._out: dict[int, list[bytes]] = {node: [] for node in self.presence.peers}
         self._stream = Stream(self.standing)
-        self.rounds = Rounds(self.standing, self._stream, store, inflight, clock)
+        self.rounds = Rounds(self.standing, self._stream, store, inflight, clock, copies)
         self._donor = Donor(self.standing, store, clock)
         self.newcomer = Newcomer(self.standing, store, self.rounds, clock, timing, self._send, log)
         self._election = Election(
@@ -166,9 +172,14 @@ class Replica:
         self.presence.peers[node].refused = ""
         self._beat_now = True
 
+    def lost_clients(self) -> None:
+        """This node has closed its clients' connections; the others have to know, for the clients' locks' sake."""
+        self.standing.slept = max(self.standing.slept, 1)
+        self.standing.trouble = self.standing.trouble or "it has closed its clients' connections"
+
     def slept(self, ms: int) -> None:
         """This process was stopped for so long: the others may have gone on without it (rule T1)."""
-        self.standing.slept = True
+        self.standing.slept = ms
         self.standing.trouble = self.standing.trouble or f"it was stopped for {ms} ms"
         self.presence.slept(self._clock.now)
         self._election.slept()
@@ -249,7 +260,7 @@ class Replica:
         self._has_installed(peer, message.vid)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
-            self._gone(peer, "it was stopped")
+            self._gone(peer, _TOOK_LEAVE)
         elif member and message.vid == standing.view.vid:
             if message.full and not (known is not None and known.full):
                 peer.synced = self._clock.wall
@@ -390,13 +401,12 @@ class Replica:
         standing.promised = max(standing.promised, message.vid)
         standing.full = keep
         standing.trouble = ""
-        standing.slept = False
+        standing.slept = 0
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
-        gone = frozenset(n for n, inc in before.members.items() if standing.view.members.get(n) != inc)
-        gone |= frozenset(message.slept)
-        self.rounds.settle(message, keep, gone)
+        gone = self._without_clients(before, message)
+        self.rounds.settle(message, keep, frozenset(gone))
         if gone:
             self._store.orphan_locks(gone, self._clock.now)
         self.presence.installed(self._clock.now, before.members)
@@ -412,6 +422,24 @@ class Replica:
         for node, late in held:
             if getattr(late, "vid", 0) >= message.vid:
                 self.receive(node, late)
+
+    def _without_clients(self, before: View, message: Install) -> dict[int, int]:
+        """The nodes that have lost their clients since the view before, and since when their grants are in doubt.
+
+        A node that took its leave has answered everything; of any other one nobody knows what it still said in
+        the last moment before it was heard last, or fell asleep. In ms of the hybrid clock, which every grant
+        carries.
+        """
+        gone: dict[int, int] = {}
+        now, hybrid = self._clock.now, self._clock.hybrid
+        for node, inc in before.members.items():
+            if message.members.get(node) != inc or node not in message.full or node in message.slept:
+                peer = self.presence.peers.get(node)
+                silence = now - peer.heard if peer is not None else 0
+                took_leave = peer is not None and peer.gone == _TOOK_LEAVE
+                doubt = DOUBT_MS + max(silence, 0) + message.slept.get(node, 0)
+                gone[node] = hybrid + 1 if took_leave else hybrid - doubt
+        return gone
 
     def _log_view(self, before: View, was_full: bool) -> None:
         view = self.standing.view

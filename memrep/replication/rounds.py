@@ -23,15 +23,17 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
+from msgspec.structs import replace
 
+from memrep.copies import Copies, Copy
 from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
-from memrep.locks import ORPHAN_MS, is_held
+from memrep.locks import ORPHAN_MS
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
 from memrep.store import Store
-from memrep.version import Clock, Version, node_of
+from memrep.version import Clock, Version
 
 
 @attrs.define(eq=False)
@@ -53,13 +55,20 @@ class Rounds:
     """
 
     def __init__(
-        self, standing: Standing, stream: Stream, store: Store, inflight: InFlight, clock: Clock
+        self,
+        standing: Standing,
+        stream: Stream,
+        store: Store,
+        inflight: InFlight,
+        clock: Clock,
+        copies: Copies,
     ) -> None:
         self._standing = standing
         self._stream = stream
         self._store = store
         self._inflight = inflight
         self._clock = clock
+        self._copies = copies
         self.bytes = 0
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
@@ -87,24 +96,28 @@ class Rounds:
         self._store.put(key, entry, self._clock.now)
         return True
 
-    def propose(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
         """Start the round of a write."""
         entry.version = self._clock.stamp(self._standing.view.gen)
         self._forget_given_up(attempt)
-        self._start(key, entry, base, attempt)
+        self._start(key, entry, base, attempt, copy)
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
         """Send an entry round that only this node has, as a plain write with the version that it has."""
         self._start(key, entry, None, attempt)
 
-    def _start(self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt) -> None:
-        pending = Pending(entry, base, attempt)
+    def _start(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
+        pending = Pending(entry, base, attempt, copy)
         now = self._clock.now
         dead = base is not None and self._store.dead(key, now)
         before = self._inflight.pending.get(key)
         if before is None or before.base is not None or entry.version > before.entry.version:
             self._inflight.pending[key] = pending
-        frame = self._stream.add(describe(key, entry, base, dead, now))
+        frame = self._stream.add(describe(key, entry, base, dead, now, copy))
         own = _Round(key, pending, frame, attempt)
         self._own[entry.version] = own
         self.bytes += len(entry.value or b"")
@@ -182,6 +195,8 @@ class Rounds:
     def _take_write(self, write: Write) -> None:
         version = Version(write.version)
         self._clock.observe(version)
+        if write.copy is not None:
+            self._copies.heard(write.key, write.copy, version)
         before = self._inflight.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
             self._stream.add(Object(write.key, write.version))
@@ -193,7 +208,8 @@ class Rounds:
             return
         if before is not None and version == before.entry.version:
             return
-        self._inflight.pending[write.key] = Pending(write.entry(self._clock.now), _version(write.base), None)
+        entry = write.entry(self._clock.now)
+        self._inflight.pending[write.key] = Pending(entry, _version(write.base), None, write.copy)
         if before is not None:
             self._displaced(before)
 
@@ -237,7 +253,7 @@ class Rounds:
         """All that is in flight, own and others', as a vote carries it."""
         now = self._clock.now
         return [
-            describe(key, pending.entry, pending.base, False, now)
+            describe(key, pending.entry, pending.base, False, now, pending.copy)
             for key, pending in self._inflight.pending.items()
         ]
 
@@ -251,7 +267,7 @@ class Rounds:
             message: the view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
-            gone: the nodes that were members before and are not any more.
+            gone: the nodes that have lost their clients since.
         """
         now = self._clock.now
         own = [one for one in self._queue if not one.over]
@@ -269,7 +285,10 @@ class Rounds:
             keys.add(settled.write.key)
             self._clock.observe(Version(settled.write.version))
             entry = settled.write.entry(now)
-            if node_of(Version(settled.origin)) in gone and is_held(settled.write.key, entry.value):
+            if settled.write.copy is not None:
+                self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
+            if entry.hold is not None and entry.hold.node in gone:
+                entry.hold = replace(entry.hold, node=0)
                 entry.expires = min(entry.expires, now + ORPHAN_MS)
             if keep:
                 self._store.put(settled.write.key, entry, now)
@@ -286,6 +305,7 @@ class Rounds:
             else:
                 one.attempt.aborted()
         if not keep:
+            self._copies.clear()
             dropped, self._settled = self._settled, []
             for attempt in dropped:
                 attempt.aborted()

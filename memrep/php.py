@@ -1,0 +1,403 @@
+"""PHP's own habits, all in this one room: what its session handlers do that a plain memcached gets wrong.
+
+PHP's memcache extension (pecl) reads a session from one node and goes to the next only as deep as
+`memcache.session_redundancy`, so its users set that to the number of nodes; then PHP itself sends every write,
+and every release of a lock, to every node, each at its own moment. php-memcached does so with
+`sess_number_of_replicas`. On one node after another that is harmless, on nodes that replicate it loses updates
+and frees other requests' locks. And neither handler tells when it is done: pecl never unlocks a session that was
+only read, or whose PHP process died, and the next request spins until the lock runs out. Three rules cure it:
+
+Copies. A write of a session that the cluster has already accepted through another node is answered and not
+executed again (copies.py). Which keys are sessions shows by their lock: PHP takes that first. What comes over the
+very connection that holds the lock is never a copy.
+
+A lock belongs to the connection that took it. It is released by that connection, by its closing, or by its
+timeout, which starts in full when the lock is taken. A release that comes over any other connection, while the
+owner's node is there, is acknowledged and ignored: it is a copy, maybe of a request long past. When that node is
+gone nobody owns the lock, and such a release counts, if it is not that of an earlier request: what was written
+before it on the same connection tells, for the cluster has accepted that after the lock was granted, or before.
+Releases that will count when the owner's node is gone are remembered; it may be dying. Increments of a held lock,
+by those who wait for it, are answered and change nothing.
+
+The walk. pecl-memcache 8.2 goes to the next node when it finds no session, asks for the lock again, and meets its
+own. So a lock that another node has granted to a client of the same host, for a session that does not exist, is
+answered as granted. Clients of the same host begin at the same node, so a rival would have met the lock there.
+Where the addresses of the nodes cannot tell hosts apart (several on one address) the rule is off, unless told
+otherwise (`--pecl-walk`).
+
+All or nothing. pecl sends "take the lock", "read the session" in one go. If it has been told of the lock, and the
+connection breaks before it has the session, it takes the session for empty and overwrites it everywhere; if it
+has been told nothing it goes to the next node. So a grant is withheld until the reading behind it is answered.
+
+The switch for all of it is `--php`. Keys that are no locks of PHP's, and whatever other clients lock with `add`,
+keep memcached's plain meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final
+from zlib import crc32
+
+import attrs
+
+from memrep import decisions
+from memrep.copies import DELETE_MARK, Copies, Copy, mark_of
+from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
+from memrep.engine import Engine, Ticket
+from memrep.entry import Entry
+from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock, lock_of, session_of
+from memrep.nodes import host_of
+from memrep.replication.view import Standing
+from memrep.stats import Counters
+from memrep.store import Store
+from memrep.version import ZERO, Clock
+
+#: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
+_LONG_S: Final = 60
+
+#: Releases that are remembered at a time.
+_REMEMBERED_MAX: Final = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Habits:
+    """Which of PHP's habits are provided for.
+
+    Attributes:
+        on: any at all.
+        walk: pecl 8.2's walk: "auto" for clients of the lock holder's host, "on" for all, "off" for none.
+        prefixes: how keys begin that php-memcached takes locks under.
+    """
+
+    on: bool = True
+    walk: str = "auto"
+    prefixes: tuple[bytes, ...] = (b"memc.sess.key.lock.",)
+
+
+class Sessions:
+    """All that one node knows of PHP's locks, and of copies of PHP's writes.
+
+    Args:
+        habits: what is provided for.
+        engine: executes what is to be executed.
+        store: the committed entries.
+        copies: the writes of the last minute.
+        standing: which node this is.
+        clock: the time.
+        counters: the statistics.
+        nodes: the addresses of all nodes.
+    """
+
+    def __init__(
+        self,
+        habits: Habits,
+        engine: Engine,
+        store: Store,
+        copies: Copies,
+        standing: Standing,
+        clock: Clock,
+        counters: Counters,
+        nodes: list[str],
+    ) -> None:
+        self.habits = habits
+        self.engine = engine
+        self.store = store
+        self.copies = copies
+        self.clock = clock
+        self.counters = counters
+        self.me = standing.me
+        self.replicated = len(nodes) > 1
+        self.owners: dict[bytes, tuple[Caller, int]] = {}
+        self._standing = standing
+        self._hosts = [host_of(node) for node in nodes]
+        self._remembered: dict[bytes, int] = {}
+        self._due: list[tuple[bytes, int]] = []
+        self._vid = 0
+
+    def caller(self, host: str) -> Caller:
+        """A new client, who comes from this host ("" for a unix socket)."""
+        return Caller(self, self._origin(host))
+
+    def _origin(self, host: str) -> int:
+        """A number for a client's host, the same on every node; 0 where hosts cannot be told apart."""
+        own = self._hosts[self.me - 1]
+        if len(set(self._hosts)) < len(self._hosts):
+            return 0
+        return crc32((own if not host or _is_loopback(host) else host).encode()) | 1
+
+    def granted(self, caller: Caller, key: bytes, unique: int) -> None:
+        """A lock was granted to a client; who is gone meanwhile releases it at once."""
+        if caller.gone:
+            self._due.append((key, unique))
+        else:
+            self.owners[key] = caller, unique
+            caller.locks[key] = unique
+            if key.endswith(b".lock"):
+                caller.on_grant()
+
+    def left(self, caller: Caller) -> None:
+        """A client is gone: its locks are released."""
+        caller.gone = True
+        for key, unique in caller.locks.items():
+            if self.owners.get(key) == (caller, unique):
+                del self.owners[key]
+            self._due.append((key, unique))
+        caller.locks.clear()
+
+    def forget(self) -> None:
+        """This node has closed all its clients' connections; they may live, and the others know."""
+        for caller, _ in self.owners.values():
+            caller.locks.clear()
+        self.owners.clear()
+        self._due.clear()
+        self.copies.clear()
+
+    def remember(self, key: bytes, unique: int) -> None:
+        """A release was ignored that may turn out to be the owner's."""
+        if len(self._remembered) >= _REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = unique
+
+    @property
+    def due(self) -> bool:
+        """Whether `release` has something to do."""
+        return bool(self._due) or self._vid != self._standing.view.vid
+
+    def release(self) -> None:
+        """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
+        if self._vid != self._standing.view.vid:
+            self._vid = self._standing.view.vid
+            for key, unique in list(self._remembered.items()):
+                entry = self.store.live(key, self.clock.now)
+                if entry is None or entry.cas_unique != unique:
+                    del self._remembered[key]
+                elif entry.hold is not None and not entry.hold.node:
+                    del self._remembered[key]
+                    self._due.append((key, unique))
+        due, self._due = self._due, []
+        for key, unique in due:
+            self.engine.modify(key, self._free_if(unique))
+
+    def _free_if(self, unique: int) -> decisions.Decide:
+        """Free a lock if it is still the one that was granted under this cas unique."""
+
+        def decide(entry: Entry | None) -> Decision:
+            if entry is None or entry.cas_unique != unique or is_free(entry.value):
+                return NOT_FOUND
+            return self.freed(entry), STORED
+
+        return decide
+
+    def freed(self, entry: Entry) -> Entry:
+        """What is left of a lock that is released."""
+        if entry.flags != PECL_FLAGS or entry.hold is None:
+            return self.engine.tombstone()
+        span = entry.hold.span
+        return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
+
+    def has_owner(self, key: bytes, entry: Entry, caller: Caller) -> bool:
+        """Whether this lock is held by another client than this one that still may release it."""
+        hold = entry.hold
+        if hold is None or not hold.node:
+            return False
+        if hold.node != self.me:
+            return True
+        owner = self.owners.get(key)
+        return owner is not None and owner[0] is not caller and owner[1] == entry.cas_unique
+
+    def names_lock(self, key: bytes) -> bool:
+        """Whether a lock of PHP's could have this name. What is there may change until a command is decided."""
+        return key.endswith(b".lock") or key.startswith(self.habits.prefixes)
+
+    def is_session(self, key: bytes) -> bool:
+        """Whether PHP has taken a lock for this key within the last seconds."""
+        if self.store.get(lock_of(key)) is not None:
+            return True
+        for prefix in self.habits.prefixes:  # PREFIXlock.SID for PREFIXSID
+            begin = prefix.removesuffix(b"lock.")
+            if key.startswith(begin) and self.store.get(prefix + key[len(begin) :]) is not None:
+                return True
+        return False
+
+    def walks(self, key: bytes, hold: Hold, caller: Caller) -> bool:
+        """Whether who asks for this held lock must be its holder on its walk."""
+        walk = self.habits.walk
+        if walk == "off" or hold.node in (0, self.me):
+            return False
+        if not self.store.dead(session_of(key), self.clock.now):
+            return False
+        return walk == "on" or (hold.origin == caller.origin != 0)
+
+
+class Caller:
+    """One client's connection, as far as PHP's habits go; see `protocol.Commands`.
+
+    Attributes:
+        origin: a number for its host.
+        locks: those it holds: key and the cas unique of the grant.
+        gone: its connection is closed.
+        on_grant: called when pecl has been granted a lock, before it is told.
+    """
+
+    __slots__ = ("_last", "_sessions", "gone", "locks", "on_grant", "origin")
+
+    def __init__(self, sessions: Sessions, origin: int) -> None:
+        self.origin = origin
+        self.locks: dict[bytes, int] = {}
+        self.gone = False
+        self.on_grant: Callable[[], None] = _nobody
+        self._sessions = sessions
+        self._last: tuple[bytes, int] = b"", 0  # the last session written, and when the cluster accepted that
+
+    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+        """A session, a lock's release, or anything else."""
+        sessions = self._sessions
+        if is_pecl_lock(key, flags) and value == b"0":
+            sessions.counters.cmd_set += 1
+            return self._release(key, self._freed_as_sent(exptime), STORED)
+        if sessions.replicated and (exptime >= _LONG_S or exptime == 0) and sessions.is_session(key):
+            copy = self._arrived(key, mark_of(flags, exptime, value))
+            if copy is None:
+                return sessions.engine.when_clean(key, STORED)
+            return sessions.engine.set(key, flags, exptime, value, copy)
+        return sessions.engine.set(key, flags, exptime, value)
+
+    def delete(self, key: bytes) -> Result | Ticket:
+        """The end of a session, a lock's release, or anything else."""
+        sessions = self._sessions
+        if sessions.names_lock(key):
+            return self._release(key, lambda entry: sessions.engine.tombstone(), DELETED)
+        if (
+            sessions.replicated
+            and not sessions.store.dead(key, sessions.clock.now)
+            and sessions.is_session(key)
+        ):
+            copy = self._arrived(key, DELETE_MARK)
+            if copy is None:
+                return sessions.engine.when_clean(key, DELETED)
+            return sessions.engine.delete(key, copy)
+        return sessions.engine.delete(key)
+
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+        """A lock, or anything else."""
+        sessions = self._sessions
+        if not (is_pecl_lock(key, flags) or key.startswith(sessions.habits.prefixes)):
+            return sessions.engine.add(key, flags, exptime, value)
+        sessions.counters.cmd_set += 1
+        engine = sessions.engine
+        hold = self._hold(engine.expires(exptime) - sessions.clock.now)
+
+        def grant(entry: Entry | None) -> Entry | None:
+            if entry is not None:
+                return None
+            return Entry(ZERO, value, flags, engine.expires(exptime), 0, hold)
+
+        return self._take(key, grant, lambda entry: NOT_STORED, STORED, engine.count_stored)
+
+    def incr(self, key: bytes, delta: int) -> Result | Ticket:
+        """pecl's way to take a lock that is free, or any number."""
+        sessions = self._sessions
+        if not sessions.names_lock(key):
+            return sessions.engine.incr(key, delta)
+
+        def grant(entry: Entry | None) -> Entry | None:
+            if entry is None or entry.hold is None or entry.flags != PECL_FLAGS or not is_free(entry.value):
+                return None
+            hold = self._hold(entry.hold.span)
+            return Entry(ZERO, b"1", entry.flags, sessions.clock.now + hold.span, 0, hold)
+
+        def refuse(entry: Entry | None) -> Decision:
+            if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
+                return decisions.incr(delta)(entry)
+            if sessions.walks(key, entry.hold, self):
+                self.on_grant()
+                return b"1"
+            return b"%d" % (int(entry.value or b"0") + delta)
+
+        return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"))
+
+    # --- shared
+
+    def _arrived(self, key: bytes, mark: int) -> Copy | None:
+        """What makes this write known, None if it is a copy."""
+        arrival = self._sessions.copies.arrived(key, mark, lock_of(key) in self.locks)
+        self._last = key, arrival.stamp
+        return arrival.copy
+
+    def _is_current(self, key: bytes, entry: Entry) -> bool:
+        """Whether a release on this connection can be that of the request that holds the lock now."""
+        session, stamp = self._last
+        return session != session_of(key) or stamp > entry.cas_unique
+
+    def _hold(self, span: int) -> Hold:
+        return Hold(self._sessions.me, span, self.origin)
+
+    def _freed_as_sent(self, exptime: int) -> Callable[[Entry | None], Entry]:
+        engine, clock = self._sessions.engine, self._sessions.clock
+
+        def freed(entry: Entry | None) -> Entry:
+            expires = engine.expires(exptime)
+            return Entry(ZERO, b"0", PECL_FLAGS, expires, 0, Hold(0, expires - clock.now))
+
+        return freed
+
+    def _take(
+        self,
+        key: bytes,
+        grant: Callable[[Entry | None], Entry | None],
+        refuse: Callable[[Entry | None], Decision],
+        granted: Outcome | bytes,
+        count: Callable[[Result], None],
+    ) -> Result | Ticket:
+        """Take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
+        sessions = self._sessions
+        taken: list[Entry] = []
+
+        def decide(entry: Entry | None) -> Decision:
+            new = grant(entry)
+            taken[:] = [] if new is None else [new]
+            return refuse(entry) if new is None else (new, granted)
+
+        def done(result: Result) -> None:
+            count(result)
+            if taken:
+                sessions.granted(self, key, taken[0].cas_unique)
+
+        return sessions.engine.modify(key, decide, done)
+
+    def _release(self, key: bytes, freed: Callable[[Entry | None], Entry], result: Outcome) -> Result | Ticket:
+        """Release a lock, unless it is somebody else's."""
+        sessions = self._sessions
+        unique = self.locks.pop(key, None)
+        if sessions.owners.get(key, (None, 0))[0] is self:
+            del sessions.owners[key]
+        count = sessions.engine.count_stored if result is STORED else sessions.engine.counted("delete")
+
+        def decide(entry: Entry | None) -> Decision:
+            if entry is not None and entry.cas_unique != unique and not is_free(entry.value):
+                current = self._is_current(key, entry)
+                owned = sessions.has_owner(key, entry, self)
+                if current and owned:
+                    sessions.remember(key, entry.cas_unique)
+                if owned or not current:
+                    return result
+            if entry is None and result is DELETED:
+                return NOT_FOUND
+            if entry is not None and entry.hold is not None and is_free(entry.value) and result is STORED:
+                return result
+            return freed(entry), result
+
+        return sessions.engine.modify(key, decide, count)
+
+
+def _nobody() -> None:
+    """Nobody wants to know of a grant."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
