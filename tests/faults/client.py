@@ -216,7 +216,10 @@ class Client:
             if attempt.fate == ANSWERED:
                 break
         walk = Walk(begin, time.monotonic(), attempts, kept)
-        world.tally.add(walk)
+        if {*order, *world.avoided} == set(
+            range(world.count)
+        ):  # else it is no whole request, but a look at some
+            world.tally.add(walk)
         if walk.answered and b"ERROR" in walk.reply[:16]:
             world.found(
                 "other", f"{self.name} sent {data[:60]!r} and got {walk.reply[:60]!r} from node {walk.node}"

@@ -43,6 +43,7 @@ class Run:
     def __init__(self, nodes: Nodes, seed: int, seconds: float) -> None:
         self.nodes = nodes
         self.seconds = seconds
+        self.majority = "majority" in nodes.options
         self.world = World(nodes.addresses, seed)
         self.rng = random.Random(f"{seed} faults")
         self.deadline = time.monotonic() + seconds
@@ -104,6 +105,7 @@ class Run:
         finally:
             self._stop_load()
             watcher.join()
+        self.world.avoided = frozenset()
         if self.recover("reads everything"):
             self._read_everything()
         for misdeed in self.nodes.misdeeds():
