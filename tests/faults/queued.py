@@ -1,12 +1,14 @@
-"""Bytes that wait in a frozen node's sockets.
+"""Bytes that wait where a node does not see them: in a frozen node's sockets, or before a cut.
 
 A worker of PHP's sends to a frozen node, hears nothing, hangs up within a second and goes elsewhere. The bytes
 stay in the kernel. When the node thaws it may not carry them out any more: the worker, or another one, has
-written something newer meanwhile. The node cannot know that, but it can see that the client is gone.
+written something newer meanwhile. The node cannot know that, but it can see that the client is gone. A cut
+between clients and a node does the same, for the client's kernel goes on sending what the node has not got,
+long after the client hung up.
 
-For each freeze some keys are used by nothing else: a `set` that is followed by a newer one through another
-node, an `incr` and an `add` that are sent to the frozen node alone. They go over connections that stood before
-the freeze and over ones that were opened during it.
+For each such time some keys are used by nothing else: a `set` that is followed by a newer one through another
+node, an `incr` and an `add` that are sent to that node alone. They go over connections that stood before, and,
+into a frozen node, over ones that were opened meanwhile.
 """
 
 from __future__ import annotations
@@ -32,17 +34,19 @@ class Expected:
 
 
 class Queued(Client):
-    """Sends to a frozen node, and sees what comes of it.
+    """Sends to a node that is deaf, and sees what comes of it.
 
     Args:
-        number: of the freeze.
-        node: which node will be frozen.
+        number: of the round.
+        node: which node will be deaf.
+        why: how the evidence calls that.
     """
 
-    def __init__(self, *args: object, number: int, node: int) -> None:
+    def __init__(self, *args: object, number: int, node: int, why: str) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.expected: list[Expected] = []
         self._node = node
+        self._why = why
         self._others = [other for other in range(self.world.count) if other != node]
         self._keys = [f"queued{number}.{i}" for i in range(12)]
         self._lines: list[Line] = []
@@ -60,11 +64,11 @@ class Queued(Client):
                 line.ask(b"version\r\n", lines(1))
             self._lines.append(line)
 
-    def frozen(self, seconds: float) -> None:
+    def deaf(self, seconds: float) -> None:
         """Send, and hang up after less than so many seconds; then write something newer elsewhere."""
         for _ in self._keys[1::2]:
             line = Line(self.world, self._node)
-            line.connect(time.monotonic() + GIVE_UP_S)
+            line.connect(time.monotonic() + min(seconds, GIVE_UP_S) / 20)
             self._lines.append(line)
         sent = []
         for key, line in zip(self._keys, self._lines, strict=True):
@@ -77,7 +81,7 @@ class Queued(Client):
         for key in sent:
             diary = Diary()
             verb = _verb(key)
-            story = f"{verb} was sent to frozen node {self._node} by a client that then hung up"
+            story = f"{verb} was sent to {self._why} node {self._node} by a client that then hung up"
             if verb == "set":
                 walk = self.set(key, b"newer", self._others)
                 diary.note(self.name, "set newer", walk)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.real
 SECONDS = 6.0
 
 
-@pytest.mark.parametrize("fault", ["kill"])
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
 def test_no_answer_is_wrong(fault: str) -> None:
     outcome = run_fault(fault, seconds=SECONDS, seed=1)
     assert outcome.rounds
