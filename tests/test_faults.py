@@ -109,8 +109,15 @@ def test_a_lock_that_may_have_expired_is_free() -> None:
 def test_a_lock_that_nobody_holds_and_nobody_gets_outlives_its_timeout() -> None:
     lock = Lock("l")
     assert lock.denied(100.0, 100.1) is None
-    assert lock.denied(101.0, 101.0) is None
+    for second in range(1, TIMEOUT_S + 1):
+        assert lock.denied(100.0 + second, 100.0 + second) is None
     assert lock.denied(101.0 + TIMEOUT_S, 101.1 + TIMEOUT_S) is not None
+
+
+def test_a_lock_that_nobody_asks_for_outlives_nothing() -> None:
+    lock = Lock("l")
+    assert lock.denied(100.0, 100.1) is None
+    assert lock.denied(200.0, 200.0) is None
 
 
 def test_a_lock_that_somebody_holds_outlives_nothing() -> None:

@@ -29,6 +29,9 @@ TIMEOUT_S: Final = 3
 _GRANULARITY_S: Final = 1.0
 _GRACE_S: Final = 1.0
 
+#: "All the time" means that there was an answer at least so often.
+_ASKED_S: Final = 1.5
+
 #: A lock may end a second after its granting node has gone; a hold that was meant to be shorter, but was not
 #: because the machine is busy, proves nothing.
 _HOLD_MAX_S: Final = 0.9
@@ -59,6 +62,7 @@ class Lock:
         self._holds: list[Hold] = []
         self._released = float("-inf")
         self._denied_since: float | None = None
+        self._denied_last = 0.0
 
     def granted(self, client: str, walk: Walk, by_incr: bool) -> tuple[Hold, str | None]:
         """Somebody got it; and what is wrong with that."""
@@ -91,8 +95,9 @@ class Lock:
             if self._holds:
                 self._denied_since = None
                 return None
-            if self._denied_since is None:
+            if self._denied_since is None or begin - self._denied_last > _ASKED_S:
                 self._denied_since = begin
+            self._denied_last = now
             waited = now - self._denied_since
             if waited < TIMEOUT_S + _GRACE_S:
                 return None
