@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from tests.faults.faults import FAULTS, run_fault
+from tests.faults.faults import FAULTS, PAUSE_S, run_fault
 from tests.faults.network import enter, forbidden
 from tests.faults.nodes import Memcacheds
 from tests.faults.report import HEAD, Outcome
@@ -41,8 +41,16 @@ The exit status is 1 if anything was wrong; then what is known of it follows."""
 @click.option("--seconds", default=60.0, show_default=True, help="How long each fault goes on.")
 @click.option("--seed", type=int, help="What chance begins with. [default: the clock]")
 @click.option("--memcached", is_flag=True, help="Against plain memcacheds, which must be found wanting.")
+@click.option(
+    "--pause",
+    default=PAUSE_S,
+    show_default=True,
+    help="Seconds from the end of a cut to the next one; 0 for faults in quick succession.",
+)
 @click.option("--serve", default="", metavar="OPTIONS", help="More options for `memrep serve`.")
-def main(faults: tuple[str, ...], seconds: float, seed: int | None, memcached: bool, serve: str) -> None:
+def main(
+    faults: tuple[str, ...], seconds: float, seed: int | None, pause: float, memcached: bool, serve: str
+) -> None:
     """Run each fault, and report."""
     unknown = [name for name in faults if name not in FAULTS]
     if unknown:
@@ -63,7 +71,7 @@ def main(faults: tuple[str, ...], seconds: float, seed: int | None, memcached: b
             continue
         outcome = run_fault(
             name, seconds=seconds, seed=seed, kind=Memcacheds if memcached else None,
-            options=serve.split(), progress=partial(_progress, name),
+            options=serve.split(), pause=pause, progress=partial(_progress, name),
         )  # fmt: skip
         if sys.stderr.isatty():
             click.echo("\r\033[K", nl=False, err=True)

@@ -33,9 +33,9 @@ _CUT_S: Final = (0.1, 4.0)
 _LEFT_OUT_S: Final = 1.5
 
 
-#: After a cut between two nodes, how long until the next one: nodes dial and leave their detour only now and
-#: then, and a cut on the detour itself would be a second fault at the same time.
-_WAY_BACK_S: Final = 2.5
+#: After a cut, how long until the next one: nodes dial, and leave their detours, only now and then, and a cut
+#: on a detour would be a second fault at the same time.
+PAUSE_S: Final = 2.5
 
 
 @attrs.frozen(kw_only=True)
@@ -209,9 +209,7 @@ def _cut_link(run: Run, what: str, cut: Callable[[Networked, int, int], None]) -
     run.strike([i, j], what.format(i, j))
     cut(nodes, i, j)
     time.sleep(_cut_s(run))
-    whole = _heal(run)
-    time.sleep(_WAY_BACK_S)
-    return whole
+    return _heal(run)
 
 
 def _part(run: Run, small: Sequence[int]) -> None:
@@ -241,6 +239,7 @@ def _heal(run: Run) -> bool:
     whole = run.recover()
     if whole:
         run.world.avoid([])
+        time.sleep(run.pause)
     return whole
 
 
@@ -300,6 +299,7 @@ def run_fault(
     seed: int,
     kind: type[Nodes] | None = None,
     options: Sequence[str] = (),
+    pause: float = PAUSE_S,
     progress: Callable[[Run], None] = lambda _run: None,
 ) -> Outcome:
     """Run one kind of fault for so long against a cluster of its own."""
@@ -307,7 +307,7 @@ def run_fault(
     directory = Path(tempfile.mkdtemp(prefix=f"faults-{name}-"))
     kind = kind or (Networked if fault.network else Nodes)
     with kind(fault.count, directory, options) as nodes:
-        run = Run(nodes, seed, seconds)
+        run = Run(nodes, seed, seconds, pause)
         run.go(fault.strike, progress)
         tally = run.world.tally
         if fault.spares and tally.failed:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import attrs
@@ -170,15 +171,16 @@ class Locking(Client):
     def _release_everywhere(self, lock: Lock, request: bytes) -> None:
         begin = time.monotonic()
         nodes = [node for node in range(self.world.count) if node not in self.world.avoided]
-        opened = [Line(self.world, node) for node in self.rng.sample(nodes, len(nodes))]
-        reached = [line for line in opened if line.connect(time.monotonic() + GIVE_UP_S)]
-        attempts = []
-        for line in reached:
-            line.send(request)
-        deadline = time.monotonic() + GIVE_UP_S
-        for line in reached:
-            reply = line.receive(lines(1), deadline)
-            attempts.append(Attempt(line.node, begin, time.monotonic(), line.fate, reply))
-        for line in opened:
+
+        def release(node: int) -> Attempt:
+            line = Line(self.world, node)
+            reply = b""
+            if line.connect(begin + GIVE_UP_S):
+                line.send(request)
+                reply = line.receive(lines(1), begin + GIVE_UP_S)
             line.close()
+            return Attempt(node, begin, time.monotonic(), line.fate, reply)
+
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            attempts = list(pool.map(release, nodes))
         lock.diary.note(self.name, "release everywhere", Walk(begin, time.monotonic(), attempts))

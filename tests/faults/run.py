@@ -38,11 +38,13 @@ class Run:
         nodes: the running nodes.
         seed: what chance begins with.
         seconds: how long faults go on.
+        pause: seconds from the end of a cut to the next one.
     """
 
-    def __init__(self, nodes: Nodes, seed: int, seconds: float) -> None:
+    def __init__(self, nodes: Nodes, seed: int, seconds: float, pause: float) -> None:
         self.nodes = nodes
         self.seconds = seconds
+        self.pause = pause
         self.majority = "majority" in nodes.options
         self.world = World(nodes.addresses, seed)
         self.rng = random.Random(f"{seed} faults")
