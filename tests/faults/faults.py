@@ -5,6 +5,7 @@ A round tells whether it came to that; the run ends early if not, for nothing th
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -314,4 +315,7 @@ def run_fault(
             walks = "; ".join(walk.told(run.world.start) for walk in tally.failures)
             run.world.found("other", f"{tally.failed} requests were answered by no node; the first: {walks}")
         logs = nodes.last_words(_LOG_LINES)
-    return Outcome(fault=name, rounds=run.rounds, world=run.world, directory=directory, logs=logs)
+    outcome = Outcome(fault=name, rounds=run.rounds, world=run.world, directory=directory, logs=logs)
+    if not outcome.wrong:
+        shutil.rmtree(directory)
+    return outcome
