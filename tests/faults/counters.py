@@ -1,0 +1,87 @@
+"""Counters: `incr` from many clients at once.
+
+Each answered value is new, and greater than any that was answered before the request began. In the end the
+value lies between the number of answers and that number plus the attempts that were not answered.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from tests.faults.client import Client, Walk, lines
+from tests.faults.findings import Diary
+
+
+class Counter:
+    """What is known of one counter.
+
+    Args:
+        key: the key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.diary = Diary()
+        self.mutex = threading.Lock()
+        self.exists = False
+        self.answered: dict[int, str] = {}
+        self.acknowledged = 0
+        self.highest = 0
+        self.unknown = 0
+
+    def judge(self, floor: int, value: int, client: str) -> str | None:
+        """What is wrong with an answer to a request that began when `floor` was the highest."""
+        with self.mutex:
+            earlier = self.answered.get(value)
+            self.answered[value] = client
+            self.acknowledged += 1
+            self.highest = max(self.highest, value)
+        if value <= floor:
+            return f"answered {value} although {floor} had been answered before the request began"
+        return f"answered {value} twice, also to {earlier}" if earlier is not None else None
+
+    def judge_end(self, value: int) -> str | None:
+        """What is wrong with the value in the end."""
+        if self.acknowledged <= value <= self.acknowledged + self.unknown:
+            return None
+        return f"is {value} in the end; {self.acknowledged} were answered, {self.unknown} more are unknown"
+
+
+class Counting(Client):
+    """Increments counters."""
+
+    def __init__(self, *args: object, counters: Callable[[], Sequence[Counter]]) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._counters = counters
+
+    def step(self) -> None:
+        """One increment."""
+        counter = self.rng.choice(self._counters())
+        if not counter.exists:
+            self._create(counter)
+            return
+        floor = counter.highest
+        walk = self.request(f"incr {counter.key} 1\r\n".encode(), lines(1))
+        counter.diary.note(self.name, "incr", walk)
+        with counter.mutex:
+            counter.unknown += walk.unknown
+        if walk.answered:
+            self._judge(counter, floor, walk)
+
+    def _create(self, counter: Counter) -> None:
+        walk = self.set(counter.key, b"0", verb="add")
+        counter.diary.note(self.name, "add", walk)
+        if walk.answered:
+            counter.exists = True
+
+    def _judge(self, counter: Counter, floor: int, walk: Walk) -> None:
+        when = f"from {walk.begin - self.world.start:.3f} to {walk.end - self.world.start:.3f} s"
+        place = f"{counter.key}: {self.name}, {when} at node {walk.node}"
+        reply = walk.reply.strip()
+        if reply == b"NOT_FOUND":
+            self.world.found("lost", f"{place}, answered NOT_FOUND; it had been created", counter.diary)
+        elif reply.isdigit():
+            wrong = counter.judge(floor, int(reply), self.name)
+            if wrong is not None:
+                self.world.found("counter", f"{place}, {wrong}", counter.diary)
