@@ -317,6 +317,10 @@ class Node:
         options = self.options
         return encode(Hello(WIRE_VERSION, options.me, self._inc, options.nodes, options.terms))
 
+    def deaf(self, node: int) -> bool:
+        """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
+        return self.replica.presence.deaf(node, self._clock.now)
+
     def turned_away(self, node: int, reason: str) -> None:
         """A peer has closed the link that this node dialled, and said why it will not have this node."""
         self.replica.turned_away(node, reason)

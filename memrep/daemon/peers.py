@@ -28,9 +28,10 @@ UNSENT_MAX: Final = 64 << 20
 
 _RECEIVE_BYTES: Final = 1 << 18
 _REDIAL_S: Final = 0.1
-_CONNECT_S: Final = 1.0
-_RETRY_S: Final = 1.0
+_CONNECT_S: Final = 0.5
+_RETRY_S: Final = 0.25
 _PATIENCE_S: Final = 2.0
+_RENEW_S: Final = 0.5
 
 
 class OutLink:
@@ -40,6 +41,7 @@ class OutLink:
         self.closed = trio.Event()
         self.reason = "it closed the link"
         self.turned_away = False
+        self.opened = trio.current_time()
         self._peers = peers
         self._sock = sock
         self._unsent = bytearray()
@@ -197,6 +199,16 @@ class Peers:
         """At the end of a turn: close links that the node wants closed."""
         for link in [link for link in self._in if link.link.closing]:
             link.close()
+
+    def renew(self) -> None:
+        """Close the links that do not carry what is sent on them; they are dialled again at once.
+
+        After a cut has healed a new connection gets through at the first try, while the old one waits for a
+        retransmission that comes later the longer the cut has lasted.
+        """
+        for node, link in list(self._out.items()):
+            if self.node.deaf(node) and trio.current_time() - link.opened > _RENEW_S:
+                link.close("it does not hear this node")
 
     @property
     def unsent(self) -> bool:

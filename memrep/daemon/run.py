@@ -162,6 +162,7 @@ class Daemon:
     async def _tick(self) -> None:
         while True:
             self._reactor.turn(self._node.tick)
+            self._peers.renew()
             await trio.sleep(_TICK_S)
 
     async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:

@@ -101,12 +101,19 @@ class Replies:
         return data
 
     def abandon(self) -> None:
-        """Nobody is there to be answered: what has not been started need not be."""
+        """Nobody is to be answered any more: what has not been started need not be.
+
+        Nothing more is said, either. What stands behind a reply that is not known, be it an END, would be taken
+        for that reply.
+        """
         for reply in self.queue:
             if isinstance(reply, _Slot):
                 reply.ticket.abandoned = True
         self.queue.clear()
-        self.idle = not self._known
+        self.out.clear()
+        self._known.clear()
+        self._size = 0
+        self.idle = True
 
     def _close_out(self) -> None:
         """Put what is in `out` where it belongs: behind the queue, or to what is known if there is none."""

@@ -26,6 +26,10 @@ from memrep.version import Clock
 _PATIENCE_MAX: Final = 32
 
 
+#: The part of the first wait after which a first refusal is not taken for the last word.
+_SOON: Final = 8
+
+
 @attrs.define(eq=False)
 class _Proposal:
     vid: int
@@ -234,6 +238,9 @@ class Election:
         self.saw_promise(message.promised)
         if self._proposal is not None and self._proposal.vid == message.vid:
             self._proposal.refusals.add(node)
+            if message.reach and self._patience == self._timing.propose:
+                # It hears a node that has just died; the news will have reached it in a moment.
+                self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
         self._presence.ignore((n for n in message.reach if n in self._presence.peers), 0)
 
     def installed(self) -> None:

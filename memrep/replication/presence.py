@@ -90,6 +90,7 @@ class Peer:
         linked: whether its link to us is open.
         heard: when something last came from it on whatever way, own monotonic ms.
         heard_directly: the same for its own link to us.
+        heard_us: when it last said that our own link to it works.
         refused: why its port is known to refuse; empty if it does not.
         gone: why it is known to be gone; empty if it is not.
         gone_at: since when, own monotonic ms.
@@ -118,6 +119,7 @@ class Peer:
     linked: bool = False
     heard: int = 0
     heard_directly: int = 0
+    heard_us: int = 0
     refused: str = ""
     gone: str = "never heard"
     gone_at: int = 0
@@ -216,6 +218,11 @@ class Presence:
         relay = self._timing.relay
         return sum(1 << p.node for p in self.peers.values() if not p.gone and now - p.heard_directly < relay)
 
+    def deaf(self, node: int, now: int) -> bool:
+        """Whether this peer has not said for the failure timeout that this node's own link to it works."""
+        peer = self.peers[node]
+        return now - max(peer.heard_us, peer.met) >= self._timing.silence
+
     def meets_majority(self, now: int) -> bool:
         """Whether the members that are heard and this node are a majority of the configured nodes."""
         return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
@@ -230,7 +237,7 @@ class Presence:
         for peer in self.peers.values():
             peer.lease = 0
             if not peer.gone:
-                peer.heard = peer.heard_directly = now
+                peer.heard = peer.heard_directly = peer.heard_us = now
 
     def installed(self, now: int, before: Mapping[int, int]) -> None:
         """A view begins: every member counts as heard now, no lease is left, nobody is ignored.

@@ -257,6 +257,8 @@ class Replica:
         self._election.saw_promise(message.promised)
         known = peer.beat
         peer.beat = message
+        if peer.hears_directly(standing.me):
+            peer.heard_us = self._clock.now
         self._has_installed(peer, message.vid)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
