@@ -225,7 +225,8 @@ class Node:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self.counters
         counters.bytes_read += len(data)
-        if self._clock.now >= self.replica.serves_until or self._crowded:
+        kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
+        if kept or self._clock.now >= self.replica.serves_until or self._crowded:
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
