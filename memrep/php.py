@@ -21,10 +21,10 @@ before. Releases that will count when the owner's node is gone are remembered; i
 held lock, by those who wait for it, are answered and change nothing.
 
 The walk. pecl-memcache 8.2 goes to the next node when it finds no session, asks for the lock again, and meets
-its own. So a lock that another node has granted to a client of the same host, for a session that does not
-exist, is answered as granted. Clients of the same host begin at the same node, so a rival would have met the
-lock there. Where the addresses of the nodes cannot tell hosts apart (several on one address) the rule is off,
-unless told otherwise (`--pecl-walk`).
+its own. So a lock that another node has just granted to a client of the same host, for a session that does not
+exist, is answered as granted, once at each node, to who reads the session in the same breath. Clients of the
+same host begin at the same node, so a rival would have met the lock there. Where the addresses of the nodes
+cannot tell hosts apart (several on one address) the rule is off, unless told otherwise (`--pecl-walk`).
 
 All or nothing. pecl sends "take the lock", "read the session" in one go. If it has been told of the lock, and
 the connection breaks before it has the session, it takes the session for empty and overwrites it everywhere; if
@@ -37,7 +37,7 @@ The switch for all of it is `--php`. Keys that are no locks of PHP's, and whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Final
 from zlib import crc32
@@ -45,7 +45,7 @@ from zlib import crc32
 import attrs
 
 from memrep import decisions
-from memrep.copies import DELETE_MARK, Copies, Copy, mark_of
+from memrep.copies import DELETE_MARK, Arrival, Copies, mark_of
 from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
 from memrep.engine import Engine, Ticket
 from memrep.entry import Entry
@@ -54,12 +54,15 @@ from memrep.nodes import host_of
 from memrep.replication.view import Standing
 from memrep.stats import Counters
 from memrep.store import Store
-from memrep.version import ZERO, Clock
+from memrep.version import ZERO, Clock, milliseconds
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
 
-#: Releases that are remembered at a time.
+#: pecl 8.2 walks on at once.
+_WALK_MS: Final = 1_000
+
+#: Releases, and walks, that are remembered at a time.
 _REMEMBERED_MAX: Final = 10_000
 
 
@@ -115,6 +118,7 @@ class Sessions:
         self._standing = standing
         self._hosts = [host_of(node) for node in nodes]
         self._remembered: dict[bytes, int] = {}
+        self._walked: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int]] = []
         self._vid = 0
 
@@ -137,7 +141,7 @@ class Sessions:
             self.owners[key] = caller, unique
             caller.locks[key] = unique
             if key.endswith(b".lock"):
-                caller.on_grant()
+                caller.on_grant(b"")
 
     def left(self, caller: Caller) -> None:
         """A client is gone: its locks are released."""
@@ -215,22 +219,37 @@ class Sessions:
 
     def is_session(self, key: bytes) -> bool:
         """Whether PHP has taken a lock for this key within the last seconds."""
-        if self.store.get(lock_of(key)) is not None:
-            return True
+        return any(self.store.get(lock) is not None for lock in self._locks_of(key))
+
+    def is_locked(self, key: bytes) -> bool:
+        """Whether somebody holds the lock of this session."""
+        return any(self._is_held(lock) for lock in self._locks_of(key))
+
+    def _is_held(self, lock: bytes) -> bool:
+        entry = self.store.live(lock, self.clock.now)
+        return entry is not None and not is_free(entry.value)
+
+    def _locks_of(self, key: bytes) -> Iterator[bytes]:
+        yield lock_of(key)
         for prefix in self.habits.prefixes:  # PREFIXlock.SID for PREFIXSID
             begin = prefix.removesuffix(b"lock.")
-            if key.startswith(begin) and self.store.get(prefix + key[len(begin) :]) is not None:
-                return True
-        return False
+            if key.startswith(begin):
+                yield prefix + key[len(begin) :]
 
-    def walks(self, key: bytes, hold: Hold, caller: Caller) -> bool:
-        """Whether who asks for this held lock must be its holder on its walk."""
-        walk = self.habits.walk
-        if walk == "off" or hold.node in (0, self.me):
+    def walks(self, key: bytes, entry: Entry, caller: Caller) -> bool:
+        """Whether who asks for this held lock must be its holder on its walk; it comes by once, and soon."""
+        walk, hold = self.habits.walk, entry.hold
+        if walk == "off" or hold is None or hold.node in (0, self.me):
             return False
-        if not self.store.dead(session_of(key), self.clock.now):
+        late = self.clock.hybrid - milliseconds(entry.version) > _WALK_MS
+        if late or not self.store.dead(session_of(key), self.clock.now):
             return False
-        return walk == "on" or (hold.origin == caller.origin != 0)
+        if self._walked.get(key) == entry.cas_unique or not (walk == "on" or hold.origin == caller.origin != 0):
+            return False
+        if len(self._walked) >= _REMEMBERED_MAX:
+            del self._walked[next(iter(self._walked))]
+        self._walked[key] = entry.cas_unique
+        return True
 
 
 class Caller:
@@ -240,7 +259,8 @@ class Caller:
         origin: a number for its host.
         locks: those it holds: key and the cas unique of the grant.
         gone: its connection is closed.
-        on_grant: called when pecl has been granted a lock, before it is told.
+        on_grant: called when pecl has been granted a lock, before it is told; with what to tell instead if it
+            does not read the session, "" if that makes no difference.
     """
 
     __slots__ = ("_last", "_sessions", "gone", "locks", "on_grant", "origin")
@@ -249,7 +269,7 @@ class Caller:
         self.origin = origin
         self.locks: dict[bytes, int] = {}
         self.gone = False
-        self.on_grant: Callable[[], None] = _nobody
+        self.on_grant: Callable[[bytes], None] = _nobody
         self._sessions = sessions
         self._last: tuple[bytes, int] = b"", 0  # the last session written, and when the cluster accepted that
 
@@ -260,10 +280,10 @@ class Caller:
             sessions.counters.cmd_set += 1
             return self._release(key, self._freed_as_sent(exptime), STORED)
         if sessions.replicated and (exptime >= _LONG_S or exptime == 0) and sessions.is_session(key):
-            copy = self._arrived(key, mark_of(flags, exptime, value))
-            if copy is None:
+            arrival = self._arrived(key, mark_of(flags, exptime, value))
+            if arrival.known:
                 return sessions.engine.when_clean(key, STORED)
-            return sessions.engine.set(key, flags, exptime, value, copy)
+            return sessions.engine.set(key, flags, exptime, value, arrival.copy)
         return sessions.engine.set(key, flags, exptime, value)
 
     def delete(self, key: bytes) -> Result | Ticket:
@@ -276,10 +296,10 @@ class Caller:
             and not sessions.store.dead(key, sessions.clock.now)
             and sessions.is_session(key)
         ):
-            copy = self._arrived(key, DELETE_MARK)
-            if copy is None:
+            arrival = self._arrived(key, DELETE_MARK)
+            if arrival.known:
                 return sessions.engine.when_clean(key, DELETED)
-            return sessions.engine.delete(key, copy)
+            return sessions.engine.delete(key, arrival.copy)
         return sessions.engine.delete(key)
 
     def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
@@ -313,20 +333,22 @@ class Caller:
         def refuse(entry: Entry | None) -> Decision:
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
                 return decisions.incr(delta)(entry)
-            if sessions.walks(key, entry.hold, self):
-                self.on_grant()
+            held = b"%d" % (int(entry.value or b"0") + delta)
+            if sessions.walks(key, entry, self):
+                self.on_grant(held)
                 return b"1"
-            return b"%d" % (int(entry.value or b"0") + delta)
+            return held
 
         return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"))
 
     # --- shared
 
-    def _arrived(self, key: bytes, mark: int) -> Copy | None:
-        """What makes this write known, None if it is a copy."""
-        arrival = self._sessions.copies.arrived(key, mark, lock_of(key) in self.locks)
+    def _arrived(self, key: bytes, mark: int) -> Arrival:
+        """This write of a session has come; remember it for the release behind it."""
+        sessions = self._sessions
+        arrival = sessions.copies.arrived(key, mark, lock_of(key) in self.locks, sessions.is_locked(key))
         self._last = key, arrival.stamp
-        return arrival.copy
+        return arrival
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:
         """Whether a release on this connection can be that of the request that holds the lock now."""
@@ -394,7 +416,7 @@ class Caller:
         return sessions.engine.modify(key, decide, count)
 
 
-def _nobody() -> None:
+def _nobody(instead: bytes) -> None:
     """Nobody wants to know of a grant."""
 
 

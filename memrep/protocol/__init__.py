@@ -31,8 +31,12 @@ class Connection(Protocol):
     @property
     def waiting(self) -> bool: ...
 
-    def withhold(self) -> None:
-        """Say nothing until a retrieval has been answered, too; see php.py on why."""
+    def withhold(self, instead: bytes) -> None:
+        """Say nothing until a retrieval has been answered, too; see php.py on why.
+
+        Args:
+            instead: what the number that is withheld becomes if there is no retrieval; "" to leave it.
+        """
         ...
 
     def let_go(self) -> bool:
