@@ -78,7 +78,8 @@ class TextConnection:
 
     __slots__ = (
         "_commands", "_engine", "_inbox", "_instead", "_keys", "_need", "_out", "_replies", "_retrieval",
-        "_size", "_skip", "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds", "busy", "closing",
+        "_size", "_skip", "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds",
+        "busy", "closing",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, commands: Commands, surroundings: Surroundings) -> None:

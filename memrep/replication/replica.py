@@ -404,7 +404,7 @@ class Replica:
         self._store.joining = not keep
         self._stream.reset()
         gone = self._without_clients(before, message)
-        self.rounds.settle(message, keep, frozenset(gone))
+        self.rounds.settle(message, keep)
         if gone:
             self._store.orphan_locks(gone, self._clock.now)
         self.presence.installed(self._clock.now, before.members)

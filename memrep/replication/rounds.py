@@ -257,7 +257,7 @@ class Rounds:
             for key, pending in self._inflight.pending.items()
         ]
 
-    def settle(self, message: Install, keep: bool, gone: frozenset[int] = frozenset()) -> None:
+    def settle(self, message: Install, keep: bool) -> None:
         """Take over what a new view has settled; nothing is in flight afterwards but the answers.
 
         A node whose data do not count takes the settled writes as pending, until every member has the view:
@@ -267,7 +267,6 @@ class Rounds:
             message: the view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
-            gone: the nodes that have lost their clients since.
         """
         now = self._clock.now
         own = [one for one in self._queue if not one.over]
@@ -287,7 +286,7 @@ class Rounds:
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
                 self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
-            if entry.hold is not None and entry.hold.node in gone:
+            if entry.hold is not None and not _keeps_clients(entry.hold.node, message):
                 entry.hold = replace(entry.hold, node=0)
                 entry.expires = min(entry.expires, now + ORPHAN_MS)
             if keep:
@@ -321,6 +320,14 @@ class Rounds:
         settled, self._settled = self._settled, []
         for attempt in settled:
             attempt.committed()
+
+
+def _keeps_clients(node: int, message: Install) -> bool:
+    """Whether the clients of this node are still connected when this view begins.
+
+    Whatever is in flight is from the view before, so no earlier start of the node comes into question.
+    """
+    return node in message.full and node not in message.slept
 
 
 def _version(base: bytes | None) -> Version | None:
