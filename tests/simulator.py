@@ -530,7 +530,10 @@ class _Visitor:
 
 
 #: What clients send, by how often. No `decr`: see tests/meaning.py.
-_VERBS = ["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"]
+_VERBS = [
+    "set", "set", "get", "get", "gets", "add", "replace", "incr", "incr", "delete", "cas", "append", "prepend",
+    "touch",
+]  # fmt: skip
 
 
 @attrs.define(eq=False)
