@@ -77,8 +77,8 @@ class Plan:
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
             late=rng.choice([0.0, 0.01]),
-            clients=rng.choice([2, 3, 4]),
-            keys=rng.choice([2, 3, 4]),
+            clients=rng.choice([2, 3, 4, 8, 12]),
+            keys=rng.choice([1, 1, 2, 3]),
             skews=[
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
