@@ -90,15 +90,15 @@ class Copies:
         self._clock = clock
         self._seen: OrderedDict[tuple[bytes, int], _Seen] = OrderedDict()
 
-    def arrived(self, key: bytes, mark: int, original: bool, locked: bool) -> Arrival:
+    def arrived(self, key: bytes, mark: int, original: bool, counts: bool) -> Arrival:
         """A client has sent this write to this node.
 
         Args:
             key: the session's key.
             mark: see `mark_of`.
             original: whether it is known not to be a copy: its sender holds the session's lock right here.
-            locked: whether somebody holds that lock. Who writes without it is no PHP that sends copies, and
-                what it writes makes nobody else's write a copy.
+            counts: whether there may be copies of it. Who writes a session that nobody has locked is no PHP
+                that sends copies, and what it writes makes nobody else's write a copy.
         """
         seen = self._look_up(key, mark)
         seen.at = self._clock.now
@@ -108,7 +108,7 @@ class Copies:
         if seen.here <= seen.known:
             return Arrival(True, None, seen.stamp)
         stamp = latest_unique(self._clock)
-        if not locked:
+        if not counts:
             seen.here = seen.known
             return Arrival(False, None, stamp)
         seen.known = seen.here

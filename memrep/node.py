@@ -43,9 +43,6 @@ from memrep.version import Clock
 #: Bytes of this node's own writes in flight above which it takes no further command.
 _IN_FLIGHT_MAX: Final = 4 << 20
 
-#: How long a reply is withheld for the sake of the one behind it.
-_WITHHELD_MS: Final = 100
-
 
 class Link:
     """One peer's connection to this node.
@@ -291,9 +288,8 @@ class Node:
 
     def _let_go(self) -> None:
         """Withhold nothing from those who do not read on; people in telnet, for example."""
-        late = self._clock.now - _WITHHELD_MS
-        for connection in [c for c, since in self._waits.items() if since <= late]:
-            if connection.let_go():
+        for connection, since in self._waits.items():
+            if connection.let_go(self._clock.now - since):
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:

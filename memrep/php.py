@@ -225,6 +225,11 @@ class Sessions:
         """Whether somebody holds the lock of this session."""
         return any(self._is_held(lock) for lock in self._locks_of(key))
 
+    def is_orphaned(self, key: bytes) -> bool:
+        """Whether the lock of this session is held, but the node that granted it is gone."""
+        entry = self.store.live(lock_of(key), self.clock.now)
+        return entry is not None and not is_free(entry.value) and entry.hold is not None and not entry.hold.node
+
     def _is_held(self, lock: bytes) -> bool:
         entry = self.store.live(lock, self.clock.now)
         return entry is not None and not is_free(entry.value)
@@ -346,7 +351,9 @@ class Caller:
     def _arrived(self, key: bytes, mark: int) -> Arrival:
         """This write of a session has come; remember it for the release behind it."""
         sessions = self._sessions
-        arrival = sessions.copies.arrived(key, mark, lock_of(key) in self.locks, sessions.is_locked(key))
+        original = lock_of(key) in self.locks
+        counts = sessions.is_locked(key) if mark != DELETE_MARK else original or sessions.is_orphaned(key)
+        arrival = sessions.copies.arrived(key, mark, original, counts)
         self._last = key, arrival.stamp
         return arrival
 

@@ -39,8 +39,15 @@ class Connection(Protocol):
         """
         ...
 
-    def let_go(self) -> bool:
-        """If nothing but that is waited for, say what there is at the next `resume`; whether that is so."""
+    def let_go(self, waited: int) -> bool:
+        """If nothing but that is waited for, and long enough, say what there is at the next `resume`.
+
+        Args:
+            waited: how long it has been, ms.
+
+        Returns:
+            Whether that is so.
+        """
         ...
 
     @property

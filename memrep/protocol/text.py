@@ -44,6 +44,11 @@ from memrep.protocol.replies import OUTPUT_MAX, Replies
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
+#: How long (ms) a reply is withheld for the sake of a retrieval behind it: over a lost packet, but if one reply
+#: more is there, only over the gap between two packets, for pecl sends its second command with the third.
+WITHHELD_MS: Final = 100
+WITHHELD_LAST_MS: Final = 10
+
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000
 
@@ -114,9 +119,12 @@ class TextConnection:
         self._withholds = True
         self._instead = instead
 
-    def let_go(self) -> bool:
-        """If nothing but a retrieval is waited for, say at the next `resume` what is there to say."""
+    def let_go(self, waited: int) -> bool:
+        """If nothing but a retrieval is waited for, and long enough, say at the next `resume` what there is."""
         if not self._withholds or self._replies.queue:
+            return False
+        enough = WITHHELD_MS if self._withheld.count(b"\n") < 2 else WITHHELD_LAST_MS
+        if waited < enough:
             return False
         self._withholds = False
         self._withheld += self._replies.take()
