@@ -70,9 +70,9 @@ class Request:
 class Worker(Php):
     """One php-cli process that wants the sessions that others want too.
 
-    pecl-memcache 8.0 frees a request twice if a server hangs up between the two commands that it sends it at the
-    end of a page, and PHP crashes, about once in hundreds of times that a node is killed. php-fpm would start
-    another worker; here the crowd is one fewer, and what became of the request is unknown.
+    pecl-memcache 8.0 may crash PHP when a server hangs up in between, about once in hundreds of times that a
+    node is killed. php-fpm would start another worker; here the crowd is one fewer, and what became of the
+    request is unknown.
     """
 
     def __init__(

@@ -204,17 +204,15 @@ def test_a_node_that_stops_for_a_moment_holds_up_the_others_no_longer(tmp_path: 
     with Cluster(3, tmp_path) as cluster:
         for stop, lasts_s in enumerate(SHORT_STOPS_S):
             stopped = stop % cluster.count
-            others = [Page(cluster).at(node) for node in range(cluster.count) if node != stopped]
-            cluster.freeze(stopped)
-            for connection in others:
-                connection.send(b"set S 0 0 3\r\nnew")
-            pause(lasts_s)
-            cluster.thaw(stopped)
-            assert [connection.reply() for connection in others] == [b"STORED"] * 2, (
-                f"node {stopped} stopped for {lasts_s} s"
-            )
-            for connection in others:
-                connection.close()
+            with Page(cluster) as page:
+                others = [page.at(node) for node in range(cluster.count) if node != stopped]
+                cluster.freeze(stopped)
+                for connection in others:
+                    connection.send(b"set S 0 0 3\r\nnew")
+                pause(lasts_s)
+                cluster.thaw(stopped)
+                replies = [connection.reply() for connection in others]
+                assert replies == [b"STORED"] * 2, f"node {stopped} stopped for {lasts_s} s"
             cluster.wait_healed()
 
 

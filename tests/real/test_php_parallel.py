@@ -25,8 +25,8 @@ pytestmark = pytest.mark.real
 
 # Requests of each worker; and of all, before and after the time when a node is disturbed.
 TIMES = 50
-BEFORE = 60
-AFTERWARDS = 40
+BEFORE = 40
+AFTERWARDS = 30
 
 # A second after its death a killed node is started again; that long a frozen one stands still.
 DEAD_S = 1.0
