@@ -25,12 +25,12 @@ TICK_MS = 50
 
 
 class Client:
-    """One client of one node."""
+    """One client of one node, who comes from this host ("" for a unix socket)."""
 
-    def __init__(self, cluster: Cluster, number: int) -> None:
+    def __init__(self, cluster: Cluster, number: int, host: str = "") -> None:
         self.replies = b""
         self.closed = False
-        self.connection: Connection = cluster.nodes[number].connect()
+        self.connection: Connection = cluster.nodes[number].connect(host)
         self._cluster = cluster
         self._number = number
 
@@ -53,12 +53,19 @@ class Client:
         replies, self.replies = self.replies, b""
         return replies
 
+    def hang_up(self) -> None:
+        """Close the connection; let all arrive that is not held."""
+        self._cluster.turn(self._number, lambda node: node.disconnect(self.connection))
+        self._cluster.deliver()
+
 
 class Cluster:
     """Nodes 1 to `count`, all of them started and linked.
 
     Args:
         count: how many there are.
+        start: those that are started; all of them if it is not given.
+        names: their addresses; each has a host of its own if it is not given.
         options: as in NodeOptions, for each of them.
 
     Attributes:
@@ -66,17 +73,26 @@ class Cluster:
         nodes: those that run, by number.
         links: the newest link of each direction, as the receiving node has it.
         held: directions whose bytes stay in the queue.
+        frozen: nodes whose processes are stopped: they have no turns.
         said: all messages so far: from, to, what.
         logs: what each node has logged.
         after_turn: called with a node's number at the end of each turn of its.
     """
 
-    def __init__(self, count: int = 3, *, start: Iterable[int] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        count: int = 3,
+        *,
+        start: Iterable[int] | None = None,
+        names: list[str] | None = None,
+        **options: Any,
+    ) -> None:
         self.now = 0
-        self.names = [f"10.0.0.{n}:11211" for n in range(1, count + 1)]
+        self.names = names or [f"10.0.0.{n}:11211" for n in range(1, count + 1)]
         self.nodes: dict[int, Node] = {}
         self.links: dict[Pair, Link] = {}
         self.held: set[Pair] = set()
+        self.frozen: set[int] = set()
         self.said: list[tuple[int, int, AnyMessage]] = []
         self.logs: dict[int, list[str]] = {n: [] for n in range(1, count + 1)}
         self.after_turn: Callable[[int], None] = lambda number: None
@@ -96,13 +112,18 @@ class Cluster:
         node.turn(self.now, WALL + self.now)
         for act in acts:
             act(node)
+        self._end_turn(number, node)
+        while node.unfinished:
+            self._end_turn(number, node)
+        self.after_turn(number)
+
+    def _end_turn(self, number: int, node: Node) -> None:
         for peer, data in node.finish():
             self._put((number, peer), data)
         for connection, replies in node.replies():
             client = self._clients[connection]
             client.replies += replies
             client.closed = connection.closing
-        self.after_turn(number)
 
     def _put(self, pair: Pair, data: bytes) -> None:
         if pair in self._queues:
@@ -114,7 +135,7 @@ class Cluster:
         end = self.now + ms
         while self.now < end:
             self.now = min(end, self.now + TICK_MS)
-            for number in list(self.nodes):
+            for number in [number for number in self.nodes if number not in self.frozen]:
                 self.turn(number, lambda node: node.tick())
             self.deliver()
 
@@ -160,7 +181,11 @@ class Cluster:
             steps -= 1
 
     def _ready(self) -> list[Pair]:
-        return [pair for pair, queue in self._queues.items() if queue and pair not in self.held]
+        return [
+            pair
+            for pair, queue in self._queues.items()
+            if queue and pair not in self.held and pair[1] not in self.frozen
+        ]
 
     def _deliver_one(self, pair: Pair) -> None:
         queue = self._queues.get(pair)
@@ -185,6 +210,15 @@ class Cluster:
                 self.dial(number, other)
                 self.dial(other, number)
 
+    def freeze(self, number: int) -> None:
+        """A node's process is stopped (SIGSTOP); what is sent to it waits in its sockets."""
+        self.frozen.add(number)
+
+    def thaw(self, number: int, *acts: Callable[[Node], object]) -> None:
+        """It goes on, with a turn in which these things happen; nothing is delivered."""
+        self.frozen.remove(number)
+        self.turn(number, *acts)
+
     def dial(self, number: int, other: int) -> None:
         """A node opens its link to another one."""
         pair = (number, other)
@@ -207,9 +241,9 @@ class Cluster:
                 lambda node: node.peer_refused(number, "its process is gone"),
             )
 
-    def client(self, number: int) -> Client:
-        """A new client of a node."""
-        client = Client(self, number)
+    def client(self, number: int, host: str = "") -> Client:
+        """A new client of a node, who comes from this host."""
+        client = Client(self, number, host)
         self._clients[client.connection] = client
         return client
 
