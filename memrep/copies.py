@@ -1,12 +1,13 @@
 """Copies: is this write one that the cluster has already accepted through another node?
 
-Problem: with `memcache.session_redundancy` PHP sends every write of a session to several nodes, and each of them
-replicates. A copy that is late arrives when another request has already written something newer, and would undo
-it.
+Problem: with `memcache.session_redundancy` PHP sends every write of a session to several nodes, and each of
+them replicates. A copy that is late arrives when another request has already written something newer, and would
+undo it.
 
-Rule: a logical write is known by its key, by a mark made of everything that the client sent, and by a number: the
-k-th such write that arrives at one node is the k-th that arrives at any. The node that accepts one sends mark and
-number round with it. Who has heard of the k-th takes the k-th that arrives by its own door for the copy it is.
+Rule: a logical write is known by its key, by a mark made of everything that the client sent, and by a number:
+the k-th such write that arrives at one node is the k-th that arrives at any. The node that accepts one sends
+mark and number round with it. Who has heard of the k-th takes the k-th that arrives by its own door for the
+copy it is.
 
 Copies that are on their way at the same time need no rule: whoever has acknowledged the first knows of it, and
 what was sent before is ordered before every lock that is granted afterwards (docs/replication.md).

@@ -33,6 +33,7 @@ from memrep.php import Caller, Sessions
 from memrep.protocol import Connection, Surroundings
 from memrep.protocol.text import TextConnection
 from memrep.replication.replica import Replica
+from memrep.replication.view import Standing
 from memrep.replication.wire import WIRE_VERSION, Hello, Incoming, Sorry, encode
 from memrep.report import Facts, Reports
 from memrep.stats import Counters
@@ -101,16 +102,15 @@ class Node:
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
         copies = Copies(self._clock)
+        standing = Standing(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
             options.nodes,
-            options.me,
-            inc,
+            standing,
             self.store,
             self._inflight,
             self._clock,
             copies,
             options.timing,
-            options.strict,
             log,
         )
         self._engine = Engine(
@@ -121,7 +121,7 @@ class Node:
             self._engine,
             self.store,
             copies,
-            self.replica.standing,
+            standing,
             self._clock,
             self.counters,
             options.nodes,

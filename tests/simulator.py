@@ -34,7 +34,7 @@ from memrep.version import Version
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.support import WALL
-from tests.visitor import DATA, Visitor, Talk
+from tests.visitor import DATA, Talk, Visitor
 
 #: How long faults and clients go on, and how long the cluster then has to heal at most, virtual ms.
 BUSY_MS = 2_500.0

@@ -1,10 +1,10 @@
-"""PHP's memcache extension on one session, in virtual time: requests that lock, read, count and write everywhere.
+"""PHP's memcache extension on one session, in virtual time: lock, read, count, write everywhere.
 
-As the real one does it with `memcache.session_redundancy` = the number of nodes: it asks the nodes in an order of
-its own ("take the lock" in one segment, "or add it, and read" in the next) until one answers all three, spins on a
-held lock, then sends session and release to every node, each over its own connection and at its own moment, and
-hangs up. A node that closes before it has said anything is passed over; but one that has granted the lock and
-then does not show the session makes PHP begin an empty one, so that must not happen.
+As the real one does it with `memcache.session_redundancy` = the number of nodes: it asks the nodes in an order
+of its own ("take the lock" in one segment, "or add it, and read" in the next) until one answers all three,
+spins on a held lock, then sends session and release to every node, each over its own connection and at its own
+moment, and hangs up. A node that closes before it has said anything is passed over; but one that has granted
+the lock and then does not show the session makes PHP begin an empty one, so that must not happen.
 
 Whatever happens, no visit that was counted may be lost: nobody reads a count below one that was acknowledged
 before, and the counter ends between the visits that were answered and those that may have been.
@@ -19,7 +19,7 @@ from memrep.node import Node
 from memrep.protocol import Connection
 
 if TYPE_CHECKING:
-    from tests.simulator import World, Host
+    from tests.simulator import Host, World
 
 LOCK = b"session.lock"
 DATA = b"session"

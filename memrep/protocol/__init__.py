@@ -36,7 +36,7 @@ class Connection(Protocol):
         ...
 
     def let_go(self) -> bool:
-        """If nothing but that is waited for, say at the next `resume` what is there to say; whether it is so."""
+        """If nothing but that is waited for, say what there is at the next `resume`; whether that is so."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class Connection(Protocol):
 
 
 class Commands(Protocol):
-    """The commands that may mean more than they say, depending on who sends them (php.py); else the engine's."""
+    """The commands that may mean more than they say, depending on who sends them: php.py's, or the engine's."""
 
     def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket: ...
 

@@ -109,7 +109,7 @@ class Election:
             self._propose(reach, now)
 
     def slept(self) -> None:
-        """This process was stopped for a while: what it had proposed is stale, and the others get time to speak.
+        """This process was stopped: what it had proposed is stale, and the others get time to speak.
 
         What they said before shows them deaf to this node, as they were. Without that time it could form a
         view with an empty newcomer, beside the one that has gone on and holds what was written meanwhile.

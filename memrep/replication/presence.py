@@ -204,7 +204,7 @@ class Presence:
         return self._standing.view.members.get(peer.node) == peer.inc
 
     def _hears_us(self, peer: Peer) -> bool:
-        """Whether this peer hears us, by the last it said. A fresh view begins with the benefit of the doubt."""
+        """Whether this peer hears us, by the last it said. In a fresh view it has the benefit of the doubt."""
         if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._standing.view.vid):
             return True
         return peer.hears(self._standing.me)

@@ -1,8 +1,8 @@
 """Relay: a way round a link that is cut, one hop over a third node that hears both ends.
 
-Problem: a single cable, switch port or firewall rule parts two nodes that both hear the third. If membership had
-to decide, one of two healthy nodes would be thrown out, or each side would vote for another view for ever. So the
-transport goes round it, and membership sees clean partitions only.
+Problem: a single cable, switch port or firewall rule parts two nodes that both hear the third. If membership
+had to decide, one of two healthy nodes would be thrown out, or each side would vote for another view for ever.
+So the transport goes round it, and membership sees clean partitions only.
 
 Every heartbeat tells whom its sender hears directly. Who is not heard directly any more by a peer gives what it
 has for that peer to a node that both hear; that node passes it on, one hop and no further. Heartbeats still go

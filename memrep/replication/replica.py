@@ -56,14 +56,12 @@ class Replica:
 
     Args:
         names: the addresses of all nodes, in the same order on every node; node n is the n-th.
-        me: this node's number.
-        inc: its incarnation, a number that no earlier start of this node had.
+        standing: where this node stands: nowhere yet.
         store: the committed entries.
         inflight: the pending ones.
         clock: the time of the present turn.
         copies: told what writes of sessions other nodes accept.
         timing: the constants of membership.
-        strict: whether views without a majority are forbidden.
         log: takes a line for the operator.
 
     Attributes:
@@ -77,17 +75,15 @@ class Replica:
     def __init__(
         self,
         names: list[str],
-        me: int,
-        inc: int,
+        standing: Standing,
         store: Store,
         inflight: InFlight,
         clock: Clock,
         copies: Copies,
         timing: Timing,
-        strict: bool,
         log: Callable[[str], None],
     ) -> None:
-        self.standing = Standing(me, inc, len(names), strict=strict)
+        self.standing = standing
         self.presence = Presence(self.standing, names, timing)
         self._routes = Routes(self.standing, self.presence, timing, clock)
         self.newcomer: Newcomer
@@ -173,7 +169,7 @@ class Replica:
         self._beat_now = True
 
     def lost_clients(self) -> None:
-        """This node has closed its clients' connections; the others have to know, for the clients' locks' sake."""
+        """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
         self.standing.slept = max(self.standing.slept, 1)
         self.standing.trouble = self.standing.trouble or "it has closed its clients' connections"
 
@@ -198,7 +194,7 @@ class Replica:
 
     @property
     def open(self) -> bool:
-        """Whether the client port is open: the node holds everything, and may serve without the rest (S2, J4)."""
+        """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
         standing = self.standing
         if not standing.full or not standing.view.vid:
             return False
@@ -426,7 +422,7 @@ class Replica:
                 self.receive(node, late)
 
     def _without_clients(self, before: View, message: Install) -> dict[int, int]:
-        """The nodes that have lost their clients since the view before, and since when their grants are in doubt.
+        """The nodes that have lost their clients since, and from when on their grants are in doubt.
 
         A node that took its leave has answered everything; of any other one nobody knows what it still said in
         the last moment before it was heard last, or fell asleep. In ms of the hybrid clock, which every grant

@@ -7,6 +7,7 @@ tests show that they can fail.
 """
 
 import os
+import signal
 import socket
 import sys
 from functools import partial
@@ -87,6 +88,14 @@ class Cluster(Family):
         assert self.node(i).running, f"node {i} was dead before it was killed"
         self._wanted.discard(i)
         self.node(i).kill()
+
+    def freeze(self, i: int) -> None:
+        """Stop node i where it stands: its ports accept, and nobody answers."""
+        self.node(i).process.send_signal(signal.SIGSTOP)
+
+    def thaw(self, i: int) -> None:
+        """Let node i go on, as if nothing had happened."""
+        self.node(i).process.send_signal(signal.SIGCONT)
 
     def stop(self, i: int) -> None:
         """End node i with SIGTERM, as a service manager does; it must drain and exit with 0."""

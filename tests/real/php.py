@@ -26,15 +26,28 @@ ANSWER_TIMEOUT_S = 60
 PECL_TIMEOUT_S = 1
 
 
-def pecl_memcache(ports: Sequence[int], redundancy: int) -> dict[str, str]:
-    """pecl-memcache over these nodes; it reads from and writes to this many of them."""
-    path = ",".join(f"tcp://{HOST}:{port}?timeout={PECL_TIMEOUT_S}" for port in ports)
-    return {
+def pecl_memcache(
+    ports: Sequence[int], redundancy: int, *, own: int | None = None, lock_timeout_s: int = 15
+) -> dict[str, str]:
+    """pecl-memcache over these nodes; it reads from and writes to this many of them.
+
+    With `own`, the index of one of them, nearly every session begins there: the node of this web server.
+    """
+    first = [] if own is None else [own]
+    path = []
+    for i in [*first, *(i for i in range(len(ports)) if i != own)]:
+        weight = "&weight=20" if i == own else ""
+        path.append(f"tcp://{HOST}:{ports[i]}?timeout={PECL_TIMEOUT_S}{weight}")
+    settings = {
         "session.save_handler": "memcache",
-        "session.save_path": path,
+        "session.save_path": ",".join(path),
         "memcache.session_redundancy": str(redundancy),
-        "memcache.lock_timeout": "15",
+        "memcache.lock_timeout": str(lock_timeout_s),
     }
+    if own is not None:
+        # With unequal weights it takes more attempts to come across every node.
+        settings["memcache.max_failover_attempts"] = "1000"
+    return settings
 
 
 def php_memcached_text(ports: Sequence[int], *, drops_failed_servers: bool = False) -> dict[str, str]:
@@ -90,12 +103,11 @@ class Php(Family):
     """One php-cli process that runs session cycles on order and tells every anomaly."""
 
     def __init__(self, settings: dict[str, str], directory: Path, name: str = "php", sessions: int = 20,
-                 label: str = "session") -> None:  # fmt: skip
+                 label: str = "session", script: str = "cycle.php") -> None:  # fmt: skip
         super().__init__()
         handler = settings["session.save_handler"]
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
-        script = str(HERE / "cycle.php")
-        argv = [find_php(handler), *options, script, str(sessions), label]
+        argv = [find_php(handler), *options, str(HERE / script), str(sessions), label]
         self.child = self.add(Child(name, argv, directory, pipes=True))
         self.anomalies: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

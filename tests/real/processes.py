@@ -38,6 +38,12 @@ def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
         time.sleep(0.005)
 
 
+def pause(seconds: float) -> None:
+    """Let this much time pass, which is itself what the test is about."""
+    over = time.monotonic() + seconds
+    until(lambda: time.monotonic() >= over, seconds + 10, "time passes")
+
+
 def missing(what: str) -> NoReturn:
     """Skip the test for want of a program; under CI, where it must be installed, fail it."""
     if os.environ.get("CI") == "true":

@@ -1,0 +1,297 @@
+"""Several PHPs on one session at a time, and the judgement of what they say they have seen.
+
+Each `Worker` runs parallel.php and tells every request with its times on the clock that all processes
+share; a `Crowd` is eight of them on three nodes. `assert_one_at_a_time` needs no knowledge of the server for
+its verdict: of requests that hold a session one after another, each finds what the last one wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from .cluster import Cluster
+from .distance import Forwarder, Late
+from .php import ANSWER_TIMEOUT_S, Php, pecl_memcache, session_ids
+from .processes import until
+
+WORKERS = 8
+LOCK_TIMEOUT_S = 15
+PAUSE_MS = 20
+BREATH_MS = 20
+
+# So much later, at most, do nodes that are far away hear from a client.
+DELAY_MS = 5
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One page view, as PHP saw it; times in ms.
+
+    Attributes:
+        outcome: good, or "failed start": it wrote nothing, or "failed write": nobody knows.
+        found: the count that the session held.
+        began, started: session_start() was called, and returned.
+        closing, ended: session_write_close() was called, and returned.
+    """
+
+    worker: str
+    outcome: str
+    found: int | None
+    began: float
+    started: float
+    closing: float
+    ended: float
+    notices: list[str]
+
+    @property
+    def good(self) -> bool:
+        return self.outcome == "good"
+
+    @property
+    def wrote(self) -> int:
+        """The count that it left behind, if it is good."""
+        return (self.found or 0) + 1
+
+
+class Worker(Php):
+    """One php-cli process that wants the sessions that others want too."""
+
+    def __init__(
+        self,
+        settings: dict[str, str],
+        directory: Path,
+        name: str,
+        sessions: int = 1,
+        label: str = "session",
+    ) -> None:
+        super().__init__(settings, directory, name, sessions, label, script="parallel.php")
+        self.requests: list[Request] = []
+        self.looks: list[dict[str, Any]] = []
+        self.holds = False
+        self._busy = False
+
+    def order(self, do: str, **details: object) -> None:
+        super().order(do, **details)
+        self._busy = True
+
+    def wait(self, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        """Return once the last order is done."""
+        deadline = time.monotonic() + timeout_s
+        while self._busy:
+            line = self._next(deadline)
+            assert line is not None, f"{self.child.name} did not finish its order within {timeout_s} s"
+            self._take(line)
+
+    def listen(self) -> int:
+        """Take what it has said so far; how many requests that is."""
+        while not self._lines.empty():
+            line = self._next(time.monotonic())
+            if line is not None:
+                self._take(line)
+        return len(self.requests)
+
+    def visit(self, session: int = 0) -> Request:
+        """One request; how it went."""
+        self.order("visit", id=session)
+        self.wait()
+        return self.requests[-1]
+
+    def hold(self, session: int = 0) -> None:
+        """Return while it is in the middle of a request."""
+        self.order("hold", id=session)
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while not self.holds:
+            line = self._next(deadline)
+            assert line is not None and self._busy, f"{self.child.name} did not get its session"
+            self._take(line)
+
+    def release(self) -> Request:
+        """Let it finish the request that it is in; how that went."""
+        super().order("release")
+        self.wait()
+        return self.requests[-1]
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory is short."""
+        self.child.kill()
+
+    def _take(self, line: dict[str, Any]) -> None:
+        match line:
+            case {"request": told}:
+                self.holds = False
+                self.requests.append(Request(worker=self.child.name, **told))
+            case {"look": told}:
+                self.looks.append(told)
+            case {"started": _}:
+                self.holds = True
+            case {"done": _}:
+                self._busy = False
+
+
+class Crowd:
+    """Several PHPs on three nodes.
+
+    With the "same path" they all have one save_path; with "own node first" each web server's PHPs begin at
+    its own node, and with "others far away" the other nodes moreover hear from them later than their own.
+    """
+
+    def __init__(
+        self, cluster: Cluster, redundancy: int, path: str, directory: Path, sessions: int = 10
+    ) -> None:
+        self._cluster = cluster
+        self._far = Forwarder(cluster.ports, partial(Late, DELAY_MS, random.Random(1)))
+        self._stack = ExitStack()
+        self._directory = directory
+        self._redundancy = redundancy
+        self._path = path
+        self._sessions = sessions
+        self.workers: list[Worker] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            far = stack.enter_context(self._far).ports
+            for i in range(WORKERS):
+                own = None if self._path == "same path" else i % self._cluster.count
+                ports = list(self._cluster.ports)
+                if self._path == "others far away":
+                    ports = [near if j == own else far[j] for j, near in enumerate(ports)]
+                settings = pecl_memcache(ports, self._redundancy, own=own, lock_timeout_s=LOCK_TIMEOUT_S)
+                worker = Worker(settings, self._directory, f"php{i}", self._sessions)
+                self.workers.append(stack.enter_context(worker))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.__exit__(*failure)  # type: ignore[arg-type]
+
+    @property
+    def requests(self) -> list[Request]:
+        return [request for worker in self.workers for request in worker.requests]
+
+    def order(self, do: str, **details: object) -> None:
+        for worker in self.workers:
+            worker.order(do, **details)
+
+    def flow(self, session: int, times: int = 0) -> None:
+        """Let all want this session until they are told to stop, and at least so many times each."""
+        self.order("flow", id=session, times=times, pause_ms=PAUSE_MS, breath_ms=BREATH_MS)
+
+    @contextmanager
+    def checked(self, session: int) -> Iterator[None]:
+        """What happens to this session in here happens to one request at a time."""
+        key = session_ids(self._sessions)[session]
+        before = count_in(self._cluster, key) or 0
+        yield
+        report(self.requests)
+        assert_one_at_a_time(self.requests, count_in(self._cluster, key), before)
+        assert longest_standstill_ms(self.requests) < LOCK_TIMEOUT_S * 1000 / 3
+
+    def wait(self) -> None:
+        for worker in self.workers:
+            worker.wait()
+
+    def settle(self) -> tuple[int, list[int]]:
+        """A session, and the node that each worker begins it at: nearly always its own, if they prefer one.
+
+        It is one for which that is so.
+        """
+        for session in range(self._sessions):
+            homes = [home(self._cluster, worker, session) for worker in self.workers]
+            if self._path == "same path" or len(set(homes)) == self._cluster.count:
+                break
+        for worker in self.workers:
+            worker.requests.clear()
+        return session, homes
+
+    def wait_requests(self, count: int) -> None:
+        """Return when so many requests are done."""
+        until(
+            lambda: sum(worker.listen() for worker in self.workers) >= count, 30, f"{count} requests are done"
+        )
+
+
+def home(cluster: Cluster, worker: Worker, session: int = 0) -> int:
+    """The node that this worker begins a session at, as a visit shows."""
+
+    def gets() -> list[int]:
+        return [int(cluster.stats(i, "")["cmd_get"]) for i in range(cluster.count)]
+
+    before = gets()
+    worker.visit(session)
+    (asked,) = [i for i, now in enumerate(gets()) if now > before[i]]
+    return asked
+
+
+def count_in(cluster: Cluster, key: str) -> int | None:
+    """What this session counts, the same at every node."""
+    first, *others = [cluster.stored(i, key) for i in range(cluster.count)]
+    assert others == [first] * len(others)
+    if first == b"END\r\n":
+        return None
+    return int(first.partition(b"n|i:")[2].partition(b";")[0])
+
+
+def report(requests: Sequence[Request]) -> None:
+    troubled = [request for request in requests if not request.good]
+    print(f"{len(requests)} requests, slowest {max(r.ended - r.began for r in requests):.0f} ms")
+    for request in troubled[:10]:
+        print(f"not good: {request}")
+
+
+def assert_one_at_a_time(requests: Iterable[Request], count: int | None, before: int = 0) -> None:
+    """No two requests held the session at a time, none saw less than was there, and no increment is lost.
+
+    Args:
+        requests: all that were made on this session.
+        count: what the session holds after them.
+        before: what it held before them.
+    """
+    requests = sorted(requests, key=lambda request: request.began)
+    troubles = [*_overlaps(requests), *_steps_back(requests, before)]
+    good = sum(request.good for request in requests)
+    unknown = sum(request.outcome == "failed write" for request in requests)
+    found = count or 0
+    if not before + good <= found <= before + good + unknown:
+        troubles.append(f"the session counts {count}, of {before} + {good} good and {unknown} unknown requests")
+    assert not troubles, "\n".join(troubles[:10])
+
+
+def longest_standstill_ms(requests: Iterable[Request]) -> float:
+    """The longest time without the end of any request, while there were some under way."""
+    ends = sorted(request.ended for request in requests)
+    return max(later - earlier for earlier, later in itertools.pairwise(ends))
+
+
+def _overlaps(requests: Sequence[Request]) -> list[str]:
+    """Two requests that both had the session at one moment."""
+    held = sorted((r for r in requests if r.outcome != "failed start"), key=lambda request: request.started)
+    return [
+        f"two at a time: {one}\n          and: {other}"
+        for one, other in itertools.pairwise(held)
+        if other.started < one.closing
+    ]
+
+
+def _steps_back(requests: Sequence[Request], before: int) -> list[str]:
+    """Requests that found less than a request had left behind that was over before they began."""
+    troubles = []
+    ends = sorted((r for r in requests if r.good), key=lambda request: request.ended)
+    past = 0
+    least, witness = before, None
+    for request in requests:
+        while past < len(ends) and ends[past].ended <= request.began:
+            if ends[past].wrote > least:
+                least, witness = ends[past].wrote, ends[past]
+            past += 1
+        if request.outcome != "failed start" and (request.found or 0) < least:
+            troubles.append(f"found less than {least}: {request}\n               after: {witness}")
+    return troubles
