@@ -90,7 +90,7 @@ class Copies:
         self._clock = clock
         self._seen: OrderedDict[tuple[bytes, int], _Seen] = OrderedDict()
 
-    def arrived(self, key: bytes, mark: int, original: bool, counts: bool) -> Arrival:
+    def arrived(self, key: bytes, mark: int, original: bool, counts: bool = True) -> Arrival:
         """A client has sent this write to this node.
 
         Args:

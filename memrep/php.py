@@ -37,12 +37,13 @@ The switch for all of it is `--php`. Keys that are no locks of PHP's, and whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 from zlib import crc32
 
 import attrs
+from msgspec.structs import replace
 
 from memrep import decisions
 from memrep.copies import DELETE_MARK, Arrival, Copies, mark_of
@@ -64,6 +65,13 @@ _WALK_MS: Final = 1_000
 
 #: Releases, and walks, that are remembered at a time.
 _REMEMBERED_MAX: Final = 10_000
+
+
+#: What becomes of a lock's entry.
+Change = Callable[[Entry], Entry]
+
+#: Locks of one client above which those that have ended are looked for.
+_LOCKS_MANY: Final = 64
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +101,7 @@ class Sessions:
         clock: the time.
         counters: the statistics.
         nodes: the addresses of all nodes.
+        own_host: this node's address as other nodes see it, if `nodes` has names.
     """
 
     def __init__(
@@ -105,6 +114,7 @@ class Sessions:
         clock: Clock,
         counters: Counters,
         nodes: list[str],
+        own_host: str = "",
     ) -> None:
         self.habits = habits
         self.engine = engine
@@ -117,9 +127,10 @@ class Sessions:
         self.owners: dict[bytes, tuple[Caller, int]] = {}
         self._standing = standing
         self._hosts = [host_of(node) for node in nodes]
+        self._own_host = own_host or self._hosts[self.me - 1]
         self._remembered: dict[bytes, int] = {}
         self._walked: dict[bytes, int] = {}
-        self._due: list[tuple[bytes, int]] = []
+        self._due: list[tuple[bytes, int, Change]] = []
         self._vid = 0
 
     def caller(self, host: str) -> Caller:
@@ -128,16 +139,17 @@ class Sessions:
 
     def _origin(self, host: str) -> int:
         """A number for a client's host, the same on every node; 0 where hosts cannot be told apart."""
-        own = self._hosts[self.me - 1]
         if len(set(self._hosts)) < len(self._hosts):
             return 0
-        return crc32((own if not host or _is_loopback(host) else host).encode()) | 1
+        host = host.removeprefix("::ffff:")
+        return crc32((self._own_host if not host or _is_loopback(host) else host).encode()) | 1
 
     def granted(self, caller: Caller, key: bytes, unique: int) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
         if caller.gone:
-            self._due.append((key, unique))
+            self._due.append((key, unique, self.freed))
         else:
+            caller.forget_ended()
             self.owners[key] = caller, unique
             caller.locks[key] = unique
             if key.endswith(b".lock"):
@@ -149,7 +161,14 @@ class Sessions:
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique))
+            self._due.append((key, unique, self.freed))
+        caller.locks.clear()
+
+    def deserted(self, caller: Caller) -> None:
+        """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
+        for key, unique in caller.locks.items():
+            self.owners.pop(key, None)
+            self._due.append((key, unique, _disowned))
         caller.locks.clear()
 
     def forget(self) -> None:
@@ -181,20 +200,10 @@ class Sessions:
                     del self._remembered[key]
                 elif entry.hold is not None and not entry.hold.node:
                     del self._remembered[key]
-                    self._due.append((key, unique))
+                    self._due.append((key, unique, self.freed))
         due, self._due = self._due, []
-        for key, unique in due:
-            self.engine.modify(key, self._free_if(unique))
-
-    def _free_if(self, unique: int) -> decisions.Decide:
-        """Free a lock if it is still the one that was granted under this cas unique."""
-
-        def decide(entry: Entry | None) -> Decision:
-            if entry is None or entry.cas_unique != unique or is_free(entry.value):
-                return NOT_FOUND
-            return self.freed(entry), STORED
-
-        return decide
+        for key, unique, change in due:
+            self.engine.modify(key, _if_held(unique, change))
 
     def freed(self, entry: Entry) -> Entry:
         """What is left of a lock that is released."""
@@ -218,28 +227,21 @@ class Sessions:
         return key.endswith(b".lock") or key.startswith(self.habits.prefixes)
 
     def is_session(self, key: bytes) -> bool:
-        """Whether PHP has taken a lock for this key within the last seconds."""
-        return any(self.store.get(lock) is not None for lock in self._locks_of(key))
+        """Whether pecl has taken a lock for this key within the last seconds.
+
+        php-memcached in text mode sends no copies.
+        """
+        return self.store.get(lock_of(key)) is not None
 
     def is_locked(self, key: bytes) -> bool:
         """Whether somebody holds the lock of this session."""
-        return any(self._is_held(lock) for lock in self._locks_of(key))
+        entry = self.store.live(lock_of(key), self.clock.now)
+        return entry is not None and not is_free(entry.value)
 
     def is_orphaned(self, key: bytes) -> bool:
         """Whether the lock of this session is held, but the node that granted it is gone."""
         entry = self.store.live(lock_of(key), self.clock.now)
         return entry is not None and not is_free(entry.value) and entry.hold is not None and not entry.hold.node
-
-    def _is_held(self, lock: bytes) -> bool:
-        entry = self.store.live(lock, self.clock.now)
-        return entry is not None and not is_free(entry.value)
-
-    def _locks_of(self, key: bytes) -> Iterator[bytes]:
-        yield lock_of(key)
-        for prefix in self.habits.prefixes:  # PREFIXlock.SID for PREFIXSID
-            begin = prefix.removesuffix(b"lock.")
-            if key.startswith(begin):
-                yield prefix + key[len(begin) :]
 
     def walks(self, key: bytes, entry: Entry, caller: Caller) -> bool:
         """Whether who asks for this held lock must be its holder on its walk; it comes by once, and soon."""
@@ -296,11 +298,7 @@ class Caller:
         sessions = self._sessions
         if sessions.names_lock(key):
             return self._release(key, lambda entry: sessions.engine.tombstone(), DELETED)
-        if (
-            sessions.replicated
-            and not sessions.store.dead(key, sessions.clock.now)
-            and sessions.is_session(key)
-        ):
+        if sessions.replicated and sessions.is_session(key):
             arrival = self._arrived(key, DELETE_MARK)
             if arrival.known:
                 return sessions.engine.when_clean(key, DELETED)
@@ -347,6 +345,18 @@ class Caller:
         return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"))
 
     # --- shared
+
+    def forget_ended(self) -> None:
+        """Keep no record of locks that have ended by themselves, if there are many."""
+        if len(self.locks) < _LOCKS_MANY:
+            return
+        sessions = self._sessions
+        for key, unique in list(self.locks.items()):
+            entry = sessions.store.get(key)
+            if entry is None or entry.cas_unique != unique or entry.expires <= sessions.clock.now:
+                del self.locks[key]
+                if sessions.owners.get(key, (None, 0))[0] is self:
+                    del sessions.owners[key]
 
     def _arrived(self, key: bytes, mark: int) -> Arrival:
         """This write of a session has come; remember it for the release behind it."""
@@ -421,6 +431,23 @@ class Caller:
             return freed(entry), result
 
         return sessions.engine.modify(key, decide, count)
+
+
+def _disowned(entry: Entry) -> Entry:
+    """A lock that is held, but nobody knows any more by whom."""
+    hold = entry.hold and replace(entry.hold, node=0)
+    return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
+
+
+def _if_held(unique: int, change: Change) -> decisions.Decide:
+    """Change a lock if it is still the one that was granted under this cas unique."""
+
+    def decide(entry: Entry | None) -> Decision:
+        if entry is None or entry.cas_unique != unique or is_free(entry.value):
+            return NOT_FOUND
+        return change(entry), STORED
+
+    return decide
 
 
 def _nobody(instead: bytes) -> None:

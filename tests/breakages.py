@@ -125,7 +125,7 @@ def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
 def _as_if_awake(standing: Standing) -> Iterator[None]:
     """For this moment the node has promised nothing, and was not stopped."""
     promised, slept = standing.promised, standing.slept
-    standing.promised, standing.slept = standing.view.vid, 0
+    standing.promised, standing.slept = standing.view.vid, False
     try:
         yield
     finally:
@@ -175,13 +175,6 @@ def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
 
 def _never_begins_a_generation(patch: MonkeyPatch) -> None:
     patch.setattr(view, "number_of", lambda vid: 1)
-
-
-def _changes_the_unique_of_what_is_settled(patch: MonkeyPatch) -> None:
-    def restamped(write: Write, version: Version) -> Write:
-        return replace(write, version=version, base=None, cas=0)
-
-    patch.setattr(view, "_restamped", restamped)
 
 
 def _counts_empty_voters(patch: MonkeyPatch) -> None:
@@ -269,8 +262,8 @@ def _announces_what_is_pending(patch: MonkeyPatch) -> None:
 
 
 def _executes_copies(patch: MonkeyPatch) -> None:
-    def arrived(self: Copies, key: bytes, mark: int, original: bool) -> Arrival:
-        return real(self, key, mark, original=True)
+    def arrived(self: Copies, key: bytes, mark: int, original: bool, counts: bool) -> Arrival:
+        return real(self, key, mark, True, counts)
 
     real = Copies.arrived
     patch.setattr(Copies, "arrived", arrived)
@@ -323,12 +316,6 @@ _ALL = [
         "of a write that was answered only pending entries may be left",
         2,
         _drops_what_votes_carry,
-    ),
-    Breakage(
-        "changes-the-unique-of-what-is-settled",
-        "a cas with the number that was shown would fail",
-        104,
-        _changes_the_unique_of_what_is_settled,
     ),
     Breakage(
         "counts-empty-voters",

@@ -143,11 +143,14 @@ class Host:
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
         self._acts: list[Callable[[Node], None]] = []
+        self._unread: set[Connection] = set()
 
-    def turn(self, act: Callable[[Node], None]) -> None:
-        """Let this happen in the node's next turn, with all that comes until then."""
+    def turn(self, act: Callable[[Node], None], sender: Connection | None = None) -> None:
+        """Let this happen in the node's next turn, with all that comes until then; `sender` has sent bytes."""
         if self.node is not None:
             self._acts.append(act)
+            if sender is not None:
+                self._unread.add(sender)
             if len(self._acts) == 1 and not self.frozen:
                 self._schedule()
 
@@ -170,6 +173,7 @@ class Host:
         self.node = None
         self.frozen = False
         self._acts.clear()
+        self._unread.clear()
 
     def _take_turn(self, boot: int) -> None:
         """Run one turn of the node, and send what it says."""
@@ -177,7 +181,8 @@ class Host:
         if node is None or self.boot != boot or self.frozen:
             return
         acts, self._acts = self._acts, []
-        node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now))
+        unread, self._unread = self._unread, set()
+        node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
             act(node)
         while True:
@@ -544,7 +549,7 @@ class _Client:
             if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
 
-        host.turn(receive)
+        host.turn(receive, connection)
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""

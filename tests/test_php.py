@@ -350,18 +350,6 @@ def test_a_node_that_was_stopped_has_lost_its_clients_and_their_locks_are_nobody
     assert not _is_held(cluster)
 
 
-def test_a_grant_that_a_node_made_just_before_it_was_stopped_ends_after_a_second() -> None:
-    cluster = serving_cluster()
-    _granted(cluster, 1)
-    cluster.freeze(1)
-    cluster.advance(400)
-    cluster.thaw(1)
-    cluster.advance(100)
-    assert _owners(cluster) == {0}
-    cluster.advance(ORPHAN_MS)
-    assert not _is_held(cluster)
-
-
 def test_a_node_that_took_its_leave_has_told_of_every_grant() -> None:
     cluster = serving_cluster()
     _granted(cluster, 1)

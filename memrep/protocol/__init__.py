@@ -31,6 +31,11 @@ class Connection(Protocol):
     @property
     def waiting(self) -> bool: ...
 
+    @property
+    def withholding(self) -> bool:
+        """Whether a reply is known but not told; see `withhold`."""
+        ...
+
     def withhold(self, instead: bytes) -> None:
         """Say nothing until a retrieval has been answered, too; see php.py on why.
 

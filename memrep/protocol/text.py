@@ -114,6 +114,11 @@ class TextConnection:
         """Whether some reply waits for an outcome, or is withheld."""
         return bool(self._replies.queue) or self._withholds
 
+    @property
+    def withholding(self) -> bool:
+        """Whether a reply is known but not told."""
+        return self._withholds
+
     def withhold(self, instead: bytes) -> None:
         """Say nothing until a retrieval has been answered, too; or say something else."""
         self._withholds = True

@@ -327,7 +327,7 @@ def _keeps_clients(node: int, message: Install) -> bool:
 
     Whatever is in flight is from the view before, so no earlier start of the node comes into question.
     """
-    return node in message.full and node not in message.slept
+    return node in message.full and node not in message.alone
 
 
 def _version(base: bytes | None) -> Version | None:
