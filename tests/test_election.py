@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import attrs
 import pytest
+from msgspec import structs
 
 from memrep.replication.election import Election
 from memrep.replication.message import Beat, Install, Propose, Refuse, Vote
@@ -312,6 +313,152 @@ def test_a_promise_that_has_waited_too_long_asks_for_a_new_view() -> None:
     room.after(1)
     room.after(TIMING.propose)
     assert [node for node, _ in room.proposals] == [1, 3]
+
+
+def test_the_patience_of_a_proposer_is_bounded() -> None:
+    room = _room()
+    room.standing.trouble = "x"
+    room.election.consider()
+    moments = []
+    for _ in range(3_000):
+        before = room.standing.promised
+        room.after(10)
+        if room.standing.promised != before:
+            moments.append(room.clock.now)
+    assert {b - a for a, b in pairwise(moments[-4:])} == {32 * TIMING.propose}
+
+
+def test_a_first_refusal_by_one_who_hears_a_node_left_out_is_followed_by_another_try_soon() -> None:
+    room = _room()
+    room.presence.peers[3].gone = "its process is gone"
+    room.election.consider()
+    room.sent.clear()
+    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.after(TIMING.propose // 8 - 1)
+    assert room.proposals == []
+    room.after(1)
+    assert [sorted(proposal.members) for _, proposal in room.proposals] == [[1, 2]]
+
+
+def test_a_second_refusal_is_followed_by_another_try_in_the_usual_time() -> None:
+    room = _room()
+    room.presence.peers[3].gone = "its process is gone"
+    room.election.consider()
+    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.after(TIMING.propose // 8)
+    room.sent.clear()
+    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.after(2 * TIMING.propose - 1)
+    assert room.proposals == []
+    room.after(1)
+    assert [node for node, _ in room.proposals] == [2]
+
+
+@pytest.mark.xfail(strict=True, reason="the votes of a proposal are waited for though its members have changed")
+def test_a_proposer_does_not_wait_for_a_vote_of_whom_it_has_given_up() -> None:
+    room = _room()
+    room.standing.trouble = "x"
+    room.election.consider()
+    for _ in range(3):
+        room.after(TIMING.propose)
+    room.presence.peers[3].gone = "its process is gone"
+    room.sent.clear()
+    room.after(10)
+    assert [sorted(proposal.members) for _, proposal in room.proposals] == [[1, 2]]
+
+
+# --- after a stop
+
+
+def test_who_was_stopped_forms_no_view_without_those_it_hears_until_they_had_time_to_speak() -> None:
+    room = _room()
+    beat = room.presence.peers[2].beat
+    assert beat is not None
+    room.presence.peers[2].beat = structs.replace(beat, hears=0b1000)  # what it said before: deaf to us
+    room.election.slept()
+    room.after(TIMING.promise - 1)
+    assert room.proposals == []
+    room.after(1)
+    assert [sorted(proposal.members) for _, proposal in room.proposals] == [[1, 3]]
+
+
+def test_who_was_stopped_forms_a_view_at_once_with_all_those_it_hears() -> None:
+    room = _room()
+    room.standing.trouble = "it was stopped for 400 ms"
+    room.election.slept()
+    room.election.consider()
+    assert [node for node, _ in room.proposals] == [2, 3]
+
+
+def test_who_was_stopped_and_hears_nobody_goes_on_alone_only_after_a_while() -> None:
+    room = Room(1, True, (1, 2, 3))
+    room.election.slept()
+    room.after(TIMING.promise - 1)
+    assert room.standing.promised == VID
+    room.after(1)
+    assert len(room.installed) == 1
+    assert room.installed[0].members == {1: 7}
+
+
+def test_who_was_stopped_has_proposed_nothing() -> None:
+    room = _room()
+    room.standing.trouble = "x"
+    room.election.consider()
+    vid = room.standing.promised
+    room.election.slept()
+    for node in (2, 3):
+        room.election.on_vote(node, room.vote(vid))
+    assert room.installed == []
+
+
+# --- where a majority is demanded
+
+
+def _strict(me: int = 1, *, full: bool = True, members: tuple[int, ...] = (1, 2, 3)) -> Room:
+    room = Room(me, full, members)
+    room.standing.strict = True
+    return room
+
+
+def test_no_view_is_formed_without_a_majority_and_nothing_is_promised() -> None:
+    room = _strict()
+    room.after(TIMING.cold_start * 2)
+    assert room.sent == []
+    assert room.standing.promised == VID
+    room.hear(2)
+    room.after(50)
+    assert [node for node, _ in room.proposals] == [2]
+
+
+def test_an_empty_node_does_not_count_towards_the_majority() -> None:
+    room = _strict()
+    room.standing.trouble = "x"
+    room.hear(2, full=False)
+    room.after(TIMING.cold_start * 2)
+    assert room.sent == []
+    room.hear(3)
+    room.after(50)
+    assert [node for node, _ in room.proposals] == [2, 3]
+
+
+def test_all_configured_nodes_together_may_begin_however_many_are_empty() -> None:
+    room = _strict(full=False, members=())
+    room.hear(2, full=False)
+    room.after(TIMING.cold_start * 2)
+    assert room.sent == []
+    room.hear(3, full=False)
+    room.after(50)
+    assert [node for node, _ in room.proposals] == [2, 3]
+
+
+def test_votes_of_nodes_that_turn_out_to_be_empty_make_no_view() -> None:
+    room = _strict()
+    room.hear(2)
+    room.after(50)
+    vote = room.vote(room.standing.promised)
+    room.election.on_vote(2, structs.replace(vote, full=False))
+    assert room.installed == []
+    assert not any(isinstance(message, Install) for _, message in room.sent)
 
 
 # --- whole nodes

@@ -309,11 +309,130 @@ def test_a_node_does_not_leave_before_its_own_writes_are_done() -> None:
     assert left == [False, True]
 
 
+# --- a process that was stopped
+
+
+def test_a_process_that_was_stopped_closes_all_its_clients_unread() -> None:
+    cluster = serving_cluster()
+    clients = [cluster.client(1) for _ in range(3)]
+    cluster.freeze(1)
+    cluster.advance(300)
+    cluster.thaw(1, lambda node: clients[0].receive(node, _set(b"k", b"v")))
+    assert all(client.closed for client in clients)
+    assert cluster.nodes[1].counters.fences == 1
+    cluster.advance(1_000)
+    assert [client.take() for client in clients] == [b""] * 3
+    assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [None] * 3
+    assert sorted(cluster.serving()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("gap", "closed"), [(250, False), (251, True)])
+def test_a_stop_is_what_lasts_longer_than_the_fence(gap: int, closed: bool) -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    cluster.now += gap
+    cluster.turn(1)
+    assert client.closed is closed
+    assert (cluster.nodes[1].counters.fences == 1) is closed
+
+
+def test_input_that_was_kept_dies_with_a_stop() -> None:
+    cluster = serving_cluster(timing=Timing(silence=10_000))
+    cluster.hold_all()
+    cluster.advance(450)
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"v")) == b""
+    assert cluster.nodes[1].unheard(client.connection)
+    cluster.freeze(1)
+    cluster.advance(300)
+    cluster.thaw(1)
+    assert client.closed
+    assert not cluster.nodes[1].unheard(client.connection)
+    cluster.release()
+    cluster.advance(1_000)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [None] * 3
+
+
+def test_who_was_stopped_serves_nobody_before_the_others_have_a_new_view_with_it() -> None:
+    cluster = serving_cluster()
+    before = cluster.nodes[1].replica.standing.view.vid
+    cluster.freeze(1)
+    cluster.advance(300)
+    cluster.hold_all()
+    cluster.thaw(1)
+    client = cluster.client(1)
+    assert client.send(b"get k\r\n") == b""
+    assert cluster.serving() == [2, 3]
+    cluster.release()
+    cluster.advance(100)
+    assert cluster.nodes[1].replica.standing.view.vid > before
+    assert client.take() == b"END\r\n"
+
+
+def test_who_slept_through_its_exclusion_does_not_serve_what_it_held() -> None:
+    cluster = serving_cluster()
+    assert cluster.client(1).send(_set(b"k", b"old")) == b"STORED\r\n"
+    cluster.freeze(1)
+    cluster.advance(1_000)
+    assert cluster.client(2).send(_set(b"k", b"new")) == b"STORED\r\n"
+    cluster.hold_all()
+    cluster.thaw(1)
+    client = cluster.client(1)
+    assert client.send(b"get k\r\n") == b""
+    cluster.advance(200)
+    assert client.take() == b""
+    cluster.release()
+    cluster.advance(1_500)
+    assert cluster.client(1).send(b"get k\r\n") == _value(b"k", b"new")
+
+
+# --- the order of what was kept, and the last word
+
+
+def test_what_was_kept_is_executed_before_what_comes_in_the_turn_in_which_it_may_be() -> None:
+    cluster = serving_cluster(timing=Timing(silence=10_000))
+    cluster.hold_all()
+    cluster.advance(450)
+    client = cluster.client(1)
+    assert client.send(_set(b"k", b"1") + b"incr k 1\r\n") == b""
+    cluster.held.clear()
+    for sender in (2, 3):
+        link, data = cluster.links[sender, 1], cluster.queued((sender, 1))
+        cluster.turn(
+            1,
+            lambda node, link=link, data=data: node.peer_receive(link, data),  # type: ignore[misc]
+            lambda node: client.receive(node, b"incr k 10\r\n"),
+        )
+    cluster.deliver()
+    cluster.advance(300)
+    assert client.take() == b"STORED\r\n2\r\n12\r\n22\r\n"
+
+
+def test_a_connection_that_is_closed_for_lateness_says_nothing_more() -> None:
+    cluster = serving_cluster(timing=Timing(silence=10_000))
+    assert cluster.client(1).send(_set(b"a", b"1") + _set(b"k", b"old")) == b"STORED\r\n" * 2
+    cluster.hold((3, 1), (3, 2))
+    assert cluster.client(2).send(_set(b"k", b"new")) == b""
+    reader = cluster.client(1)
+    assert reader.send(b"get k\r\nget a\r\nversion\r\n") == b""
+    both = cluster.client(1)
+    assert both.send(b"get a k\r\n") == b"VALUE a 0 1\r\n1\r\n"
+    cluster.advance(800)
+    assert reader.closed
+    assert both.closed
+    cluster.release()
+    cluster.advance(500)
+    assert reader.take() == b""
+    assert both.take() == b""
+
+
 # --- links
 
 
 def _greeting(cluster: Cluster, node: int, inc: int, nodes: list[str] | None = None) -> bytes:
-    return encode(Hello(WIRE_VERSION, node, inc, cluster.names if nodes is None else nodes))
+    terms = cluster.nodes[1].options.terms
+    return encode(Hello(WIRE_VERSION, node, inc, cluster.names if nodes is None else nodes, terms))
 
 
 def _accept(cluster: Cluster, number: int) -> Link:
@@ -329,6 +448,7 @@ def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
     inc = cluster.nodes[1].replica.presence.peers[2].inc
     cluster.turn(1, lambda node: node.peer_receive(late, _greeting(cluster, 2, 77)))
     assert late.closing
+    assert late.farewell == b""
     assert cluster.nodes[1].replica.presence.peers[2].inc == inc
     assert not cluster.links[2, 1].closing
     assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.options import NodeOptions
+from memrep.php import Habits
 from memrep.replication.presence import Timing
 
 #: Between two ticks of the daemon, ms (memrep/node.py).
@@ -53,3 +54,11 @@ def test_what_an_operator_gives_is_taken_as_it_is(timeout: int, cold_start: int)
     timing = Timing.scaled(timeout, cold_start)
     assert (timing.silence, timing.cold_start) == (timeout, cold_start)
     assert min(attrs.astuple(timing)) > 0
+
+
+def test_the_terms_are_what_all_nodes_must_share_and_nothing_else() -> None:
+    here = NodeOptions(nodes=["a:1", "b:1"], me=1, memory=1 << 26, habits=Habits(on=False))
+    there = NodeOptions(nodes=["a:1", "b:1"], me=2, memory=1 << 30, item_max=1 << 10)
+    assert here.terms == there.terms == "--partition available --failure-timeout 0.6"
+    assert NodeOptions(strict=True).terms == "--partition majority --failure-timeout 0.6"
+    assert NodeOptions(timing=Timing.scaled(2_500)).terms == "--partition available --failure-timeout 2.5"

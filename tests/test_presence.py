@@ -6,7 +6,7 @@ import pytest
 
 from memrep.entry import NEVER
 from memrep.replication.message import Beat
-from memrep.replication.presence import Presence, Timing
+from memrep.replication.presence import Peer, Presence, Timing
 from memrep.replication.view import Standing, View
 
 VID = 64
@@ -198,3 +198,135 @@ def test_a_member_that_is_known_as_gone_and_has_not_restarted_stays_gone() -> No
     presence.peers[3].gone = "its process is gone"
     presence.installed(NOW, {})
     assert presence.reach(NOW) == {1: 7, 2: 7}
+
+
+# --- who comes and goes
+
+
+def _comes_and_goes(peer: Peer, now: int, stays: int) -> int:
+    """It becomes a member now and is left out after so long; for how long it is kept out then."""
+    peer.joined = now
+    peer.left(now + stays)
+    return max(0, peer.kept_out - now - stays)
+
+
+def test_the_first_false_start_is_free_and_each_further_one_costs_twice_as_long_up_to_half_a_minute() -> None:
+    peer = Peer(2, "10.0.0.2:11211")
+    kept_out = []
+    now = NOW
+    for _ in range(9):
+        kept_out.append(_comes_and_goes(peer, now, 1_999))
+        now += 100_000
+    assert kept_out == [0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
+
+
+def test_however_many_false_starts_there_were_the_wait_is_bounded() -> None:
+    peer = Peer(2, "10.0.0.2:11211")
+    peer.false_starts = 1_000_000
+    assert _comes_and_goes(peer, NOW, 0) == 30_000
+
+
+def test_a_steady_membership_makes_up_for_all_false_starts() -> None:
+    peer = Peer(2, "10.0.0.2:11211")
+    for _ in range(3):
+        _comes_and_goes(peer, NOW, 100)
+    now = NOW + 100_000
+    assert _comes_and_goes(peer, now, 2_000) == 0
+    assert _comes_and_goes(peer, now + 50_000, 100) == 0
+    assert _comes_and_goes(peer, now + 90_000, 100) == 1_000
+
+
+def test_who_is_kept_out_is_not_within_reach_until_the_time_is_over() -> None:
+    presence = _presence(5, (1, 2, 3, 4))
+    newcomer = presence.peers[5]
+    newcomer.inc, newcomer.gone, newcomer.heard, newcomer.beat = 7, "", NOW, _beat(0)
+    newcomer.kept_out = NOW + 100
+    assert presence.reach(NOW + 99) == {1: 7, 2: 7, 3: 7, 4: 7}
+    assert 5 in presence.reach(NOW + 100)
+
+
+def test_who_is_a_member_is_not_kept_out_but_its_successor_is() -> None:
+    presence = _presence(5, (1, 2, 3, 4))
+    presence.peers[2].kept_out = NOW + 100
+    assert presence.reach(NOW) == {1: 7, 2: 7, 3: 7, 4: 7}
+    presence.peers[2].restarted(8, NOW)
+    presence.peers[2].beat = _beat(0)
+    assert presence.reach(NOW) == {1: 7, 3: 7, 4: 7}
+
+
+def test_nobody_is_kept_out_where_it_is_needed_for_a_majority() -> None:
+    presence = _presence(3, (1,), quorate=False)
+    peer = presence.peers[2]
+    peer.inc, peer.gone, peer.heard, peer.beat = 7, "", NOW, _beat(0)
+    peer.kept_out = NOW + 10_000
+    assert presence.reach(NOW) == {1: 7, 2: 7}
+    enough = _presence(3, (1, 3))
+    peer = enough.peers[2]
+    peer.inc, peer.gone, peer.heard, peer.beat = 7, "", NOW, _beat(0)
+    peer.kept_out = NOW + 10_000
+    assert enough.reach(NOW) == {1: 7, 3: 7}
+
+
+def test_leaving_a_view_that_has_just_begun_counts_as_a_false_start_and_staying_in_the_next_does_not() -> None:
+    presence = _presence()
+    standing = _standing(presence)
+    two = presence.peers[2]
+    two.joined = NOW - 500
+    members = {1: 7, 2: 7, 3: 7}
+    presence.installed(NOW, members)
+    assert (two.false_starts, two.joined) == (0, NOW - 500)
+    standing.view = View(vid=2 * VID, members={1: 7, 3: 7}, quorate=True)
+    presence.installed(NOW, members)
+    assert two.false_starts == 1
+    assert presence.peers[3].false_starts == 0
+
+
+# --- majorities, and who is deaf
+
+
+def test_a_majority_is_met_by_members_that_are_heard() -> None:
+    presence = _presence(5, (1, 2, 3))
+    assert presence.meets_majority(NOW)
+    assert not presence.meets_majority(NOW + 600)
+    presence.peers[3].gone = "its process is gone"
+    assert not presence.meets_majority(NOW)
+
+
+def test_who_is_heard_but_is_no_member_does_not_make_a_majority() -> None:
+    presence = _presence(5, (1, 2))
+    for node in (3, 4, 5):
+        peer = presence.peers[node]
+        peer.inc, peer.gone, peer.heard, peer.beat = 7, "", NOW, _beat()
+    assert not presence.meets_majority(NOW)
+    restarted = _presence(3, (1, 2))
+    restarted.peers[2].inc = 8
+    assert not restarted.meets_majority(NOW)
+
+
+def test_one_of_one_is_a_majority() -> None:
+    assert _presence(1, (1,)).meets_majority(NOW)
+
+
+def test_a_peer_is_deaf_that_has_not_said_for_the_failure_timeout_that_our_link_works() -> None:
+    presence = _presence()
+    peer = presence.peers[2]
+    peer.heard_us = NOW
+    assert not presence.deaf(2, NOW + 599)
+    assert presence.deaf(2, NOW + 600)
+    peer.restarted(8, NOW + 600)
+    assert not presence.deaf(2, NOW + 1_199)
+    assert presence.deaf(2, NOW + 1_200)
+
+
+# --- this process was stopped
+
+
+def test_after_a_stop_no_lease_counts_and_nobody_was_silent() -> None:
+    presence = _presence()
+    presence.peers[2].lease = NOW + 5_000
+    presence.peers[3].gone = "its process is gone"
+    presence.slept(NOW + 5_000)
+    assert presence.serves_until() == 0
+    assert presence.reach(NOW + 5_599) == {1: 7, 2: 7}
+    assert not presence.deaf(2, NOW + 5_599)
+    assert presence.hears_directly(NOW + 5_000) == 0b100

@@ -122,6 +122,18 @@ def test_whoever_has_left_abandons_what_waits() -> None:
     assert not rig.replies.queue
 
 
+def test_after_that_nothing_is_said_neither_what_was_known_nor_what_becomes_known() -> None:
+    rig = Rig()
+    first, second = rig.hold(), rig.hold()
+    rig.replies.out.append(b"END\r\n")
+    first.settle(b"VALUE\r\n")
+    rig.replies.settle()
+    rig.replies.abandon()
+    second.settle(b"VALUE\r\n")
+    assert rig.replies.take() == b""
+    assert rig.replies.idle
+
+
 moves = st.lists(st.sampled_from(["known", "later", "settle", "take"]), max_size=40)
 
 

@@ -112,3 +112,56 @@ def test_a_newcomers_own_key_that_is_written_while_it_joins_ends_alike_everywher
     assert writer.take() == b"STORED\r\n"
     assert len({cluster.value(n, b"mine") for n in (1, 2, 3)}) == 1
     assert not any(node.replica.rounds.pending(b"mine") for node in cluster.nodes.values())
+
+
+# --- what is purged or evicted while somebody is away
+
+
+def _all_gone(cluster: Cluster, key: bytes) -> bool:
+    return all(node.store.dead(key, cluster.now) for node in cluster.nodes.values())
+
+
+def test_a_tombstone_that_the_donor_purges_during_the_transfer_lets_nothing_come_back() -> None:
+    cluster = serving_cluster()
+    many = b"".join(b"set key%d 0 0 1 noreply\r\nx\r\n" % i for i in range(4_500))
+    assert cluster.client(1).send(many + b"set gone 0 0 1\r\nx\r\n") == b"STORED\r\n"
+    cluster.hold((3, 1), (3, 2), (1, 3), (2, 3))
+    cluster.advance(900)
+    fresh = b"".join(b"set key%d 0 0 1 noreply\r\ny\r\n" % i for i in range(4_500))
+    assert cluster.client(1).send(fresh + b"delete gone\r\n") == b"DELETED\r\n"
+    purged = [False]
+
+    def purge(number: int) -> None:
+        chunks = [message for _, _, message in cluster.said if isinstance(message, Chunk)]
+        if number == 1 and chunks and not purged[0]:
+            purged[0] = True
+            assert not chunks[0].last
+            assert b"gone" not in {write.key for write in chunks[0].records}
+            for node in (1, 2):
+                cluster.nodes[node].store.remove(b"gone")
+
+    cluster.after_turn = purge
+    _back(cluster)
+    assert purged[0]
+    assert b"gone" not in {write.key for write in _records(cluster)}
+    assert _all_gone(cluster, b"gone")
+    assert cluster.client(3).send(b"add gone 0 0 1\r\ny\r\n") == b"STORED\r\n"
+
+
+def test_what_was_evicted_while_a_node_was_away_does_not_come_back_with_it() -> None:
+    memory = 64 * 1_520  # about sixty keys of a thousand bytes
+    cluster = serving_cluster(memory=memory)
+    value = b"x" * 1_000
+    assert cluster.client(1).send(b"set old 0 0 1000\r\n%b\r\n" % value) == b"STORED\r\n"
+    cluster.hold((3, 1), (3, 2), (1, 3), (2, 3))
+    cluster.advance(900)
+    writer = cluster.client(1)
+    for i in range(80):
+        assert writer.send(b"set key%d 0 0 1000\r\n%b\r\n" % (i, value)) == b"STORED\r\n"
+        cluster.advance(50)
+    assert cluster.nodes[1].counters.evictions > 0
+    assert cluster.nodes[1].store.get(b"old") is None
+    assert cluster.value(3, b"old") == value
+    _back(cluster)
+    assert _all_gone(cluster, b"old")
+    assert all(node.store.used <= memory * 1.1 for node in cluster.nodes.values())

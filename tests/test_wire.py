@@ -18,6 +18,7 @@ from memrep.replication.wire import (
     Incoming,
     Outgoing,
     Sorry,
+    decode,
     encode,
 )
 from memrep.version import make
@@ -122,3 +123,34 @@ def test_the_dialling_end_learns_the_reason_in_whatever_pieces_it_comes() -> Non
     outgoing = Outgoing()
     data = encode(Sorry("because"))
     assert [outgoing.receive(data[i : i + 1]) for i in range(len(data))][-1] == "because"
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("--partition majority", ""), ("", "x"), ("a", "b")])
+def test_a_node_on_other_terms_is_turned_away_with_both(theirs: str, ours: str) -> None:
+    incoming = Incoming(1, NODES, ours)
+    with pytest.raises(PeerError, match=f"^it runs with {theirs}, this node with {ours}$"):
+        incoming.receive(encode(Hello(WIRE_VERSION, 2, 77, NODES, theirs)))
+    assert incoming.node is None
+
+
+def test_a_node_on_the_same_terms_is_welcome() -> None:
+    incoming = Incoming(1, NODES, "--partition majority")
+    assert incoming.receive(encode(Hello(WIRE_VERSION, 2, 77, NODES, "--partition majority"))) == []
+    assert incoming.node == 2
+
+
+def test_what_differs_first_is_what_the_operator_is_told() -> None:
+    with pytest.raises(PeerError, match="it speaks version"):
+        _receive([encode(Hello(WIRE_VERSION + 1, 2, 7, NODES[:2], "other"))])
+    with pytest.raises(PeerError, match="its --nodes list is"):
+        _receive([encode(Hello(WIRE_VERSION, 2, 7, NODES[:2], "other"))])
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5))
+def test_what_a_relay_carries_is_read_as_on_a_link_or_refused(parts: list[bytes]) -> None:
+    data = b"".join(encode(message) for message in MESSAGES)
+    assert decode(data) == MESSAGES
+    try:
+        decode(b"".join(parts))
+    except PeerError as error:
+        assert str(error)

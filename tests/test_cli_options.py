@@ -1,0 +1,47 @@
+"""What the command line makes of the options, without a process: each ends up where the daemon looks for it."""
+
+from __future__ import annotations
+
+from memrep.cli import _checked, serve_command
+from memrep.daemon.run import ServeOptions
+from memrep.php import Habits
+
+
+def _options(*arguments: str) -> ServeOptions:
+    """The checked options that these arguments make, without any environment."""
+    return _checked(**serve_command.make_context("serve", list(arguments), auto_envvar_prefix=None).params)
+
+
+def test_php_is_provided_for_and_partitions_do_not_stop_anybody_unless_told_otherwise() -> None:
+    options = _options()
+    assert options.habits == Habits(on=True, walk="auto", prefixes=(b"memc.sess.key.lock.",))
+    assert not options.strict
+
+
+def test_a_majority_can_be_demanded() -> None:
+    assert _options("--partition", "majority").strict
+    assert not _options("--partition", "available").strict
+
+
+def test_php_can_be_left_alone() -> None:
+    assert _options("--php").habits.on
+    assert not _options("--no-php").habits.on
+
+
+def test_who_may_walk_can_be_told() -> None:
+    assert [_options("--pecl-walk", walk).habits.walk for walk in ("auto", "on", "off")] == [
+        "auto",
+        "on",
+        "off",
+    ]
+
+
+def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
+    assert _options("--lock-prefix", "a.lock.").habits.prefixes == (b"a.lock.",)
+    assert _options("--lock-prefix", "a.lock.,b.lock.,").habits.prefixes == (b"a.lock.", b"b.lock.")
+    assert _options("--lock-prefix", "").habits.prefixes == ()
+
+
+def test_times_are_told_in_seconds() -> None:
+    options = _options("--failure-timeout", "1.25", "--cold-start", "30", "--drain", "0")
+    assert (options.failure_timeout_ms, options.cold_start_ms, options.drain_ms) == (1_250, 30_000, 0)
