@@ -301,7 +301,8 @@ class Caller:
         if sessions.replicated and sessions.is_session(key):
             arrival = self._arrived(key, DELETE_MARK)
             if arrival.known:
-                return sessions.engine.when_clean(key, DELETED)
+                dead = sessions.store.dead(key, sessions.clock.now)
+                return sessions.engine.when_clean(key, NOT_FOUND if dead else DELETED)
             return sessions.engine.delete(key, arrival.copy)
         return sessions.engine.delete(key)
 
@@ -352,8 +353,8 @@ class Caller:
             return
         sessions = self._sessions
         for key, unique in list(self.locks.items()):
-            entry = sessions.store.get(key)
-            if entry is None or entry.cas_unique != unique or entry.expires <= sessions.clock.now:
+            entry = sessions.store.live(key, sessions.clock.now)
+            if entry is None or entry.cas_unique != unique:
                 del self.locks[key]
                 if sessions.owners.get(key, (None, 0))[0] is self:
                     del sessions.owners[key]

@@ -12,6 +12,7 @@ Two writes of one key meet:
 - Read-modify-write against read-modify-write on the same base: the higher version stands.
 - A read-modify-write whose base is not what a member has: that member objects. Version order alone would lose
   updates, because with several coordinators a write may be on its way that the coordinator has not seen.
+- A read-modify-write against a flush_all: whoever knows of the flush objects to what was computed before it.
 The loser is given up and computed again on what won.
 
 What a read-modify-write is based on is a version, or a miss. Two misses are alike even if one node still
@@ -32,7 +33,7 @@ from memrep.locks import ORPHAN_MS
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
-from memrep.store import Store
+from memrep.store import FLUSH_KEY, Store
 from memrep.version import Clock, Version
 
 
@@ -216,6 +217,8 @@ class Rounds:
     def _accept(self, write: Write, before: Pending | None) -> bool:
         """Whether nothing has overtaken what this read-modify-write is based on."""
         key = write.key
+        if not write.dead and self._is_flushed(Version(write.base or b"")):
+            return False
         if before is not None and before.entry.version == write.base:
             # That somebody has based a write on it certifies that it was committed.
             self._certify(key, before)
@@ -230,6 +233,10 @@ class Rounds:
         if write.dead and self._store.dead(key, self._clock.now):
             return True
         return not self._standing.full and (write.dead or version < (write.base or b""))
+
+    def _is_flushed(self, base: Version) -> bool:
+        """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
+        return FLUSH_KEY in self._inflight.pending or base <= self._store.flushed
 
     def _certify(self, key: bytes, pending: Pending) -> None:
         """Commit what somebody has seen committed."""

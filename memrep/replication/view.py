@@ -19,6 +19,7 @@ import attrs
 import msgspec
 
 from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.store import FLUSH_KEY
 from memrep.version import NODE_MAX, Clock, Version, cas_unique
 
 _NODE_BITS = NODE_MAX.bit_length()
@@ -125,7 +126,8 @@ def settle(
     for node in full:
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
-    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in chosen.values()]
+    in_order = sorted(chosen.values(), key=lambda write: write.key == FLUSH_KEY)  # a flush_all ends the rest
+    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
     return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone)
