@@ -24,7 +24,7 @@ from .processes import pause, until
 pytestmark = pytest.mark.real
 
 # Requests of each worker; and of all, before and after the time when a node is disturbed.
-TIMES = 50
+TIMES = 40
 BEFORE = 40
 AFTERWARDS = 30
 
