@@ -234,9 +234,10 @@ class Sessions:
         return self.store.get(lock_of(key)) is not None
 
     def is_locked(self, key: bytes) -> bool:
-        """Whether somebody holds the lock of this session."""
-        entry = self.store.live(lock_of(key), self.clock.now)
-        return entry is not None and not is_free(entry.value)
+        """Whether somebody holds the lock of this session, or may: what is on its way to it may be a grant."""
+        lock = lock_of(key)
+        entry = self.store.live(lock, self.clock.now)
+        return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
 
     def is_orphaned(self, key: bytes) -> bool:
         """Whether the lock of this session is held, but the node that granted it is gone."""

@@ -133,7 +133,6 @@ class Store:
                 entry = _tombstone(entry, now)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
-            self.horizon = max(self.horizon, entry.version)
             return True
         self._place(key, old, entry)
         if self._compared:
@@ -147,7 +146,8 @@ class Store:
             return
         self._take_out(key, entry)
         self._locks.pop(key, None)
-        self.horizon = max(self.horizon, entry.version)
+        if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
+            self.horizon = max(self.horizon, entry.version)
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)
 

@@ -232,7 +232,8 @@ class Rounds:
             return False
         if write.dead and self._store.dead(key, self._clock.now):
             return True
-        return not self._standing.full and (write.dead or version < (write.base or b""))
+        # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
+        return not self._standing.full
 
     def _is_flushed(self, base: Version) -> bool:
         """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
