@@ -49,6 +49,7 @@ class Fault:
         count: how many nodes it needs.
         network: whether it cuts links, which needs network namespaces.
         spares: whether some node goes on serving all the time, so that no request may fail.
+        promised: whether every answer must be right all the same; else it runs only if it is named.
     """
 
     what: str
@@ -56,6 +57,7 @@ class Fault:
     count: int = 3
     network: bool = False
     spares: bool = True
+    promised: bool = True
 
 
 def kill(run: Run) -> bool:
@@ -286,7 +288,12 @@ FAULTS: Final = {
         spares=False,
     ),
     "alone": Fault(what="one node is cut off from nodes; clients reach both sides", strike=alone, network=True),
-    "unheard": Fault(what="one node is cut off from clients only", strike=unheard, network=True),
+    "unheard": Fault(
+        what="one node is cut off from clients only (nothing is promised: only if named)",
+        strike=unheard,
+        network=True,
+        promised=False,
+    ),
     "oneway": Fault(what="a cut from one node to another, in one direction", strike=oneway, network=True),
     "link": Fault(what="a cut between two nodes", strike=link, network=True),
     "reset": Fault(what="TCP resets between two nodes", strike=reset, network=True),
