@@ -239,11 +239,6 @@ class Sessions:
         entry = self.store.live(lock, self.clock.now)
         return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
 
-    def is_orphaned(self, key: bytes) -> bool:
-        """Whether the lock of this session is held, but the node that granted it is gone."""
-        entry = self.store.live(lock_of(key), self.clock.now)
-        return entry is not None and not is_free(entry.value) and entry.hold is not None and not entry.hold.node
-
     def walks(self, key: bytes, entry: Entry, caller: Caller) -> bool:
         """Whether who asks for this held lock must be its holder on its walk; it comes by once, and soon."""
         walk, hold = self.habits.walk, entry.hold
@@ -364,7 +359,7 @@ class Caller:
         """This write of a session has come; remember it for the release behind it."""
         sessions = self._sessions
         original = lock_of(key) in self.locks
-        counts = sessions.is_locked(key) if mark != DELETE_MARK else original or sessions.is_orphaned(key)
+        counts = original or (mark != DELETE_MARK and sessions.is_locked(key))
         arrival = sessions.copies.arrived(key, mark, original, counts)
         self._last = key, arrival.stamp
         return arrival
