@@ -34,6 +34,7 @@ FROZEN_S = 2.0
 
 # Too short to be given up by the other nodes, long enough to be noticed afterwards.
 SHORT_S = 0.3
+STOPS = 5
 
 
 # --- no update is lost
@@ -97,6 +98,23 @@ def test_a_frozen_node_loses_no_increment(redundancy: int, path: str, tmp_path: 
         cluster.wait_healed()
 
     lose_nothing_while(freeze_and_thaw, redundancy, path, tmp_path)
+
+
+def test_a_node_that_stops_for_moments_fails_no_request(tmp_path: Path) -> None:
+    """Too short for the others to give it up: they wait for it, and PHP does not notice more than that."""
+    with Cluster(3, tmp_path) as cluster, Crowd(cluster, 3, "own node first", tmp_path) as crowd:
+        session, homes = crowd.settle()
+        with crowd.checked(session):
+            crowd.flow(session)
+            for _ in range(STOPS):
+                crowd.wait_requests(len(crowd.requests) + WORKERS)
+                cluster.freeze(homes[0])
+                pause(SHORT_S)
+                cluster.thaw(homes[0])
+                cluster.wait_healed()
+            crowd.order("stop")
+            crowd.wait()
+        assert not any(request.outcome.startswith("failed") for request in crowd.requests)
 
 
 def lose_nothing_while(
