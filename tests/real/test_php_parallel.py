@@ -34,7 +34,7 @@ FROZEN_S = 2.0
 
 # Too short to be given up by the other nodes, long enough to be noticed afterwards.
 SHORT_S = 0.3
-STOPS = 5
+STOPS = 3
 
 
 # --- no update is lost
