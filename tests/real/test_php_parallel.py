@@ -24,7 +24,7 @@ from .processes import pause, until
 pytestmark = pytest.mark.real
 
 # Requests of each worker; and of all, before and after the time when a node is disturbed.
-TIMES = 40
+TIMES = 30
 BEFORE = 40
 AFTERWARDS = 30
 
