@@ -9,7 +9,7 @@ SECONDS ?= 60
 FAULTS ?=
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test check lint types unit real sim faults bench join format clean packages
+.PHONY: help run test check lint types unit real sim broken faults bench join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
 
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)
+
+broken: $(INSTALLED) ## break each rule of replication on purpose; some seed must notice
+	$(BIN)/python -m tests.simulate --broken all --seeds $(SEEDS)
 
 faults: $(INSTALLED) ## real nodes under a checked load; SECONDS of each of FAULTS="kill freeze ..."
 	$(BIN)/python -m tests.faults --seconds $(SECONDS) $(FAULTS)

@@ -32,6 +32,9 @@ DELETE_MARK: Final = 1
 #: Nobody's copy is later than this; PHP gives up long before.
 _WINDOW_MS: Final = 60_000
 
+#: The same for deletes. They are all alike, so that a real one must not be taken for a copy of another.
+_DELETE_WINDOW_MS: Final = 2_000
+
 #: A first write this long after the last one begins a new count, whether or not the old one has been forgotten.
 _PAUSE_MS: Final = _WINDOW_MS // 2
 
@@ -49,10 +52,12 @@ class Arrival:
     """A session's write has come to this node.
 
     Attributes:
-        copy: what to send round with it; None if it is a copy of what the cluster has.
+        known: whether it is a copy of what the cluster has.
+        copy: what to send round with it, if anything.
         stamp: when the cluster accepted it, on the hybrid clock, as a cas unique tells it.
     """
 
+    known: bool
     copy: Copy | None
     stamp: int
 
@@ -85,13 +90,15 @@ class Copies:
         self._clock = clock
         self._seen: OrderedDict[tuple[bytes, int], _Seen] = OrderedDict()
 
-    def arrived(self, key: bytes, mark: int, original: bool) -> Arrival:
+    def arrived(self, key: bytes, mark: int, original: bool, counts: bool = True) -> Arrival:
         """A client has sent this write to this node.
 
         Args:
             key: the session's key.
             mark: see `mark_of`.
             original: whether it is known not to be a copy: its sender holds the session's lock right here.
+            counts: whether there may be copies of it. Who writes a session that nobody has locked is no PHP
+                that sends copies, and what it writes makes nobody else's write a copy.
         """
         seen = self._look_up(key, mark)
         seen.at = self._clock.now
@@ -99,10 +106,14 @@ class Copies:
         if original:
             seen.here = seen.known + 1
         if seen.here <= seen.known:
-            return Arrival(None, seen.stamp)
+            return Arrival(True, None, seen.stamp)
+        stamp = latest_unique(self._clock)
+        if not counts:
+            seen.here = seen.known
+            return Arrival(False, None, stamp)
         seen.known = seen.here
-        seen.stamp = latest_unique(self._clock)
-        return Arrival((mark, seen.known), seen.stamp)
+        seen.stamp = stamp
+        return Arrival(False, (mark, seen.known), stamp)
 
     def heard(self, key: bytes, copy: Copy, version: Version) -> None:
         """Another node has accepted this write, under this version."""
@@ -123,7 +134,8 @@ class Copies:
     def _look_up(self, key: bytes, mark: int) -> _Seen:
         now = self._clock.now
         seen = self._seen.pop((key, mark), None)
-        if seen is None or now - seen.at > _WINDOW_MS:
+        window = _DELETE_WINDOW_MS if mark == DELETE_MARK else _WINDOW_MS
+        if seen is None or now - seen.at > window:
             seen = _Seen(at=now)
         self._seen[key, mark] = seen
         oldest = next(iter(self._seen))

@@ -275,6 +275,10 @@ class Engine:
         """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
         return self._modify(key, decide, count or _uncounted)
 
+    def is_pending(self, key: bytes) -> bool:
+        """Whether some write of this key is on its way."""
+        return key in self._pending
+
     def when_clean(self, key: bytes, result: Result) -> Result | Ticket:
         """This result, as soon as no write of the key is on its way."""
         if key not in self._pending:

@@ -43,9 +43,6 @@ from memrep.version import Clock
 #: Bytes of this node's own writes in flight above which it takes no further command.
 _IN_FLIGHT_MAX: Final = 4 << 20
 
-#: How long a reply is withheld for the sake of the one behind it.
-_WITHHELD_MS: Final = 100
-
 
 class Link:
     """One peer's connection to this node.
@@ -125,6 +122,7 @@ class Node:
             self._clock,
             self.counters,
             options.nodes,
+            options.own_host,
         )
         reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
         self._surroundings = Surroundings(
@@ -147,23 +145,31 @@ class Node:
 
     # --- turns
 
-    def turn(self, now: int, wall: int) -> bool:
+    def turn(self, now: int, wall: int, unread: Callable[[Connection], bool] = lambda connection: True) -> bool:
         """Begin a turn at these times (ms).
+
+        Args:
+            now: the monotonic clock.
+            wall: the wall clock.
+            unread: whether something of this client lies in its socket, be it only that it has hung up.
 
         Returns:
             Whether the process was stopped since the turn before (SIGSTOP, swapping, a paused virtual machine).
             Then what lies in the clients' sockets may have been sent long ago, by clients that have given up
-            and gone to another node since: it must not be executed. All connections are closed here; the shell
-            must close those that wait to be accepted, too.
+            and gone to another node since: it must not be executed. The connections of all who have sent
+            something or wait for an answer are closed here; the shell must close those that wait to be
+            accepted, too. Idle ones stay: closing them would make PHP give this node up for nothing.
         """
         stopped = now - self._clock.now
         self._clock.turn(now, wall)
         if stopped <= self.options.timing.fence:
             return False
-        self._log(f"was stopped for {stopped} ms: closes its clients' connections unread, asks for a new view")
+        old = [c for c in self._connections if c.waiting or c in self._unheard or unread(c)]
+        self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
         self.counters.fences += 1
         self.replica.slept(stopped)
-        self._close_all()
+        for connection in old:
+            self._close(connection)
         return True
 
     @property
@@ -227,6 +233,8 @@ class Node:
         counters.bytes_read += len(data)
         kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
         if kept or self._clock.now >= self.replica.serves_until or self._crowded:
+            if connection not in self._connections:
+                return b""
             self._unheard[connection] = self._unheard.get(connection, b"") + data
             self._waits.setdefault(connection, self._clock.now)
             return b""
@@ -291,9 +299,8 @@ class Node:
 
     def _let_go(self) -> None:
         """Withhold nothing from those who do not read on; people in telnet, for example."""
-        late = self._clock.now - _WITHHELD_MS
-        for connection in [c for c, since in self._waits.items() if since <= late]:
-            if connection.let_go():
+        for connection, since in self._waits.items():
+            if connection.let_go(self._clock.now - since):
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:
@@ -307,6 +314,10 @@ class Node:
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
+        """Hang up on a client, which may live, and go on at another node with the locks that it was granted."""
+        caller = self._connections.get(connection)
+        if caller is not None and not connection.withholding:
+            self._sessions.deserted(caller)
         self.disconnect(connection)
         self._is_ready(connection)
 

@@ -18,6 +18,7 @@ class NodeOptions:
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
         timing: the constants of membership.
+        own_host: this node's address as others see it; needed where `nodes` has names.
         habits: which of PHP's habits are provided for.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
@@ -28,6 +29,7 @@ class NodeOptions:
     item_max: int = 1 << 20
     timing: Timing = attrs.Factory(Timing)
     strict: bool = False
+    own_host: str = ""
     habits: Habits = attrs.Factory(Habits)
 
     @property

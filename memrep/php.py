@@ -21,10 +21,10 @@ before. Releases that will count when the owner's node is gone are remembered; i
 held lock, by those who wait for it, are answered and change nothing.
 
 The walk. pecl-memcache 8.2 goes to the next node when it finds no session, asks for the lock again, and meets
-its own. So a lock that another node has granted to a client of the same host, for a session that does not
-exist, is answered as granted. Clients of the same host begin at the same node, so a rival would have met the
-lock there. Where the addresses of the nodes cannot tell hosts apart (several on one address) the rule is off,
-unless told otherwise (`--pecl-walk`).
+its own. So a lock that another node has just granted to a client of the same host, for a session that does not
+exist, is answered as granted, once at each node, to who reads the session in the same breath. Clients of the
+same host begin at the same node, so a rival would have met the lock there. Where the addresses of the nodes
+cannot tell hosts apart (several on one address) the rule is off, unless told otherwise (`--pecl-walk`).
 
 All or nothing. pecl sends "take the lock", "read the session" in one go. If it has been told of the lock, and
 the connection breaks before it has the session, it takes the session for empty and overwrites it everywhere; if
@@ -43,9 +43,10 @@ from typing import Final
 from zlib import crc32
 
 import attrs
+from msgspec.structs import replace
 
 from memrep import decisions
-from memrep.copies import DELETE_MARK, Copies, Copy, mark_of
+from memrep.copies import DELETE_MARK, Arrival, Copies, mark_of
 from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
 from memrep.engine import Engine, Ticket
 from memrep.entry import Entry
@@ -54,13 +55,23 @@ from memrep.nodes import host_of
 from memrep.replication.view import Standing
 from memrep.stats import Counters
 from memrep.store import Store
-from memrep.version import ZERO, Clock
+from memrep.version import ZERO, Clock, milliseconds
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
 
-#: Releases that are remembered at a time.
+#: pecl 8.2 walks on at once.
+_WALK_MS: Final = 1_000
+
+#: Releases, and walks, that are remembered at a time.
 _REMEMBERED_MAX: Final = 10_000
+
+
+#: What becomes of a lock's entry.
+Change = Callable[[Entry], Entry]
+
+#: Locks of one client above which those that have ended are looked for.
+_LOCKS_MANY: Final = 64
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +101,7 @@ class Sessions:
         clock: the time.
         counters: the statistics.
         nodes: the addresses of all nodes.
+        own_host: this node's address as other nodes see it, if `nodes` has names.
     """
 
     def __init__(
@@ -102,6 +114,7 @@ class Sessions:
         clock: Clock,
         counters: Counters,
         nodes: list[str],
+        own_host: str = "",
     ) -> None:
         self.habits = habits
         self.engine = engine
@@ -114,8 +127,10 @@ class Sessions:
         self.owners: dict[bytes, tuple[Caller, int]] = {}
         self._standing = standing
         self._hosts = [host_of(node) for node in nodes]
+        self._own_host = own_host or self._hosts[self.me - 1]
         self._remembered: dict[bytes, int] = {}
-        self._due: list[tuple[bytes, int]] = []
+        self._walked: dict[bytes, int] = {}
+        self._due: list[tuple[bytes, int, Change]] = []
         self._vid = 0
 
     def caller(self, host: str) -> Caller:
@@ -124,20 +139,21 @@ class Sessions:
 
     def _origin(self, host: str) -> int:
         """A number for a client's host, the same on every node; 0 where hosts cannot be told apart."""
-        own = self._hosts[self.me - 1]
         if len(set(self._hosts)) < len(self._hosts):
             return 0
-        return crc32((own if not host or _is_loopback(host) else host).encode()) | 1
+        host = host.removeprefix("::ffff:")
+        return crc32((self._own_host if not host or _is_loopback(host) else host).encode()) | 1
 
     def granted(self, caller: Caller, key: bytes, unique: int) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
         if caller.gone:
-            self._due.append((key, unique))
+            self._due.append((key, unique, self.freed))
         else:
+            caller.forget_ended()
             self.owners[key] = caller, unique
             caller.locks[key] = unique
             if key.endswith(b".lock"):
-                caller.on_grant()
+                caller.on_grant(b"")
 
     def left(self, caller: Caller) -> None:
         """A client is gone: its locks are released."""
@@ -145,7 +161,14 @@ class Sessions:
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique))
+            self._due.append((key, unique, self.freed))
+        caller.locks.clear()
+
+    def deserted(self, caller: Caller) -> None:
+        """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
+        for key, unique in caller.locks.items():
+            self.owners.pop(key, None)
+            self._due.append((key, unique, _disowned))
         caller.locks.clear()
 
     def forget(self) -> None:
@@ -177,20 +200,10 @@ class Sessions:
                     del self._remembered[key]
                 elif entry.hold is not None and not entry.hold.node:
                     del self._remembered[key]
-                    self._due.append((key, unique))
+                    self._due.append((key, unique, self.freed))
         due, self._due = self._due, []
-        for key, unique in due:
-            self.engine.modify(key, self._free_if(unique))
-
-    def _free_if(self, unique: int) -> decisions.Decide:
-        """Free a lock if it is still the one that was granted under this cas unique."""
-
-        def decide(entry: Entry | None) -> Decision:
-            if entry is None or entry.cas_unique != unique or is_free(entry.value):
-                return NOT_FOUND
-            return self.freed(entry), STORED
-
-        return decide
+        for key, unique, change in due:
+            self.engine.modify(key, _if_held(unique, change))
 
     def freed(self, entry: Entry) -> Entry:
         """What is left of a lock that is released."""
@@ -214,23 +227,37 @@ class Sessions:
         return key.endswith(b".lock") or key.startswith(self.habits.prefixes)
 
     def is_session(self, key: bytes) -> bool:
-        """Whether PHP has taken a lock for this key within the last seconds."""
-        if self.store.get(lock_of(key)) is not None:
-            return True
-        for prefix in self.habits.prefixes:  # PREFIXlock.SID for PREFIXSID
-            begin = prefix.removesuffix(b"lock.")
-            if key.startswith(begin) and self.store.get(prefix + key[len(begin) :]) is not None:
-                return True
-        return False
+        """Whether pecl has taken a lock for this key within the last seconds.
 
-    def walks(self, key: bytes, hold: Hold, caller: Caller) -> bool:
-        """Whether who asks for this held lock must be its holder on its walk."""
-        walk = self.habits.walk
-        if walk == "off" or hold.node in (0, self.me):
+        php-memcached in text mode sends no copies.
+        """
+        return self.store.get(lock_of(key)) is not None
+
+    def is_locked(self, key: bytes) -> bool:
+        """Whether somebody holds the lock of this session, or may: what is on its way to it may be a grant."""
+        lock = lock_of(key)
+        entry = self.store.live(lock, self.clock.now)
+        return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
+
+    def is_orphaned(self, key: bytes) -> bool:
+        """Whether the lock of this session is held, but the node that granted it is gone."""
+        entry = self.store.live(lock_of(key), self.clock.now)
+        return entry is not None and not is_free(entry.value) and entry.hold is not None and not entry.hold.node
+
+    def walks(self, key: bytes, entry: Entry, caller: Caller) -> bool:
+        """Whether who asks for this held lock must be its holder on its walk; it comes by once, and soon."""
+        walk, hold = self.habits.walk, entry.hold
+        if walk == "off" or hold is None or hold.node in (0, self.me):
             return False
-        if not self.store.dead(session_of(key), self.clock.now):
+        late = self.clock.hybrid - milliseconds(entry.version) > _WALK_MS
+        if late or not self.store.dead(session_of(key), self.clock.now):
             return False
-        return walk == "on" or (hold.origin == caller.origin != 0)
+        if self._walked.get(key) == entry.cas_unique or not (walk == "on" or hold.origin == caller.origin != 0):
+            return False
+        if len(self._walked) >= _REMEMBERED_MAX:
+            del self._walked[next(iter(self._walked))]
+        self._walked[key] = entry.cas_unique
+        return True
 
 
 class Caller:
@@ -240,7 +267,8 @@ class Caller:
         origin: a number for its host.
         locks: those it holds: key and the cas unique of the grant.
         gone: its connection is closed.
-        on_grant: called when pecl has been granted a lock, before it is told.
+        on_grant: called when pecl has been granted a lock, before it is told; with what to tell instead if it
+            does not read the session, "" if that makes no difference.
     """
 
     __slots__ = ("_last", "_sessions", "gone", "locks", "on_grant", "origin")
@@ -249,7 +277,7 @@ class Caller:
         self.origin = origin
         self.locks: dict[bytes, int] = {}
         self.gone = False
-        self.on_grant: Callable[[], None] = _nobody
+        self.on_grant: Callable[[bytes], None] = _nobody
         self._sessions = sessions
         self._last: tuple[bytes, int] = b"", 0  # the last session written, and when the cluster accepted that
 
@@ -260,10 +288,10 @@ class Caller:
             sessions.counters.cmd_set += 1
             return self._release(key, self._freed_as_sent(exptime), STORED)
         if sessions.replicated and (exptime >= _LONG_S or exptime == 0) and sessions.is_session(key):
-            copy = self._arrived(key, mark_of(flags, exptime, value))
-            if copy is None:
+            arrival = self._arrived(key, mark_of(flags, exptime, value))
+            if arrival.known:
                 return sessions.engine.when_clean(key, STORED)
-            return sessions.engine.set(key, flags, exptime, value, copy)
+            return sessions.engine.set(key, flags, exptime, value, arrival.copy)
         return sessions.engine.set(key, flags, exptime, value)
 
     def delete(self, key: bytes) -> Result | Ticket:
@@ -271,15 +299,12 @@ class Caller:
         sessions = self._sessions
         if sessions.names_lock(key):
             return self._release(key, lambda entry: sessions.engine.tombstone(), DELETED)
-        if (
-            sessions.replicated
-            and not sessions.store.dead(key, sessions.clock.now)
-            and sessions.is_session(key)
-        ):
-            copy = self._arrived(key, DELETE_MARK)
-            if copy is None:
-                return sessions.engine.when_clean(key, DELETED)
-            return sessions.engine.delete(key, copy)
+        if sessions.replicated and sessions.is_session(key):
+            arrival = self._arrived(key, DELETE_MARK)
+            if arrival.known:
+                dead = sessions.store.dead(key, sessions.clock.now)
+                return sessions.engine.when_clean(key, NOT_FOUND if dead else DELETED)
+            return sessions.engine.delete(key, arrival.copy)
         return sessions.engine.delete(key)
 
     def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
@@ -313,20 +338,36 @@ class Caller:
         def refuse(entry: Entry | None) -> Decision:
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
                 return decisions.incr(delta)(entry)
-            if sessions.walks(key, entry.hold, self):
-                self.on_grant()
+            held = b"%d" % (int(entry.value or b"0") + delta)
+            if sessions.walks(key, entry, self):
+                self.on_grant(held)
                 return b"1"
-            return b"%d" % (int(entry.value or b"0") + delta)
+            return held
 
         return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"))
 
     # --- shared
 
-    def _arrived(self, key: bytes, mark: int) -> Copy | None:
-        """What makes this write known, None if it is a copy."""
-        arrival = self._sessions.copies.arrived(key, mark, lock_of(key) in self.locks)
+    def forget_ended(self) -> None:
+        """Keep no record of locks that have ended by themselves, if there are many."""
+        if len(self.locks) < _LOCKS_MANY:
+            return
+        sessions = self._sessions
+        for key, unique in list(self.locks.items()):
+            entry = sessions.store.live(key, sessions.clock.now)
+            if entry is None or entry.cas_unique != unique:
+                del self.locks[key]
+                if sessions.owners.get(key, (None, 0))[0] is self:
+                    del sessions.owners[key]
+
+    def _arrived(self, key: bytes, mark: int) -> Arrival:
+        """This write of a session has come; remember it for the release behind it."""
+        sessions = self._sessions
+        original = lock_of(key) in self.locks
+        counts = sessions.is_locked(key) if mark != DELETE_MARK else original or sessions.is_orphaned(key)
+        arrival = sessions.copies.arrived(key, mark, original, counts)
         self._last = key, arrival.stamp
-        return arrival.copy
+        return arrival
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:
         """Whether a release on this connection can be that of the request that holds the lock now."""
@@ -394,7 +435,24 @@ class Caller:
         return sessions.engine.modify(key, decide, count)
 
 
-def _nobody() -> None:
+def _disowned(entry: Entry) -> Entry:
+    """A lock that is held, but nobody knows any more by whom."""
+    hold = entry.hold and replace(entry.hold, node=0)
+    return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
+
+
+def _if_held(unique: int, change: Change) -> decisions.Decide:
+    """Change a lock if it is still the one that was granted under this cas unique."""
+
+    def decide(entry: Entry | None) -> Decision:
+        if entry is None or entry.cas_unique != unique or is_free(entry.value):
+            return NOT_FOUND
+        return change(entry), STORED
+
+    return decide
+
+
+def _nobody(instead: bytes) -> None:
     """Nobody wants to know of a grant."""
 
 

@@ -68,6 +68,7 @@ class Store:
         horizon: the highest version of any purged tombstone.
         used: the cost of all entries, bytes.
         limit: the cost above which entries are evicted, bytes.
+        flushed: the version of the last flush_all.
         expired: how many values have run out so far.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
@@ -82,7 +83,7 @@ class Store:
         self.expired = 0
         self.joining = False
         self._compared = compared
-        self._flushed: Version = ZERO
+        self.flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
         self._locks: dict[bytes, None] = {}  # keys of values that have a hold
         self._slots: dict[int, set[bytes]] = {}
@@ -91,7 +92,7 @@ class Store:
     def live(self, key: bytes, now: int) -> Entry | None:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
         entry = self.values.get(key)
-        if entry is None or entry.expires <= now or entry.version <= self._flushed:
+        if entry is None or entry.expires <= now or entry.version <= self.flushed:
             return None
         self.values.move_to_end(key)
         return entry
@@ -108,7 +109,7 @@ class Store:
     def dead(self, key: bytes, now: int) -> bool:
         """Whether a read at `now` (ms) would miss this key, whatever the reason."""
         entry = self.values.get(key)
-        return entry is None or entry.expires <= now or entry.version <= self._flushed
+        return entry is None or entry.expires <= now or entry.version <= self.flushed
 
     def keys(self) -> list[bytes]:
         """All keys that have an entry, tombstones among them."""
@@ -124,15 +125,14 @@ class Store:
         if old is not None and old.version >= entry.version:
             return False
         if key == FLUSH_KEY:
-            self._flushed = entry.version
+            self.flushed = entry.version
             self._flushing = list(self.values)
             self._clear_flushed(now)
         elif entry.value is not None:
-            if entry.expires <= now or entry.version <= self._flushed:
+            if entry.expires <= now or entry.version <= self.flushed:
                 entry = _tombstone(entry, now)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
-            self.horizon = max(self.horizon, entry.version)
             return True
         self._place(key, old, entry)
         if self._compared:
@@ -146,7 +146,8 @@ class Store:
             return
         self._take_out(key, entry)
         self._locks.pop(key, None)
-        self.horizon = max(self.horizon, entry.version)
+        if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
+            self.horizon = max(self.horizon, entry.version)
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)
 
@@ -226,7 +227,7 @@ class Store:
         """Give back the memory of a bounded number of values that a flush_all has ended."""
         for key in self._flushing[-_SWEEP_KEYS:]:
             entry = self.values.get(key)
-            if entry is not None and entry.version <= self._flushed and key != FLUSH_KEY:
+            if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
                 self._place(key, entry, _tombstone(entry, now))
         del self._flushing[-_SWEEP_KEYS:]
 

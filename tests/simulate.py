@@ -1,6 +1,9 @@
 """Runs the simulator over many seeds, on all cores: `python -m tests.simulate --seeds 1000`.
 
 A failing seed prints what happened and the one command that replays it; the exit status is then 1.
+
+`--broken NAME` takes a rule away first (tests/breakages.py) and searches for the first seed that notices; the
+exit status is 1 if none does. `--broken all` does so with one rule after another.
 """
 
 from __future__ import annotations
@@ -9,9 +12,12 @@ import multiprocessing
 import os
 import sys
 import time
+from functools import partial
+from multiprocessing.pool import Pool
 
 import click
 
+from tests.breakages import BREAKAGES, Breakage
 from tests.simulator import Broken, Outcome, simulate
 
 
@@ -24,13 +30,41 @@ def _one(seed: int) -> Outcome | str:
         return f"seed {seed}: {error!r}\nReplay: python -m tests.simulate --seed {seed}"
 
 
+def _first_caught(breakage: Breakage, seeds: range, pool: Pool) -> tuple[int, str] | None:
+    """The first of these seeds that notices, and what it says."""
+    found = pool.imap(partial(_notices, breakage.name), seeds)
+    return next(((seed, said) for seed, said in zip(seeds, found, strict=True) if said is not None), None)
+
+
+def _notices(name: str, seed: int) -> str | None:
+    return BREAKAGES[name].caught(seed)
+
+
+def _break(names: list[str], seeds: range) -> bool:
+    """Take each of these rules away and search; say whether all were missed by somebody."""
+    missing = 0
+    for name in names:
+        with multiprocessing.Pool(os.cpu_count()) as pool:
+            found = _first_caught(BREAKAGES[name], seeds, pool)
+        missing += found is None
+        seed, said = found or ("-", f"nobody noticed in {len(seeds)} seeds")
+        click.echo(f"{seed:>4}  {name}: {said}")
+    return not missing
+
+
 @click.command()
 @click.option("--seeds", default=1000, show_default=True, help="How many seeds to run.")
 @click.option("--first", default=1, show_default=True, help="The first of them.")
 @click.option("--seed", type=int, help="Replay just this one.")
 @click.option("--stop-after", default=3, show_default=True, help="Give up after so many failing seeds.")
-def main(seeds: int, first: int, seed: int | None, stop_after: int) -> None:
+@click.option("--broken", type=click.Choice(["all", *BREAKAGES]), help="Take a rule away; it must be noticed.")
+def main(seeds: int, first: int, seed: int | None, stop_after: int, broken: str | None) -> None:
     """Search for a broken promise in simulated clusters."""
+    if broken is not None:
+        names = list(BREAKAGES) if broken == "all" else [broken]
+        sys.exit(
+            0 if _break(names, range(first, first + seeds) if seed is None else range(seed, seed + 1)) else 1
+        )
     if seed is not None:
         click.echo(simulate(seed))
         return

@@ -31,7 +31,8 @@ from memrep.node import Link, Node
 from memrep.options import NodeOptions
 from memrep.protocol import Connection
 from memrep.version import Version
-from tests.linearizability import IMPOSSIBLE, Impossible, Operation, State, Undecided, explain
+from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
+from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.support import WALL
 from tests.visitor import DATA, Talk, Visitor
 
@@ -100,8 +101,8 @@ class Plan:
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
             late=rng.choice([0.0, 0.01]),
-            clients=rng.choice([2, 3, 4]),
-            keys=rng.choice([2, 3, 4]),
+            clients=rng.choice([2, 3, 4, 8, 12]),
+            keys=rng.choice([1, 1, 2, 3]),
             skews=[
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
@@ -142,11 +143,14 @@ class Host:
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
         self._acts: list[Callable[[Node], None]] = []
+        self._unread: set[Connection] = set()
 
-    def turn(self, act: Callable[[Node], None]) -> None:
-        """Let this happen in the node's next turn, with all that comes until then."""
+    def turn(self, act: Callable[[Node], None], sender: Connection | None = None) -> None:
+        """Let this happen in the node's next turn, with all that comes until then; `sender` has sent bytes."""
         if self.node is not None:
             self._acts.append(act)
+            if sender is not None:
+                self._unread.add(sender)
             if len(self._acts) == 1 and not self.frozen:
                 self._schedule()
 
@@ -169,6 +173,7 @@ class Host:
         self.node = None
         self.frozen = False
         self._acts.clear()
+        self._unread.clear()
 
     def _take_turn(self, boot: int) -> None:
         """Run one turn of the node, and send what it says."""
@@ -176,7 +181,8 @@ class Host:
         if node is None or self.boot != boot or self.frozen:
             return
         acts, self._acts = self._acts, []
-        node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now))
+        unread, self._unread = self._unread, set()
+        node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
             act(node)
         while True:
@@ -543,7 +549,7 @@ class _Client:
             if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
 
-        host.turn(receive)
+        host.turn(receive, connection)
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""
@@ -576,10 +582,9 @@ class _Client:
             world.slowest = max(world.slowest, end - command.begin)
             command.learn(self._uniques)
         operation = command.operation(end, f"client {self._number} at node {host.number}")
-        if operation is not None:
-            world.history.setdefault(command.key, []).append(operation)
-            if end != math.inf and command.verb == "set":
-                self._accepted(host, command, operation.text)
+        world.history.setdefault(command.key, []).append(operation)
+        if end != math.inf and command.verb == "set":
+            self._accepted(host, command, operation.text)
         world.later(world.rng.random() * 20, self.go)
 
     def _accepted(self, host: Host, command: _Command, text: str) -> None:
@@ -592,6 +597,13 @@ class _Client:
                 return
             if before is None or before[0] < entry.version:
                 accepted[command.key] = (entry.version, text)
+
+
+#: What clients send, by how often. No `decr`: see tests/meaning.py.
+_VERBS = [
+    "set", "set", "get", "get", "gets", "add", "replace", "incr", "incr", "delete", "cas", "append", "prepend",
+    "touch",
+]  # fmt: skip
 
 
 @attrs.define(eq=False)
@@ -609,9 +621,7 @@ class _Command:
     @classmethod
     def draw(cls, rng: Random, key: bytes, world: World, uniques: dict[bytes, tuple[bytes, bytes]]) -> _Command:
         """Some command on this key."""
-        verb = rng.choice(
-            ["set", "set", "get", "get", "gets", "add", "incr", "incr", "delete", "cas", "append"]
-        )
+        verb = rng.choice(_VERBS)
         world.values += 1
         value = b"%d" % (1_000_000 + world.values * 1_000)
         if verb == "cas":
@@ -621,12 +631,10 @@ class _Command:
                 unique, expected = uniques[key]
                 line = b"cas %b 0 0 %d %b\r\n%b\r\n" % (key, len(value), unique, value)
                 return cls(verb, key, line, value, expected)
-        if verb in ("set", "add"):
+        if verb in ("set", "add", "replace", "append", "prepend"):
+            value = {"append": BEHIND, "prepend": BEFORE}.get(verb, value)
             return cls(verb, key, b"%b %b 0 0 %d\r\n%b\r\n" % (verb.encode(), key, len(value), value), value)
-        if verb == "append":
-            value = b"7"
-            return cls(verb, key, b"append %b 0 0 1\r\n7\r\n" % key, value)
-        extra = b" 1" if verb == "incr" else b""
+        extra = {"incr": b" 1", "touch": b" 0"}.get(verb, b"")
         return cls(verb, key, verb.encode() + b" " + key + extra + b"\r\n")
 
     def complete(self) -> bool:
@@ -641,70 +649,12 @@ class _Command:
             header, value = self.reply.split(b"\r\n")[:2]
             uniques[self.key] = (header.split(b" ")[4], value)
 
-    def operation(self, end: float, who: str) -> Operation | None:
-        """What the checker has to know; None for a read without an answer."""
+    def operation(self, end: float, who: str) -> Operation:
+        """What the checker has to know."""
         reply = self.reply if end != math.inf else None
-        if reply is None and self.verb in ("get", "gets"):
-            return None
         shown = (reply or b"(no answer)")[:60]
         text = f"{self.begin:.1f}-{end:.1f} {who}: {self.line!r} -> {shown!r}"
-        return Operation(self.begin, end, partial(_STEPS[self.verb], self, reply), text)
-
-
-Result = State | Impossible
-
-
-def _fits(reply: bytes | None, right: bytes, state: State) -> Result:
-    return state if reply is None or reply == right else IMPOSSIBLE
-
-
-def _get(command: _Command, reply: bytes | None, state: State) -> Result:
-    assert reply is not None
-    found = reply.split(b"\r\n")[1] if reply.startswith(b"VALUE") else None
-    return state if found == state else IMPOSSIBLE
-
-
-def _set(command: _Command, reply: bytes | None, state: State) -> Result:
-    return _fits(reply, b"STORED\r\n", command.value)
-
-
-def _add(command: _Command, reply: bytes | None, state: State) -> Result:
-    if state is not None:
-        return _fits(reply, b"NOT_STORED\r\n", state)
-    return _fits(reply, b"STORED\r\n", command.value)
-
-
-def _delete(command: _Command, reply: bytes | None, state: State) -> Result:
-    return _fits(reply, b"NOT_FOUND\r\n" if state is None else b"DELETED\r\n", None)
-
-
-def _incr(command: _Command, reply: bytes | None, state: State) -> Result:
-    if state is None:
-        return _fits(reply, b"NOT_FOUND\r\n", None)
-    number = b"%d" % ((int(state) + 1) % (1 << 64))
-    if int(state) >= 1 << 64:
-        return _fits(reply, b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", state)
-    return _fits(reply, number + b"\r\n", number)
-
-
-def _append(command: _Command, reply: bytes | None, state: State) -> Result:
-    if state is None:
-        return _fits(reply, b"NOT_STORED\r\n", None)
-    return _fits(reply, b"STORED\r\n", state + command.value)
-
-
-def _cas(command: _Command, reply: bytes | None, state: State) -> Result:
-    if state is None:
-        return _fits(reply, b"NOT_FOUND\r\n", None)
-    if state != command.expected:
-        return _fits(reply, b"EXISTS\r\n", state)
-    return _fits(reply, b"STORED\r\n", command.value)
-
-
-_STEPS = {
-    "get": _get, "gets": _get, "set": _set, "add": _add, "delete": _delete, "incr": _incr,
-    "append": _append, "cas": _cas,
-}  # fmt: skip
+        return Operation(self.begin, end, reply, Sent(self.verb, self.value, self.expected).meaning, text)
 
 
 @attrs.frozen
@@ -820,7 +770,7 @@ def _check_healed(world: World) -> None:
         entry = first.store.values.get(key)
         value = entry.value if entry is not None else None
         text = f"finally every node holds {value!r}"
-        world.history[key].append(Operation(world.now, world.now + 1, partial(_holds, value), text))
+        world.history[key].append(Operation(world.now, world.now + 1, b"", partial(_holds, value), text))
 
 
 def _check_majority_won(world: World, node: Node) -> None:
@@ -850,8 +800,8 @@ def _shown(world: World, node: Node) -> dict[bytes, bytes | None]:
     return {key: entry.value for key, entry in node.store.values.items() if not node.store.dead(key, now)}
 
 
-def _holds(value: State, state: State) -> Result:
-    return state if state == value else IMPOSSIBLE
+def _holds(value: bytes | None, reply: bytes | None) -> Meaning:
+    return Keeps(only(value))
 
 
 def _difference(one: Node, other: Node) -> str:
@@ -865,7 +815,7 @@ def _check_histories(world: World) -> int:
     undecided = 0
     for key, history in world.history.items():
         try:
-            wrong = explain(history)
+            wrong = explain(history, family=family)
         except Undecided:
             undecided += 1
             continue

@@ -354,7 +354,6 @@ def test_a_second_refusal_is_followed_by_another_try_in_the_usual_time() -> None
     assert [node for node, _ in room.proposals] == [2]
 
 
-@pytest.mark.xfail(strict=True, reason="the votes of a proposal are waited for though its members have changed")
 def test_a_proposer_does_not_wait_for_a_vote_of_whom_it_has_given_up() -> None:
     room = _room()
     room.standing.trouble = "x"

@@ -48,9 +48,6 @@ def test_an_add_at_the_same_moment_is_flushed_or_finds_nothing(seed: int, later:
     assert (reply, _left(cluster)) in [(b"NOT_STORED\r\n", b""), (b"STORED\r\n", b"7")]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a read-modify-write does not say before which flush_all it was computed"
-)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("later", [0, 5])
 @pytest.mark.parametrize(

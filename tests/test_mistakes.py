@@ -386,7 +386,6 @@ def test_11_a_restarted_empty_node_proposes_nothing_and_the_view_of_the_others_s
     assert cluster.client(1).send(b"get n\r\n") == b"VALUE n 0 1\r\nv\r\nEND\r\n"
 
 
-@pytest.mark.xfail(strict=True, reason="who hears full nodes that do not hear it takes itself for alone")
 def test_11_a_node_without_data_never_begins_while_it_hears_one_that_has_them() -> None:
     """Nothing that it says gets through, for longer than the cold start time (M3)."""
     cluster = serving_cluster()

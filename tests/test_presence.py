@@ -215,7 +215,7 @@ def test_the_first_false_start_is_free_and_each_further_one_costs_twice_as_long_
     kept_out = []
     now = NOW
     for _ in range(9):
-        kept_out.append(_comes_and_goes(peer, now, 1_999))
+        kept_out.append(_comes_and_goes(peer, now, 499))
         now += 100_000
     assert kept_out == [0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
 

@@ -54,7 +54,7 @@ class Talk:
                 host.reply(self.connection, node.receive(self.connection, data))
 
         self._last = max(self._last, world.now + after + world.delay())
-        world.later(self._last - world.now, partial(host.turn, receive))
+        world.later(self._last - world.now, partial(host.turn, receive, self.connection))
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""

@@ -224,10 +224,18 @@ class Clients:
         elif self.listening:
             self._close_listeners()
 
+    def unread(self, connection: Connection) -> bool:
+        """Whether something of this client lies in its socket, be it only that it has hung up."""
+        try:
+            self._clients[connection].sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except (OSError, KeyError):
+            return True
+        return True
+
     def fence(self) -> None:
-        """Hang up on everybody unread, those at the door among them: what they sent may be old."""
-        for client in list(self._clients.values()):
-            self.close(client, "memrep was stopped for a while")
+        """Hang up on those who wait at the door: what they have sent already may be old."""
         if self.listening:
             self._close_listeners()
 

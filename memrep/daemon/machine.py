@@ -68,6 +68,14 @@ def check_listen(host: str) -> None:
             raise UsageError(f"--listen {host} is no address of this machine") from None
 
 
+def address_of(host: str) -> str:
+    """The address that this name stands for here; the name itself if that cannot be told."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError):
+        return host
+
+
 def is_private(host: str) -> bool:
     """Whether only this machine or a private network can reach this address; names are taken for private."""
     try:

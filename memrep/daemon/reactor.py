@@ -23,6 +23,7 @@ from typing import Final, Protocol
 import trio
 
 from memrep.node import Node
+from memrep.protocol import Connection
 
 READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT
@@ -41,6 +42,18 @@ class Handler(Protocol):
         """Read or write what can be; inside a turn."""
 
 
+class Fence(Protocol):
+    """What has to be done about clients after the process was stopped."""
+
+    def unread(self, connection: Connection) -> bool:
+        """Whether something of this client lies in its socket."""
+        ...
+
+    def fence(self) -> None:
+        """Close what waits to be accepted."""
+        ...
+
+
 class Reactor:
     """The sockets of one node.
 
@@ -48,17 +61,19 @@ class Reactor:
         node: what they serve.
         end_turn: called at the end of each turn, after the node's own; sends what there is to send.
 
-        slept: called when the process turns out to have been stopped for a while; see `Node.turn`.
+        fence: knows what of clients lies unread when the process turns out to have been stopped for a while,
+            and keeps out who waits at the door; see `Node.turn`.
 
     Attributes:
         turns: how many turns there were.
     """
 
-    def __init__(self, node: Node, end_turn: Callable[[], None], slept: Callable[[], None]) -> None:
+    def __init__(self, node: Node, end_turn: Callable[[], None], fence: Fence) -> None:
         self.turns = 0
         self._node = node
         self._end_turn = end_turn
-        self._slept = slept
+        self._fence = fence
+        self._unread = fence.unread
         self._fence_s = node.options.timing.fence / 1000
         self._began = time.monotonic()
         self._epoll = select.epoll()
@@ -87,8 +102,8 @@ class Reactor:
 
     def _look_at_clock(self) -> None:
         now = self._began = time.monotonic()
-        if self._node.turn(int(now * 1000), time.time_ns() // 1_000_000):
-            self._slept()
+        if self._node.turn(int(now * 1000), time.time_ns() // 1_000_000, self._unread):
+            self._fence.fence()
 
     def stopped(self) -> bool:
         """Whether the process was stopped within this turn; to be asked before what was read is executed."""

@@ -27,7 +27,7 @@ import trio
 
 from memrep.daemon.clients import Clients, Listener
 from memrep.daemon.journal import Journal, notify
-from memrep.daemon.machine import bind_link_port, is_private, port_error
+from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.errors import UsageError
@@ -104,6 +104,7 @@ class Daemon:
                 timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
                 strict=options.strict,
                 habits=options.habits,
+                own_host=address_of(options.me.host),
             ),
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
@@ -116,7 +117,7 @@ class Daemon:
         log = self._journal.log
         self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
         self._peers = Peers(self._node, options.nodes, me, link_port, log)
-        self._reactor = Reactor(self._node, self._end_turn, self._clients.fence)
+        self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
         if not is_private(options.listen):
             log(

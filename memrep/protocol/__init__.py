@@ -31,12 +31,28 @@ class Connection(Protocol):
     @property
     def waiting(self) -> bool: ...
 
-    def withhold(self) -> None:
-        """Say nothing until a retrieval has been answered, too; see php.py on why."""
+    @property
+    def withholding(self) -> bool:
+        """Whether a reply is known but not told; see `withhold`."""
         ...
 
-    def let_go(self) -> bool:
-        """If nothing but that is waited for, say what there is at the next `resume`; whether that is so."""
+    def withhold(self, instead: bytes) -> None:
+        """Say nothing until a retrieval has been answered, too; see php.py on why.
+
+        Args:
+            instead: what the number that is withheld becomes if there is no retrieval; "" to leave it.
+        """
+        ...
+
+    def let_go(self, waited: int) -> bool:
+        """If nothing but that is waited for, and long enough, say what there is at the next `resume`.
+
+        Args:
+            waited: how long it has been, ms.
+
+        Returns:
+            Whether that is so.
+        """
         ...
 
     @property

@@ -44,6 +44,11 @@ from memrep.protocol.replies import OUTPUT_MAX, Replies
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
+#: How long (ms) a reply is withheld for the sake of a retrieval behind it: over a lost packet, but if one reply
+#: more is there, only over the gap between two packets, for pecl sends its second command with the third.
+WITHHELD_MS: Final = 100
+WITHHELD_LAST_MS: Final = 10
+
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000
 
@@ -77,8 +82,9 @@ class TextConnection:
     """One client of the text protocol; see `protocol.Connection`."""
 
     __slots__ = (
-        "_commands", "_engine", "_inbox", "_keys", "_need", "_out", "_replies", "_retrieval", "_size", "_skip",
-        "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds", "busy", "closing",
+        "_commands", "_engine", "_inbox", "_instead", "_keys", "_need", "_out", "_replies", "_retrieval",
+        "_size", "_skip", "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds",
+        "busy", "closing",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, commands: Commands, surroundings: Surroundings) -> None:
@@ -97,6 +103,7 @@ class TextConnection:
         self._stopped = False  # execution stopped at a limit or for order's sake, not for want of input
         self._withholds = False  # a reply must not go without the retrieval behind it
         self._withheld = b""
+        self._instead = b""
         self.busy = False
         self.closing = False
 
@@ -107,15 +114,27 @@ class TextConnection:
         """Whether some reply waits for an outcome, or is withheld."""
         return bool(self._replies.queue) or self._withholds
 
-    def withhold(self) -> None:
-        """Say nothing until a retrieval has been answered, too."""
-        self._withholds = True
+    @property
+    def withholding(self) -> bool:
+        """Whether a reply is known but not told."""
+        return self._withholds
 
-    def let_go(self) -> bool:
-        """If nothing but a retrieval is waited for, say at the next `resume` what is there to say."""
+    def withhold(self, instead: bytes) -> None:
+        """Say nothing until a retrieval has been answered, too; or say something else."""
+        self._withholds = True
+        self._instead = instead
+
+    def let_go(self, waited: int) -> bool:
+        """If nothing but a retrieval is waited for, and long enough, say at the next `resume` what there is."""
         if not self._withholds or self._replies.queue:
             return False
+        enough = WITHHELD_MS if self._withheld.count(b"\n") < 2 else WITHHELD_LAST_MS
+        if waited < enough:
+            return False
         self._withholds = False
+        self._withheld += self._replies.take()
+        if self._instead:
+            self._withheld = self._instead + self._withheld[self._withheld.index(b"\r\n") :]
         return True
 
     @property

@@ -95,7 +95,7 @@ class Election:
             return
         proposal = self._proposal
         if proposal is not None:
-            if now < proposal.at + self._patience:
+            if now < proposal.at + self._patience and proposal.members.items() <= reach.items():
                 return
             # Votes may be large; asking faster than they travel would pile them up.
             self._patience = min(2 * self._patience, _PATIENCE_MAX * self._timing.propose)
@@ -172,10 +172,12 @@ class Election:
         """Whether nodes without data have waited long enough for the others.
 
         Never while a node that lives has turned this one away: it belongs to a cluster that may have the data,
-        and an operator has to correct one of the lists.
+        and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
+        cannot reach itself.
         """
         disagree = any(peer.disagrees for peer in self._presence.peers.values())
-        return not disagree and now - self._born >= self._timing.cold_start
+        others_serve = any(peer.beat is not None and peer.beat.full for peer in self._presence.here(now))
+        return not disagree and not others_serve and now - self._born >= self._timing.cold_start
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
         standing = self._standing

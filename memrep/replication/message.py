@@ -154,8 +154,7 @@ class Vote(Message, frozen=True, tag="v"):
         logical: its hybrid clock.
         horizon: the highest version it has purged.
         records: how many keys it knows.
-        slept: for how long it was stopped, ms, if it has closed all its clients' connections since its last
-            view, be it for that or another reason; else 0.
+        alone: whether it has closed all its clients' connections since its last view.
     """
 
     vid: int
@@ -166,7 +165,7 @@ class Vote(Message, frozen=True, tag="v"):
     logical: int
     horizon: _Version
     records: int
-    slept: int = 0
+    alone: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -187,7 +186,7 @@ class Settled(Message, frozen=True, tag="S"):
 class Install(Message, frozen=True, tag="I"):
     """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight.
 
-    `slept` are the members that have closed their clients' connections, and how long they slept (`Vote.slept`).
+    `alone` are the members that have closed all their clients' connections since the last one.
     """
 
     vid: int
@@ -197,7 +196,7 @@ class Install(Message, frozen=True, tag="I"):
     quorate: bool
     settled: list[Settled]
     horizon: _Version
-    slept: dict[int, int] = {}
+    alone: list[int] = []
 
 
 class Sync(Message, frozen=True, tag="Y"):

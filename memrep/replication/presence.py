@@ -13,7 +13,7 @@ node votes for a view that excludes another only after T of its own silence (ele
 others have given up does not serve any more, even if it does not know.
 
 Who comes and goes does not stall the others with a change of view each time: a node whose last membership was
-shorter than STEADY_MS waits before it is let in again, longer each time. But not where it is needed for a
+too short waits before it is let in again, longer each time. But not where it is needed for a
 majority: then two bad nodes are better than none. Once is no habit: the first time is free.
 """
 
@@ -71,8 +71,11 @@ class Timing:
         )
 
 
-#: A membership that ends sooner than this was a false start.
-STEADY_MS: Final = 2_000
+#: A membership that ends sooner was a false start: if its process ended, which costs the others little,
+STEADY_MS: Final = 500
+
+#: or if it fell silent, for which they had to wait.
+HEARD_STEADY_MS: Final = 5_000
 
 #: How long who has false starts is kept out, at first and at most.
 _BACK_OFF_MS: Final = 1_000
@@ -97,7 +100,8 @@ class Peer:
         disagrees: why it turned this node away; empty if it did not.
         since: when its state for `stats` last changed, own wall ms.
         state: its state as last reported, for `stats` and the log.
-        beat: its last heartbeat.
+        beat: its last heartbeat,
+        beat_at: and when it came, own monotonic ms.
         lease: until when it lets this node serve, own monotonic ms.
         ignored: until when it is left out because it did not vote.
         installed: the latest view that it is known to have installed.
@@ -110,7 +114,6 @@ class Peer:
         met: since when this incarnation is known, own monotonic ms.
         had_direct: whether it has ever said that our link to it works.
         via: the node over which it is reached; 0 if directly (relay.py).
-        via_until: until when that is not looked at again.
     """
 
     node: int
@@ -127,6 +130,7 @@ class Peer:
     since: int = 0
     state: str = "down"
     beat: Beat | None = None
+    beat_at: int = 0
     lease: int = 0
     ignored: int = 0
     installed: int = 0
@@ -139,7 +143,6 @@ class Peer:
     met: int = 0
     had_direct: bool = False
     via: int = 0
-    via_until: int = 0
 
     def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""
@@ -162,7 +165,7 @@ class Peer:
 
     def left(self, now: int) -> None:
         """It is no member any more."""
-        if now - self.joined >= STEADY_MS:
+        if now - self.joined >= (STEADY_MS if self.gone else HEARD_STEADY_MS):
             self.false_starts = 0
             return
         if self.false_starts:

@@ -12,14 +12,9 @@ overtake or lose frames; their numbers show it, and a new view settles what was 
 
 from __future__ import annotations
 
-from typing import Final
-
 from memrep.replication.presence import Peer, Presence, Timing
 from memrep.replication.view import Standing
 from memrep.version import Clock
-
-#: A detour is kept for so long at least: each change of way may cost a change of view.
-_KEPT_MS: Final = 1_000
 
 
 class Routes:
@@ -49,9 +44,10 @@ class Routes:
         for peer in peers:
             if peer.hears_directly(self._me):
                 peer.had_direct = True
-            if not peer.via or now >= peer.via_until or not self._bridges(peer.via, peer, now):
-                peer.via = 0 if self._works(peer, now) else self._bridge(peer, now)
-                peer.via_until = now + _KEPT_MS
+            if self._works(peer, now):
+                peer.via = 0
+            elif not peer.via or not self._bridges(peer.via, peer, now):
+                peer.via = self._bridge(peer, now)
         self.detours = any(peer.via for peer in peers)
 
     def _works(self, peer: Peer, now: int) -> bool:
@@ -73,4 +69,6 @@ class Routes:
             return False
         if now - peer.heard < self._timing.relay:
             return peer.hears_directly(node)
-        return bridge.hears_directly(peer.node)
+        # A peer that has stopped is silent to the bridge, too, which says so only after the same time.
+        fresh = bridge.beat_at - peer.heard > self._timing.relay + self._timing.beat
+        return fresh and bridge.hears_directly(peer.node)

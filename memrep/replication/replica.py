@@ -107,6 +107,7 @@ class Replica:
         self._next_beat = clock.now
         self._beat_now = False
         self._probe = b""
+        self._passed: list[tuple[int, bytes]] = []
         self.serves_until = 0
         if len(names) == 1:
             self._election.consider()
@@ -170,12 +171,12 @@ class Replica:
 
     def lost_clients(self) -> None:
         """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
-        self.standing.slept = max(self.standing.slept, 1)
+        self.standing.alone = True
         self.standing.trouble = self.standing.trouble or "it has closed its clients' connections"
 
     def slept(self, ms: int) -> None:
         """This process was stopped for so long: the others may have gone on without it (rule T1)."""
-        self.standing.slept = ms
+        self.standing.slept = True
         self.standing.trouble = self.standing.trouble or f"it was stopped for {ms} ms"
         self.presence.slept(self._clock.now)
         self._election.slept()
@@ -253,6 +254,7 @@ class Replica:
         self._election.saw_promise(message.promised)
         known = peer.beat
         peer.beat = message
+        peer.beat_at = self._clock.now
         if peer.hears_directly(standing.me):
             peer.heard_us = self._clock.now
         self._has_installed(peer, message.vid)
@@ -296,8 +298,8 @@ class Replica:
         """Pass on what is for another node, one hop; take what has come that way for this one."""
         peers = self.presence.peers
         if message.to != self.standing.me:
-            if message.origin == node and message.to in peers and not peers[message.to].via:
-                self._send(message.to, message)
+            if message.origin == node and message.to in peers:
+                self._passed.append((message.to, encode(message)))
             return
         peer = peers.get(message.origin)
         if peer is None or not self._believes(peer, message.inc):
@@ -387,7 +389,7 @@ class Replica:
             self._clock.logical,
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
-            standing.slept,
+            standing.alone,
         )
 
     def _install(self, message: Install) -> None:
@@ -399,12 +401,12 @@ class Replica:
         standing.promised = max(standing.promised, message.vid)
         standing.full = keep
         standing.trouble = ""
-        standing.slept = 0
+        standing.slept = standing.alone = False
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
         gone = self._without_clients(before, message)
-        self.rounds.settle(message, keep, frozenset(gone))
+        self.rounds.settle(message, keep)
         if gone:
             self._store.orphan_locks(gone, self._clock.now)
         self.presence.installed(self._clock.now, before.members)
@@ -425,17 +427,16 @@ class Replica:
         """The nodes that have lost their clients since, and from when on their grants are in doubt.
 
         A node that took its leave has answered everything; of any other one nobody knows what it still said in
-        the last moment before it was heard last, or fell asleep. In ms of the hybrid clock, which every grant
-        carries.
+        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries.
         """
         gone: dict[int, int] = {}
         now, hybrid = self._clock.now, self._clock.hybrid
         for node, inc in before.members.items():
-            if message.members.get(node) != inc or node not in message.full or node in message.slept:
+            if message.members.get(node) != inc or node not in message.full or node in message.alone:
                 peer = self.presence.peers.get(node)
                 silence = now - peer.heard if peer is not None else 0
                 took_leave = peer is not None and peer.gone == _TOOK_LEAVE
-                doubt = DOUBT_MS + max(silence, 0) + message.slept.get(node, 0)
+                doubt = DOUBT_MS + max(silence, 0)
                 gone[node] = hybrid + 1 if took_leave else hybrid - doubt
         return gone
 
@@ -497,6 +498,8 @@ class Replica:
                     yield via, encode(Relay(node, standing.me, standing.inc, data))
                 else:
                     yield node, data
+        passed, self._passed = self._passed, []
+        yield from passed  # on our own link, whatever way our own words take: one hop and no further
         probe, self._probe = self._probe, b""
         if probe and self._routes.detours:
             for peer in self.presence.peers.values():

@@ -12,6 +12,7 @@ Two writes of one key meet:
 - Read-modify-write against read-modify-write on the same base: the higher version stands.
 - A read-modify-write whose base is not what a member has: that member objects. Version order alone would lose
   updates, because with several coordinators a write may be on its way that the coordinator has not seen.
+- A read-modify-write against a flush_all: whoever knows of the flush objects to what was computed before it.
 The loser is given up and computed again on what won.
 
 What a read-modify-write is based on is a version, or a miss. Two misses are alike even if one node still
@@ -32,7 +33,7 @@ from memrep.locks import ORPHAN_MS
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
-from memrep.store import Store
+from memrep.store import FLUSH_KEY, Store
 from memrep.version import Clock, Version
 
 
@@ -216,6 +217,8 @@ class Rounds:
     def _accept(self, write: Write, before: Pending | None) -> bool:
         """Whether nothing has overtaken what this read-modify-write is based on."""
         key = write.key
+        if not write.dead and self._is_flushed(Version(write.base or b"")):
+            return False
         if before is not None and before.entry.version == write.base:
             # That somebody has based a write on it certifies that it was committed.
             self._certify(key, before)
@@ -229,7 +232,12 @@ class Rounds:
             return False
         if write.dead and self._store.dead(key, self._clock.now):
             return True
-        return not self._standing.full and (write.dead or version < (write.base or b""))
+        # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
+        return not self._standing.full
+
+    def _is_flushed(self, base: Version) -> bool:
+        """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
+        return FLUSH_KEY in self._inflight.pending or base <= self._store.flushed
 
     def _certify(self, key: bytes, pending: Pending) -> None:
         """Commit what somebody has seen committed."""
@@ -257,7 +265,7 @@ class Rounds:
             for key, pending in self._inflight.pending.items()
         ]
 
-    def settle(self, message: Install, keep: bool, gone: frozenset[int] = frozenset()) -> None:
+    def settle(self, message: Install, keep: bool) -> None:
         """Take over what a new view has settled; nothing is in flight afterwards but the answers.
 
         A node whose data do not count takes the settled writes as pending, until every member has the view:
@@ -267,7 +275,6 @@ class Rounds:
             message: the view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
-            gone: the nodes that have lost their clients since.
         """
         now = self._clock.now
         own = [one for one in self._queue if not one.over]
@@ -287,7 +294,7 @@ class Rounds:
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
                 self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
-            if entry.hold is not None and entry.hold.node in gone:
+            if entry.hold is not None and not _keeps_clients(entry.hold.node, message):
                 entry.hold = replace(entry.hold, node=0)
                 entry.expires = min(entry.expires, now + ORPHAN_MS)
             if keep:
@@ -321,6 +328,14 @@ class Rounds:
         settled, self._settled = self._settled, []
         for attempt in settled:
             attempt.committed()
+
+
+def _keeps_clients(node: int, message: Install) -> bool:
+    """Whether the clients of this node are still connected when this view begins.
+
+    Whatever is in flight is from the view before, so no earlier start of the node comes into question.
+    """
+    return node in message.full and node not in message.alone
 
 
 def _version(base: bytes | None) -> Version | None:

@@ -19,6 +19,7 @@ import attrs
 import msgspec
 
 from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.store import FLUSH_KEY
 from memrep.version import NODE_MAX, Clock, Version, cas_unique
 
 _NODE_BITS = NODE_MAX.bit_length()
@@ -71,9 +72,9 @@ class Standing:
             commits nothing and serves nobody until that view or a later one stands.
         full: whether it holds everything acknowledged so far.
         trouble: why it needs a new view; empty if it does not.
-        slept: for how long it was stopped, ms, if it has not had a view since. It is paused then, too: the
-            others may have gone on without it. Whoever closes its clients' connections says it slept, if only
-            for a millisecond.
+        slept: whether it was stopped for a while and has not had a view since. It is paused then, too: the
+            others may have gone on without it.
+        alone: whether it has closed all its clients' connections since its last view.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -84,13 +85,14 @@ class Standing:
     promised: int = 0
     full: bool = False
     trouble: str = ""
-    slept: int = 0
+    slept: bool = False
+    alone: bool = False
     strict: bool = False
 
     @property
     def paused(self) -> bool:
         """Whether a promise, or a stop of this process, stops everything."""
-        return self.promised > self.view.vid or self.slept > 0
+        return self.promised > self.view.vid or self.slept
 
     @property
     def majority(self) -> int:
@@ -124,10 +126,11 @@ def settle(
     for node in full:
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
-    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in chosen.values()]
-    slept = {node: vote.slept for node, vote in votes.items() if vote.slept}
+    in_order = sorted(chosen.values(), key=lambda write: write.key == FLUSH_KEY)  # a flush_all ends the rest
+    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
+    alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
-    return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, slept)
+    return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone)
 
 
 def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:

@@ -112,7 +112,8 @@ class Late(Way):
 class BrokenOff(Way):
     """It breaks after a session's lock has been granted, unless the session itself comes in the same piece.
 
-    pecl-memcache asks for both in one breath, in packets of which the first may arrive earlier than the rest.
+    pecl-memcache asks for both in one breath, but the first of its three commands has a packet of its own,
+    which may arrive earlier than the rest.
     """
 
     def __init__(self) -> None:
@@ -120,11 +121,11 @@ class BrokenOff(Way):
 
     async def ask(self, data: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:
         self._starting = b"incr " in data or (self._starting and b"set " not in data)
-        first, get, rest = data.partition(b"get ")
+        first, add, rest = data.partition(b"add ")
         await send(first)
-        if get:
+        if add:
             await trio.sleep(PACKETS_APART_S)
-            await send(get + rest)
+            await send(add + rest)
 
     def broken_by(self, answer: bytes) -> bool:
         granted = answer.startswith(b"1\r\n") or b"\r\nSTORED" in b"\r\n" + answer

@@ -158,12 +158,17 @@ class Php(Family):
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             return None
-        assert line is not None, f"{self.child.name} ended with status {self.child.process.wait()}"
+        if line is None:
+            return self._ended(self.child.process.wait())
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
             raise AssertionError(f"{self.child.name} said {line!r}") from None
         return answer
+
+    def _ended(self, status: int) -> dict[str, Any]:
+        """It said its last line."""
+        raise AssertionError(f"{self.child.name} ended with status {status}")
 
     def _listen(self) -> None:
         """Hand every line on; None says that there will be no more."""

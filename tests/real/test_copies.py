@@ -19,6 +19,9 @@ pytestmark = pytest.mark.real
 
 LOCK_TIMEOUT_S = 15
 
+# Too short to be given up by the other nodes, long enough to be noticed.
+SHORT_STOPS_S = [0.25, 0.26, 0.27, 0.28, 0.29, 0.3, 0.31, 0.32, 0.33]
+
 
 class Connection:
     """One connection to a node."""
@@ -37,9 +40,10 @@ class Connection:
     def ask(self, *commands: bytes) -> list[bytes]:
         """The replies to these commands, which go out together."""
         self.send(*commands)
-        return [self._reply() for _ in commands]
+        return [self.reply() for _ in commands]
 
-    def _reply(self) -> bytes:
+    def reply(self) -> bytes:
+        """The next reply; empty if the node has closed the connection."""
         line = self._replies.readline().removesuffix(b"\r\n")
         if line.startswith(b"VALUE "):
             value = self._replies.read(int(line.split()[3]) + 2)[:-2]
@@ -193,6 +197,23 @@ def test_what_lay_in_a_frozen_nodes_sockets_is_not_executed(patient: bool, tmp_p
         assert values(cluster) == [b"new"] * 3
         with Page(cluster) as last:
             assert last.start(2) == b"new"
+
+
+def test_a_node_that_stops_for_a_moment_holds_up_the_others_no_longer(tmp_path: Path) -> None:
+    """If they close their clients' connections PHP has no node left that it has not seen fail."""
+    with Cluster(3, tmp_path) as cluster:
+        for stop, lasts_s in enumerate(SHORT_STOPS_S):
+            stopped = stop % cluster.count
+            with Page(cluster) as page:
+                others = [page.at(node) for node in range(cluster.count) if node != stopped]
+                cluster.freeze(stopped)
+                for connection in others:
+                    connection.send(b"set S 0 0 3\r\nnew")
+                pause(lasts_s)
+                cluster.thaw(stopped)
+                replies = [connection.reply() for connection in others]
+                assert replies == [b"STORED"] * 2, f"node {stopped} stopped for {lasts_s} s"
+            cluster.wait_healed()
 
 
 def values(cluster: Cluster) -> list[bytes]:

@@ -24,9 +24,9 @@ from .processes import pause, until
 pytestmark = pytest.mark.real
 
 # Requests of each worker; and of all, before and after the time when a node is disturbed.
-TIMES = 50
-BEFORE = 60
-AFTERWARDS = 40
+TIMES = 40
+BEFORE = 40
+AFTERWARDS = 30
 
 # A second after its death a killed node is started again; that long a frozen one stands still.
 DEAD_S = 1.0
@@ -219,10 +219,9 @@ def test_a_request_that_hangs_holds_its_session_for_the_lock_timeout(tmp_path: P
         hanging.hold()
         request = waiting.visit()
         assert (request.outcome, request.found) == ("good", 1)
-        waited_s = (request.started - request.began) / 1000
-        print(f"waited {waited_s:.1f} s")
-        assert SHORT_LOCK_TIMEOUT_S - 0.5 < waited_s < 2 * SHORT_LOCK_TIMEOUT_S
-        hanging.release()
+        held_s = (request.started - hanging.release().started) / 1000
+        print(f"held for {held_s:.1f} s")
+        assert SHORT_LOCK_TIMEOUT_S - 0.1 < held_s < 2 * SHORT_LOCK_TIMEOUT_S
 
 
 def test_a_release_that_comes_after_the_timeout_frees_nobody_elses_lock(tmp_path: Path) -> None:

@@ -1,0 +1,377 @@
+"""Breakages: each rule of replication, broken on purpose. A search that does not notice is no search.
+
+The simulator finds nothing today, which may mean that there is nothing to be found or that it does not look. So
+every rule is taken away here, one at a time, and some seed has to show a broken promise: `make broken`. A rule
+whose absence nobody notices is either not needed, or its need is not exercised; both are worth knowing.
+
+A breakage replaces as little as can be, of the very class that keeps the rule. The table stands at the end. Its
+seeds are hints, to save time: which seed notices changes with whatever the simulator draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+from msgspec.structs import replace
+from pytest import MonkeyPatch
+
+from memrep.copies import Arrival, Copies
+from memrep.entry import NEVER, Entry
+from memrep.inflight import Pending
+from memrep.node import Node
+from memrep.php import Caller, Sessions
+from memrep.protocol import Connection
+from memrep.protocol.text import TextConnection
+from memrep.replication import election, view
+from memrep.replication.election import Election
+from memrep.replication.message import Frame, Install, Vote, Write
+from memrep.replication.presence import Presence
+from memrep.replication.replica import Replica
+from memrep.replication.rounds import Rounds
+from memrep.replication.stream import Stream
+from memrep.replication.transfer import Newcomer
+from memrep.replication.view import Standing
+from memrep.store import Store
+from memrep.version import ZERO, Clock, Version
+from tests.simulator import Broken, simulate
+
+
+@attrs.frozen
+class Breakage:
+    """A rule that is taken away.
+
+    Attributes:
+        name: what the nodes do wrong then.
+        why: what the rule is there for.
+        seed: a seed that noticed, once.
+        breaks: takes the rule away.
+    """
+
+    name: str
+    why: str
+    seed: int
+    breaks: Callable[[MonkeyPatch], None]
+
+    def caught(self, seed: int) -> str | None:
+        """What this seed says of it; None if it does not notice."""
+        with MonkeyPatch.context() as patch:
+            self.breaks(patch)
+            try:
+                simulate(seed)
+            except Broken as error:
+                return _in_short(error)
+            except Exception as error:  # a node that breaks down has been caught, too
+                return repr(error)
+        return None
+
+
+def _in_short(error: Broken) -> str:
+    """The promise that was broken, without all that led to it."""
+    promise = str(error.__cause__).split("\nThe history:")[0]
+    return " ".join(promise.split("\n"))[:200]
+
+
+# --- serving
+
+
+def _serves_without_leases(patch: MonkeyPatch) -> None:
+    def serves_until(self: Presence) -> int:
+        standing = self._standing
+        return NEVER if standing.full and not standing.paused and self.confirmed else 0
+
+    patch.setattr(Presence, "serves_until", serves_until)
+
+
+def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
+    def serves_until(self: Presence) -> int:
+        standing = self._standing
+        full, standing.full = standing.full, True
+        until = real(self)
+        standing.full = full
+        return until
+
+    real = Presence.serves_until
+    patch.setattr(Presence, "serves_until", serves_until)
+    patch.setattr(Replica, "open", property(lambda self: self.standing.view.vid > 0))
+
+
+def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
+    def turn(self: Node, now: int, wall: int) -> bool:
+        self._clock.turn(now, wall)
+        return False
+
+    patch.setattr(Node, "turn", turn)
+
+
+def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
+    def receive(self: Node, connection: Connection, data: bytes) -> bytes:
+        kept = self._unheard.pop(connection, b"")
+        replies = real(self, connection, data)
+        if kept:
+            self._unheard[connection] = kept + self._unheard.get(connection, b"")
+        return replies
+
+    real = Node.receive
+    patch.setattr(Node, "receive", receive)
+
+
+# --- promises and views
+
+
+@contextmanager
+def _as_if_awake(standing: Standing) -> Iterator[None]:
+    """For this moment the node has promised nothing, and was not stopped."""
+    promised, slept = standing.promised, standing.slept
+    standing.promised, standing.slept = standing.view.vid, False
+    try:
+        yield
+    finally:
+        standing.promised, standing.slept = promised, slept
+
+
+def _acknowledges_after_its_vote(patch: MonkeyPatch) -> None:
+    def on_frame(self: Replica, node: int, message: Frame) -> None:
+        with _as_if_awake(self.standing):
+            real_on_frame(self, node, message)
+
+    def flush_frames(self: Replica) -> None:
+        with _as_if_awake(self.standing):
+            real_flush_frames(self)
+
+    real_on_frame, real_flush_frames = Replica._on_frame, Replica._flush_frames
+    patch.setitem(Replica._on, Frame, on_frame)
+    patch.setattr(Replica, "_flush_frames", flush_frames)
+
+
+def _commits_after_its_vote(patch: MonkeyPatch) -> None:
+    def progress(self: Rounds) -> None:
+        with _as_if_awake(self._standing):
+            real(self)
+
+    real = Rounds.progress
+    patch.setattr(Rounds, "progress", progress)
+
+
+def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
+    _acknowledges_after_its_vote(patch)
+    _commits_after_its_vote(patch)
+
+
+def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
+    def settle(
+        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+    ) -> Install:
+        return replace(view.settle(vid, members, votes, configured, clock), settled=[])
+
+    patch.setattr(election, "settle", settle)
+
+
+def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
+    patch.setattr(Presence, "confirmed", property(lambda self: self._standing.view.vid > 0))
+
+
+def _never_begins_a_generation(patch: MonkeyPatch) -> None:
+    patch.setattr(view, "number_of", lambda vid: 1)
+
+
+def _counts_empty_voters(patch: MonkeyPatch) -> None:
+    def has_majority(self: Election, members: int, full: int) -> bool:
+        return real(self, members, members)
+
+    real = Election._has_majority
+    patch.setattr(Election, "_has_majority", has_majority)
+
+
+# --- rounds
+
+
+def _accepts_on_any_base(patch: MonkeyPatch) -> None:
+    def accept(self: Rounds, write: Write, before: Pending | None) -> bool:
+        real(self, write, before)
+        return True
+
+    real = Rounds._accept
+    patch.setattr(Rounds, "_accept", accept)
+
+
+def _lets_a_plain_write_yield(patch: MonkeyPatch) -> None:
+    def take_write(self: Rounds, write: Write) -> None:
+        before = self._inflight.pending.get(write.key)
+        if (
+            write.base is None
+            and before is not None
+            and before.base is not None
+            and write.version < before.entry.version
+        ):
+            self._clock.observe(Version(write.version))
+        else:
+            real(self, write)
+
+    real = Rounds._take_write
+    patch.setattr(Rounds, "_take_write", take_write)
+
+
+def _ignores_gaps(patch: MonkeyPatch) -> None:
+    def accept(self: Stream, node: int, frame: Frame) -> bool:
+        if node in self.taken:
+            self.taken[node] = frame.n - 1
+        return real(self, node, frame)
+
+    def heard_of(self: Stream, node: int, sent: int) -> None:
+        if node in self.taken:
+            self.taken[node] = sent
+
+    real = Stream.accept
+    patch.setattr(Stream, "accept", accept)
+    patch.setattr(Stream, "heard_of", heard_of)
+
+
+# --- what was deleted, and who comes back
+
+
+def _forgets_deletes(patch: MonkeyPatch) -> None:
+    def put(self: Store, key: bytes, entry: Entry, now: int) -> bool:
+        newer = real(self, key, entry, now)
+        if key in self.tombstones:
+            horizon = self.horizon
+            self.remove(key)
+            self.horizon = horizon
+        return newer
+
+    real = Store.put
+    patch.setattr(Store, "put", put)
+
+
+def _ignores_the_purge_horizon(patch: MonkeyPatch) -> None:
+    def announce(self: Newcomer) -> None:
+        self._horizon = ZERO
+        real(self)
+
+    real = Newcomer._announce
+    patch.setattr(Newcomer, "_announce", announce)
+
+
+def _announces_what_is_pending(patch: MonkeyPatch) -> None:
+    patch.setattr(Rounds, "pending", lambda self, key: False)
+
+
+# --- PHP
+
+
+def _executes_copies(patch: MonkeyPatch) -> None:
+    def arrived(self: Copies, key: bytes, mark: int, original: bool, counts: bool) -> Arrival:
+        return real(self, key, mark, True, counts)
+
+    real = Copies.arrived
+    patch.setattr(Copies, "arrived", arrived)
+
+
+def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
+    patch.setattr(Sessions, "has_owner", lambda self, key, entry, caller: False)
+    patch.setattr(Caller, "_is_current", lambda self, key, entry: True)
+
+
+def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
+    def take(self: Caller, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object) -> object:
+        def grant_the_rest(entry: Entry | None) -> Entry | None:
+            new = grant(entry)
+            if entry is not None and new is not None:
+                new.expires = entry.expires
+            return new
+
+        return real(self, key, grant_the_rest, *rest)
+
+    real: Callable[..., object] = Caller._take
+    patch.setattr(Caller, "_take", take)
+
+
+def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
+    patch.setattr(TextConnection, "withhold", lambda self: None)
+
+
+_ALL = [
+    Breakage(
+        "opens-before-it-has-everything",
+        "who has just started would answer with misses",
+        14,
+        _opens_before_it_has_everything,
+    ),
+    Breakage(
+        "executes-what-came-while-it-was-stopped",
+        "clients have given up and done the same elsewhere since",
+        2,
+        _executes_what_came_while_it_was_stopped,
+    ),
+    Breakage(
+        "lets-later-input-overtake",
+        "the end of a request would be executed before its beginning",
+        115,
+        _lets_later_input_overtake,
+    ),
+    Breakage(
+        "drops-what-votes-carry",
+        "of a write that was answered only pending entries may be left",
+        2,
+        _drops_what_votes_carry,
+    ),
+    Breakage(
+        "counts-empty-voters",
+        "who has forgotten everything would outvote who knows",
+        73,
+        _counts_empty_voters,
+    ),
+    Breakage(
+        "accepts-on-any-base",
+        "of two read-modify-writes one would be lost",
+        31,
+        _accepts_on_any_base,
+    ),
+    Breakage(
+        "lets-a-plain-write-yield",
+        "one node would ignore it while another objects to its rival, and nobody's write stays",
+        30,
+        _lets_a_plain_write_yield,
+    ),
+    Breakage(
+        "ignores-gaps",
+        "a lost frame is a lost write",
+        5,
+        _ignores_gaps,
+    ),
+    Breakage(
+        "forgets-deletes",
+        "who comes back would revive what was deleted",
+        11,
+        _forgets_deletes,
+    ),
+    Breakage(
+        "ignores-the-purge-horizon",
+        "the same, once tombstones are purged",
+        11,
+        _ignores_the_purge_horizon,
+    ),
+    Breakage(
+        "executes-copies",
+        "a late copy undoes what the next request has written",
+        2,
+        _executes_copies,
+    ),
+    Breakage(
+        "obeys-foreign-releases",
+        "a late copy of a release frees the next request's lock",
+        2,
+        _obeys_foreign_releases,
+    ),
+    Breakage(
+        "tells-of-the-lock-at-once",
+        "PHP takes a session that it is not shown for empty, and overwrites it",
+        88,
+        _tells_of_the_lock_at_once,
+    ),
+]
+
+#: By name.
+BREAKAGES: Final = {breakage.name: breakage for breakage in _ALL}

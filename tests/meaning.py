@@ -1,0 +1,137 @@
+"""What a command means for the history of its key: the states that its reply needs, what it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from tests.linearizability import (
+    ANY,
+    MISSING,
+    NONE,
+    PRESENT,
+    Changes,
+    Keeps,
+    Meaning,
+    Undecided,
+    Writes,
+    but,
+    only,
+)
+
+#: What `prepend` and `append` put around a number. It stays one, and gets a value that the key never had: a cas
+#: that fails can then be told from the value alone. (Hence no `decr`, which would undo an `incr`.)
+BEFORE = b"9"
+BEHIND = b"7"
+
+_COUNTER_MAX = 1 << 64
+
+
+def family(value: bytes) -> bytes:
+    """What the values that come from one write have in common; each writes another of 1001000, 1002000 ..."""
+    return value.lstrip(BEFORE)[:4]
+
+
+@attrs.frozen
+class Sent:
+    """What a client sent: the verb, the value that it brings, and the value that a cas expects."""
+
+    verb: str
+    value: bytes = b""
+    expected: bytes = b""
+
+    def meaning(self, reply: bytes | None) -> Meaning | None:
+        """What it means, given the reply; without one, what it does if it does anything, or None."""
+        return _MEANINGS[self.verb](self, reply)
+
+
+def _told(reply: bytes | None, answers: dict[bytes, Meaning], unanswered: Meaning | None) -> Meaning | None:
+    """The meaning of this reply; one that is wrong in all states fits nowhere."""
+    return unanswered if reply is None else answers.get(reply, Keeps(NONE))
+
+
+def _get(sent: Sent, reply: bytes | None) -> Meaning | None:
+    if reply is not None and reply.startswith(b"VALUE"):
+        return Keeps(only(reply.split(b"\r\n")[1]))
+    return _told(reply, {b"END\r\n": Keeps(MISSING)}, None)
+
+
+def _set(sent: Sent, reply: bytes | None) -> Meaning | None:
+    written = Writes(ANY, sent.value)
+    return _told(reply, {b"STORED\r\n": written}, written)
+
+
+def _add(sent: Sent, reply: bytes | None) -> Meaning | None:
+    written = Writes(MISSING, sent.value)
+    return _told(reply, {b"STORED\r\n": written, b"NOT_STORED\r\n": Keeps(PRESENT)}, written)
+
+
+def _replace(sent: Sent, reply: bytes | None) -> Meaning | None:
+    written = Writes(PRESENT, sent.value)
+    return _told(reply, {b"STORED\r\n": written, b"NOT_STORED\r\n": Keeps(MISSING)}, written)
+
+
+def _cas(sent: Sent, reply: bytes | None) -> Meaning | None:
+    written = Writes(only(sent.expected), sent.value)
+    other = Keeps(but(None, sent.expected))
+    return _told(
+        reply, {b"STORED\r\n": written, b"EXISTS\r\n": other, b"NOT_FOUND\r\n": Keeps(MISSING)}, written
+    )
+
+
+def _delete(sent: Sent, reply: bytes | None) -> Meaning | None:
+    deleted = Writes(PRESENT, None)
+    return _told(reply, {b"DELETED\r\n": deleted, b"NOT_FOUND\r\n": Keeps(MISSING)}, deleted)
+
+
+def _touch(sent: Sent, reply: bytes | None) -> Meaning | None:
+    return _told(reply, {b"TOUCHED\r\n": Keeps(PRESENT), b"NOT_FOUND\r\n": Keeps(MISSING)}, None)
+
+
+def _append(sent: Sent, reply: bytes | None) -> Meaning | None:
+    changed = Changes(PRESENT, _without_behind)
+    return _told(reply, {b"STORED\r\n": changed, b"NOT_STORED\r\n": Keeps(MISSING)}, changed)
+
+
+def _prepend(sent: Sent, reply: bytes | None) -> Meaning | None:
+    changed = Changes(PRESENT, _without_before)
+    return _told(reply, {b"STORED\r\n": changed, b"NOT_STORED\r\n": Keeps(MISSING)}, changed)
+
+
+def _incr(sent: Sent, reply: bytes | None) -> Meaning | None:
+    if reply is not None and reply.startswith(b"CLIENT_ERROR"):
+        raise Undecided  # some number of more than 64 bits: no set of `States`
+    if reply is not None and reply[:-2].isdigit():
+        old = b"%d" % (int(reply) - 1)
+        return Changes(only(old), _one_less)
+    return _told(reply, {b"NOT_FOUND\r\n": Keeps(MISSING)}, Changes(PRESENT, _one_less))
+
+
+def _without_behind(new: bytes) -> Iterator[bytes]:
+    if new.endswith(BEHIND) and new != BEHIND:
+        yield new.removesuffix(BEHIND)
+
+
+def _without_before(new: bytes) -> Iterator[bytes]:
+    if new.startswith(BEFORE) and new != BEFORE:
+        yield new.removeprefix(BEFORE)
+
+
+def _one_less(new: bytes) -> Iterator[bytes]:
+    if int(new) >= _COUNTER_MAX:
+        yield new  # too large: `incr` left it as it was
+    elif int(new) > int(_least(new)):
+        yield b"%d" % (int(new) - 1)
+
+
+def _least(value: bytes) -> bytes:
+    """What this value was if nobody had called `incr`."""
+    bare = value.lstrip(BEFORE)
+    return value.removesuffix(bare) + bare[:4] + b"000" + BEHIND * (len(bare) - 7)
+
+
+_MEANINGS: dict[str, Callable[[Sent, bytes | None], Meaning | None]] = {
+    "get": _get, "gets": _get, "set": _set, "add": _add, "replace": _replace, "cas": _cas, "delete": _delete,
+    "touch": _touch, "append": _append, "prepend": _prepend, "incr": _incr,
+}  # fmt: skip
