@@ -395,18 +395,20 @@ def test_what_was_kept_is_executed_before_what_comes_in_the_turn_in_which_it_may
     cluster.hold_all()
     cluster.advance(450)
     client = cluster.client(1)
-    assert client.send(_set(b"k", b"1") + b"incr k 1\r\n") == b""
-    cluster.held.clear()
-    for sender in (2, 3):
-        link, data = cluster.links[sender, 1], cluster.queued((sender, 1))
-        cluster.turn(
-            1,
-            lambda node, link=link, data=data: node.peer_receive(link, data),  # type: ignore[misc]
-            lambda node: client.receive(node, b"incr k 10\r\n"),
-        )
-    cluster.deliver()
-    cluster.advance(300)
-    assert client.take() == b"STORED\r\n2\r\n12\r\n22\r\n"
+    client.post(_set(b"k", b"1") + b"incr k 1\r\n")
+    cluster.release((1, 2))
+    link, lease = cluster.links[2, 1], cluster.queued((2, 1))
+    served: list[bool] = []
+    cluster.turn(
+        1,
+        lambda node: node.peer_receive(link, lease),
+        lambda node: served.append(node.serving),
+        lambda node: client.receive(node, b"incr k 10\r\n"),
+    )
+    assert served == [True]
+    cluster.release()
+    cluster.advance(100)
+    assert client.take() == b"STORED\r\n2\r\n12\r\n"
 
 
 def test_a_connection_that_is_closed_for_lateness_says_nothing_more() -> None:

@@ -401,6 +401,20 @@ def test_a_node_whose_port_had_to_close_for_want_of_a_majority_has_lost_its_clie
     assert _is_held(cluster)
 
 
+def test_a_port_that_was_closed_for_a_moment_only_has_cost_the_locks_their_owners_all_the_same() -> None:
+    cluster = serving_cluster(strict=True)
+    owner = _granted(cluster, 1)
+    cluster.hold((2, 1), (3, 1))
+    while cluster.nodes[1].open:
+        cluster.advance(50)
+    assert owner.closed
+    cluster.release()
+    assert cluster.members(2) == [1, 2, 3]
+    cluster.advance(200)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    assert _owners(cluster) == {0}
+
+
 # --- other locks, other keys
 
 

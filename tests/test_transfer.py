@@ -164,4 +164,5 @@ def test_what_was_evicted_while_a_node_was_away_does_not_come_back_with_it() -> 
     assert cluster.value(3, b"old") == value
     _back(cluster)
     assert _all_gone(cluster, b"old")
+    assert "sends round 1 keys that only this node has" not in cluster.logs[3]
     assert all(node.store.used <= memory * 1.1 for node in cluster.nodes.values())
