@@ -185,6 +185,7 @@ class Node:
             self._engine.tick()
             if self.store.used > self.store.limit:
                 self._engine.evict()
+        self._sessions.tick()
         self._let_go()
         self._close_the_late()
 

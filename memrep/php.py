@@ -125,13 +125,11 @@ class Sessions:
         self.me = standing.me
         self.replicated = len(nodes) > 1
         self.owners: dict[bytes, tuple[Caller, int]] = {}
-        self._standing = standing
         self._hosts = [host_of(node) for node in nodes]
         self._own_host = own_host or self._hosts[self.me - 1]
         self._remembered: dict[bytes, int] = {}
         self._walked: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
-        self._vid = 0
 
     def caller(self, host: str) -> Caller:
         """A new client, who comes from this host ("" for a unix socket)."""
@@ -185,22 +183,23 @@ class Sessions:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[key] = unique
 
+    def tick(self) -> None:
+        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms."""
+        for key, unique in list(self._remembered.items()):
+            entry = self.store.live(key, self.clock.now)
+            if entry is None or entry.cas_unique != unique:
+                del self._remembered[key]
+            elif entry.hold is not None and not entry.hold.node:
+                del self._remembered[key]
+                self._due.append((key, unique, self.freed))
+
     @property
     def due(self) -> bool:
         """Whether `release` has something to do."""
-        return bool(self._due) or self._vid != self._standing.view.vid
+        return bool(self._due)
 
     def release(self) -> None:
         """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
-        if self._vid != self._standing.view.vid:
-            self._vid = self._standing.view.vid
-            for key, unique in list(self._remembered.items()):
-                entry = self.store.live(key, self.clock.now)
-                if entry is None or entry.cas_unique != unique:
-                    del self._remembered[key]
-                elif entry.hold is not None and not entry.hold.node:
-                    del self._remembered[key]
-                    self._due.append((key, unique, self.freed))
         due, self._due = self._due, []
         for key, unique, change in due:
             self.engine.modify(key, _if_held(unique, change))

@@ -10,8 +10,7 @@ seeds are hints, to save time: which seed notices changes with whatever the simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -26,7 +25,6 @@ from memrep.php import Caller, Sessions
 from memrep.protocol import Connection
 from memrep.protocol.text import TextConnection
 from memrep.replication import election, view
-from memrep.replication.election import Election
 from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.presence import Presence
 from memrep.replication.replica import Replica
@@ -56,15 +54,16 @@ class Breakage:
     breaks: Callable[[MonkeyPatch], None]
 
     def caught(self, seed: int) -> str | None:
-        """What this seed says of it; None if it does not notice."""
+        """What this seed says of it; None if it does not notice.
+
+        A node that breaks down for another reason is no answer: the breakage does not fit the code any more.
+        """
         with MonkeyPatch.context() as patch:
             self.breaks(patch)
             try:
                 simulate(seed)
             except Broken as error:
                 return _in_short(error)
-            except Exception as error:  # a node that breaks down has been caught, too
-                return repr(error)
         return None
 
 
@@ -99,7 +98,7 @@ def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
 
 
 def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
-    def turn(self: Node, now: int, wall: int) -> bool:
+    def turn(self: Node, now: int, wall: int, unread: object) -> bool:
         self._clock.turn(now, wall)
         return False
 
@@ -121,43 +120,8 @@ def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
 # --- promises and views
 
 
-@contextmanager
-def _as_if_awake(standing: Standing) -> Iterator[None]:
-    """For this moment the node has promised nothing, and was not stopped."""
-    promised, slept = standing.promised, standing.slept
-    standing.promised, standing.slept = standing.view.vid, False
-    try:
-        yield
-    finally:
-        standing.promised, standing.slept = promised, slept
-
-
-def _acknowledges_after_its_vote(patch: MonkeyPatch) -> None:
-    def on_frame(self: Replica, node: int, message: Frame) -> None:
-        with _as_if_awake(self.standing):
-            real_on_frame(self, node, message)
-
-    def flush_frames(self: Replica) -> None:
-        with _as_if_awake(self.standing):
-            real_flush_frames(self)
-
-    real_on_frame, real_flush_frames = Replica._on_frame, Replica._flush_frames
-    patch.setitem(Replica._on, Frame, on_frame)
-    patch.setattr(Replica, "_flush_frames", flush_frames)
-
-
-def _commits_after_its_vote(patch: MonkeyPatch) -> None:
-    def progress(self: Rounds) -> None:
-        with _as_if_awake(self._standing):
-            real(self)
-
-    real = Rounds.progress
-    patch.setattr(Rounds, "progress", progress)
-
-
 def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
-    _acknowledges_after_its_vote(patch)
-    _commits_after_its_vote(patch)
+    patch.setattr(Standing, "paused", property(lambda self: self.slept))
 
 
 def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
@@ -173,16 +137,12 @@ def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
     patch.setattr(Presence, "confirmed", property(lambda self: self._standing.view.vid > 0))
 
 
-def _never_begins_a_generation(patch: MonkeyPatch) -> None:
-    patch.setattr(view, "number_of", lambda vid: 1)
+def _stamps_without_generations(patch: MonkeyPatch) -> None:
+    def stamp(self: Clock, gen: int) -> Version:
+        return real(self, 1)
 
-
-def _counts_empty_voters(patch: MonkeyPatch) -> None:
-    def has_majority(self: Election, members: int, full: int) -> bool:
-        return real(self, members, members)
-
-    real = Election._has_majority
-    patch.setattr(Election, "_has_majority", has_majority)
+    real = Clock.stamp
+    patch.setattr(Clock, "stamp", stamp)
 
 
 # --- rounds
@@ -289,26 +249,26 @@ def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
 
 
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
-    patch.setattr(TextConnection, "withhold", lambda self: None)
+    patch.setattr(TextConnection, "withhold", lambda self, instead: None)
 
 
 _ALL = [
     Breakage(
         "opens-before-it-has-everything",
         "who has just started would answer with misses",
-        14,
+        17,
         _opens_before_it_has_everything,
     ),
     Breakage(
         "executes-what-came-while-it-was-stopped",
         "clients have given up and done the same elsewhere since",
-        2,
+        17,
         _executes_what_came_while_it_was_stopped,
     ),
     Breakage(
         "lets-later-input-overtake",
         "the end of a request would be executed before its beginning",
-        115,
+        659,
         _lets_later_input_overtake,
     ),
     Breakage(
@@ -318,39 +278,33 @@ _ALL = [
         _drops_what_votes_carry,
     ),
     Breakage(
-        "counts-empty-voters",
-        "who has forgotten everything would outvote who knows",
-        73,
-        _counts_empty_voters,
-    ),
-    Breakage(
         "accepts-on-any-base",
         "of two read-modify-writes one would be lost",
-        31,
+        4,
         _accepts_on_any_base,
     ),
     Breakage(
         "lets-a-plain-write-yield",
         "one node would ignore it while another objects to its rival, and nobody's write stays",
-        30,
+        4,
         _lets_a_plain_write_yield,
     ),
     Breakage(
         "ignores-gaps",
         "a lost frame is a lost write",
-        5,
+        14,
         _ignores_gaps,
     ),
     Breakage(
         "forgets-deletes",
         "who comes back would revive what was deleted",
-        11,
+        108,
         _forgets_deletes,
     ),
     Breakage(
         "ignores-the-purge-horizon",
         "the same, once tombstones are purged",
-        11,
+        263,
         _ignores_the_purge_horizon,
     ),
     Breakage(
@@ -368,8 +322,26 @@ _ALL = [
     Breakage(
         "tells-of-the-lock-at-once",
         "PHP takes a session that it is not shown for empty, and overwrites it",
-        88,
+        264,
         _tells_of_the_lock_at_once,
+    ),
+    Breakage(
+        "serves-without-leases",
+        "who was cut off shows old values while the others go on without it",
+        854,
+        _serves_without_leases,
+    ),
+    Breakage(
+        "goes-on-after-its-vote",
+        "acknowledges, commits and serves in a view that others have left (the rest would cover one alone)",
+        24,
+        _goes_on_after_its_vote,
+    ),
+    Breakage(
+        "stamps-without-generations",
+        "clocks alone would let a minority's writes outrank a majority's",
+        762,
+        _stamps_without_generations,
     ),
 ]
 
