@@ -123,6 +123,7 @@ class Sessions:
         self.clock = clock
         self.counters = counters
         self.me = standing.me
+        self._standing = standing
         self.replicated = len(nodes) > 1
         self.owners: dict[bytes, tuple[Caller, int]] = {}
         self._hosts = [host_of(node) for node in nodes]
@@ -243,7 +244,10 @@ class Sessions:
         walk, hold = self.habits.walk, entry.hold
         if walk == "off" or hold is None or hold.node in (0, self.me):
             return False
-        late = self.clock.hybrid - milliseconds(entry.version) > _WALK_MS
+        granted = milliseconds(entry.version)
+        late = self.clock.hybrid - granted > _WALK_MS
+        # Since the grant no node may have failed its clients: who comes then has been sent on without a lock.
+        late = late or granted <= self._standing.since or entry.cas != 0
         if late or not self.store.dead(session_of(key), self.clock.now):
             return False
         if self._walked.get(key) == entry.cas_unique or not (walk == "on" or hold.origin == caller.origin != 0):

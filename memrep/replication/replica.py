@@ -402,6 +402,7 @@ class Replica:
         standing.full = keep
         standing.trouble = ""
         standing.slept = standing.alone = False
+        standing.since = self._clock.hybrid
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()

@@ -75,6 +75,7 @@ class Standing:
         slept: whether it was stopped for a while and has not had a view since. It is paused then, too: the
             others may have gone on without it.
         alone: whether it has closed all its clients' connections since its last view.
+        since: when the view was installed, the hybrid clock's ms.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -87,6 +88,7 @@ class Standing:
     trouble: str = ""
     slept: bool = False
     alone: bool = False
+    since: int = 0
     strict: bool = False
 
     @property
