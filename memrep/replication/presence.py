@@ -72,14 +72,14 @@ class Timing:
 
 
 #: A membership that ends sooner was a false start: if its process ended, which costs the others little,
-STEADY_MS: Final = 500
+STEADY_MS: Final = 250
 
 #: or if it fell silent, for which they had to wait.
 HEARD_STEADY_MS: Final = 5_000
 
 #: How long who has false starts is kept out, at first and at most.
 _BACK_OFF_MS: Final = 1_000
-_BACK_OFF_MAX_MS: Final = 30_000
+_BACK_OFF_MAX_MS: Final = 5_000
 
 
 @attrs.define(eq=False)
