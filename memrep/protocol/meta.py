@@ -232,7 +232,8 @@ class Get:
             entry = Entry(ZERO, b"", 0, NEVER, meta.number("E") or 0)
         won = fresh or entry.marks == STALE
         expires = entry.expires
-        self._parts = parts = []
+        parts: list[bytes | None] = []
+        self._parts = parts
         for letter in meta.flags:
             if letter == ord("T") or (letter == ord("N") and fresh):
                 expires = engine.expires(meta.times[letter])
@@ -368,7 +369,7 @@ class Set:
         if entry is not None and meta.quiet:
             return b""
         value = self._value if entry is None else entry.value or b""
-        parts = []
+        parts: list[bytes] = []
         for letter in meta.flags:
             if letter == ord("c"):
                 parts.append(b"c%d" % (entry.cas_unique if entry is not None else 0))
