@@ -100,8 +100,10 @@ def cli() -> None:
     help="Which of --nodes this one is. Found by itself if just one of them is an address of this machine.",
 )
 @click.option(
-    "-l", "--listen", metavar="ADDR", help="Address for clients and nodes. [default: own one of --nodes]"
-)
+    "-l", "--listen", metavar="ADDR",
+    help="Address for clients and nodes; 0.0.0.0 or :: for all of this machine. One that strangers can reach "
+    "must be given here, and draws a warning that says what to protect. [default: own one of --nodes]",
+)  # fmt: skip
 @click.option(
     "-p", "--port", type=click.IntRange(1, 55_535), help="Port for clients. [default: own one of --nodes]"
 )
@@ -203,14 +205,12 @@ def _checked(  # noqa: PLR0913
         me = find_self(addresses, parse_address(self_, "--self") if self_ else None)
     if len(addresses) > 1 and port not in (None, me.port):
         raise UsageError(f"-p {port} is not the port of {me} in --nodes; leave -p out, or correct --nodes")
-    if listen is not None:
-        check_listen(listen)
     if not _ITEM_MIN <= item_size_max <= memory << 19:
         raise UsageError(f"-I {item_size_max} must be from 1k to half of -m ({memory} MB)")
     return ServeOptions(
         nodes=addresses,
         me=me,
-        listen=listen or me.host,
+        listen=check_listen(listen, me.host),
         port=port or me.port,
         unix=unix,
         memory=memory << 20,

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from memrep import __version__
+from memrep.complaints import Complaints
 from memrep.copies import Copies
 from memrep.engine import Engine
 from memrep.errors import PeerError
@@ -138,7 +139,7 @@ class Node:
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
-        self._turned_away: dict[str, str] = {}  # by host, the reason that was logged last
+        self._complaints = Complaints(log)
         self._accepted = 0
         self._was_open = False
         self._crowded = False  # too much is in flight: all of it has to fit into a vote
@@ -359,9 +360,7 @@ class Node:
             if not greeted:
                 link.farewell = encode(Sorry(str(error)))
             host = link.address.rpartition(":")[0]
-            if self._turned_away.get(host) != str(error):
-                self._turned_away[host] = str(error)
-                self._log(f"turned away a node's link from {host}: {error}")
+            self._complaints.about(host, f"turned away a node's link from {host}: {error}")
             self.link_closed(link)
             return
         node = incoming.node
@@ -372,6 +371,7 @@ class Node:
             return
         if not greeted:
             self._latest[node] = link.number
+            self._complaints.settled(link.address.rpartition(":")[0])
             former = self._links.get(node)
             if former is not None:
                 former.closing = True

@@ -140,6 +140,7 @@ def _settings(port: int) -> dict[str, str]:
         (["--nodes", f"127.0.0.1:11311,{ELSEWHERE}", "--self", "here"], "--self: 'here' is no HOST:PORT"),
         (["--nodes", f"127.0.0.1:11311,{ELSEWHERE}", "-p", "11312"], "leave -p out, or correct --nodes"),
         (["--listen", "not an address"], "--listen not an address"),
+        (["--nodes", "8.8.8.8:11211", "--self", "8.8.8.8:11211"], "or say --listen 8.8.8.8 if that is meant"),
         (["--listen", "203.0.113.7"], "cannot listen on 203.0.113.7:11211 for clients"),
         (["-c", "2000000000"], "raise LimitNOFILE (systemd) or `ulimit -n`, or lower -c"),
     ],

@@ -6,6 +6,8 @@ was closed and the port then refuses, the process is gone, and the node is told 
 
 A peer that does not read costs at most UNSENT_MAX bytes: then its link is closed. What was lost shows as a gap
 on the new link and costs a change of view, not memory.
+
+Who calls from an address that is no other node's is told so and turned away, before a byte of its is read.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from typing import Final
 
 import trio
 
+from memrep.complaints import Complaints
+from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
 from memrep.node import Link, Node
-from memrep.nodes import Address
-from memrep.replication.wire import Outgoing
+from memrep.nodes import Address, plain_host
+from memrep.replication.wire import Outgoing, Sorry, encode
 
 #: Unsent bytes for one peer above which its link is closed.
 UNSENT_MAX: Final = 64 << 20
@@ -146,6 +150,7 @@ class Peers:
         addresses: of all nodes; node n is the n-th.
         me: this node's number.
         listener: the bound and listening socket for the others.
+        source: the address that this node calls from, the one that the others know; "" if the kernel chooses.
         log: takes a line for the operator.
     """
 
@@ -155,13 +160,17 @@ class Peers:
         addresses: list[Address],
         me: int,
         listener: socket.socket | None,
+        source: str,
         log: Callable[[str], None],
     ) -> None:
         self.node = node
         self.reactor: Reactor
         self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
         self._listener = listener
+        self._source = source
         self._log = log
+        self._complaints = Complaints(log)
+        self._neighbours = Neighbours(self._addresses)
         self._out: dict[int, OutLink] = {}
         self._in: dict[InLink, None] = {}
         self._pokes = {n: trio.Event() for n in self._addresses}
@@ -179,7 +188,21 @@ class Peers:
         except OSError:
             return
         sock.setblocking(False)
-        self._in[InLink(self, sock, self.node.accept_link(f"{address[0]}:{address[1]}"))] = None
+        host = plain_host(address[0])
+        if not self._neighbours.expects(host):
+            self._turn_away(sock, host)
+            return
+        self._in[InLink(self, sock, self.node.accept_link(f"{host}:{address[1]}"))] = None
+
+    def _turn_away(self, sock: socket.socket, host: str) -> None:
+        """Close a stranger's connection; told the reason, for it may be a node that calls from elsewhere."""
+        with sock:
+            if not self._neighbours.known:  # a moment after the start; should it be a node, it comes again
+                return
+            reason = f"no other node in --nodes has the address {host}, from which it calls"
+            with suppress(OSError):
+                sock.send(encode(Sorry(reason)))
+        self._complaints.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
 
     def forget(self, link: InLink) -> None:
         """A link that was accepted is closed."""
@@ -215,6 +238,23 @@ class Peers:
         """Whether something for a peer is still in our buffers."""
         return any(link._unsent for link in self._out.values())
 
+    async def _connect(self, node: int) -> socket.socket:
+        """A connected, non-blocking socket to this peer; where it lives is remembered for when it calls."""
+        address = self._addresses[node]
+        found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
+        self._neighbours.looked_up(node, (str(where[0]) for *_, where in found))
+        family, kind, proto, _, where = found[0]
+        with trio.socket.socket(family, kind, proto) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
+            if self._source and (":" in self._source) == (family == socket.AF_INET6):
+                with suppress(OSError):  # the address may have gone since the start
+                    await sock.bind((self._source, 0))
+            await sock.connect(where)
+            plain = socket.socket(family, kind, proto, fileno=sock.detach())
+        plain.setblocking(False)
+        return plain
+
     async def keep_dialled(self, node: int) -> None:
         """Keep our link to this peer open, for ever; tell the node what becomes of it."""
         address = self._addresses[node]
@@ -226,13 +266,14 @@ class Peers:
             pause = _REDIAL_S
             try:
                 with trio.fail_after(_CONNECT_S):
-                    sock = await _connect(address)
+                    sock = await self._connect(node)
             except (OSError, UnicodeError, trio.TooSlowError) as error:
                 refused = isinstance(error, ConnectionRefusedError)
                 reason = "its port refuses" if refused else str(error) or "it does not answer"
                 if refused and established:
                     established = False
                     self.reactor.turn(lambda: self.node.peer_refused(node, "its process is gone"))
+                self._neighbours.looked_up(node, ())
                 self.node.unreachable(node, reason)
                 if reason != complaint and trio.current_time() - failing_since > _PATIENCE_S:
                     complaint = reason
@@ -256,16 +297,3 @@ class Peers:
                 pause = _RETRY_S
             with trio.move_on_after(pause):
                 await self._pokes[node].wait()
-
-
-async def _connect(address: Address) -> socket.socket:
-    """A connected, non-blocking socket to a node's link port."""
-    found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
-    family, kind, proto, _, target = found[0]
-    with trio.socket.socket(family, kind, proto) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
-        await sock.connect(target)
-        plain = socket.socket(family, kind, proto, fileno=sock.detach())
-    plain.setblocking(False)
-    return plain

@@ -27,7 +27,7 @@ import trio
 
 from memrep.daemon.clients import Clients, Listener
 from memrep.daemon.journal import Journal, notify
-from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error
+from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.errors import UsageError
@@ -116,14 +116,12 @@ class Daemon:
         )
         log = self._journal.log
         self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
-        self._peers = Peers(self._node, options.nodes, me, link_port, log)
+        source = source_of_links(options.me.host)
+        self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
         if not is_private(options.listen):
-            log(
-                f"warning: strangers can reach {options.listen}, and memrep asks nobody for a password; let a "
-                "firewall admit only the pool (deploy/nftables.conf)"
-            )
+            log(_warning(options))
 
     def _end_turn(self) -> None:
         while True:
@@ -230,6 +228,12 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
                 f"--unix {options.unix}: {error.strerror}; its directory must exist, be writable, and hold "
                 "nothing else under that name"
             ) from None
+
+
+def _warning(options: ServeOptions) -> str:
+    """What is open to strangers, and what to do about it."""
+    todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
+    return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 
 def _raise_descriptor_limit(connections: int) -> None:
