@@ -17,6 +17,7 @@ import click
 from memrep import __version__
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
+from memrep.daemon.secret import read_secret
 from memrep.errors import UsageError
 from memrep.nodes import Address, parse_address, parse_nodes
 from memrep.php import Habits
@@ -154,6 +155,11 @@ def cli() -> None:
     "--lock-prefix", default="memc.sess.key.lock.", show_default=True, metavar="PREFIX[,PREFIX]",
     help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
 )  # fmt: skip
+@click.option(
+    "--secret-file", metavar="FILE",
+    help="One line of 16 bytes or more, the same on every server, readable by memrep only (chmod 600): nodes "
+    "prove to each other that they know it. Without it a node believes who calls from an address in --nodes.",
+)  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
@@ -189,6 +195,7 @@ def _checked(  # noqa: PLR0913
     php: bool,
     pecl_walk: str,
     lock_prefix: str,
+    secret_file: str | None,
     enable_shutdown: bool,
     verbose: bool,
 ) -> ServeOptions:
@@ -225,6 +232,7 @@ def _checked(  # noqa: PLR0913
             walk=pecl_walk,
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
+        secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,
         shutdown=enable_shutdown,
     )

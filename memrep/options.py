@@ -20,6 +20,7 @@ class NodeOptions:
         timing: the constants of membership.
         own_host: this node's address as others see it; needed where `nodes` has names.
         habits: which of PHP's habits are provided for.
+        secret: what nodes prove to each other that they know; empty if there is none.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -28,6 +29,7 @@ class NodeOptions:
     memory: int = 64 << 20
     item_max: int = 1 << 20
     timing: Timing = attrs.Factory(Timing)
+    secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False
     own_host: str = ""
     habits: Habits = attrs.Factory(Habits)

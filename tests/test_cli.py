@@ -142,6 +142,7 @@ def _settings(port: int) -> dict[str, str]:
         (["--listen", "not an address"], "--listen not an address"),
         (["--nodes", "8.8.8.8:11211", "--self", "8.8.8.8:11211"], "or say --listen 8.8.8.8 if that is meant"),
         (["--listen", "203.0.113.7"], "cannot listen on 203.0.113.7:11211 for clients"),
+        (["--secret-file", "/dev/null/x"], "give a file that memrep's user may read"),
         (["-c", "2000000000"], "raise LimitNOFILE (systemd) or `ulimit -n`, or lower -c"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -122,7 +122,7 @@ def bind_link_port(address: Address, host: str) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, address.link_port))
-        sock.listen(64)
+        sock.listen(1024)  # strangers who knock in crowds must not keep out a node
     except OSError as error:
         sock.close()
         raise port_error(host, address.link_port, error, "for the other nodes") from None

@@ -40,7 +40,8 @@ from memrep.report import Facts
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
-_SPARE_DESCRIPTORS: Final = 64
+#: For links, those who are not greeted yet, and the program itself.
+_SPARE_DESCRIPTORS: Final = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +62,7 @@ class ServeOptions:
         drain_ms: how long connected clients are served after SIGTERM.
         habits: which of PHP's habits are provided for.
         strict: whether a node without a majority in reach serves nobody.
+        secret: what nodes prove to each other that they know; empty if there is none.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
     """
@@ -78,6 +80,7 @@ class ServeOptions:
     drain_ms: int = 1_000
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
+    secret: bytes = attrs.field(default=b"", repr=False)
     verbose: bool = False
     shutdown: bool = False
 
@@ -105,10 +108,12 @@ class Daemon:
                 strict=options.strict,
                 habits=options.habits,
                 own_host=address_of(options.me.host),
+                secret=options.secret,
             ),
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
             wall=time.time_ns() // 1_000_000,
+            chance=secrets.token_bytes,
             log=self._journal.log,
             facts=Facts(process=self._process, settings=self._settings),
             set_verbosity=self._set_verbosity,
@@ -209,6 +214,7 @@ class Daemon:
         yield "domain_socket", options.unix or "NULL"
         yield "maxconns", options.connections
         yield "verbosity", int(self._verbose)
+        yield "secret", "yes" if options.secret else "no"
         yield "shutdown_command", "yes" if options.shutdown else "no"
         yield "cold_start_ms", options.cold_start_ms
         yield "drain_ms", options.drain_ms
@@ -233,6 +239,8 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
 def _warning(options: ServeOptions) -> str:
     """What is open to strangers, and what to do about it."""
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
+    if len(options.nodes) > 1 and not options.secret:
+        todo.append("let nodes prove themselves (--secret-file)")
     return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 
