@@ -44,8 +44,8 @@ unit: $(INSTALLED) ## unit tests and transcripts, memcached's among them
 real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
 	$(BIN)/pytest -q tests/real
 
-php: $(INSTALLED) ## parallel PHP requests: every redundancy, save_path and fault, RUNS times
-	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "" -k "_no_increment" tests/real/test_php_parallel.py || exit; done
+php: $(INSTALLED) ## parallel PHP requests: every client, save_path and fault, RUNS times
+	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "" -k "_no_increment" tests/real || exit; done
 
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)

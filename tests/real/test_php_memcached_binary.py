@@ -152,12 +152,9 @@ BEFORE = 40
 AFTERWARDS = 40
 
 DEAD_S = 1.0
-FROZEN_S = 0.3
-
-nearness = pytest.mark.parametrize("path", ["own node first", "others far away"])
 
 
-@nearness
+@pytest.mark.parametrize("path", ["own node first", "others far away"])
 def test_parallel_requests_lose_no_increment(path: str, tmp_path: Path) -> None:
     with Cluster(3, tmp_path) as cluster, crowd(cluster, path, tmp_path) as workers:
         session, _ = workers.settle()
@@ -179,31 +176,38 @@ def test_plain_memcacheds_lose_increments(tmp_path: Path) -> None:
             assert_one_at_a_time(workers.requests, None)
 
 
-def test_a_killed_node_loses_no_increment(tmp_path: Path) -> None:
+far_away = pytest.param("others far away", marks=pytest.mark.product)
+paths = pytest.mark.parametrize("path", ["own node first", far_away])
+
+
+@paths
+def test_a_killed_node_loses_no_increment(path: str, tmp_path: Path) -> None:
     def kill_and_restart(cluster: Cluster, victim: int) -> None:
         cluster.kill(victim)
         pause(DEAD_S)
         cluster.start(victim)
         cluster.wait_healed()
 
-    for request in lose_nothing_while(kill_and_restart, tmp_path):
+    for request in lose_nothing_while(kill_and_restart, path, tmp_path):
         assert request.outcome == "failed start" and is_broken_read(request.notices)
 
 
-def test_a_node_frozen_for_a_moment_loses_no_increment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen_s", [0.3, pytest.param(2.0, marks=pytest.mark.product)])
+@paths
+def test_a_node_frozen_for_a_moment_loses_no_increment(path: str, frozen_s: float, tmp_path: Path) -> None:
     def freeze_and_thaw(cluster: Cluster, victim: int) -> None:
         cluster.freeze(victim)
-        pause(FROZEN_S)
+        pause(frozen_s)
         cluster.thaw(victim)
         cluster.wait_healed()
 
-    for request in lose_nothing_while(freeze_and_thaw, tmp_path):
+    for request in lose_nothing_while(freeze_and_thaw, path, tmp_path):
         assert request.outcome == "failed start" and is_broken_read(request.notices)
 
 
-def lose_nothing_while(disturb: Callable[[Cluster, int], None], directory: Path) -> list[Request]:
+def lose_nothing_while(disturb: Callable[[Cluster, int], None], path: str, directory: Path) -> list[Request]:
     """Parallel requests while a node is disturbed that some of them prefer; those that were not good."""
-    with Cluster(3, directory) as cluster, crowd(cluster, "own node first", directory) as workers:
+    with Cluster(3, directory) as cluster, crowd(cluster, path, directory) as workers:
         session, homes = workers.settle()
         victim = homes[0]
         print(f"the workers begin at the nodes {homes}; disturbed: node {victim}")
