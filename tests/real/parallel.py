@@ -122,7 +122,7 @@ class Worker(Php):
         self.wait()
         return self.requests[-1]
 
-    def hold(self, session: int = 0) -> None:
+    def hold(self, session: int | str = 0) -> None:
         """Return while it is in the middle of a request."""
         self.order("hold", id=session)
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
@@ -285,6 +285,20 @@ def home(cluster: Cluster, worker: Worker, session: int = 0) -> int:
     worker.visit(session)
     (asked,) = [i for i, now in enumerate(gets()) if now > before[i]]
     return asked
+
+
+def memcached_nodes(cluster: Cluster, worker: Worker, session: int = 0) -> tuple[int, int]:
+    """Where php-memcached asks for a session's lock, and where for the session."""
+
+    def counted(name: str) -> list[int]:
+        return [int(cluster.stats(i, "")[name]) for i in range(cluster.count)]
+
+    adds, gets = counted("cmd_set"), counted("cmd_get")
+    worker.hold(session)
+    (lock,) = [i for i, now in enumerate(counted("cmd_set")) if now > adds[i]]
+    (home,) = [i for i, now in enumerate(counted("cmd_get")) if now > gets[i]]
+    assert worker.release().good
+    return lock, home
 
 
 def count_in(cluster: Cluster, key: str) -> int | None:

@@ -16,8 +16,8 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from .parallel import (
     assert_one_at_a_time,
     count_in,
     die,
+    memcached_nodes,
     read_only,
 )
 from .php import MEMCACHED_LOCK_PREFIX, MEMCACHED_PREFIX, Php, php_memcached_binary, session_ids
@@ -228,44 +229,42 @@ def test_copies_that_come_late_undo_nothing(tries: int, tmp_path: Path) -> None:
     If the connection breaks at its SET, PHP tries again, and puts another copy on the way each time.
     """
     arrive = threading.Event()
-    broken = list(range(tries - 1))
+    arrive.set()
+    broken: list[int] = []
     with (
         Cluster(3, tmp_path) as cluster,
         Forwarder(cluster.ports, partial(BrokenSet, broken)) as near,
         Forwarder(cluster.ports, partial(Held, arrive)) as far,
-        closing_with(arrive.set),
+        ExitStack() as stack,
         one_of_three(cluster, tmp_path, 1) as second,
         one_of_three(cluster, tmp_path, 2) as third,
-        Worker(php_memcached_binary([near.ports[0], *far.ports[1:]], own=0), tmp_path, "first") as first,
+        Worker(
+            php_memcached_binary([near.ports[0], *far.ports[1:]], own=0), tmp_path, "first", sessions=20
+        ) as first,
     ):
-        (session,) = session_ids(1)
-        assert second.visit().good
-        first.order("visit")
-        until(lambda: count_in(cluster, MEMCACHED_PREFIX + session) == 2, 5, "the first has written")
-        assert not broken
+        stack.callback(arrive.set)
+        number = next(i for i in range(20) if memcached_nodes(cluster, first, i) == (0, 0))
+        session = session_ids(20)[number]
+        arrive.clear()
+        broken.extend(range(tries - 1))
+        first.order("visit", id=number)
+        until(lambda: b"n|i:2;" in cluster.stored(0, MEMCACHED_PREFIX + session), 5, "the first has written")
         until(lambda: is_unlocked(cluster, session), 5, "the first has released its lock")
-        assert second.visit().found == 2
-        third.hold()
+        assert not broken
+        assert second.visit(session).found == 2
+        third.hold(session)
         arrive.set()
         first.wait()
         asked = lock_attempts(cluster)
-        second.order("visit")
+        second.order("visit", id=session)
         until(
-            lambda: second.listen() > 2 or lock_attempts(cluster) >= asked + 4, 5, "the second has asked often"
+            lambda: second.listen() > 1 or lock_attempts(cluster) >= asked + 4, 5, "the second has asked often"
         )
         held = third.release()
         second.wait()
         assert (held.found, second.requests[-1].found) == (3, 4)
         assert second.requests[-1].started > held.closing
         assert count_in(cluster, MEMCACHED_PREFIX + session) == 5
-
-
-@contextmanager
-def closing_with(end: Callable[[], None]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        end()
 
 
 def lock_attempts(cluster: Cluster) -> int:

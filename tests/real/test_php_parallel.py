@@ -28,6 +28,7 @@ from .parallel import (
     count_in,
     die,
     home,
+    memcached_nodes,
     pecl,
     read_only,
     report,
@@ -328,17 +329,3 @@ def test_php_memcached_has_one_holder_when_a_node_is_killed(victim: str, tmp_pat
         report(requests)
         key = "memc.sess.key." + session_ids(1)[0]
         assert_one_at_a_time(requests, count_in(cluster, key))
-
-
-def memcached_nodes(cluster: Cluster, worker: Worker) -> tuple[int, int]:
-    """Where php-memcached asks for the first session's lock, and where for the session."""
-
-    def counted(name: str) -> list[int]:
-        return [int(cluster.stats(i, "")[name]) for i in range(cluster.count)]
-
-    adds, gets = counted("cmd_set"), counted("cmd_get")
-    worker.hold()
-    (lock,) = [i for i, now in enumerate(counted("cmd_set")) if now > adds[i]]
-    (session,) = [i for i, now in enumerate(counted("cmd_get")) if now > gets[i]]
-    assert worker.release().good
-    return lock, session
