@@ -131,9 +131,13 @@ class Worker(Php):
             assert line is not None and self._busy, f"{self.child.name} did not get its session"
             self._take(line)
 
+    def finish(self) -> None:
+        """Let it finish the request that it is in."""
+        super().order("release")
+
     def release(self) -> Request:
         """Let it finish the request that it is in; how that went."""
-        super().order("release")
+        self.finish()
         self.wait()
         return self.requests[-1]
 

@@ -36,6 +36,7 @@ from .parallel import (
     die,
     memcached_nodes,
     read_only,
+    report,
 )
 from .php import MEMCACHED_LOCK_PREFIX, MEMCACHED_PREFIX, Php, php_memcached_binary, session_ids
 from .processes import HOST, pause, until
@@ -153,6 +154,7 @@ BEFORE = 40
 AFTERWARDS = 40
 
 DEAD_S = 1.0
+FROZEN_LONG_S = 2.5
 
 
 @pytest.mark.parametrize("path", ["own node first", "others far away"])
@@ -220,6 +222,30 @@ def lose_nothing_while(disturb: Callable[[Cluster, int], None], path: str, direc
             workers.order("stop")
             workers.wait()
         return [request for request in workers.requests if not request.good]
+
+
+def test_who_writes_to_a_node_that_stands_still_keeps_the_session(tmp_path: Path) -> None:
+    """The node stops right after it has granted the lock, for longer than the others wait for it."""
+    with (
+        Cluster(3, tmp_path) as cluster,
+        one_of_three(cluster, tmp_path, 0) as writing,
+        one_of_three(cluster, tmp_path, 1) as waiting,
+    ):
+        number = next(i for i in range(20) if memcached_nodes(cluster, writing, i) == (0, 0))
+        session = session_ids(20)[number]
+        memcached_nodes(cluster, waiting, number)
+        writing.hold(number)
+        cluster.freeze(0)
+        writing.finish()
+        waiting.order("visit", id=number)
+        pause(FROZEN_LONG_S)
+        cluster.thaw(0)
+        writing.wait()
+        waiting.wait()
+        cluster.wait_healed()
+        requests = [writing.requests[-1], waiting.requests[-1]]
+        report(requests)
+        assert_one_at_a_time(requests, count_in(cluster, MEMCACHED_PREFIX + session), before=2)
 
 
 @pytest.mark.parametrize("tries", [1, 2], ids=["as usual", "after a second try"])
@@ -369,7 +395,7 @@ def test_a_destroyed_session_is_gone_everywhere(tmp_path: Path) -> None:
 def one_of_three(cluster: Cluster, directory: Path, own: int, strict: bool = False) -> Worker:
     """The PHP of a web server that prefers its own node."""
     settings = php_memcached_binary(cluster.ports, own=own) | {"session.use_strict_mode": str(int(strict))}
-    return Worker(settings, directory, f"php{own}")
+    return Worker(settings, directory, f"php{own}", sessions=20)
 
 
 def is_unlocked(cluster: Cluster, key: str) -> bool:
