@@ -46,8 +46,30 @@ TOO_LARGE: Final = Outcome("too large")
 Result = Outcome | Entry | bytes | None
 
 #: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
-Decision = Outcome | bytes | None | tuple[Entry, Outcome | Entry | bytes]
+Decision = Outcome | Entry | bytes | None | tuple[Entry, Outcome | Entry | bytes]
 Decide = Callable[[Entry | None], Decision]
+
+
+def showing(decide: Decide) -> Decide:
+    """The same, but a success is told by the entry as it was stored."""
+
+    def shown(entry: Entry | None) -> Decision:
+        decision = decide(entry)
+        return (decision[0], decision[0]) if isinstance(decision, tuple) else decision
+
+    return shown
+
+
+def otherwise(new: Entry, decide: Decide) -> Decide:
+    """The same where there is something, else store this."""
+    return lambda entry: (new, new.value or b"") if entry is None else decide(entry)
+
+
+def when_cas(unique: int, decide: Decide) -> Decide:
+    """The same, if what is there still has this cas unique; 0 asks for none."""
+    if not unique:
+        return decide
+    return lambda entry: decide(entry) if entry is None or entry.cas_unique == unique else EXISTS
 
 
 def add(new: Entry) -> Decide:
