@@ -248,8 +248,8 @@ def test_who_writes_to_a_node_that_stands_still_keeps_the_session(tmp_path: Path
         assert_one_at_a_time(requests, count_in(cluster, MEMCACHED_PREFIX + session), before=2)
 
 
-@pytest.mark.parametrize("tries", [1, 2], ids=["as usual", "after a second try"])
-def test_copies_that_come_late_undo_nothing(tries: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("request_was", ["a write", "a write at the second try", "a read"])
+def test_copies_that_come_late_undo_nothing(request_was: str, tmp_path: Path) -> None:
     """The copies of a request's write and of its release arrive when the next but one holds the session.
 
     If the connection breaks at its SET, PHP tries again, and puts another copy on the way each time.
@@ -271,16 +271,26 @@ def test_copies_that_come_late_undo_nothing(tries: int, tmp_path: Path) -> None:
         stack.callback(arrive.set)
         number = next(i for i in range(20) if memcached_nodes(cluster, first, i) == (0, 0))
         session = session_ids(20)[number]
+        key = MEMCACHED_PREFIX + session
+        count = 1
         arrive.clear()
-        broken.extend(range(tries - 1))
-        first.order("visit", id=number)
-        until(lambda: b"n|i:2;" in cluster.stored(0, MEMCACHED_PREFIX + session), 5, "the first has written")
+        if request_was == "a write at the second try":
+            broken.append(1)
+        if request_was == "a read":
+            asked = lock_attempts(cluster)
+            first.order("abort", id=number)
+            until(lambda: lock_attempts(cluster) > asked, 5, "the first has begun")
+        else:
+            first.order("visit", id=number)
+            count += 1
+            until(lambda: b"n|i:2;" in cluster.stored(0, key), 5, "the first has written")
         until(lambda: is_unlocked(cluster, session), 5, "the first has released its lock")
         assert not broken
-        assert second.visit(session).found == 2
+        assert second.visit(session).found == count
         third.hold(session)
         arrive.set()
         first.wait()
+        assert count_in(cluster, key) == count + 1
         asked = lock_attempts(cluster)
         second.order("visit", id=session)
         until(
@@ -288,9 +298,8 @@ def test_copies_that_come_late_undo_nothing(tries: int, tmp_path: Path) -> None:
         )
         held = third.release()
         second.wait()
-        assert (held.found, second.requests[-1].found) == (3, 4)
         assert second.requests[-1].started > held.closing
-        assert count_in(cluster, MEMCACHED_PREFIX + session) == 5
+        assert count_in(cluster, key) == count + 3
 
 
 def lock_attempts(cluster: Cluster) -> int:
@@ -390,6 +399,25 @@ def test_a_destroyed_session_is_gone_everywhere(tmp_path: Path) -> None:
             worker.wait()
             assert count_in(cluster, MEMCACHED_PREFIX + key) is None
             assert is_unlocked(cluster, key)
+
+
+def test_a_session_destroyed_without_its_node_stays_gone(tmp_path: Path) -> None:
+    """PHP sends nothing but the copies of the delete."""
+    with (
+        Cluster(3, tmp_path) as cluster,
+        Worker(php_memcached_binary(cluster.ports), tmp_path, "php", sessions=20) as worker,
+    ):
+        nodes = ((i, *memcached_nodes(cluster, worker, i)) for i in range(20))
+        number, node = next((i, data) for i, lock, data in nodes if lock != data)
+        key = MEMCACHED_PREFIX + session_ids(20)[number]
+        assert count_in(cluster, key) == 1
+        cluster.kill(node)
+        worker.order("destroy", id=number)
+        worker.wait()
+        assert worker.looks == [{"started": True, "found": 1}]
+        cluster.start(node)
+        cluster.wait_healed()
+        assert count_in(cluster, key) is None
 
 
 def one_of_three(cluster: Cluster, directory: Path, own: int, strict: bool = False) -> Worker:
