@@ -127,7 +127,11 @@ def _calculate(change: Callable[[int], int], entry: Entry | None) -> Decision:
         return NOT_A_NUMBER
     digits = b"%d" % change(number)
     # A number never gets shorter (protocol.txt, on decr): memcached pads it with spaces.
-    return Entry(ZERO, digits.ljust(len(value)), entry.flags, entry.expires), digits
+    padded = digits.ljust(len(value))
+    new = Entry(ZERO, padded, entry.flags, entry.expires)
+    if len(padded) == len(value):  # changed in its place, to memcached; else it is another item
+        new.marks, new.seen = entry.marks, entry.seen
+    return new, digits
 
 
 def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
@@ -135,15 +139,17 @@ def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
     return lambda entry: missed if entry is None else (tombstone, removed)
 
 
-def touch(expires: int) -> Decide:
-    """Let the entry end at another time."""
-    return lambda entry: NOT_FOUND if entry is None else (_touched(entry, expires), TOUCHED)
+def touch(expires: int, now: int) -> Decide:
+    """Let the entry end at another time; `now` is when it was touched."""
+    return lambda entry: NOT_FOUND if entry is None else (touched(entry, expires, now), TOUCHED)
 
 
-def show_and_touch(expires: int) -> Decide:
+def show_and_touch(expires: int, now: int) -> Decide:
     """As `touch`, and show it as it was."""
-    return lambda entry: None if entry is None else (_touched(entry, expires), entry)
+    return lambda entry: None if entry is None else (touched(entry, expires, now), entry)
 
 
-def _touched(entry: Entry, expires: int) -> Entry:
-    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold)
+def touched(entry: Entry, expires: int, now: int, marks: int = 0) -> Entry:
+    """The same value under the same cas unique, that ends at another time and may have further marks."""
+    marks |= entry.marks
+    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold, marks, now)

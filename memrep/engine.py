@@ -38,7 +38,7 @@ from memrep.entry import NEVER, Entry
 from memrep.inflight import Attempt, InFlight
 from memrep.stats import Counters
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
-from memrep.version import ZERO, Clock, Version
+from memrep.version import ZERO, Clock, Version, milliseconds
 
 #: Longest key, bytes (protocol.txt, "Keys").
 KEY_BYTES_MAX: Final = 250
@@ -184,17 +184,29 @@ class Engine:
             ticket = Ticket(self._count_get)
             self._get_later(key, ticket)
             return ticket
-        entry = self._store.live(key, self._clock.now)
+        now = self._clock.now
+        entry = self._store.live(key, now)
         if entry is None:
             self._counters.get_misses += 1
         else:
+            entry.seen = now
             self._counters.get_hits += 1
         return entry
+
+    def look(self, key: bytes) -> Entry | None:
+        """The committed entry, read by nobody; for people."""
+        return None if self._store.dead(key, self._clock.now) else self._store.get(key)
+
+    def cost(self, key: bytes, entry: Entry) -> int:
+        """What the entry counts in memory, bytes."""
+        return ENTRY_BYTES + len(key) + len(entry.value or b"")
 
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.show_and_touch(self.expires(exptime)), self.counted("touch"))
+        return self._modify(
+            key, decisions.show_and_touch(self.expires(exptime), self._clock.now), self.counted("touch")
+        )
 
     # --- plain writes
 
@@ -333,7 +345,7 @@ class Engine:
     def touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """Let the entry's exptime start anew; its value and cas unique stay."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.touch(self.expires(exptime)), self.counted("touch"))
+        return self._modify(key, decisions.touch(self.expires(exptime), self._clock.now), self.counted("touch"))
 
     # --- shared
 
@@ -351,6 +363,20 @@ class Engine:
             return now + exptime * 1000
         return min(max(now, now + exptime * 1000 - self._clock.wall), NEVER - 1)
 
+    def left(self, expires: int) -> int:
+        """How many seconds are left until this monotonic ms, begun ones counted; -1 for NEVER."""
+        return -1 if expires >= NEVER else max(0, expires - self._clock.now + 999) // 1000
+
+    def idle(self, entry: Entry) -> int:
+        """For how many seconds nobody has read or written this entry, as far as this node knows."""
+        written = self._clock.now - max(0, self._clock.hybrid - milliseconds(entry.version))
+        return (self._clock.now - max(entry.seen, written)) // 1000
+
+    @property
+    def now(self) -> int:
+        """This turn's monotonic time, ms."""
+        return self._clock.now
+
     def _obstacle(self, key: bytes) -> bytes | None:
         """The key that a read of this one has to wait for: itself, or a flush_all that is on its way."""
         if key in self._pending:
@@ -365,7 +391,10 @@ class Engine:
         if obstacle is not None:
             self._inflight.wait(obstacle, partial(self._get_later, key, ticket))
         else:
-            ticket.settle(self._store.live(key, self._clock.now))
+            entry = self._store.live(key, self._clock.now)
+            if entry is not None:
+                entry.seen = self._clock.now
+            ticket.settle(entry)
 
     def _send_round(
         self, key: bytes, entry: Entry, outcome: Outcome | Entry, copy: Copy | None = None

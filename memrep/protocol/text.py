@@ -34,6 +34,7 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
+from memrep.protocol import meta
 from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
@@ -143,11 +144,15 @@ class Text:
             if replies.queue and not (replies.plain and verb == b"set"):
                 break
             store = _STORAGE.get(verb)
-            if store is None:
+            if store is None and verb != b"ms":
                 _VERBS.get(verb, Text._unknown)(self, words)
                 start = end + 1
             else:
-                after = self._storage(store, words, data, end + 1)
+                after = (
+                    self._meta_set(words, data, end + 1)
+                    if store is None
+                    else self._storage(store, words, data, end + 1)
+                )
                 if after < 0:
                     connection.need = size - start - after
                     return start
@@ -296,18 +301,11 @@ class Text:
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length
-        size = len(data)
-        if end >= size or (end + 1 == size and data[end] == 13):
-            return size - 1 - end if end >= size else -1
-        if data[end] == 10:  # a lone LF, as nc sends it
-            after = end + 1
-        elif data[end] == 13 and data[end + 1] == 10:
-            after = end + 2
-        else:
-            if end + 1 == size:
-                return -1
-            self._refuse(_BAD_CHUNK, noreply)
-            return end + 2
+        after = _end_of_block(data, end)
+        if after <= 0:
+            if not after:
+                self._refuse(_BAD_CHUNK, noreply)
+            return after or end + 2
         value = data[body:end]
         if store.cas:
             result = self._engine.cas(key, flags, exptime, value, unique)
@@ -361,6 +359,89 @@ class Text:
             self._refuse(_BAD_LINE, noreply)
         else:
             self._answer(self._commands.delete(words[1]), noreply)
+
+    # --- meta commands: mn mg ms md ma me
+
+    def _nothing_meta(self, words: Words) -> None:
+        self._out.append(b"MN\r\n")
+
+    def _meta_get(self, words: Words) -> None:
+        self._meta(meta.Get, words)
+
+    def _meta_delete(self, words: Words) -> None:
+        self._meta(meta.Delete, words)
+
+    def _meta_calculate(self, words: Words) -> None:
+        self._meta(meta.Calculate, words)
+
+    def _meta(
+        self,
+        kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate],
+        words: Words,
+    ) -> None:
+        if len(words) < 2:
+            self._refuse(_ERROR)
+            return
+        try:
+            command = kind(self._engine, words)
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+        else:
+            count = self._engine.counted(command.counter)
+            self._tell(self._engine.modify(command.meta.key, command.decide, count), command.show)
+
+    def _meta_describe(self, words: Words) -> None:
+        try:
+            self._out.append(meta.describe(self._engine, words))
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+
+    def _meta_set(self, words: Words, data: bytes, body: int) -> int:
+        """Execute an ms whose data block begins at `body`; returns as `_storage` does."""
+        if len(words) < 2:
+            self._refuse(_ERROR)
+            return body
+        try:
+            meta.check(words)
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+            return body
+        length = signed32(words[2]) if len(words) > 2 else None
+        if length is None or not 0 <= length < _VALUE_MAX:
+            self._refuse(_BAD_LINE)
+            return body
+        try:
+            command = meta.Set(self._engine, words)
+        except meta.BadMeta as error:
+            self._skip, self._skip_reply = length + 2, error.args[0]
+            return body
+        engine, key = self._engine, command.meta.key
+        if engine.too_large(key, command.flags, length):
+            self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
+            self._skip, self._skip_reply = length + 2, _TOO_LARGE
+            return body
+        after = _end_of_block(data, body + length)
+        if after < 0:
+            return after
+        if after == 0:
+            self._refuse(_BAD_CHUNK)
+            return body + length + 2
+        value = data[body : body + length]
+        if command.plain:
+            result = engine.set(key, command.flags, command.exptime, command.keep(value), show=True)
+        else:
+            result = engine.store_if(key, length, command.deciding(value), engine.count_stored)
+        self._tell(result, command.show, plain=command.plain)
+        return after
+
+    def _tell(self, result: Result | Ticket, show: Callable[[Result], bytes], plain: bool = False) -> None:
+        """Reply in a command's own words, now or when the outcome is known."""
+        if isinstance(result, Ticket):
+            self._replies.hold(result, show, plain=plain)
+        else:
+            block = show(result)
+            self._connection.size += len(block)
+            self._out.append(block)
 
     # --- administration
 
@@ -430,6 +511,23 @@ def _nothing(key: bytes) -> None:
     """What a connection does with a key before its first get."""
 
 
+def _end_of_block(data: bytes, end: int) -> int:
+    """Where the next command begins if a data block ends at `end`.
+
+    Returns:
+        That; minus the number of bytes that are missing; or 0 if something else stands where the block should
+        end.
+    """
+    size = len(data)
+    if end >= size:
+        return size - 1 - end
+    if data[end] == 10:  # a lone LF, as nc sends it
+        return end + 1
+    if end + 1 == size:
+        return -1
+    return end + 2 if data[end] == 13 and data[end + 1] == 10 else 0
+
+
 def _silent(result: Result) -> bytes:
     return b""
 
@@ -482,4 +580,9 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"stats": Text._stats,
     b"quit": Text._quit,
     b"shutdown": Text._shutdown,
+    b"mn": Text._nothing_meta,
+    b"mg": Text._meta_get,
+    b"md": Text._meta_delete,
+    b"ma": Text._meta_calculate,
+    b"me": Text._meta_describe,
 }
