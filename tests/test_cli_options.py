@@ -7,6 +7,7 @@ from pathlib import Path
 from memrep.cli import _checked, serve_command
 from memrep.daemon.run import ServeOptions
 from memrep.php import Habits
+from tests.certificates import Authority
 
 
 def _options(*arguments: str) -> ServeOptions:
@@ -57,3 +58,11 @@ def test_the_secret_is_what_the_file_holds(tmp_path: Path) -> None:
     options = _options("--secret-file", str(path))
     assert options.secret == b"0123456789abcdef"
     assert "0123456789abcdef" not in repr(options)
+
+
+def test_clients_are_spoken_to_in_the_clear_unless_there_is_a_certificate(tmp_path: Path) -> None:
+    assert _options().certificate is None
+    cert, key = Authority(tmp_path).issue("node")
+    certificate = _options("--tls-cert", str(cert), "--tls-key", str(key)).certificate
+    assert certificate is not None
+    assert certificate.path == str(cert)

@@ -20,11 +20,13 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 import trio
 
+from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients, Listener
 from memrep.daemon.journal import Journal, notify
 from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
@@ -40,8 +42,8 @@ from memrep.report import Facts
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
-#: For links, those who are not greeted yet, and the program itself.
-_SPARE_DESCRIPTORS: Final = 256
+#: For links, those who have not shown yet who they are, and the program itself.
+_SPARE_DESCRIPTORS: Final = 384
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +65,7 @@ class ServeOptions:
         habits: which of PHP's habits are provided for.
         strict: whether a node without a majority in reach serves nobody.
         secret: what nodes prove to each other that they know; empty if there is none.
+        certificate: what clients are shown, who then speak TLS on the port; None if they do not.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
     """
@@ -81,6 +84,7 @@ class ServeOptions:
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
     secret: bytes = attrs.field(default=b"", repr=False)
+    certificate: Certificate | None = None
     verbose: bool = False
     shutdown: bool = False
 
@@ -120,13 +124,17 @@ class Daemon:
             shutdown=self._end.set if options.shutdown else None,
         )
         log = self._journal.log
-        self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
+        self._clients = Clients(
+            self._node, listeners, options.connections, log, lambda: self._verbose, options.certificate
+        )
         source = source_of_links(options.me.host)
         self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
         if not is_private(options.listen):
             log(_warning(options))
+        if options.certificate is not None and (warning := options.certificate.warning(datetime.now(UTC))):
+            log(warning)
 
     def _end_turn(self) -> None:
         while True:
@@ -167,6 +175,7 @@ class Daemon:
         while True:
             self._reactor.turn(self._node.tick)
             self._peers.renew()
+            self._clients.tick()
             await trio.sleep(_TICK_S)
 
     async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:
@@ -214,6 +223,7 @@ class Daemon:
         yield "domain_socket", options.unix or "NULL"
         yield "maxconns", options.connections
         yield "verbosity", int(self._verbose)
+        yield "ssl_enabled", "yes" if options.certificate is not None else "no"
         yield "secret", "yes" if options.secret else "no"
         yield "shutdown_command", "yes" if options.shutdown else "no"
         yield "cold_start_ms", options.cold_start_ms
@@ -241,6 +251,8 @@ def _warning(options: ServeOptions) -> str:
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
     if len(options.nodes) > 1 and not options.secret:
         todo.append("let nodes prove themselves (--secret-file)")
+    if options.certificate is None:
+        todo.append("encrypt what clients send (--tls-cert)")
     return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 
