@@ -20,8 +20,9 @@ from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.daemon.secret import read_secret
 from memrep.errors import UsageError
+from memrep.habits import Habits
 from memrep.nodes import Address, parse_address, parse_nodes
-from memrep.php import Habits
+from memrep.users import Users, parse_users
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -157,6 +158,11 @@ def cli() -> None:
     help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
 )  # fmt: skip
 @click.option(
+    "--auth-file", metavar="FILE", default="",
+    help="Ask clients for a user and password of this file's lines user:password (memcached's -Y): by SASL "
+    "PLAIN in the binary protocol, by a first `set` in the text protocol.",
+)  # fmt: skip
+@click.option(
     "--tls-cert", metavar="FILE",
     help="Speak TLS with clients on the port (1.2 or later; the unix socket stays plain), and show them this "
     "certificate: PEM, with those that vouch for it behind it.",
@@ -210,6 +216,7 @@ def _checked(  # noqa: PLR0913
     tls_cert: str | None,
     tls_key: str | None,
     tls_ca: str | None,
+    auth_file: str,
     secret_file: str | None,
     enable_shutdown: bool,
     verbose: bool,
@@ -248,6 +255,7 @@ def _checked(  # noqa: PLR0913
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
         certificate=_certificate(tls_cert, tls_key, tls_ca),
+        users=_users(auth_file),
         secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,
         shutdown=enable_shutdown,
@@ -261,6 +269,21 @@ def _certificate(cert: str | None, key: str | None, ca: str | None) -> Certifica
         option = "--tls-key" if key else "--tls-ca"
         raise UsageError(f"{option} needs --tls-cert; give the certificate, too, or leave both out")
     return None
+
+
+def _users(path: str) -> Users | None:
+    """The users of an auth file; None if there is no such file.
+
+    Raises:
+        UsageError: it cannot be read, or makes no sense.
+    """
+    if not path:
+        return None
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--auth-file {path}: {error.strerror}; give a file that memrep may read") from None
+    return parse_users(text, path)
 
 
 #: The keys that a config file may have.

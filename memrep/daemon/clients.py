@@ -21,7 +21,7 @@ from memrep.daemon.certificate import Certificate
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
 from memrep.node import Node
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 
 _RECEIVE_BYTES: Final = 1 << 16
 _ACCEPTS_A_TURN: Final = 64

@@ -33,12 +33,13 @@ from memrep.daemon.machine import address_of, bind_link_port, is_private, port_e
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.errors import UsageError
+from memrep.habits import Habits
 from memrep.node import Node
 from memrep.nodes import Address
 from memrep.options import NodeOptions
-from memrep.php import Habits
 from memrep.replication.presence import Timing
 from memrep.report import Facts
+from memrep.users import Users
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
@@ -63,6 +64,7 @@ class ServeOptions:
         cold_start_ms: how long a node without data waits for all the others before it begins without them.
         drain_ms: how long connected clients are served after SIGTERM.
         habits: which of PHP's habits are provided for.
+        users: the clients that are let in; None for all.
         strict: whether a node without a majority in reach serves nobody.
         secret: what nodes prove to each other that they know; empty if there is none.
         certificate: what clients are shown, who then speak TLS on the port; None if they do not.
@@ -83,6 +85,7 @@ class ServeOptions:
     drain_ms: int = 1_000
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
+    users: Users | None = None
     secret: bytes = attrs.field(default=b"", repr=False)
     certificate: Certificate | None = None
     verbose: bool = False
@@ -111,6 +114,7 @@ class Daemon:
                 timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
                 strict=options.strict,
                 habits=options.habits,
+                users=options.users,
                 own_host=address_of(options.me.host),
                 secret=options.secret,
             ),
@@ -131,8 +135,8 @@ class Daemon:
         self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
-        if not is_private(options.listen):
-            log(_warning(options))
+        if warning := warning_of_strangers(options):
+            log(warning)
         if options.certificate is not None and (warning := options.certificate.warning(datetime.now(UTC))):
             log(warning)
 
@@ -246,13 +250,17 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
             ) from None
 
 
-def _warning(options: ServeOptions) -> str:
-    """What is open to strangers, and what to do about it."""
+def warning_of_strangers(options: ServeOptions) -> str:
+    """What is open to whom, and what to do about it; "" if only this machine and private networks reach it."""
+    if is_private(options.listen):
+        return ""
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
-    if len(options.nodes) > 1 and not options.secret:
-        todo.append("let nodes prove themselves (--secret-file)")
+    if options.users is None:
+        todo.append("ask clients for a password (--auth-file)")
     if options.certificate is None:
-        todo.append("encrypt what clients send (--tls-cert)")
+        todo.append("encrypt what they send (--tls-cert)")
+    if len(options.nodes) > 1 and not options.secret:
+        todo.append("let nodes prove who they are (--secret-file)")
     return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 
