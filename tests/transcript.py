@@ -23,9 +23,9 @@ A file is made of conversations with blank lines between them:
 In a text, `\xNN`, `\r`, `\n`, `\0`, `\\`, `\$`, `\{`, `\}` and `\*` stand for one byte each, and any other
 character for its UTF-8 bytes. `{TEXT*N}` is TEXT N times over; TEXT may hold escapes and such braces again.
 `{now+N}` and `{now-N}` are the unix time N seconds from when the replay began. `{any}`, in a reply, is whatever
-stands there up to the line's end. `$name` is a decimal number, a cas unique: its first place in a reply binds
-it, each later one must show the same number, two names never the same one. A line must not end in a blank,
-because nobody would see it: write `\x20`.
+stands there up to the line's end, and `{N..M}` a number from N to M: a second may pass while they talk. `$name`
+is a decimal number, a cas unique: its first place in a reply binds it, each later one must show the same number,
+two names never the same one. A line must not end in a blank, because nobody would see it: write `\x20`.
 
 Unless told so, the client does not wait for replies: what it sends up to the end, to a `@wait` or `@advance`,
 or to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of
@@ -98,7 +98,16 @@ class AnyText:
     """Whatever the server says up to the line's end."""
 
 
-Template = tuple[bytes | Number | UnixTime | AnyText, ...]
+@attrs.frozen
+class Within:
+    """A decimal number that the server chooses from a range, both ends of which are allowed."""
+
+    least: int
+    most: int
+
+
+Part = bytes | Number | UnixTime | AnyText | Within
+Template = tuple[Part, ...]
 
 
 @attrs.frozen
@@ -233,8 +242,8 @@ class _Draft:
 
     def _send(self, template: Template) -> None:
         for part in template:
-            if isinstance(part, AnyText):
-                raise BadTranscript("a client cannot send {any}")
+            if isinstance(part, AnyText | Within):
+                raise BadTranscript("a client cannot send {any} or {N..M}")
             if isinstance(part, Number) and part.name not in self._known:
                 if part.name not in self._learnt:
                     raise BadTranscript(f"${part.name} is sent before any reply tells it")
@@ -272,6 +281,7 @@ _TOKEN: Final = re.compile(
     r"|\$(?P<number>[a-z][a-z0-9_]*)"
     r"|\{now(?P<offset>[+-]\d+)\}"
     r"|(?P<any>\{any\})"
+    r"|\{(?P<least>\d+)\.\.(?P<most>\d+)\}"
     r"|(?P<open>\{)"
     r"|\*(?P<times>\d+)\}"
     r"|(?P<plain>[^\\${}])"
@@ -285,7 +295,7 @@ def parse_text(text: str) -> Template:
     Raises:
         BadTranscript: where it breaks a rule of the module's description.
     """
-    levels: list[list[bytes | Number | UnixTime | AnyText]] = [[]]
+    levels: list[list[Part]] = [[]]
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
@@ -303,6 +313,8 @@ def parse_text(text: str) -> Template:
                 levels[-1].append(UnixTime(int(token["offset"])))
             case "any":
                 levels[-1].append(AnyText())
+            case "most":
+                levels[-1].append(Within(int(token["least"]), int(token["most"])))
             case "open":
                 levels.append([])
             case "times" if len(levels) > 1:
@@ -316,7 +328,7 @@ def parse_text(text: str) -> Template:
     return _joined(tuple(levels[0]))
 
 
-def _repeated(parts: list[bytes | Number | UnixTime | AnyText], times: int) -> bytes:
+def _repeated(parts: list[Part], times: int) -> bytes:
     texts = [part for part in parts if isinstance(part, bytes)]
     if len(texts) < len(parts):
         raise BadTranscript("only plain text can be repeated")
@@ -325,7 +337,7 @@ def _repeated(parts: list[bytes | Number | UnixTime | AnyText], times: int) -> b
 
 def _joined(template: Template) -> Template:
     """The same template with its neighbouring texts made one, as both feeding and comparing are then quick."""
-    parts: list[bytes | Number | UnixTime | AnyText] = []
+    parts: list[Part] = []
     texts: list[bytes] = []
     for part in (*template, None):
         if isinstance(part, bytes):
@@ -370,7 +382,7 @@ class Listener:
         """The bytes of a template of which all numbers are known; `?` and `...` stand for what is not."""
         return b"".join(self._render(part) for part in template)
 
-    def _render(self, part: bytes | Number | UnixTime | AnyText) -> bytes:
+    def _render(self, part: Part) -> bytes:
         match part:
             case Number(name):
                 return self.numbers.get(name, b"?")
@@ -378,6 +390,8 @@ class Listener:
                 return b"%d" % (self.began + offset)
             case AnyText():
                 return b"..."
+            case Within(least, most):
+                return b"%d..%d" % (least, most)
             case _:
                 return part
 
@@ -394,6 +408,14 @@ class Listener:
                 if not value or value in numbers.values():
                     return Verdict.WRONG, self.numbers
                 numbers[part.name] = value
+                position += len(value)
+            elif isinstance(part, Within):
+                found = _DIGITS.match(actual, position)
+                value = found[0] if found else b""
+                if position + len(value) == len(actual):
+                    return Verdict.PARTIAL, self.numbers
+                if not value or not part.least <= int(value) <= part.most:
+                    return Verdict.WRONG, self.numbers
                 position += len(value)
             elif isinstance(part, AnyText):
                 rest = _REST_OF_LINE.match(actual, position)
