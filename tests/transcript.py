@@ -24,8 +24,8 @@ In a text, `\xNN`, `\r`, `\n`, `\0`, `\\`, `\$`, `\{`, `\}` and `\*` stand for o
 character for its UTF-8 bytes. `{TEXT*N}` is TEXT N times over; TEXT may hold escapes and such braces again.
 `{now+N}` and `{now-N}` are the unix time N seconds from when the replay began. `{any}`, in a reply, is whatever
 stands there up to the line's end, and `{N..M}` a number from N to M: a second may pass while they talk. `$name`
-is a decimal number, a cas unique: its first place in a reply binds it, each later one must show the same number,
-two names never the same one. A line must not end in a blank, because nobody would see it: write `\x20`.
+is a decimal number, a cas unique: its first place in a reply binds it, each later one must show the same, two
+names never the same one. A line must not end in a blank, because nobody would see it: write `\x20`.
 
 Unless told so, the client does not wait for replies: what it sends up to the end, to a `@wait` or `@advance`,
 or to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of
@@ -307,14 +307,8 @@ def parse_text(text: str) -> Template:
                 levels[-1].append(bytes.fromhex(token["hex"]))
             case "escape":
                 levels[-1].append(_ESCAPES.get(token["escape"], token["escape"].encode()))
-            case "number":
-                levels[-1].append(Number(token["number"]))
-            case "offset":
-                levels[-1].append(UnixTime(int(token["offset"])))
-            case "any":
-                levels[-1].append(AnyText())
-            case "most":
-                levels[-1].append(Within(int(token["least"]), int(token["most"])))
+            case "number" | "offset" | "any" | "most":
+                levels[-1].append(_variable(token))
             case "open":
                 levels.append([])
             case "times" if len(levels) > 1:
@@ -326,6 +320,18 @@ def parse_text(text: str) -> Template:
     if len(levels) > 1:
         raise BadTranscript("a repetition has no end")
     return _joined(tuple(levels[0]))
+
+
+def _variable(token: re.Match[str]) -> Part:
+    match token.lastgroup:
+        case "number":
+            return Number(token["number"])
+        case "offset":
+            return UnixTime(int(token["offset"]))
+        case "most":
+            return Within(int(token["least"]), int(token["most"]))
+        case _:
+            return AnyText()
 
 
 def _repeated(parts: list[Part], times: int) -> bytes:
