@@ -2,10 +2,10 @@
 
 The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
 
-    version entry locks nodes stats errors   values; they import nothing but attrs and msgspec
+    version entry locks habits nodes stats errors   values; they import nothing but attrs and msgspec
     digest store inflight copies decisions   state of one node, told the time, and what commands make of it
     engine | replication                what commands mean | how nodes stay the same; neither knows the other
-    php                                 what PHP's session handlers mean by their commands
+    php users                           what PHP's session handlers mean by their commands; who may come in
     protocol                            how clients spell commands
     options report node                 all of it joined: a whole memrep without I/O
     daemon                              sockets, clocks, signals; the only floor with trio

@@ -18,8 +18,9 @@ from memrep import __version__
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.errors import UsageError
+from memrep.habits import Habits
 from memrep.nodes import Address, parse_address, parse_nodes
-from memrep.php import Habits
+from memrep.users import Users, parse_users
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -152,6 +153,11 @@ def cli() -> None:
     "--lock-prefix", default="memc.sess.key.lock.", show_default=True, metavar="PREFIX[,PREFIX]",
     help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
 )  # fmt: skip
+@click.option(
+    "--auth-file", metavar="FILE", default="",
+    help="Ask clients for a user and password of this file's lines user:password (memcached's -Y): by SASL "
+    "PLAIN in the binary protocol, by a first `set` in the text protocol.",
+)  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
@@ -187,6 +193,7 @@ def _checked(  # noqa: PLR0913
     php: bool,
     pecl_walk: str,
     lock_prefix: str,
+    auth_file: str,
     enable_shutdown: bool,
     verbose: bool,
 ) -> ServeOptions:
@@ -225,9 +232,25 @@ def _checked(  # noqa: PLR0913
             walk=pecl_walk,
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
+        users=_users(auth_file),
         verbose=verbose,
         shutdown=enable_shutdown,
     )
+
+
+def _users(path: str) -> Users | None:
+    """The users of an auth file; None if there is no such file.
+
+    Raises:
+        UsageError: it cannot be read, or makes no sense.
+    """
+    if not path:
+        return None
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--auth-file {path}: {error.strerror}; give a file that memrep may read") from None
+    return parse_users(text, path)
 
 
 #: The keys that a config file may have.

@@ -46,8 +46,30 @@ TOO_LARGE: Final = Outcome("too large")
 Result = Outcome | Entry | bytes | None
 
 #: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
-Decision = Outcome | bytes | None | tuple[Entry, Outcome | Entry | bytes]
+Decision = Outcome | Entry | bytes | None | tuple[Entry, Outcome | Entry | bytes]
 Decide = Callable[[Entry | None], Decision]
+
+
+def showing(decide: Decide) -> Decide:
+    """The same, but a success is told by the entry as it was stored."""
+
+    def shown(entry: Entry | None) -> Decision:
+        decision = decide(entry)
+        return (decision[0], decision[0]) if isinstance(decision, tuple) else decision
+
+    return shown
+
+
+def otherwise(new: Entry, decide: Decide) -> Decide:
+    """The same where there is something, else store this."""
+    return lambda entry: (new, new.value or b"") if entry is None else decide(entry)
+
+
+def when_cas(unique: int, decide: Decide) -> Decide:
+    """The same, if what is there still has this cas unique; 0 asks for none."""
+    if not unique:
+        return decide
+    return lambda entry: decide(entry) if entry is None or entry.cas_unique == unique else EXISTS
 
 
 def add(new: Entry) -> Decide:
@@ -105,7 +127,8 @@ def _calculate(change: Callable[[int], int], entry: Entry | None) -> Decision:
         return NOT_A_NUMBER
     digits = b"%d" % change(number)
     # A number never gets shorter (protocol.txt, on decr): memcached pads it with spaces.
-    return Entry(ZERO, digits.ljust(len(value)), entry.flags, entry.expires), digits
+    padded = digits.ljust(len(value))
+    return Entry(ZERO, padded, entry.flags, entry.expires, marks=entry.marks, seen=entry.seen), digits
 
 
 def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
@@ -113,15 +136,17 @@ def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
     return lambda entry: missed if entry is None else (tombstone, removed)
 
 
-def touch(expires: int) -> Decide:
-    """Let the entry end at another time."""
-    return lambda entry: NOT_FOUND if entry is None else (_touched(entry, expires), TOUCHED)
+def touch(expires: int, now: int) -> Decide:
+    """Let the entry end at another time; `now` is when it was touched."""
+    return lambda entry: NOT_FOUND if entry is None else (touched(entry, expires, now), TOUCHED)
 
 
-def show_and_touch(expires: int) -> Decide:
+def show_and_touch(expires: int, now: int) -> Decide:
     """As `touch`, and show it as it was."""
-    return lambda entry: None if entry is None else (_touched(entry, expires), entry)
+    return lambda entry: None if entry is None else (touched(entry, expires, now), entry)
 
 
-def _touched(entry: Entry, expires: int) -> Entry:
-    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold)
+def touched(entry: Entry, expires: int, now: int, marks: int = 0) -> Entry:
+    """The same value under the same cas unique, that ends at another time and may have further marks."""
+    marks |= entry.marks
+    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold, marks, now)

@@ -38,7 +38,7 @@ from memrep.entry import NEVER, Entry
 from memrep.inflight import Attempt, InFlight
 from memrep.stats import Counters
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
-from memrep.version import ZERO, Clock, Version
+from memrep.version import ZERO, Clock, Version, milliseconds
 
 #: Longest key, bytes (protocol.txt, "Keys").
 KEY_BYTES_MAX: Final = 250
@@ -181,27 +181,57 @@ class Engine:
     def get(self, key: bytes) -> Entry | Ticket | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
-            ticket = Ticket(self._count_get)
+            ticket = Ticket(self.count_get)
             self._get_later(key, ticket)
             return ticket
-        entry = self._store.live(key, self._clock.now)
+        now = self._clock.now
+        entry = self._store.live(key, now)
         if entry is None:
             self._counters.get_misses += 1
         else:
+            entry.seen = now
             self._counters.get_hits += 1
         return entry
+
+    def look(self, key: bytes) -> Entry | None:
+        """The committed entry, read by nobody; for people."""
+        return None if self._store.dead(key, self._clock.now) else self._store.get(key)
+
+    def cost(self, key: bytes, entry: Entry) -> int:
+        """What the entry counts in memory, bytes."""
+        return ENTRY_BYTES + len(key) + len(entry.value or b"")
 
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.show_and_touch(self.expires(exptime)), self.counted("touch"))
+        return self._modify(
+            key, decisions.show_and_touch(self.expires(exptime), self._clock.now), self.counted("touch")
+        )
 
     # --- plain writes
 
     def set(
-        self, key: bytes, flags: int, exptime: int, value: bytes, copy: Copy | None = None
+        self,
+        key: bytes,
+        flags: int,
+        exptime: int,
+        value: bytes,
+        copy: Copy | None = None,
+        *,
+        show: bool = False,
+        quiet: bool = False,
     ) -> Result | Ticket:
-        """Store a value whatever is there; `copy` makes copies of this very write known (copies.py)."""
+        """Store a value whatever is there.
+
+        Args:
+            key: the key.
+            flags: the client's bits.
+            exptime: as the client sent it, s.
+            value: the data block.
+            copy: makes copies of this very write known (copies.py).
+            show: whether to tell the entry as it was stored, and not just STORED.
+            quiet: whether the client asked for no answer; that makes no difference here.
+        """
         self._counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
@@ -209,9 +239,10 @@ class Engine:
             return self.refuse(key, NO_MEMORY)
         self._counters.total_items += 1
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
+        outcome = entry if show else STORED
         if self._committer.commit(key, entry):
-            return STORED
-        return self._send_round(key, entry, STORED, copy)
+            return outcome
+        return self._send_round(key, entry, outcome, copy)
 
     def flush_all(self, delay: int) -> Outcome | Ticket:
         """Let everything expire that was written before now, or before `delay` seconds from now.
@@ -235,37 +266,51 @@ class Engine:
 
     # --- read-modify-writes
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
-        """Store a value if there is none."""
-        return self._store_if(key, value, decisions.add(Entry(ZERO, value, flags, self.expires(exptime))))
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
+        """Store a value if there is none; `show` as in `set`."""
+        decide = decisions.add(Entry(ZERO, value, flags, self.expires(exptime)))
+        return self.store_if(key, len(value), decisions.showing(decide) if show else decide)
 
     def replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
         """Store a value if there is one."""
-        return self._store_if(key, value, decisions.replace(Entry(ZERO, value, flags, self.expires(exptime))))
+        decide = decisions.replace(Entry(ZERO, value, flags, self.expires(exptime)))
+        return self.store_if(key, len(value), decide)
 
     def cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Ticket:
         """Store a value if the present one is still that of this cas unique."""
         entry = Entry(ZERO, value, flags, self.expires(exptime))
-        return self._store_if(key, value, decisions.compare_and_swap(entry, unique), self._count_cas)
+        return self.store_if(key, len(value), decisions.compare_and_swap(entry, unique), self.count_cas)
 
     def append(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes behind the present value; flags and exptime stay."""
-        return self._store_if(key, value, decisions.extend(b"", value, partial(self._fits, key)))
+        return self.store_if(key, len(value), decisions.extend(b"", value, partial(self.fits, key)))
 
     def prepend(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes before the present value; flags and exptime stay."""
-        return self._store_if(key, value, decisions.extend(value, b"", partial(self._fits, key)))
+        return self.store_if(key, len(value), decisions.extend(value, b"", partial(self.fits, key)))
 
-    def incr(self, key: bytes, delta: int) -> Result | Ticket:
-        """Add to a decimal number, modulo 2^64; exptime and flags stay."""
-        return self._modify(key, decisions.incr(delta), self.counted("incr"))
+    def incr(
+        self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
+    ) -> Result | Ticket:
+        """Add to a decimal number, modulo 2^64; exptime and flags stay.
+
+        Args:
+            key: the key.
+            delta: how much.
+            initial: what to store where there is nothing, if anything.
+            show: whether to tell the entry as it was stored, and not just the digits.
+        """
+        decide = decisions.incr(delta)
+        if initial is not None:
+            decide = decisions.otherwise(initial, decide)
+        return self._modify(key, decisions.showing(decide) if show else decide, self.counted("incr"))
 
     def decr(self, key: bytes, delta: int) -> Result | Ticket:
         """Subtract from a decimal number, not below 0; exptime and flags stay."""
         return self._modify(key, decisions.decr(delta), self.counted("decr"))
 
-    def delete(self, key: bytes, copy: Copy | None = None) -> Result | Ticket:
-        """Remove a value, leaving a tombstone; `copy` as in `set`."""
+    def delete(self, key: bytes, copy: Copy | None = None, *, quiet: bool = False) -> Result | Ticket:
+        """Remove a value, leaving a tombstone; `copy` and `quiet` as in `set`."""
         decide = decisions.remove(self.tombstone(), DELETED, NOT_FOUND)
         return self._modify(key, decide, self.counted("delete"), copy=copy)
 
@@ -300,7 +345,7 @@ class Engine:
     def touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """Let the entry's exptime start anew; its value and cas unique stay."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.touch(self.expires(exptime)), self.counted("touch"))
+        return self._modify(key, decisions.touch(self.expires(exptime), self._clock.now), self.counted("touch"))
 
     # --- shared
 
@@ -318,6 +363,20 @@ class Engine:
             return now + exptime * 1000
         return min(max(now, now + exptime * 1000 - self._clock.wall), NEVER - 1)
 
+    def left(self, expires: int) -> int:
+        """How many seconds are left until this monotonic ms, begun ones counted; -1 for NEVER."""
+        return -1 if expires >= NEVER else max(0, expires - self._clock.now + 999) // 1000
+
+    def idle(self, entry: Entry) -> int:
+        """For how many seconds nobody has read or written this entry, as far as this node knows."""
+        written = self._clock.now - max(0, self._clock.hybrid - milliseconds(entry.version))
+        return (self._clock.now - max(entry.seen, written)) // 1000
+
+    @property
+    def now(self) -> int:
+        """This turn's monotonic time, ms."""
+        return self._clock.now
+
     def _obstacle(self, key: bytes) -> bytes | None:
         """The key that a read of this one has to wait for: itself, or a flush_all that is on its way."""
         if key in self._pending:
@@ -332,19 +391,25 @@ class Engine:
         if obstacle is not None:
             self._inflight.wait(obstacle, partial(self._get_later, key, ticket))
         else:
-            ticket.settle(self._store.live(key, self._clock.now))
+            entry = self._store.live(key, self._clock.now)
+            if entry is not None:
+                entry.seen = self._clock.now
+            ticket.settle(entry)
 
-    def _send_round(self, key: bytes, entry: Entry, outcome: Outcome, copy: Copy | None = None) -> Ticket:
+    def _send_round(
+        self, key: bytes, entry: Entry, outcome: Outcome | Entry, copy: Copy | None = None
+    ) -> Ticket:
         ticket = Ticket()
         ticket.attempt(outcome, _nothing)
         self._committer.propose(key, entry, None, ticket, copy)
         return ticket
 
-    def _store_if(
-        self, key: bytes, value: bytes, decide: Decide, count: Callable[[Result], None] | None = None
+    def store_if(
+        self, key: bytes, length: int, decide: Decide, count: Callable[[Result], None] | None = None
     ) -> Result | Ticket:
+        """A read-modify-write that stores `length` bytes more, if there is room for them."""
         self._counters.cmd_set += 1
-        size = ENTRY_BYTES + len(key) + len(value)
+        size = ENTRY_BYTES + len(key) + length
         if self._store.used + size > self._store.limit and not self._make_room(size):
             return NO_MEMORY
         return self._modify(key, decide, count or self.count_stored)
@@ -383,20 +448,21 @@ class Engine:
 
     # --- counting, once a command, when its outcome is known
 
-    def _count_get(self, result: Result) -> None:
-        if result is None:
+    def count_get(self, result: Result) -> None:
+        """Count what a get found."""
+        if result is None or result is NOT_FOUND:
             self._counters.get_misses += 1
         else:
             self._counters.get_hits += 1
 
     def count_stored(self, result: Result) -> None:
         """Count what a command stored."""
-        self._counters.total_items += result is STORED
+        self._counters.total_items += result is STORED or type(result) is Entry
 
-    def _count_cas(self, result: Result) -> None:
+    def count_cas(self, result: Result) -> None:
         counters = self._counters
         self.count_stored(result)
-        counters.cas_hits += result is STORED
+        counters.cas_hits += result is STORED or type(result) is Entry
         counters.cas_badval += result is EXISTS
         counters.cas_misses += result is NOT_FOUND
 
@@ -419,7 +485,8 @@ class Engine:
         """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
         return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
 
-    def _fits(self, key: bytes, flags: int, length: int) -> bool:
+    def fits(self, key: bytes, flags: int, length: int) -> bool:
+        """Whether a value of this length (bytes) may be stored; the opposite of `too_large`."""
         return not self.too_large(key, flags, length)
 
     def _make_room(self, size: int) -> bool:

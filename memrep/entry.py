@@ -17,6 +17,12 @@ import msgspec
 from memrep.locks import Hold
 from memrep.version import Version, cas_unique
 
+#: A value that is to be made anew, and may be shown until then (protocol.txt, "Meta Delete": I).
+STALE: Final = 1
+
+#: Somebody has been told to make the value anew (protocol.txt, "Meta Get": W and Z).
+WON: Final = 2
+
 #: The monotonic time (ms) of an entry that never expires.
 NEVER: Final = 1 << 62
 
@@ -33,6 +39,8 @@ class Entry(msgspec.Struct, gc=False):
         cas: the cas unique where it is not the version's own: `touch` and `gat` make a new version of the
             same value, and memcached leaves the cas unique alone then. 0 otherwise.
         hold: whose it is, if it is one of PHP's session locks.
+        marks: STALE and WON.
+        seen: this node's monotonic clock (ms) when a client read it here last; 0 if none did.
     """
 
     version: Version
@@ -41,6 +49,8 @@ class Entry(msgspec.Struct, gc=False):
     expires: int
     cas: int = 0
     hold: Hold | None = None
+    marks: int = 0
+    seen: int = 0
 
     @property
     def cas_unique(self) -> int:

@@ -54,13 +54,3 @@ def is_pecl_lock(key: bytes, flags: int) -> bool:
 def is_free(value: bytes | None) -> bool:
     """Whether a lock of this value is nobody's; pecl-memcache releases one by storing 0."""
     return value is None or value == b"0"
-
-
-def session_of(lock: bytes) -> bytes:
-    """The key of the session that pecl-memcache's lock of this name is for."""
-    return lock.removesuffix(_PECL_SUFFIX)
-
-
-def lock_of(session: bytes) -> bytes:
-    """The key of pecl-memcache's lock for this session."""
-    return session + _PECL_SUFFIX

@@ -30,8 +30,8 @@ from memrep.errors import PeerError
 from memrep.inflight import InFlight
 from memrep.options import NodeOptions
 from memrep.php import Caller, Sessions
-from memrep.protocol import Connection, Surroundings
-from memrep.protocol.text import TextConnection
+from memrep.protocol.connection import Connection, Surroundings
+from memrep.protocol.front import connect
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
 from memrep.replication.wire import WIRE_VERSION, Hello, Incoming, Sorry, encode
@@ -132,6 +132,7 @@ class Node:
             reset=self.counters.reset,
             set_verbosity=set_verbosity,
             shutdown=shutdown,
+            users=options.users,
         )
         self._connections: dict[Connection, Caller | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
@@ -222,7 +223,7 @@ class Node:
         """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
         caller = self._sessions.caller(host) if self.options.habits.on else None
-        connection = TextConnection(self._engine, caller or self._engine, self._surroundings)
+        connection = connect(self._engine, caller or self._engine, self._surroundings)
         self._connections[connection] = caller
         if caller is not None:
             caller.on_grant = connection.withhold

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from memrep.php import Habits
+from memrep.habits import Habits
 from memrep.replication.presence import Timing
+from memrep.users import Users
 
 
 @attrs.frozen(kw_only=True)
@@ -20,6 +21,7 @@ class NodeOptions:
         timing: the constants of membership.
         own_host: this node's address as others see it; needed where `nodes` has names.
         habits: which of PHP's habits are provided for.
+        users: who may come in; None if everybody may.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -31,6 +33,7 @@ class NodeOptions:
     strict: bool = False
     own_host: str = ""
     habits: Habits = attrs.Factory(Habits)
+    users: Users | None = None
 
     @property
     def terms(self) -> str:

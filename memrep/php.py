@@ -12,6 +12,11 @@ Copies. A write of a session that the cluster has already accepted through anoth
 executed again (copies.py). Which keys are sessions shows by their lock: PHP takes that first. What comes over
 the very connection that holds the lock is never a copy.
 
+php-memcached copies by quiet commands, which it keeps back until its connection's next one: a copy may come
+after the lock has been released, and several times if the first node did not answer. So there a quiet write is
+a copy of a loud one, or the write itself where no loud one got through; a loud one never is a copy; and the
+same quiet write again on the same connection is one with the first.
+
 A lock belongs to the connection that took it. It is released by that connection, by its closing, or by its
 timeout, which starts in full when the lock is taken. A release that comes over any other connection, while the
 owner's node is there, is acknowledged and ignored: it is a copy, maybe of a request long past. When that node
@@ -42,7 +47,6 @@ from ipaddress import ip_address
 from typing import Final
 from zlib import crc32
 
-import attrs
 from msgspec.structs import replace
 
 from memrep import decisions
@@ -50,7 +54,8 @@ from memrep.copies import DELETE_MARK, Arrival, Copies, mark_of
 from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
 from memrep.engine import Engine, Ticket
 from memrep.entry import Entry
-from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock, lock_of, session_of
+from memrep.habits import Habits
+from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock
 from memrep.nodes import host_of
 from memrep.replication.view import Standing
 from memrep.stats import Counters
@@ -72,21 +77,6 @@ Change = Callable[[Entry], Entry]
 
 #: Locks of one client above which those that have ended are looked for.
 _LOCKS_MANY: Final = 64
-
-
-@attrs.frozen(kw_only=True)
-class Habits:
-    """Which of PHP's habits are provided for.
-
-    Attributes:
-        on: any at all.
-        walk: pecl 8.2's walk: "auto" for clients of the lock holder's host, "on" for all, "off" for none.
-        prefixes: how keys begin that php-memcached takes locks under.
-    """
-
-    on: bool = True
-    walk: str = "auto"
-    prefixes: tuple[bytes, ...] = (b"memc.sess.key.lock.",)
 
 
 class Sessions:
@@ -222,20 +212,13 @@ class Sessions:
         owner = self.owners.get(key)
         return owner is not None and owner[0] is not caller and owner[1] == entry.cas_unique
 
-    def names_lock(self, key: bytes) -> bool:
-        """Whether a lock of PHP's could have this name. What is there may change until a command is decided."""
-        return key.endswith(b".lock") or key.startswith(self.habits.prefixes)
-
     def is_session(self, key: bytes) -> bool:
-        """Whether pecl has taken a lock for this key within the last seconds.
-
-        php-memcached in text mode sends no copies.
-        """
-        return self.store.get(lock_of(key)) is not None
+        """Whether PHP has taken a lock for this key; what is left of a lock is there for long."""
+        return self.store.get(self.habits.lock_of(key)) is not None
 
     def is_locked(self, key: bytes) -> bool:
         """Whether somebody holds the lock of this session, or may: what is on its way to it may be a grant."""
-        lock = lock_of(key)
+        lock = self.habits.lock_of(key)
         entry = self.store.live(lock, self.clock.now)
         return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
 
@@ -248,7 +231,7 @@ class Sessions:
         late = self.clock.hybrid - granted > _WALK_MS
         # Since the grant no node may have failed its clients: who comes then has been sent on without a lock.
         late = late or granted <= self._standing.since or entry.cas != 0
-        if late or not self.store.dead(session_of(key), self.clock.now):
+        if late or not self.store.dead(self.habits.session_of(key), self.clock.now):
             return False
         if self._walked.get(key) == entry.cas_unique or not (walk == "on" or hold.origin == caller.origin != 0):
             return False
@@ -277,39 +260,42 @@ class Caller:
         self.gone = False
         self.on_grant: Callable[[bytes], None] = _nobody
         self._sessions = sessions
-        self._last: tuple[bytes, int] = b"", 0  # the last session written, and when the cluster accepted that
+        # The last session that was written, what was, and when the cluster accepted that.
+        self._last: tuple[bytes, int, int] = b"", 0, 0
 
-    def set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+    def set(
+        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+    ) -> Result | Ticket:
         """A session, a lock's release, or anything else."""
         sessions = self._sessions
         if is_pecl_lock(key, flags) and value == b"0":
             sessions.counters.cmd_set += 1
             return self._release(key, self._freed_as_sent(exptime), STORED)
         if sessions.replicated and (exptime >= _LONG_S or exptime == 0) and sessions.is_session(key):
-            arrival = self._arrived(key, mark_of(flags, exptime, value))
+            arrival = self._arrived(key, mark_of(flags, exptime, value), quiet)
             if arrival.known:
                 return sessions.engine.when_clean(key, STORED)
-            return sessions.engine.set(key, flags, exptime, value, arrival.copy)
-        return sessions.engine.set(key, flags, exptime, value)
+            return sessions.engine.set(key, flags, exptime, value, arrival.copy, show=show)
+        return sessions.engine.set(key, flags, exptime, value, show=show)
 
-    def delete(self, key: bytes) -> Result | Ticket:
+    def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket:
         """The end of a session, a lock's release, or anything else."""
         sessions = self._sessions
-        if sessions.names_lock(key):
+        if sessions.habits.names_lock(key):
             return self._release(key, lambda entry: sessions.engine.tombstone(), DELETED)
         if sessions.replicated and sessions.is_session(key):
-            arrival = self._arrived(key, DELETE_MARK)
+            arrival = self._arrived(key, DELETE_MARK, quiet)
             if arrival.known:
                 dead = sessions.store.dead(key, sessions.clock.now)
                 return sessions.engine.when_clean(key, NOT_FOUND if dead else DELETED)
             return sessions.engine.delete(key, arrival.copy)
         return sessions.engine.delete(key)
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
         """A lock, or anything else."""
         sessions = self._sessions
         if not (is_pecl_lock(key, flags) or key.startswith(sessions.habits.prefixes)):
-            return sessions.engine.add(key, flags, exptime, value)
+            return sessions.engine.add(key, flags, exptime, value, show=show)
         sessions.counters.cmd_set += 1
         engine = sessions.engine
         hold = self._hold(engine.expires(exptime) - sessions.clock.now)
@@ -319,15 +305,23 @@ class Caller:
                 return None
             return Entry(ZERO, value, flags, engine.expires(exptime), 0, hold)
 
-        return self._take(key, grant, lambda entry: NOT_STORED, STORED, engine.count_stored)
+        return self._take(key, grant, lambda entry: NOT_STORED, STORED, engine.count_stored, show=show)
 
-    def incr(self, key: bytes, delta: int) -> Result | Ticket:
-        """pecl's way to take a lock that is free, or any number."""
+    def incr(
+        self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
+    ) -> Result | Ticket:
+        """pecl's way to take a lock that is free, or any number.
+
+        By the binary protocol pecl lets it make the lock, too, where there is none.
+        """
         sessions = self._sessions
-        if not sessions.names_lock(key):
-            return sessions.engine.incr(key, delta)
+        if not key.endswith(b".lock") or not sessions.habits.names_lock(key):
+            return sessions.engine.incr(key, delta, initial, show=show)
 
         def grant(entry: Entry | None) -> Entry | None:
+            if entry is None and initial is not None:
+                span = initial.expires - sessions.clock.now
+                return Entry(ZERO, initial.value, PECL_FLAGS, initial.expires, 0, self._hold(span))
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS or not is_free(entry.value):
                 return None
             hold = self._hold(entry.hold.span)
@@ -335,14 +329,15 @@ class Caller:
 
         def refuse(entry: Entry | None) -> Decision:
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
-                return decisions.incr(delta)(entry)
+                decide = decisions.incr(delta)
+                return (decisions.showing(decide) if show else decide)(entry)
             held = b"%d" % (int(entry.value or b"0") + delta)
             if sessions.walks(key, entry, self):
                 self.on_grant(held)
                 return b"1"
             return held
 
-        return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"))
+        return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"), show=show)
 
     # --- shared
 
@@ -358,19 +353,25 @@ class Caller:
                 if sessions.owners.get(key, (None, 0))[0] is self:
                     del sessions.owners[key]
 
-    def _arrived(self, key: bytes, mark: int) -> Arrival:
+    def _arrived(self, key: bytes, mark: int, quiet: bool) -> Arrival:
         """This write of a session has come; remember it for the release behind it."""
         sessions = self._sessions
-        original = lock_of(key) in self.locks
+        if sessions.habits.is_memcacheds(key):
+            session, last, stamp = self._last
+            if quiet and (session, last) == (key, mark):
+                return Arrival(True, None, stamp)
+            original = not quiet
+        else:
+            original = sessions.habits.lock_of(key) in self.locks
         counts = original or (mark != DELETE_MARK and sessions.is_locked(key))
         arrival = sessions.copies.arrived(key, mark, original, counts)
-        self._last = key, arrival.stamp
+        self._last = key, mark, arrival.stamp
         return arrival
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:
         """Whether a release on this connection can be that of the request that holds the lock now."""
-        session, stamp = self._last
-        return session != session_of(key) or stamp > entry.cas_unique
+        session, _, stamp = self._last
+        return session != self._sessions.habits.session_of(key) or stamp > entry.cas_unique
 
     def _hold(self, span: int) -> Hold:
         return Hold(self._sessions.me, span, self.origin)
@@ -391,6 +392,8 @@ class Caller:
         refuse: Callable[[Entry | None], Decision],
         granted: Outcome | bytes,
         count: Callable[[Result], None],
+        *,
+        show: bool,
     ) -> Result | Ticket:
         """Take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
         sessions = self._sessions
@@ -399,7 +402,7 @@ class Caller:
         def decide(entry: Entry | None) -> Decision:
             new = grant(entry)
             taken[:] = [] if new is None else [new]
-            return refuse(entry) if new is None else (new, granted)
+            return refuse(entry) if new is None else (new, new if show else granted)
 
         def done(result: Result) -> None:
             count(result)

@@ -22,8 +22,7 @@ from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
 from memrep.node import Node
 from memrep.php import Caller, Sessions
-from memrep.protocol import Connection
-from memrep.protocol.text import TextConnection
+from memrep.protocol.connection import Connection
 from memrep.replication import election, view
 from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.presence import Presence
@@ -249,7 +248,7 @@ def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
 
 
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
-    patch.setattr(TextConnection, "withhold", lambda self, instead: None)
+    patch.setattr(Connection, "withhold", lambda self, instead: None)
 
 
 _ALL = [

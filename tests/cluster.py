@@ -13,7 +13,7 @@ from typing import Any
 
 from memrep.node import Link, Node
 from memrep.options import NodeOptions
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 from memrep.replication.message import Any as AnyMessage
 from memrep.replication.wire import Incoming
 from tests.support import WALL

@@ -29,7 +29,7 @@ import attrs
 from memrep import engine, store
 from memrep.node import Link, Node
 from memrep.options import NodeOptions
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.support import WALL

@@ -7,7 +7,7 @@ from typing import Any
 from memrep.entry import NEVER
 from memrep.node import Node
 from memrep.options import NodeOptions
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 from memrep.replication.presence import Timing
 
 #: Some moment in 2026, wall-clock ms.

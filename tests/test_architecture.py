@@ -16,10 +16,10 @@ ROOT: Final = Path(memrep.__file__).parent
 
 #: The floors, lowest first. A module belongs to the longest of these names that begins its own.
 FLOORS: Final = (
-    {"version", "entry", "locks", "stats", "errors", "nodes"},
+    {"version", "entry", "locks", "stats", "errors", "nodes", "habits"},
     {"copies", "digest", "store", "inflight", "decisions"},
     {"engine", "replication"},
-    {"php"},
+    {"php", "users"},
     {"protocol", "options"},
     {"report", "node"},
     {"daemon"},

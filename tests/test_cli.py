@@ -176,7 +176,7 @@ def test_a_link_port_that_is_taken(ports: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("memry = 64", "there is no option 'memry'; the options are cold_start connections drain"),
+        ("memry = 64", "there is no option 'memry'; the options are auth_file cold_start connections"),
         ("[memrep]\nmemory = 64", "there is no option 'memrep'"),
         ("cold-start = 3", "there is no option 'cold-start'"),
         ("config = 'other.toml'", "there is no option 'config'"),

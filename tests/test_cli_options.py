@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memrep.cli import _checked, serve_command
 from memrep.daemon.run import ServeOptions
-from memrep.php import Habits
+from memrep.habits import Habits
 
 
 def _options(*arguments: str) -> ServeOptions:

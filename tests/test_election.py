@@ -96,6 +96,31 @@ def test_while_the_members_are_within_reach_nobody_proposes() -> None:
     assert room.sent == []
 
 
+@pytest.mark.parametrize(("caught_up", "proposes"), [(True, True), (False, False)])
+def test_a_node_that_has_caught_up_makes_a_majority_in_the_next_view(caught_up: bool, proposes: bool) -> None:
+    room = _room(members=(1, 2))
+    room.presence.peers[3].gone = "its process is gone"
+    room.standing.view = attrs.evolve(room.standing.view, quorate=False)
+    room.hear(2, full=caught_up)
+    room.election.consider()
+    assert bool(room.proposals) is proposes
+
+
+@pytest.mark.parametrize(
+    ("vid", "full", "proposes"),
+    [(make_vid(2, 3), True, False), (make_vid(2, 3), False, True), (VID, True, True)],
+)
+def test_no_view_is_formed_without_a_node_with_data_that_is_heard_in_a_later_one(
+    vid: int, full: bool, proposes: bool
+) -> None:
+    room = _room()
+    beat = room.presence.peers[3].beat
+    assert beat is not None
+    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)
+    room.election.consider()
+    assert bool(room.proposals) is proposes
+
+
 def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
     room = _room()
     room.presence.peers[3].gone = "its process is gone"

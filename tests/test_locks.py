@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.locks import is_free, is_lock, is_pecl_lock, lock_of, session_of
+from memrep.locks import is_free, is_lock, is_pecl_lock
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
@@ -52,7 +52,3 @@ def test_only_what_has_pecls_flags_and_name_is_pecls_lock() -> None:
     assert is_pecl_lock(SID + b".lock", 768)
     assert not is_pecl_lock(SID + b".lock", 0)
     assert not is_pecl_lock(SID, 768)
-
-
-def test_a_lock_and_its_session_are_known_by_each_others_name() -> None:
-    assert session_of(lock_of(SID)) == SID

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memrep.habits import Habits
 from memrep.options import NodeOptions
-from memrep.php import Habits
 from memrep.replication.presence import Timing
 
 #: Between two ticks of the daemon, ms (memrep/node.py).

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from memrep.habits import Habits
 from memrep.locks import ORPHAN_MS
-from memrep.php import Habits
 from memrep.replication.presence import Timing
 from tests.cluster import Client, Cluster, serving_cluster
 from tests.support import lone_node

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from memrep.engine import Engine
 from memrep.php import Sessions
-from memrep.protocol import Connection, Surroundings
+from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.protocol.front import connect
 from memrep.protocol.replies import OUTPUT_MAX
-from memrep.protocol.text import GET_LINE_MAX, LINE_MAX, QUEUE_MAX, TextConnection
+from memrep.protocol.text import GET_LINE_MAX, LINE_MAX
 from memrep.store import Store
 from tests.support import LoneConnection, lone_node
 from tests.test_engine import Rig
@@ -46,9 +47,7 @@ def pieces(data: bytes, size: int = PIECE) -> Iterable[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def connection_to(
-    engine: Engine, ready: Callable[[Connection], None] = lambda connection: None
-) -> TextConnection:
+def connection_to(engine: Engine, ready: Callable[[Connection], None] = lambda connection: None) -> Connection:
     """A client of a bare engine."""
     surroundings = Surroundings(
         version=b"1",
@@ -58,7 +57,7 @@ def connection_to(
         set_verbosity=lambda level: None,
         shutdown=None,
     )
-    return TextConnection(engine, engine, surroundings)
+    return connect(engine, engine, surroundings)
 
 
 class Waiting:

@@ -7,23 +7,21 @@ The last part puts the replay itself to the test, since an oracle that never say
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable, Sequence
 
 import attrs
 import pytest
 
+from tests.servers import MemrepNode, RealMemcached, missing
+from tests.template import BadTranscript, parse_text
 from tests.transcript import (
     LONG,
-    MEMCACHED,
-    BadTranscript,
     Conversation,
     Feeding,
-    MemrepNode,
     Mismatch,
-    RealMemcached,
     bytewise,
     cuts,
-    parse_text,
     read,
     read_all,
     replay,
@@ -44,13 +42,14 @@ whole_and_bytewise = pytest.mark.parametrize("feeding", [whole, bytewise], ids=[
 
 
 @pytest.fixture
-def the_reference_is_here() -> None:
+def the_reference_is_here(conversation: Conversation) -> None:
     """Skips where there is no memcached, save where tests must be complete: there its absence is a failure."""
-    if MEMCACHED.exists():
+    program = missing(conversation.server)
+    if program is None:
         return
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{MEMCACHED} is missing, so that nothing proves the transcripts")
-    pytest.skip(f"the reference is not installed: {MEMCACHED}")
+        pytest.fail(f"{program} is missing, so that nothing proves the transcripts")
+    pytest.skip(f"the reference is not installed: {program}")
 
 
 # --- memcached: are the transcripts true? -------------------------------------------------------------------
@@ -62,14 +61,14 @@ def the_reference_is_here() -> None:
 def test_memcached_answers_as_the_transcript_says(conversation: Conversation, feeding: Feeding) -> None:
     if conversation.moves_time:
         pytest.skip("reference cannot move time")
-    with RealMemcached() as server:
+    with RealMemcached(conversation.server) as server:
         replay(conversation, server, feeding)
 
 
 @each_difference
 @pytest.mark.usefixtures("the_reference_is_here")
 def test_a_deliberate_difference_from_memcached_is_one(conversation: Conversation) -> None:
-    with RealMemcached() as server, pytest.raises(Mismatch):
+    with RealMemcached(conversation.server) as server, pytest.raises(Mismatch):
         replay(conversation, server)
 
 
@@ -79,14 +78,14 @@ def test_a_deliberate_difference_from_memcached_is_one(conversation: Conversatio
 @whole_and_bytewise
 @each_conversation
 def test_memrep_answers_as_the_transcript_says(conversation: Conversation, feeding: Feeding) -> None:
-    replay(conversation, MemrepNode(), feeding)
+    replay(conversation, MemrepNode(conversation.server), feeding)
 
 
 @each_conversation
 def test_memrep_answers_the_same_wherever_the_bytes_are_cut(conversation: Conversation) -> None:
     """Of a conversation that is LONG only some cuts are tried."""
     for feeding in cuts(conversation):
-        replay(conversation, MemrepNode(), feeding)
+        replay(conversation, MemrepNode(conversation.server), feeding)
 
 
 # --- The replay: does it notice? ----------------------------------------------------------------------------
@@ -98,12 +97,16 @@ class Parrot:
 
     answers: list[bytes]
     closes: bool = False
+    connects: Callable[[], Parrot] | None = None
     heard: list[Sequence[bytes]] = attrs.field(factory=list)
     time: float = 1_000_000.0
 
     @property
     def closed(self) -> bool:
         return self.closes and not self.answers
+
+    def connect(self) -> Parrot:
+        return self.connects() if self.connects else self
 
     def send(self, pieces: Sequence[bytes], enough: Callable[[bytes], bool]) -> bytes:
         self.heard.append(pieces)
@@ -133,6 +136,16 @@ TOLD = """\
 """
 FIRST = b"VALUE a 0 1 17\r\nx\r\nEND\r\n"
 SECOND = b"STORED\r\nVALUE a 0 1 18\r\ny\r\nEND\r\n"
+
+
+def _packet(magic: int, opcode: int, *, key: bytes = b"", value: bytes = b"", cas: int = 0) -> bytes:
+    return struct.pack(">BBHIIIQ", magic, opcode, len(key), 0, len(key + value), 0, cas) + key + value
+
+
+def _replay_with(conversation: Conversation, parrots: list[Parrot]) -> None:
+    server = parrots[0]
+    waiting = iter(parrots)
+    replay(conversation, attrs.evolve(server, connects=lambda: next(waiting)))
 
 
 def _conversation(text: str) -> Conversation:
@@ -176,6 +189,50 @@ def test_a_number_that_should_have_stayed_is_noticed() -> None:
     replay(conversation, Parrot([FIRST, SECOND.replace(b"18", b"17"), VERSION]))
     with pytest.raises(Mismatch):
         replay(conversation, Parrot([FIRST, SECOND, VERSION]))
+
+
+TWO_CLIENTS = """\
+== two
+> gets a
+< VALUE a 0 1 $one
+< x
+< END
+@client binary
+>b delete key=a cas=$one
+<b delete
+>b quit
+<b quit
+<closed>
+@client
+> get a
+< END
+"""
+
+
+def test_each_client_has_a_connection_of_its_own_and_all_know_the_same_numbers() -> None:
+    delete, quit_ = _packet(0x81, 0x04), _packet(0x81, 0x07)
+    text, binary = Parrot([FIRST, b"END\r\n", VERSION]), Parrot([delete + quit_], closes=True)
+    _replay_with(_conversation(TWO_CLIENTS), [text, binary])
+    assert text.heard == [[b"gets a\r\n"], [b"get a\r\n"], [b"version\r\n"]]
+    assert binary.heard == [[_packet(0x80, 0x04, key=b"a", cas=17) + _packet(0x80, 0x07)]]
+    with pytest.raises(Mismatch):
+        _replay_with(
+            _conversation(TWO_CLIENTS), [Parrot([FIRST, b"END\r\n", VERSION]), Parrot([delete + quit_])]
+        )
+
+
+def test_whoever_spoke_binary_is_asked_in_binary_whether_it_is_in_step() -> None:
+    noop, version = _packet(0x81, 0x0A), _packet(0x81, 0x0B, value=b"1.6")
+    parrot = Parrot([noop, version])
+    replay(_conversation("== here\n>b noop\n<b noop\n"), parrot)
+    assert parrot.heard == [[_packet(0x80, 0x0A)], [_packet(0x80, 0x0B)]]
+    with pytest.raises(Mismatch):
+        replay(_conversation("== here\n>b noop\n<b noop\n"), Parrot([noop, noop + version]))
+
+
+def test_a_file_may_ask_for_a_server_of_its_kind() -> None:
+    (conversation,) = read("@server: sasl\n# why\n\n== here\n> x\n", "here")
+    assert conversation.server == "sasl"
 
 
 def test_a_number_is_within_its_range_or_noticed() -> None:
@@ -261,6 +318,11 @@ def test_a_text_stands_for_bytes(text: str, means: bytes) -> None:
         ("== a\n@advance -1\n", "forwards"),
         ("== a\n@advance soon\n", "number of seconds"),
         ("== a\n<closed>\n< END\n", "after it has closed"),
+        ("== a\n> x\n<closed>\n@client b\n> x\n@client\n< END\n", "after it has closed"),
+        ("== a\n>x 8\n", "not hexadecimal"),
+        ("== a\n>b get cas={any}\n", "cannot send"),
+        ("== a\n>b get cas=$c\n", "before any reply"),
+        ("== a\n> x\n\n@server: sasl\n", "begins with =="),
         ("== a\n> {x*3\n", "no end"),
         ("== a\n> x*3}\n", "not begun"),
         ("== a\n> {{now+1}*3}\n", "only plain text"),

@@ -54,13 +54,14 @@ def test_when_the_way_between_them_is_cut_both_go_on_and_both_have_the_same_afte
         assert [cluster.value(number, key) for key in (b"one", b"two", b"both")] == [b"v", b"v", b"2"]
 
 
-def test_when_one_direction_is_cut_both_go_on() -> None:
+def test_when_one_direction_is_cut_the_one_that_hears_nothing_goes_on() -> None:
     for way in WAYS:
         cluster = serving_cluster(2)
         cluster.hold(way)
         cluster.advance(1_500)
-        assert sorted(cluster.serving()) == [1, 2]
-        assert cluster.members(1) + cluster.members(2) == [1, 2]
+        deaf = way[1]
+        assert deaf in cluster.serving()
+        assert cluster.members(deaf) == [deaf]
 
 
 def test_where_a_majority_is_demanded_the_death_of_one_stops_the_other_and_nothing_is_answered() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from memrep.entry import NEVER, Entry
 from memrep.replication.message import Install, Vote, Write, describe
 from memrep.replication.view import Standing, View, installed, make_vid, number_of, proposer_of, settle
@@ -102,8 +104,19 @@ def test_a_higher_generation_is_later_than_any_view_of_a_minority() -> None:
 
 
 def test_with_a_majority_the_generation_is_the_number_of_the_view() -> None:
-    install = _settle(_vote(gen=3), _vote(gen=4))
+    install = _settle(_vote(gen=4), _vote(gen=4))
     assert (install.gen, install.quorate) == (9, True)
+
+
+@pytest.mark.parametrize("other", [_vote(full=False, gen=0, last=0, records=0), _vote(gen=3)])
+def test_a_node_that_has_forgotten_or_missed_the_rest_makes_no_majority(other: Vote) -> None:
+    install = _settle(_vote(gen=4), other)
+    assert (install.gen, install.quorate) == (4, False)
+
+
+def test_everybody_together_is_a_majority_whoever_has_the_data() -> None:
+    empty = _vote(full=False, gen=0, last=0, records=0)
+    assert _settle(empty, _vote(gen=4), empty).quorate
 
 
 def test_without_a_majority_the_highest_generation_of_the_voters_is_kept() -> None:
@@ -142,8 +155,9 @@ def test_the_purge_horizon_is_the_highest_of_those_that_are_full() -> None:
 
 
 def test_the_installed_view_is_what_the_message_says() -> None:
-    install = _settle(_vote(), _vote(full=False))
-    assert installed(install) == View(vid=VID, gen=9, members={1: 7, 2: 7}, full=frozenset([1]), quorate=True)
+    install = _settle(_vote(), _vote(full=False), _vote())
+    members = {1: 7, 2: 7, 3: 7}
+    assert installed(install) == View(vid=VID, gen=9, members=members, full=frozenset([1, 3]), quorate=True)
 
 
 def test_a_promise_above_the_view_pauses_and_the_views_installation_ends_that() -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from memrep.node import Node
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 
 if TYPE_CHECKING:
     from tests.simulator import Host, World

@@ -17,7 +17,7 @@ from typing import Final
 
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.node import Node
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 
 _RECEIVE_BYTES: Final = 1 << 16
 _ACCEPTS_A_TURN: Final = 64

@@ -23,7 +23,7 @@ from typing import Final, Protocol
 import trio
 
 from memrep.node import Node
-from memrep.protocol import Connection
+from memrep.protocol.connection import Connection
 
 READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT

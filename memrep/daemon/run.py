@@ -31,12 +31,13 @@ from memrep.daemon.machine import address_of, bind_link_port, is_private, port_e
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.errors import UsageError
+from memrep.habits import Habits
 from memrep.node import Node
 from memrep.nodes import Address
 from memrep.options import NodeOptions
-from memrep.php import Habits
 from memrep.replication.presence import Timing
 from memrep.report import Facts
+from memrep.users import Users
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
@@ -60,6 +61,7 @@ class ServeOptions:
         cold_start_ms: how long a node without data waits for all the others before it begins without them.
         drain_ms: how long connected clients are served after SIGTERM.
         habits: which of PHP's habits are provided for.
+        users: the clients that are let in; None for all.
         strict: whether a node without a majority in reach serves nobody.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
@@ -78,6 +80,7 @@ class ServeOptions:
     drain_ms: int = 1_000
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
+    users: Users | None = None
     verbose: bool = False
     shutdown: bool = False
 
@@ -104,6 +107,7 @@ class Daemon:
                 timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
                 strict=options.strict,
                 habits=options.habits,
+                users=options.users,
                 own_host=address_of(options.me.host),
             ),
             inc=secrets.randbits(62),

@@ -8,9 +8,7 @@ on memcached 1.6.18 and stands in tests/transcripts.
 A command that has to wait for the cluster leaves its reply open (replies.py). The commands behind it wait too,
 unless all of them are plain writes.
 
-Three limits keep memory bounded whatever a client does: LINE_MAX on a line, OUTPUT_MAX on the replies made
-before the shell has sent them, QUEUE_MAX on the replies that wait. Beyond the last two the connection is
-`blocked`: it keeps the rest of its input, of which the shell gives it no more.
+The meta commands (meta.py) are lines like all others. A line is bounded by LINE_MAX.
 """
 
 from __future__ import annotations
@@ -36,21 +34,15 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
-from memrep.protocol import Commands, Surroundings
+from memrep.protocol import meta
+from memrep.protocol.commands import Commands
+from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
-from memrep.protocol.replies import OUTPUT_MAX, Replies
+from memrep.protocol.replies import OUTPUT_MAX
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
-
-#: How long (ms) a reply is withheld for the sake of a retrieval behind it: over a lost packet, but if one reply
-#: more is there, only over the gap between two packets, for pecl sends its second command with the third.
-WITHHELD_MS: Final = 100
-WITHHELD_LAST_MS: Final = 10
-
-#: This many replies may wait for an outcome.
-QUEUE_MAX: Final = 2000
 
 _VALUE_MAX: Final = (1 << 31) - 3
 
@@ -78,119 +70,63 @@ _REPLIES: Final[dict[Outcome, bytes]] = {
 Words = list[bytes]
 
 
-class TextConnection:
-    """One client of the text protocol; see `protocol.Connection`."""
+class Text:
+    """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_commands", "_engine", "_inbox", "_instead", "_keys", "_need", "_out", "_replies", "_retrieval",
-        "_size", "_skip", "_skip_reply", "_stopped", "_surroundings", "_withheld", "_withholds",
-        "busy", "closing",
+        "_commands", "_connection", "_engine", "_keys", "_out", "_replies", "_retrieval", "_skip",
+        "_skip_reply", "_surroundings",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, commands: Commands, surroundings: Surroundings) -> None:
+    def __init__(
+        self, connection: Connection, engine: Engine, commands: Commands, surroundings: Surroundings
+    ) -> None:
+        self._connection = connection
         self._engine = engine
         self._commands = commands
         self._surroundings = surroundings
-        self._inbox = bytearray()
-        self._need = 0  # the inbox is worth looking at from this size
+        self._replies = connection.replies
+        self._out = connection.out
         self._skip = 0  # bytes of a refused data block still to come
         self._skip_reply = b""
-        self._replies = Replies(partial(surroundings.ready, self))
-        self._out = self._replies.out
-        self._size = 0  # about how many bytes of values are in _out
         self._keys: Words = []  # what is left of a get that was cut short, last first
         self._retrieval: Callable[[bytes], None] = _nothing
-        self._stopped = False  # execution stopped at a limit or for order's sake, not for want of input
-        self._withholds = False  # a reply must not go without the retrieval behind it
-        self._withheld = b""
-        self._instead = b""
-        self.busy = False
-        self.closing = False
 
-    # --- the Connection contract
+    # --- the dialect's contract
 
     @property
-    def waiting(self) -> bool:
-        """Whether some reply waits for an outcome, or is withheld."""
-        return bool(self._replies.queue) or self._withholds
+    def cut_short(self) -> bool:
+        """Whether a get has stopped half-way."""
+        return bool(self._keys)
 
-    @property
-    def withholding(self) -> bool:
-        """Whether a reply is known but not told."""
-        return self._withholds
+    def go_on(self) -> None:
+        """Go on with that get."""
+        self._retrieve()
 
-    def withhold(self, instead: bytes) -> None:
-        """Say nothing until a retrieval has been answered, too; or say something else."""
-        self._withholds = True
-        self._instead = instead
-
-    def let_go(self, waited: int) -> bool:
-        """If nothing but a retrieval is waited for, and long enough, say at the next `resume` what there is."""
-        if not self._withholds or self._replies.queue:
+    def endless(self, inbox: bytearray) -> bool:
+        """Whether this is a line that grows without end; only a get may be long, for its many keys."""
+        if len(inbox) <= LINE_MAX or b"\n" in inbox:
             return False
-        enough = WITHHELD_MS if self._withheld.count(b"\n") < 2 else WITHHELD_LAST_MS
-        if waited < enough:
-            return False
-        self._withholds = False
-        self._withheld += self._replies.take()
-        if self._instead:
-            self._withheld = self._instead + self._withheld[self._withheld.index(b"\r\n") :]
-        return True
+        begin = bytes(inbox[: LINE_MAX + 1]).lstrip(b" ")
+        get = begin.startswith((b"get ", b"gets ")) and len(begin) > LINE_MAX - 100
+        return not get or len(inbox) > GET_LINE_MAX
 
-    @property
-    def blocked(self) -> bool:
-        """Whether it takes no more input for now."""
-        return self.closing or self._stopped or self._replies.limited
+    def told(self, replies: bytes) -> tuple[int, bool]:
+        """How many lines these are, and whether they end as a retrieval does."""
+        return replies.count(b"\n"), replies.endswith(b"END\r\n")
 
-    def receive(self, data: bytes) -> bytes:
-        """Take input; return the replies that can be sent."""
-        if self._inbox or self.busy:
-            self._inbox += data
-            if len(self._inbox) < self._need and b"\n" not in data:
-                self._bound_line()
-                self.busy = self.closing
-                return b""
-            return self.resume()
-        end = self._execute(data, 0)
-        if end < len(data):
-            self._keep(data, end)
-        return self._take()
+    def amend(self, replies: bytes, number: bytes) -> bytes:
+        """The replies with another first line."""
+        return number + replies[replies.index(b"\r\n") :]
 
-    def take_in(self, data: bytes) -> None:
-        """Take input that is acted on at the next `resume`."""
-        self._inbox += data
-
-    def resume(self) -> bytes:
-        """Go on with what was kept back; return what can be sent."""
-        self._stopped = False
-        self._replies.settle()
-        if self._replies.limited:
-            return self._take()
-        if self._keys:
-            self._retrieve()
-        if self._keys:
-            self._stopped = True
-        elif not self.closing and self._inbox and len(self._inbox) >= self._need:
-            data = bytes(self._inbox)
-            self._inbox.clear()
-            self._keep(data, self._execute(data, 0))
-        return self._take()
-
-    def abandon(self) -> None:
-        """The client is gone: drop what has not been started."""
-        self._replies.abandon()
-        self.closing = self.busy = True
-        self._withholds = False
-        self._withheld = b""
-
-    # --- input
-
-    def _execute(self, data: bytes, start: int) -> int:
+    def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
-        replies = self._replies
+        connection, replies = self._connection, self._replies
         size = len(data)
-        self._need = 0
-        while not (self.closing or self._keys) and self._size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
+        connection.need = 0
+        while not (connection.closing or self._keys) and (
+            connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX
+        ):
             if self._skip:
                 start = self._swallow(data, start)
                 if self._skip:
@@ -208,33 +144,23 @@ class TextConnection:
             if replies.queue and not (replies.plain and verb == b"set"):
                 break
             store = _STORAGE.get(verb)
-            if store is None:
-                _VERBS.get(verb, TextConnection._unknown)(self, words)
+            if store is None and verb != b"ms":
+                _VERBS.get(verb, Text._unknown)(self, words)
                 start = end + 1
             else:
-                after = self._storage(store, words, data, end + 1)
+                after = (
+                    self._meta_set(words, data, end + 1)
+                    if store is None
+                    else self._storage(store, words, data, end + 1)
+                )
                 if after < 0:
-                    self._need = size - start - after
+                    connection.need = size - start - after
                     return start
                 start = after
             if start == size and not self._keys:
                 return start
-        self._stopped = not self.closing
+        connection.stopped = not connection.closing
         return start
-
-    def _keep(self, data: bytes, start: int) -> None:
-        """Keep the unfinished rest of the input."""
-        if start < len(data) and not self.closing:
-            self._inbox += data[start:] if start else data
-            self._bound_line()
-
-    def _bound_line(self) -> None:
-        """Close on a line that grows without end; only a get may be long, for its many keys."""
-        if self._need or self.blocked or len(self._inbox) <= LINE_MAX or b"\n" in self._inbox:
-            return
-        begin = bytes(self._inbox[: LINE_MAX + 1]).lstrip(b" ")
-        get = begin.startswith((b"get ", b"gets ")) and len(begin) > LINE_MAX - 100
-        self.closing = not get or len(self._inbox) > GET_LINE_MAX
 
     def _swallow(self, data: bytes, start: int) -> int:
         """Pass over the data block of a refused command, then say why it was refused."""
@@ -245,34 +171,6 @@ class TextConnection:
         return start + passed
 
     # --- output
-
-    def _take(self) -> bytes:
-        """What can be sent now."""
-        self._size = 0
-        replies = self._replies
-        if self._withholds or self._withheld:
-            return self._take_withheld()
-        if replies.idle:
-            data = b"".join(self._out)
-            self._out.clear()
-            self.busy = self.closing or self._stopped
-            return data
-        data = replies.take()
-        self.busy = self.closing or self._stopped or bool(replies.queue)
-        return data
-
-    def _take_withheld(self) -> bytes:
-        """What can be sent now if a reply must not go without the retrieval behind it."""
-        replies = self._replies
-        if not replies.queue or replies.limited:
-            self._withheld += replies.take()
-        if self._withheld.endswith(b"END\r\n") or replies.limited or self.closing:
-            self._withholds = False
-        self.busy = self.closing or self._stopped or bool(replies.queue) or self._withholds
-        if self._withholds:
-            return b""
-        data, self._withheld = self._withheld, b""
-        return data
 
     def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
@@ -300,7 +198,7 @@ class TextConnection:
             self._out.append(b"END\r\n")
         elif type(found) is Entry:
             value = found.value or b""
-            self._size += len(value)
+            self._connection.size += len(value)
             self._out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
         else:
             self._show_later(key, found, _show)
@@ -353,7 +251,7 @@ class TextConnection:
     def _retrieve(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys = self._keys
-        while keys and self._size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
+        while keys and self._connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
             self._retrieval(keys.pop())
         if not keys:
             self._out.append(b"END\r\n")
@@ -367,7 +265,7 @@ class TextConnection:
         found = look_up(key)
         if type(found) is Entry:
             block = show(key, found)
-            self._size += len(block)
+            self._connection.size += len(block)
             self._out.append(block)
         elif found is not None:
             self._show_later(key, found, show)
@@ -403,18 +301,11 @@ class TextConnection:
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length
-        size = len(data)
-        if end >= size or (end + 1 == size and data[end] == 13):
-            return size - 1 - end if end >= size else -1
-        if data[end] == 10:  # a lone LF, as nc sends it
-            after = end + 1
-        elif data[end] == 13 and data[end + 1] == 10:
-            after = end + 2
-        else:
-            if end + 1 == size:
-                return -1
-            self._refuse(_BAD_CHUNK, noreply)
-            return end + 2
+        after = _end_of_block(data, end)
+        if after <= 0:
+            if not after:
+                self._refuse(_BAD_CHUNK, noreply)
+            return after or end + 2
         value = data[body:end]
         if store.cas:
             result = self._engine.cas(key, flags, exptime, value, unique)
@@ -469,6 +360,87 @@ class TextConnection:
         else:
             self._answer(self._commands.delete(words[1]), noreply)
 
+    # --- meta commands: mn mg ms md ma me
+
+    def _nothing_meta(self, words: Words) -> None:
+        self._out.append(b"MN\r\n")
+
+    def _meta_get(self, words: Words) -> None:
+        self._meta(meta.Get, words, self._engine.count_get)
+
+    def _meta_delete(self, words: Words) -> None:
+        self._meta(meta.Delete, words, self._engine.counted("delete"))
+
+    def _meta_calculate(self, words: Words) -> None:
+        self._meta(meta.Calculate, words, self._engine.counted("incr"))
+
+    def _meta(
+        self,
+        kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate],
+        words: Words,
+        count: Callable[[Result], None],
+    ) -> None:
+        if len(words) < 2:
+            self._refuse(_ERROR)
+            return
+        try:
+            command = kind(self._engine, words)
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+        else:
+            self._tell(self._engine.modify(command.meta.key, command.decide, count), command.show)
+
+    def _meta_describe(self, words: Words) -> None:
+        try:
+            self._out.append(meta.describe(self._engine, words))
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+
+    def _meta_set(self, words: Words, data: bytes, body: int) -> int:
+        """Execute an ms whose data block begins at `body`; returns as `_storage` does."""
+        if len(words) < 2:
+            self._refuse(_ERROR)
+            return body
+        length = signed32(words[2]) if len(words) > 2 and len(words[1]) <= KEY_BYTES_MAX else None
+        if length is None or not 0 <= length < _VALUE_MAX:
+            self._refuse(_BAD_LINE)
+            return body
+        try:
+            command = meta.Set(self._engine, words)
+        except meta.BadMeta as error:
+            if error.args[0] == meta.TOO_LONG:
+                self._refuse(error.args[0])
+                return body
+            self._skip, self._skip_reply = length + 2, error.args[0]
+            return body
+        engine, key = self._engine, command.meta.key
+        if engine.too_large(key, command.flags, length):
+            self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
+            self._skip, self._skip_reply = length + 2, _TOO_LARGE
+            return body
+        after = _end_of_block(data, body + length)
+        if after < 0:
+            return after
+        if after == 0:
+            self._refuse(_BAD_CHUNK)
+            return body + length + 2
+        value = data[body : body + length]
+        if command.plain:
+            result = engine.set(key, command.flags, command.exptime, command.keep(value), show=True)
+        else:
+            result = engine.store_if(key, length, command.deciding(value), engine.count_stored)
+        self._tell(result, command.show, plain=command.plain)
+        return after
+
+    def _tell(self, result: Result | Ticket, show: Callable[[Result], bytes], plain: bool = False) -> None:
+        """Reply in a command's own words, now or when the outcome is known."""
+        if isinstance(result, Ticket):
+            self._replies.hold(result, show, plain=plain)
+        else:
+            block = show(result)
+            self._connection.size += len(block)
+            self._out.append(block)
+
     # --- administration
 
     def _flush_all(self, words: Words) -> None:
@@ -498,13 +470,13 @@ class TextConnection:
         self._out.append(b"VERSION %b\r\n" % self._surroundings.version)
 
     def _quit(self, words: Words) -> None:
-        self.closing = True
+        self._connection.closing = True
 
     def _shutdown(self, words: Words) -> None:
         if self._surroundings.shutdown is None:
             self._out.append(b"ERROR: shutdown not enabled\r\n")
         else:
-            self.closing = True
+            self._connection.closing = True
             self._surroundings.shutdown()
 
     def _stats(self, words: Words) -> None:
@@ -535,6 +507,23 @@ class _Store:
 
 def _nothing(key: bytes) -> None:
     """What a connection does with a key before its first get."""
+
+
+def _end_of_block(data: bytes, end: int) -> int:
+    """Where the next command begins if a data block ends at `end`.
+
+    Returns:
+        That; minus the number of bytes that are missing; or 0 if something else stands where the block should
+        end.
+    """
+    size = len(data)
+    if end >= size:
+        return size - 1 - end
+    if data[end] == 10:  # a lone LF, as nc sends it
+        return end + 1
+    if end + 1 == size:
+        return -1
+    return end + 2 if data[end] == 13 and data[end + 1] == 10 else 0
 
 
 def _silent(result: Result) -> bytes:
@@ -573,20 +562,25 @@ _STORAGE: Final = {
     )
 }
 
-_VERBS: Final[dict[bytes, Callable[[TextConnection, Words], None]]] = {
-    b"get": TextConnection._get,
-    b"bget": TextConnection._get,
-    b"gets": TextConnection._gets,
-    b"gat": TextConnection._gat,
-    b"gats": TextConnection._gats,
-    b"incr": TextConnection._incr,
-    b"decr": TextConnection._decr,
-    b"touch": TextConnection._touch,
-    b"delete": TextConnection._delete,
-    b"flush_all": TextConnection._flush_all,
-    b"verbosity": TextConnection._verbosity,
-    b"version": TextConnection._version,
-    b"stats": TextConnection._stats,
-    b"quit": TextConnection._quit,
-    b"shutdown": TextConnection._shutdown,
+_VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
+    b"get": Text._get,
+    b"bget": Text._get,
+    b"gets": Text._gets,
+    b"gat": Text._gat,
+    b"gats": Text._gats,
+    b"incr": Text._incr,
+    b"decr": Text._decr,
+    b"touch": Text._touch,
+    b"delete": Text._delete,
+    b"flush_all": Text._flush_all,
+    b"verbosity": Text._verbosity,
+    b"version": Text._version,
+    b"stats": Text._stats,
+    b"quit": Text._quit,
+    b"shutdown": Text._shutdown,
+    b"mn": Text._nothing_meta,
+    b"mg": Text._meta_get,
+    b"md": Text._meta_delete,
+    b"ma": Text._meta_calculate,
+    b"me": Text._meta_describe,
 }

@@ -118,8 +118,16 @@ class Election:
         self._patient_until = self._clock.now + self._timing.promise
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
-        """Whether these nodes may form a view."""
+        """Whether these nodes may form a view.
+
+        Never without a node with data that is heard and has a later view: it has gone on meanwhile, and holds
+        what this one has missed. It may be deaf to this node, or make it wait for falling silent too often.
+        """
         standing = self._standing
+        for peer in self._presence.here(now):
+            beat = peer.beat
+            if beat is not None and beat.full and beat.vid > standing.view.vid and peer.node not in reach:
+                return False
         if now < self._patient_until:
             heard = {peer.node for peer in self._presence.here(now)}
             if not heard <= reach.keys() or len(reach) == 1 < standing.configured:
@@ -146,12 +154,22 @@ class Election:
                 or (proposer != standing.me and proposer not in reach)
                 or proposer == standing.me
             )
-        if standing.trouble or reach != standing.view.members:
+        if standing.trouble or reach != standing.view.members or self._has_grown_to_majority():
             return True
         return any(
             peer.beat is not None and peer.beat.trouble and peer.beat.vid == standing.view.vid
             for peer in self._presence.here(now)
         )
+
+    def _has_grown_to_majority(self) -> bool:
+        """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
+        standing = self._standing
+        view = standing.view
+        if view.quorate or len(view.members) < standing.majority:
+            return False
+        beats = (self._presence.peers[node].beat for node in standing.others)
+        caught_up = sum(beat is not None and beat.full and beat.vid == view.vid for beat in beats)
+        return standing.full + caught_up >= standing.majority
 
     def _rank(self, reach: dict[int, int], now: int) -> int | None:
         """This node's place among those that may propose; None if it may not."""

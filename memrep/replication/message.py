@@ -42,6 +42,7 @@ class Write(Message, frozen=True, tag="W"):
         cas: see `entry.Entry.cas`.
         hold: see `entry.Entry.hold`.
         copy: see `copies.Copies`.
+        marks: see `entry.Entry.marks`.
     """
 
     key: bytes
@@ -54,11 +55,12 @@ class Write(Message, frozen=True, tag="W"):
     cas: int = 0
     hold: Hold | None = None
     copy: Copy | None = None
+    marks: int = 0
 
     def entry(self, now: int) -> Entry:
         """The entry that this write makes on a node whose monotonic clock is `now` (ms)."""
         expires = NEVER if self.ttl == FOREVER else now + self.ttl
-        return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.hold)
+        return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.hold, self.marks)
 
 
 class Commit(Message, frozen=True, tag="V"):
@@ -259,4 +261,5 @@ def describe(
 ) -> Write:
     """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
-    return Write(key, entry.version, base, dead, entry.value, entry.flags, ttl, entry.cas, entry.hold, copy)
+    flags, cas, hold, marks = entry.flags, entry.cas, entry.hold, entry.marks
+    return Write(key, entry.version, base, dead, entry.value, flags, ttl, cas, hold, copy, marks)

@@ -112,6 +112,11 @@ def settle(
 ) -> Install:
     """The view that these votes, one from each of its members, make.
 
+    It is a majority's, and begins a new generation, if a majority brings the same data along, or if everybody
+    is there. An empty node does not count: it has forgotten what it once acknowledged, and with its help a node
+    that was cut off meanwhile would outrank those that hold it. It counts when it has caught up (`Election`
+    asks for a view then).
+
     Args:
         vid: its name.
         members: node numbers to incarnations.
@@ -120,7 +125,7 @@ def settle(
         clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
     """
     full = _full_voters(votes)
-    quorate = len(members) > configured // 2
+    quorate = len(members) == configured or len(full) > configured // 2
     gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
     for vote in votes.values():
         clock.observe_logical(vote.logical)

@@ -1,0 +1,52 @@
+"""Which of PHP's habits are provided for, and which keys are PHP's: a lock has its session's name in it.
+
+pecl-memcache locks SID by SID.lock. php-memcached locks PREFIXSID by PREFIXlock.SID, with the prefix
+`memc.sess.key.` unless configured otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+_PECL_SUFFIX: Final = b".lock"
+_MEMCACHED_WORD: Final = b"lock."
+
+
+@attrs.frozen(kw_only=True)
+class Habits:
+    """Which of PHP's habits are provided for.
+
+    Attributes:
+        on: any at all.
+        walk: pecl 8.2's walk: "auto" for clients of the lock holder's host, "on" for all, "off" for none.
+        prefixes: how keys begin that php-memcached takes locks under.
+    """
+
+    on: bool = True
+    walk: str = "auto"
+    prefixes: tuple[bytes, ...] = (b"memc.sess.key.lock.",)
+
+    def names_lock(self, key: bytes) -> bool:
+        """Whether a lock of PHP's could have this name. What is there may change until a command is decided."""
+        return key.endswith(_PECL_SUFFIX) or key.startswith(self.prefixes)
+
+    def is_memcacheds(self, session: bytes) -> bool:
+        """Whether php-memcached would give a session this name."""
+        return any(session.startswith(prefix.removesuffix(_MEMCACHED_WORD)) for prefix in self.prefixes)
+
+    def lock_of(self, session: bytes) -> bytes:
+        """The key of the lock for this session."""
+        for prefix in self.prefixes:
+            common = prefix.removesuffix(_MEMCACHED_WORD)
+            if session.startswith(common):
+                return prefix + session[len(common) :]
+        return session + _PECL_SUFFIX
+
+    def session_of(self, lock: bytes) -> bytes:
+        """The key of the session that the lock of this name is for."""
+        for prefix in self.prefixes:
+            if lock.startswith(prefix):
+                return prefix.removesuffix(_MEMCACHED_WORD) + lock[len(prefix) :]
+        return lock.removesuffix(_PECL_SUFFIX)

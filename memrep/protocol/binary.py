@@ -1,0 +1,486 @@
+"""The binary protocol of memcached 1.6 (its doc/protocol-binary.txt), as libmemcached and PHP use it.
+
+Theory: as in the text room one `execute` handles all packets that have come whole. A header says how long a
+packet is and what shape its command demands, so a packet is judged by its header alone, before its body is
+waited for: what has the wrong shape costs the client its connection, as in memcached, and what is too large is
+passed over without being kept. A quiet opcode does what its loud sibling does; it only keeps silent about what
+one expects: a store that succeeds, a get that finds nothing.
+
+The rule on order is that of replies.py: behind a reply that is open only plain writes are executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import attrs
+
+from memrep import decisions
+from memrep.decisions import NOT_FOUND, STORED, TOO_LARGE, Decide, Outcome, Result
+from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
+from memrep.entry import Entry
+from memrep.protocol import packet
+from memrep.protocol.commands import Commands
+from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
+from memrep.protocol.replies import OUTPUT_MAX
+from memrep.version import ZERO
+
+#: A body above this size (bytes) is no login and no name of statistics.
+_BODY_MAX: Final = 1 << 16
+
+#: What no name of a SASL mechanism is longer than (RFC 4422 allows 20).
+_MECHANISM_MAX: Final = 32
+
+
+@attrs.frozen
+class _Shape:
+    """What a command's header must say.
+
+    Attributes:
+        extras: the lengths that its extras may have.
+        key: whether it has a key; None if it may.
+        value: whether it may have a value.
+    """
+
+    extras: tuple[int, ...] = (0,)
+    key: bool | None = True
+    value: bool = False
+
+    def fits(self, extras: int, key: int, value: int) -> bool:
+        """Whether these lengths are right."""
+        return (
+            extras in self.extras and (self.key is None or self.key == (key > 0)) and (self.value or value == 0)
+        )
+
+
+_BARE: Final = _Shape(key=False)
+_KEY: Final = _Shape()
+_STORE: Final = _Shape(extras=(8,), value=True)
+_COUNT: Final = _Shape(extras=(20,))
+_TOUCHING: Final = _Shape(extras=(4,), value=True)
+
+_SHAPES: Final = {
+    packet.GET: _KEY, packet.GETK: _KEY, packet.DELETE: _KEY,
+    packet.SET: _STORE, packet.ADD: _STORE, packet.REPLACE: _STORE,
+    packet.APPEND: _Shape(value=True), packet.PREPEND: _Shape(value=True),
+    packet.INCR: _COUNT, packet.DECR: _COUNT,
+    packet.TOUCH: _TOUCHING, packet.GAT: _TOUCHING, packet.GATK: _TOUCHING,
+    packet.QUIT: _BARE, packet.NOOP: _BARE, packet.VERSION: _BARE,
+    packet.FLUSH: _Shape(extras=(0, 4), key=False),
+    packet.STAT: _Shape(key=None, value=True),
+    packet.SASL_LIST: _BARE, packet.SASL_AUTH: _Shape(value=True), packet.SASL_STEP: _Shape(value=True),
+}  # fmt: skip
+
+_STORING: Final = frozenset([packet.SET, packet.ADD, packet.REPLACE, packet.APPEND, packet.PREPEND])
+_SASL: Final = frozenset([packet.SASL_LIST, packet.SASL_AUTH, packet.SASL_STEP])
+_BEFORE_LOGIN: Final = _SASL | {packet.VERSION}
+_SHOWS_KEY: Final = frozenset([packet.GETK, packet.GATK])
+_RETRIEVALS: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
+
+
+@attrs.frozen
+class _Request:
+    """What a reply has to repeat of its request, and whether it is given at all.
+
+    Attributes:
+        opcode: as the client sent it.
+        base: what it does, quiet or not.
+        quiet: whether the expected is not told.
+        opaque: comes back.
+        cas: the condition, 0 for none.
+        key: the key.
+    """
+
+    opcode: int
+    base: int
+    quiet: bool
+    opaque: int
+    cas: int
+    key: bytes
+
+    def fails(self, status: int) -> bytes:
+        """The reply of a command that fails; a quiet one tells that, too."""
+        return error(self.opcode, self.opaque, status)
+
+    def done(self, cas: int = 0, value: bytes = b"") -> bytes:
+        """The reply of a command that succeeds."""
+        return b"" if self.quiet else response(self.opcode, self.opaque, value=value, cas=cas)
+
+    def stored(self, result: Result) -> bytes:
+        """The reply of a storage command."""
+        if isinstance(result, Entry):
+            return self.done(result.cas_unique)
+        if result is STORED:
+            return self.done()
+        assert isinstance(result, Outcome)
+        if result is decisions.NOT_STORED:  # memcached says why: there is something, or there is nothing
+            reasons = {packet.ADD: decisions.EXISTS, packet.REPLACE: NOT_FOUND}
+            result = reasons.get(self.base, result)
+        return self.fails(packet.STATUS[result])
+
+    def counted(self, result: Result) -> bytes:
+        """The reply of incr and decr."""
+        if isinstance(result, Outcome):
+            return self.fails(packet.STATUS[result])
+        entry = result if isinstance(result, Entry) else None
+        digits = entry.value if entry is not None else result
+        assert isinstance(digits, bytes)
+        return self.done(entry.cas_unique if entry is not None else 0, int(digits).to_bytes(8, "big"))
+
+    def removed(self, result: Result) -> bytes:
+        """The reply of a delete."""
+        if result is decisions.DELETED:
+            return self.done()
+        assert isinstance(result, Outcome)
+        return self.fails(packet.STATUS[result])
+
+    def touched(self, result: Result) -> bytes:
+        """The reply of a touch, which shows the flags."""
+        if isinstance(result, Entry):
+            flags = result.flags.to_bytes(4, "big")
+            return response(self.opcode, self.opaque, extras=flags, cas=result.cas_unique)
+        return self.fails(packet.STATUS[NOT_FOUND])
+
+    def shown(self, result: Result) -> bytes:
+        """The reply of a get; a miss of a quiet one is silence."""
+        key = self.key if self.base in _SHOWS_KEY else b""
+        if isinstance(result, Entry):
+            flags = result.flags.to_bytes(4, "big")
+            value = result.value or b""
+            return response(self.opcode, self.opaque, extras=flags, key=key, value=value, cas=result.cas_unique)
+        if self.quiet:
+            return b""
+        status = packet.STATUS[NOT_FOUND]
+        return response(self.opcode, self.opaque, status=status, key=key) if key else self.fails(status)
+
+
+class Binary:
+    """What one client of the binary protocol says; see `connection.Dialect`."""
+
+    __slots__ = (
+        "_admitted", "_asked", "_commands", "_connection", "_engine", "_out", "_replies", "_skip",
+        "_surroundings",
+    )  # fmt: skip
+
+    def __init__(
+        self, connection: Connection, engine: Engine, commands: Commands, surroundings: Surroundings
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._commands = commands
+        self._surroundings = surroundings
+        self._replies = connection.replies
+        self._out = connection.out
+        self._admitted = surroundings.users is None
+        self._asked = False  # for the mechanism that there is
+        self._skip = 0  # bytes of a refused body still to come
+
+    # --- the dialect's contract
+
+    @property
+    def cut_short(self) -> bool:
+        """No command stops half-way: each has one key."""
+        return False
+
+    def go_on(self) -> None:
+        """Never asked for."""
+
+    def endless(self, inbox: bytearray) -> bool:
+        """A header tells how long a packet is."""
+        return False
+
+    def told(self, replies: bytes) -> tuple[int, bool]:
+        """How many packets these are, and whether the last one answers a retrieval."""
+        opcodes = [opcode for opcode, _ in _cut(replies)]
+        return len(opcodes), bool(opcodes) and packet.QUIET.get(opcodes[-1], opcodes[-1]) in _RETRIEVALS
+
+    def amend(self, replies: bytes, number: bytes) -> bytes:
+        """The replies with another number in the first one."""
+        opcode, end = next(_cut(replies))
+        _, _, _, _, _, _, _, opaque, cas = HEADER.unpack_from(replies)
+        return response(opcode, opaque, value=int(number).to_bytes(8, "big"), cas=cas) + replies[end:]
+
+    def execute(self, data: bytes, start: int) -> int:
+        """Execute the packets in `data` from `start`; return where the first unfinished one begins."""
+        connection, replies = self._connection, self._replies
+        size = len(data)
+        connection.need = 0
+        while not connection.closing and connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
+            if self._skip:
+                passed = min(self._skip, size - start)
+                self._skip -= passed
+                start += passed
+            if size - start < HEADER_BYTES:
+                connection.need = HEADER_BYTES if size > start else 0
+                return start
+            magic, opcode, keys, extras, _, _, length, opaque, cas = HEADER.unpack_from(data, start)
+            base = packet.QUIET.get(opcode, opcode)
+            if replies.queue and not (replies.plain and base == packet.SET and not cas):
+                break
+            body = start + HEADER_BYTES
+            status = self._judge(magic, base, extras, keys, length)
+            if status != OK:
+                if magic == packet.REQUEST:
+                    self._out.append(error(opcode, opaque, status))
+                self._skip = length
+                start = body
+                continue
+            begin = body + extras
+            if base in _STORING and self._engine.too_large(b"-" * keys, 0, length - extras - keys):
+                if size < begin + keys:
+                    connection.need = HEADER_BYTES + extras + keys
+                    return start
+                self._refuse_large(
+                    _Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys])
+                )
+                self._skip = length
+                start = body
+                continue
+            if size < body + length:
+                connection.need = HEADER_BYTES + length
+                return start
+            key = data[begin : begin + keys]
+            request = _Request(opcode, base, opcode != base, opaque, cas, key)
+            _COMMANDS[base](self, request, data[body:begin], data[begin + keys : body + length])
+            start = body + length
+            if start == size:
+                return start
+        connection.stopped = not connection.closing
+        return start
+
+    def _judge(self, magic: int, base: int, extras: int, key: int, length: int) -> int:
+        """What is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
+        value = length - extras - key
+        shape = _SHAPES.get(base)
+        if magic != packet.REQUEST or value < 0:
+            self._connection.closing = True
+            return packet.UNKNOWN
+        if not self._admitted and base not in _BEFORE_LOGIN:
+            self._connection.closing = True
+            return packet.AUTH_ERROR
+        if key > KEY_BYTES_MAX:
+            self._connection.closing = True
+            return packet.INVALID
+        if shape is None or (base in _SASL and self._surroundings.users is None):
+            return packet.UNKNOWN
+        if not shape.fits(extras, key, value) or (base not in _STORING and length > _BODY_MAX):
+            self._connection.closing = True
+            return packet.INVALID
+        return OK
+
+    def _refuse_large(self, request: _Request) -> None:
+        """Refuse a value that is too large; as in memcached, a set that fails leaves no old value behind."""
+        if request.base == packet.SET:
+            self._answer(self._engine.refuse(request.key, TOO_LARGE), request.stored)
+        else:
+            self._out.append(request.fails(packet.STATUS[TOO_LARGE]))
+
+    def _answer(self, result: Result | Ticket, spell: Callable[[Result], bytes], plain: bool = False) -> None:
+        """Reply with an outcome, now or when it is known."""
+        if isinstance(result, Ticket):
+            self._replies.hold(result, spell, plain=plain)
+        else:
+            reply = spell(result)
+            self._connection.size += len(reply)
+            self._out.append(reply)
+
+    # --- retrieval
+
+    def _get(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._answer(self._engine.get(request.key), request.shown)
+
+    def _gat(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)
+
+    def _touch(self, request: _Request, extras: bytes, value: bytes) -> None:
+        decide = decisions.touch(self._engine.expires(_exptime(extras)), self._engine.now)
+        result = self._engine.modify(request.key, decisions.showing(decide), self._engine.counted("touch"))
+        self._answer(result, request.touched)
+
+    # --- storage
+
+    def _set(self, request: _Request, extras: bytes, value: bytes) -> None:
+        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        if request.cas:
+            self._swap(request, flags, exptime, value)
+            return
+        result = self._commands.set(request.key, flags, exptime, value, show=True, quiet=request.quiet)
+        self._answer(result, request.stored, plain=True)
+
+    def _add(self, request: _Request, extras: bytes, value: bytes) -> None:
+        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        if request.cas:
+            self._swap(request, flags, exptime, value)
+        else:
+            self._answer(self._commands.add(request.key, flags, exptime, value, show=True), request.stored)
+
+    def _replace(self, request: _Request, extras: bytes, value: bytes) -> None:
+        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        if request.cas:
+            self._swap(request, flags, exptime, value)
+        else:
+            new = Entry(ZERO, value, flags, self._engine.expires(exptime))
+            self._store_if(request, len(value), decisions.replace(new))
+
+    def _swap(self, request: _Request, flags: int, exptime: int, value: bytes) -> None:
+        """With a cas unique in its header each of the three is a compare-and-swap."""
+        new = Entry(ZERO, value, flags, self._engine.expires(exptime))
+        decide = decisions.compare_and_swap(new, request.cas)
+        self._store_if(request, len(value), decide, self._engine.count_cas)
+
+    def _append(self, request: _Request, extras: bytes, value: bytes) -> None:
+        fits = partial(self._engine.fits, request.key)
+        before, behind = (value, b"") if request.base == packet.PREPEND else (b"", value)
+        self._store_if(
+            request, len(value), decisions.when_cas(request.cas, decisions.extend(before, behind, fits))
+        )
+
+    def _store_if(
+        self,
+        request: _Request,
+        length: int,
+        decide: Decide,
+        count: Callable[[Result], None] | None = None,
+    ) -> None:
+        result = self._engine.store_if(request.key, length, decisions.showing(decide), count)
+        self._answer(result, request.stored)
+
+    # --- the other commands on one key
+
+    def _delete(self, request: _Request, extras: bytes, value: bytes) -> None:
+        engine = self._engine
+        if request.cas:
+            remove = decisions.remove(engine.tombstone(), decisions.DELETED, NOT_FOUND)
+            decide = decisions.when_cas(request.cas, remove)
+            result = engine.modify(request.key, decide, engine.counted("delete"))
+        else:
+            result = self._commands.delete(request.key, quiet=request.quiet)
+        self._answer(result, request.removed)
+
+    def _incr(self, request: _Request, extras: bytes, value: bytes) -> None:
+        initial = self._initial(extras)
+        delta = int.from_bytes(extras[:8], "big")
+        if request.cas:
+            self._calculate(request, decisions.incr(delta), "incr", initial)
+        else:
+            result = self._commands.incr(request.key, delta, initial, show=True)
+            self._answer(result, request.counted)
+
+    def _decr(self, request: _Request, extras: bytes, value: bytes) -> None:
+        delta = int.from_bytes(extras[:8], "big")
+        self._calculate(request, decisions.decr(delta), "decr", self._initial(extras))
+
+    def _initial(self, extras: bytes) -> Entry | None:
+        """What incr and decr store where there is nothing."""
+        exptime = int.from_bytes(extras[16:], "big")
+        if exptime == packet.NO_INITIAL:
+            return None
+        number = int.from_bytes(extras[8:16], "big")
+        return Entry(ZERO, b"%d" % number, 0, self._engine.expires(_exptime(extras[16:])))
+
+    def _calculate(self, request: _Request, decide: Decide, verb: str, initial: Entry | None) -> None:
+        decide = decisions.when_cas(request.cas, decide)
+        if initial is not None:
+            decide = decisions.otherwise(initial, decide)
+        result = self._engine.modify(request.key, decisions.showing(decide), self._engine.counted(verb))
+        self._answer(result, request.counted)
+
+    # --- administration
+
+    def _flush(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._answer(self._engine.flush_all(_exptime(extras)), lambda result: request.done())
+
+    def _noop(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._out.append(request.done())
+
+    def _version(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._out.append(request.done(value=self._surroundings.version))
+
+    def _quit(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._out.append(request.done())
+        self._connection.closing = True
+
+    def _stat(self, request: _Request, extras: bytes, value: bytes) -> None:
+        if request.key == b"reset":
+            self._surroundings.reset()
+            self._out.append(request.done())
+            return
+        report = self._surroundings.reports.get(request.key)
+        if report is None:
+            self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
+            return
+        for name, figure in report():
+            self._out.append(
+                response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
+            )
+        self._out.append(request.done())
+
+    # --- login: SASL's PLAIN (RFC 4616), the one mechanism
+
+    def _sasl_list(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._out.append(request.done(value=b"PLAIN"))
+
+    def _sasl_auth(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._admitted = False
+        self._asked = request.key.upper() == b"PLAIN"
+        if len(request.key) > _MECHANISM_MAX:
+            self._out.append(request.fails(packet.INVALID))
+        elif self._asked and not value:  # then a step brings it
+            self._out.append(response(request.opcode, request.opaque, status=packet.AUTH_CONTINUE))
+        else:
+            self._sasl_step(request, extras, value)
+
+    def _sasl_step(self, request: _Request, extras: bytes, value: bytes) -> None:
+        """Judge `authorization NUL user NUL password`; nobody may act for another one."""
+        users = self._surroundings.users
+        parts = value.split(b"\0")
+        known = len(parts) == 3 and parts[0] in (b"", parts[1]) and users is not None
+        self._admitted = bool(self._asked and known and users and users.admit(parts[1], parts[2]))
+        self._asked = False
+        if self._admitted:
+            self._out.append(request.done(value=b"Authenticated"))
+        else:
+            self._out.append(request.fails(packet.AUTH_ERROR))
+
+
+def _exptime(extras: bytes) -> int:
+    """The exptime in these extras, 0 if there is none. It has no sign here: nothing is born dead."""
+    return int.from_bytes(extras, "big")
+
+
+def _cut(replies: bytes) -> Iterator[tuple[int, int]]:
+    """The opcode and the end of each packet."""
+    start = 0
+    while start < len(replies):
+        _, opcode, _, _, _, _, length, _, _ = HEADER.unpack_from(replies, start)
+        end = start + HEADER_BYTES + length
+        yield opcode, end
+        start = end
+
+
+_COMMANDS: Final[dict[int, Callable[[Binary, _Request, bytes, bytes], None]]] = {
+    packet.GET: Binary._get,
+    packet.GETK: Binary._get,
+    packet.GAT: Binary._gat,
+    packet.GATK: Binary._gat,
+    packet.TOUCH: Binary._touch,
+    packet.SET: Binary._set,
+    packet.ADD: Binary._add,
+    packet.REPLACE: Binary._replace,
+    packet.APPEND: Binary._append,
+    packet.PREPEND: Binary._append,
+    packet.DELETE: Binary._delete,
+    packet.INCR: Binary._incr,
+    packet.DECR: Binary._decr,
+    packet.QUIT: Binary._quit,
+    packet.FLUSH: Binary._flush,
+    packet.NOOP: Binary._noop,
+    packet.VERSION: Binary._version,
+    packet.STAT: Binary._stat,
+    packet.SASL_LIST: Binary._sasl_list,
+    packet.SASL_AUTH: Binary._sasl_auth,
+    packet.SASL_STEP: Binary._sasl_step,
+}

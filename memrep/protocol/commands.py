@@ -1,0 +1,32 @@
+"""The commands that may mean more than they say, depending on who sends them: php.py's, or the engine's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from memrep.decisions import Result
+from memrep.engine import Ticket
+from memrep.entry import Entry
+
+
+class Commands(Protocol):
+    """The commands that PHP's habits may bend.
+
+    With `show` a success is told by the entry as it was stored, which knows its cas unique, and not by STORED
+    or the new number. `quiet` tells that the client asked for no answer: so libmemcached marks its replicas'
+    copies.
+    """
+
+    def set(
+        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+    ) -> Result | Ticket: ...
+
+    def add(
+        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False
+    ) -> Result | Ticket: ...
+
+    def incr(
+        self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
+    ) -> Result | Ticket: ...
+
+    def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket: ...

@@ -1,0 +1,45 @@
+"""Who may come in: the users of memcached's auth file (its doc/protocol.txt, "Authentication").
+
+A line is `user:password`; everything behind the first colon is the password. As in memcached the same file
+serves the text protocol and, there by way of a SASL library, the binary one.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+import attrs
+
+from memrep.errors import UsageError
+
+
+@attrs.frozen
+class Users:
+    """The users and their passwords."""
+
+    passwords: dict[bytes, bytes] = attrs.field(repr=False)
+
+    def admit(self, user: bytes, password: bytes) -> bool:
+        """Whether this is the user's password; how long that takes tells nothing about either."""
+        right = self.passwords.get(user)
+        same = hmac.compare_digest(password, right or b"")
+        return same and right is not None
+
+
+def parse_users(text: bytes, name: str) -> Users:
+    """The users of an auth file's content.
+
+    Raises:
+        UsageError: there is none, or a line is no `user:password`; `name` is the file's.
+    """
+    passwords = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        user, colon, password = line.partition(b":")
+        if not (user and colon and password):
+            raise UsageError(f"--auth-file {name}: line {number} is no user:password")
+        passwords[user] = password
+    if not passwords:
+        raise UsageError(f"--auth-file {name} names no user; write a line user:password")
+    return Users(passwords)
