@@ -206,7 +206,10 @@ class MemrepNode:
     def __init__(self, kind: str = "") -> None:
         # Read only when a node is wanted: the transcripts can be proved true before there is any node.
         support = importlib.import_module("tests.support")
-        self._node: _LoneNode = support.lone_node(**({"users": AUTH_FILE} if kind else {}))
+        users = (
+            importlib.import_module("memrep.users").parse_users(AUTH_FILE.encode(), "users") if kind else None
+        )
+        self._node: _LoneNode = support.lone_node(users=users)
         self._unix_time: float = support.WALL / 1000
 
     def connect(self) -> _LoneClient:
