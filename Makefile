@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SEEDS ?= 1000
 SECONDS ?= 60
+RUNS ?= 1
 FAULTS ?=
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test check lint types unit real sim broken faults bench join format clean packages
+.PHONY: help run test check lint types unit real php sim broken faults bench join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +43,9 @@ unit: $(INSTALLED) ## unit tests and transcripts, memcached's among them
 
 real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
 	$(BIN)/pytest -q tests/real
+
+php: $(INSTALLED) ## parallel PHP requests: every client, save_path and fault, RUNS times
+	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "" -k "_no_increment" tests/real || exit; done
 
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)

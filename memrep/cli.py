@@ -17,6 +17,7 @@ import click
 from memrep import __version__
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
+from memrep.daemon.secret import read_secret
 from memrep.errors import UsageError
 from memrep.habits import Habits
 from memrep.nodes import Address, parse_address, parse_nodes
@@ -101,8 +102,10 @@ def cli() -> None:
     help="Which of --nodes this one is. Found by itself if just one of them is an address of this machine.",
 )
 @click.option(
-    "-l", "--listen", metavar="ADDR", help="Address for clients and nodes. [default: own one of --nodes]"
-)
+    "-l", "--listen", metavar="ADDR",
+    help="Address for clients and nodes; 0.0.0.0 or :: for all of this machine. One that strangers can reach "
+    "must be given here, and draws a warning that says what to protect. [default: own one of --nodes]",
+)  # fmt: skip
 @click.option(
     "-p", "--port", type=click.IntRange(1, 55_535), help="Port for clients. [default: own one of --nodes]"
 )
@@ -158,6 +161,11 @@ def cli() -> None:
     help="Ask clients for a user and password of this file's lines user:password (memcached's -Y): by SASL "
     "PLAIN in the binary protocol, by a first `set` in the text protocol.",
 )  # fmt: skip
+@click.option(
+    "--secret-file", metavar="FILE",
+    help="One line of 16 bytes or more, the same on every server, readable by memrep only (chmod 600): nodes "
+    "prove to each other that they know it. Without it a node believes who calls from an address in --nodes.",
+)  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
@@ -194,6 +202,7 @@ def _checked(  # noqa: PLR0913
     pecl_walk: str,
     lock_prefix: str,
     auth_file: str,
+    secret_file: str | None,
     enable_shutdown: bool,
     verbose: bool,
 ) -> ServeOptions:
@@ -210,14 +219,12 @@ def _checked(  # noqa: PLR0913
         me = find_self(addresses, parse_address(self_, "--self") if self_ else None)
     if len(addresses) > 1 and port not in (None, me.port):
         raise UsageError(f"-p {port} is not the port of {me} in --nodes; leave -p out, or correct --nodes")
-    if listen is not None:
-        check_listen(listen)
     if not _ITEM_MIN <= item_size_max <= memory << 19:
         raise UsageError(f"-I {item_size_max} must be from 1k to half of -m ({memory} MB)")
     return ServeOptions(
         nodes=addresses,
         me=me,
-        listen=listen or me.host,
+        listen=check_listen(listen, me.host),
         port=port or me.port,
         unix=unix,
         memory=memory << 20,
@@ -233,6 +240,7 @@ def _checked(  # noqa: PLR0913
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
         users=_users(auth_file),
+        secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,
         shutdown=enable_shutdown,
     )

@@ -128,7 +128,10 @@ def _calculate(change: Callable[[int], int], entry: Entry | None) -> Decision:
     digits = b"%d" % change(number)
     # A number never gets shorter (protocol.txt, on decr): memcached pads it with spaces.
     padded = digits.ljust(len(value))
-    return Entry(ZERO, padded, entry.flags, entry.expires, marks=entry.marks, seen=entry.seen), digits
+    new = Entry(ZERO, padded, entry.flags, entry.expires)
+    if len(padded) == len(value):  # changed in its place, to memcached; else it is another item
+        new.marks, new.seen = entry.marks, entry.seen
+    return new, digits
 
 
 def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:

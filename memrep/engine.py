@@ -181,7 +181,7 @@ class Engine:
     def get(self, key: bytes) -> Entry | Ticket | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
-            ticket = Ticket(self.count_get)
+            ticket = Ticket(self._count_get)
             self._get_later(key, ticket)
             return ticket
         now = self._clock.now
@@ -448,9 +448,8 @@ class Engine:
 
     # --- counting, once a command, when its outcome is known
 
-    def count_get(self, result: Result) -> None:
-        """Count what a get found."""
-        if result is None or result is NOT_FOUND:
+    def _count_get(self, result: Result) -> None:
+        if result is None:
             self._counters.get_misses += 1
         else:
             self._counters.get_hits += 1

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from memrep import __version__
+from memrep.complaints import Complaints
 from memrep.copies import Copies
 from memrep.engine import Engine
 from memrep.errors import PeerError
@@ -32,9 +33,9 @@ from memrep.options import NodeOptions
 from memrep.php import Caller, Sessions
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.front import connect
+from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
-from memrep.replication.wire import WIRE_VERSION, Hello, Incoming, Sorry, encode
 from memrep.report import Facts, Reports
 from memrep.stats import Counters
 from memrep.store import Store
@@ -49,8 +50,7 @@ class Link:
 
     Attributes:
         number: later connections have higher ones.
-        closing: the shell closes it, after sending `farewell`.
-        farewell: the reason, for the peer's log.
+        closing: the shell closes it, after sending what is unsaid.
     """
 
     def __init__(self, incoming: Incoming, address: str, number: int) -> None:
@@ -58,7 +58,11 @@ class Link:
         self.address = address
         self.number = number
         self.closing = False
-        self.farewell = b""
+
+    def take(self) -> bytes:
+        """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
+        unsaid, self.incoming.unsaid = self.incoming.unsaid, b""
+        return unsaid
 
 
 class Node:
@@ -69,6 +73,7 @@ class Node:
         inc: this start's incarnation: a random number of 62 bits or so.
         now: the monotonic clock, ms.
         wall: the wall clock, ms since 1970.
+        chance: gives that many random bytes, which nobody can foresee.
         log: takes one line for each change of state.
         facts: what only the shell knows, for `stats`.
         set_verbosity: carries out `verbosity`.
@@ -85,6 +90,7 @@ class Node:
         inc: int,
         now: int,
         wall: int,
+        chance: Callable[[int], bytes],
         log: Callable[[str], None] = lambda line: None,
         facts: Facts | None = None,
         set_verbosity: Callable[[int], None] = lambda level: None,
@@ -94,7 +100,10 @@ class Node:
         self.counters = Counters()
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
-        self._inc = inc
+        self._identity = Identity(
+            me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
+        )
+        self._chance = chance
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
@@ -139,7 +148,7 @@ class Node:
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
-        self._turned_away: dict[str, str] = {}  # by host, the reason that was logged last
+        self._complaints = Complaints(log)
         self._accepted = 0
         self._was_open = False
         self._crowded = False  # too much is in flight: all of it has to fit into a vote
@@ -325,11 +334,13 @@ class Node:
 
     # --- peers
 
-    def dialled(self, node: int) -> bytes:
-        """This node has opened its link to a peer; what to send first. A heartbeat follows in the same turn."""
+    def dialled(self, node: int) -> Outgoing:
+        """This node has called a peer; the greeting at this end. What goes to the peer meanwhile has to wait.
+
+        A heartbeat follows in the same turn.
+        """
         self.replica.dialled(node)
-        options = self.options
-        return encode(Hello(WIRE_VERSION, options.me, self._inc, options.nodes, options.terms))
+        return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
 
     def deaf(self, node: int) -> bool:
         """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
@@ -346,8 +357,7 @@ class Node:
     def accept_link(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""
         self._accepted += 1
-        options = self.options
-        return Link(Incoming(options.me, options.nodes, options.terms), address, self._accepted)
+        return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
 
     def peer_receive(self, link: Link, data: bytes) -> None:
         """Take what came on a link; it may be `closing` afterwards."""
@@ -357,12 +367,8 @@ class Node:
             messages = incoming.receive(data)
         except PeerError as error:
             link.closing = True
-            if not greeted:
-                link.farewell = encode(Sorry(str(error)))
             host = link.address.rpartition(":")[0]
-            if self._turned_away.get(host) != str(error):
-                self._turned_away[host] = str(error)
-                self._log(f"turned away a node's link from {host}: {error}")
+            self._complaints.about(host, f"turned away a node's link from {host}: {error}")
             self.link_closed(link)
             return
         node = incoming.node
@@ -370,9 +376,11 @@ class Node:
             return
         if not greeted and link.number < self._latest.get(node, 0):
             link.closing = True  # the last words of a former process, which have come late
+            link.take()
             return
         if not greeted:
             self._latest[node] = link.number
+            self._complaints.settled(link.address.rpartition(":")[0])
             former = self._links.get(node)
             if former is not None:
                 former.closing = True

@@ -59,7 +59,7 @@ def parse_address(text: str, option: str = "--nodes") -> Address:
             f"{option}: port {port} of {text!r} must be from 1 to {_PORT_MAX - LINK_PORT_OFFSET}, "
             f"for the nodes' links use port + {LINK_PORT_OFFSET}"
         )
-    return Address(_plain(found[1].strip("[]")), port)
+    return Address(plain_host(found[1].strip("[]")), port)
 
 
 def host_of(node: str) -> str:
@@ -67,10 +67,10 @@ def host_of(node: str) -> str:
     return parse_address(node).host
 
 
-def _plain(host: str) -> str:
+def plain_host(host: str) -> str:
     """One spelling for each host, so that servers whose lists are spelled differently agree."""
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host.lower()
     mapped = address.ipv4_mapped if address.version == 6 else None

@@ -22,6 +22,7 @@ class NodeOptions:
         own_host: this node's address as others see it; needed where `nodes` has names.
         habits: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
+        secret: what nodes prove to each other that they know; empty if there is none.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -30,6 +31,7 @@ class NodeOptions:
     memory: int = 64 << 20
     item_max: int = 1 << 20
     timing: Timing = attrs.Factory(Timing)
+    secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False
     own_host: str = ""
     habits: Habits = attrs.Factory(Habits)

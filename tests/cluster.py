@@ -14,8 +14,8 @@ from typing import Any
 from memrep.node import Link, Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
+from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.message import Any as AnyMessage
-from memrep.replication.wire import Incoming
 from tests.support import WALL
 
 #: From node, to node.
@@ -192,6 +192,7 @@ class Cluster:
         if queue:
             data, link = queue.popleft(), self.links[pair]
             self.turn(pair[1], lambda node: node.peer_receive(link, data))
+            link.take()
 
     # --- processes
 
@@ -203,6 +204,7 @@ class Cluster:
             inc=self._starts,
             now=self.now,
             wall=WALL + self.now,
+            chance=bytes,
             log=self.logs[number].append,
         )
         for other in self.nodes:
@@ -224,8 +226,11 @@ class Cluster:
         pair = (number, other)
         self.links[pair] = self.nodes[other].accept_link(self.names[number - 1])
         self._queues[pair] = deque()
-        self._taps[pair] = Incoming(other, self.names, self.nodes[other].options.terms)
-        self.turn(number, lambda node: self._put(pair, node.dialled(other)))
+        terms = self.nodes[other].options.terms
+        tapped = Identity(me=other, inc=0, nodes=self.names, terms=terms)
+        self._taps[pair] = Incoming(tapped, bytes(NONCE_BYTES))
+        challenge = self.links[pair].take()
+        self.turn(number, lambda node: self._put(pair, node.dialled(other).receive(challenge)))
 
     def kill(self, number: int) -> None:
         """A node's process is gone; the others see its links closed, its port refuse. Nothing is delivered."""

@@ -216,6 +216,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
+        self._nonces = Random(seed)  # of its own: the greeting decides nothing
         self.seed = seed
         self.plan = Plan.draw(self.rng)
         self.now = 0.0
@@ -299,6 +300,7 @@ class World:
             inc=self.rng.getrandbits(62),
             now=1_000 + int(self.now),
             wall=WALL + int(self.now),
+            chance=self._nonces.randbytes,
             log=lambda line: self.note(f"node {number}: {line}"),
         )
         self.note(f"node {number} starts")
@@ -332,7 +334,8 @@ class World:
         pipe = _Pipe((number, other), lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
         peer.links[link] = (host, pipe)
         host.pipes[other] = pipe
-        host.turn(lambda node: self.send(pipe, node.dialled(other)))
+        # The greeting's way to and fro is part of the delay of dialling; what the caller says goes first.
+        host.turn(lambda node: self.send(pipe, node.dialled(other).receive(link.take())))
         if number not in peer.pipes:  # a node that hears another one dials it back at once
             self._dial(other, number, peer.boot, established=False)
 

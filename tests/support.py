@@ -51,7 +51,7 @@ class LoneNode:
     def __init__(self, **options: Any) -> None:
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
-        self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL)
+        self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes)
 
     def connect(self) -> LoneConnection:
         """A new client."""

@@ -16,7 +16,7 @@ ROOT: Final = Path(memrep.__file__).parent
 
 #: The floors, lowest first. A module belongs to the longest of these names that begins its own.
 FLOORS: Final = (
-    {"version", "entry", "locks", "stats", "errors", "nodes", "habits"},
+    {"version", "entry", "locks", "stats", "errors", "nodes", "habits", "complaints"},
     {"copies", "digest", "store", "inflight", "decisions"},
     {"engine", "replication"},
     {"php", "users"},
@@ -123,6 +123,7 @@ def test_values_import_nothing_but_attrs_msgspec_and_the_standard_library(name: 
         assert _foreign(MODULES[name]) <= {
             "__future__",
             "attrs",
+            "collections",
             "ipaddress",
             "msgspec",
             "re",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from memrep.cli import _checked, serve_command
 from memrep.daemon.run import ServeOptions
 from memrep.habits import Habits
@@ -45,3 +47,13 @@ def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
 def test_times_are_told_in_seconds() -> None:
     options = _options("--failure-timeout", "1.25", "--cold-start", "30", "--drain", "0")
     assert (options.failure_timeout_ms, options.cold_start_ms, options.drain_ms) == (1_250, 30_000, 0)
+
+
+def test_the_secret_is_what_the_file_holds(tmp_path: Path) -> None:
+    assert _options().secret == b""
+    path = tmp_path / "secret"
+    path.write_text("0123456789abcdef\n")
+    path.chmod(0o600)
+    options = _options("--secret-file", str(path))
+    assert options.secret == b"0123456789abcdef"
+    assert "0123456789abcdef" not in repr(options)

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from memrep.daemon.machine import bind_link_port, check_listen, find_self, is_own, is_private, port_error
+from memrep.daemon import machine
+from memrep.daemon.machine import (
+    bind_link_port,
+    check_listen,
+    find_self,
+    is_own,
+    is_private,
+    port_error,
+    source_of_links,
+)
 from memrep.errors import UsageError
 from memrep.nodes import LINK_PORT_OFFSET, Address
 
@@ -59,27 +68,61 @@ def test_a_list_without_this_machine_is_refused() -> None:
         find_self([ELSEWHERE, FAR], None)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "localhost"])
-def test_clients_may_be_listened_for_at(host: str) -> None:
-    check_listen(host)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "8.8.8.8", "localhost"])
+def test_clients_are_listened_for_where_the_operator_says(host: str) -> None:
+    assert check_listen(host, "10.1.1.1") == host
 
 
 @pytest.mark.parametrize("host", ["no such host", "", "127.0.0.1:11211"])
 def test_clients_cannot_be_listened_for_at(host: str) -> None:
     with pytest.raises(UsageError, match="--listen"):
-        check_listen(host)
+        check_listen(host, "127.0.0.1")
+
+
+@pytest.mark.parametrize("own", ["127.0.0.1", "10.1.1.1", "fe80::1", "100.64.0.1", "nobodys-name"])
+def test_a_node_listens_at_its_own_address_unless_told_otherwise(own: str) -> None:
+    assert check_listen(None, own) == own
+
+
+@pytest.mark.parametrize("own", ["8.8.8.8", "2606:4700::1", "0.0.0.0", "::"])
+def test_a_node_does_not_face_strangers_unless_told_to(own: str) -> None:
+    with pytest.raises(UsageError, match=f"^{own} can be reached by strangers; .* or say --listen {own} if"):
+        check_listen(None, own)
+
+
+def test_a_name_is_as_public_as_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address, private in [("8.8.8.8", False), ("10.1.1.1", True)]:
+        monkeypatch.setattr(machine, "address_of", lambda host, address=address: address)
+        assert is_private("web1.example.com") == private
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "::1", "10.1.1.1", "172.16.0.1", "192.168.1.1", "fd00::1", "web1"]
-)
+    "host",
+    [
+        "127.0.0.1", "::1", "10.1.1.1", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "fd00::1",
+        "fe80::1", "::ffff:10.1.1.1", "nobodys-name",
+    ],
+)  # fmt: skip
 def test_strangers_cannot_reach(host: str) -> None:
     assert is_private(host)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "8.8.8.8", "2606:4700::1"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8"])
 def test_strangers_can_reach(host: str) -> None:
     assert not is_private(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "203.0.113.7", "nobodys-name"])
+def test_where_every_address_does_or_the_known_one_is_elsewhere_the_kernel_chooses_the_source(
+    host: str,
+) -> None:
+    assert source_of_links(host) == ""
+
+
+def test_a_node_calls_from_the_address_that_the_others_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "is_own", lambda host: host == "10.1.1.1")
+    assert source_of_links("10.1.1.1") == "10.1.1.1"
+    assert source_of_links("10.2.2.2") == ""
 
 
 @pytest.fixture

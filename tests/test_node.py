@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from memrep.node import Link
+from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.message import Frame, Propose
 from memrep.replication.presence import Timing
-from memrep.replication.wire import WIRE_VERSION, Hello, Outgoing, encode
 from tests.cluster import Cluster, serving_cluster
 from tests.support import lone_node
 
@@ -432,9 +432,19 @@ def test_a_connection_that_is_closed_for_lateness_says_nothing_more() -> None:
 # --- links
 
 
-def _greeting(cluster: Cluster, node: int, inc: int, nodes: list[str] | None = None) -> bytes:
+def _caller(cluster: Cluster, node: int, inc: int, nodes: list[str] | None = None) -> Outgoing:
+    """Somebody who calls node 1 and says that he is this node."""
     terms = cluster.nodes[1].options.terms
-    return encode(Hello(WIRE_VERSION, node, inc, cluster.names if nodes is None else nodes, terms))
+    identity = Identity(me=node, inc=inc, nodes=nodes or cluster.names, terms=terms)
+    return Outgoing(identity, 1, bytes(NONCE_BYTES))
+
+
+def _greet(cluster: Cluster, link: Link, node: int, inc: int, nodes: list[str] | None = None) -> Outgoing:
+    """Somebody greets node 1 on this link, as this node."""
+    caller = _caller(cluster, node, inc, nodes)
+    hello = caller.receive(link.take())
+    cluster.turn(1, lambda node: node.peer_receive(link, hello))
+    return caller
 
 
 def _accept(cluster: Cluster, number: int) -> Link:
@@ -448,9 +458,9 @@ def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
     cluster.start(2)
     cluster.advance(500)
     inc = cluster.nodes[1].replica.presence.peers[2].inc
-    cluster.turn(1, lambda node: node.peer_receive(late, _greeting(cluster, 2, 77)))
+    _greet(cluster, late, 2, 77)
     assert late.closing
-    assert late.farewell == b""
+    assert late.take() == b""
     assert cluster.nodes[1].replica.presence.peers[2].inc == inc
     assert not cluster.links[2, 1].closing
     assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
@@ -479,9 +489,10 @@ def test_the_end_of_a_replaced_link_does_not_count_as_the_end_of_the_newer_one()
 def test_a_peer_with_another_list_of_nodes_is_turned_away_with_the_reason() -> None:
     cluster = serving_cluster()
     link = _accept(cluster, 1)
-    cluster.turn(1, lambda node: node.peer_receive(link, _greeting(cluster, 2, 77, ["10.0.0.7:11211", "x:1"])))
+    caller = _greet(cluster, link, 2, 77, ["10.0.0.7:11211", "x:1"])
     assert link.closing
-    reason = Outgoing().receive(link.farewell)
+    caller.receive(link.take())
+    reason = caller.reason
     assert reason == f"its --nodes list is 10.0.0.7:11211,x:1, this node's is {','.join(cluster.names)}"
     assert cluster.logs[1][-1] == f"turned away a node's link from 10.0.0.9: {reason}"
 
@@ -491,7 +502,7 @@ def test_the_same_complaint_about_the_same_host_is_logged_once() -> None:
     lines = len(cluster.logs[1])
     for _ in range(3):
         link = _accept(cluster, 1)
-        cluster.turn(1, lambda node, link=link: node.peer_receive(link, _greeting(cluster, 2, 77, ["x:1"])))  # type: ignore[misc]
+        _greet(cluster, link, 2, 77, ["x:1"])
         assert link.closing
     assert len(cluster.logs[1]) == lines + 1
 
@@ -511,5 +522,5 @@ def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage
     link = cluster.links[2, 1]
     cluster.turn(1, lambda node: node.peer_receive(link, garbage))
     assert link.closing
-    assert link.farewell == b""
+    assert link.take() == b""
     assert not cluster.nodes[1].replica.presence.peers[2].linked

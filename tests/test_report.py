@@ -177,7 +177,7 @@ def test_what_only_the_shell_knows_stands_in_general_and_settings() -> None:
         yield "tcpport", 11211
 
     facts = Facts(process=process, settings=settings)
-    node = Node(NodeOptions(), inc=1, now=0, wall=WALL, facts=facts)
+    node = Node(NodeOptions(), inc=1, now=0, wall=WALL, chance=bytes, facts=facts)
     connection = node.connect()
     assert node.receive(connection, b"stats\r\n").startswith(b"STAT pid 4711\r\n")
     assert b"STAT tcpport 11211\r\n" in node.receive(connection, b"stats settings\r\n")

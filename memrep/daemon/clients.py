@@ -270,7 +270,7 @@ class Clients:
 
     def _open(self) -> None:
         self.listening = True
-        for listener in self._listeners:
+        for listener in reversed(self._listeners):  # the port last: where it answers the unix socket does, too
             listener.listen()
             self.reactor.register(listener.sock.fileno(), _Door(self, listener), READ)
 

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 
 from memrep.errors import UsageError
-from memrep.nodes import Address
+from memrep.nodes import Address, plain_host
 
 
 def is_own(host: str) -> bool:
@@ -55,17 +55,29 @@ def find_self(nodes: list[Address], named: Address | None) -> Address:
     )
 
 
-def check_listen(host: str) -> None:
-    """Refuse to face the public by accident.
+def check_listen(named: str | None, own: str) -> str:
+    """Where to listen: as the operator said, else at this node's own address, but never in public by accident.
+
+    Args:
+        named: what the operator gave as --listen, if anything.
+        own: this node's host in --nodes.
 
     Raises:
-        UsageError: the address is none.
+        UsageError: the address is none of this machine's, or in public and not named.
     """
+    if named is None:
+        if not is_private(own):
+            raise UsageError(
+                f"{own} can be reached by strangers; put private addresses into --nodes, "
+                f"or say --listen {own} if that is meant (it warns of what to protect then)"
+            )
+        return own
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(named)
     except ValueError:
-        if not is_own(host):
-            raise UsageError(f"--listen {host} is no address of this machine") from None
+        if not is_own(named):
+            raise UsageError(f"--listen {named} is no address of this machine") from None
+    return named
 
 
 def address_of(host: str) -> str:
@@ -77,12 +89,25 @@ def address_of(host: str) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Whether only this machine or a private network can reach this address; names are taken for private."""
+    """Whether only this machine or a private network can reach this host; nobody's names count as private."""
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(plain_host(address_of(host)))
     except ValueError:
         return True
-    return (address.is_private or address.is_loopback) and not address.is_unspecified
+    return not (address.is_global or address.is_unspecified)
+
+
+def source_of_links(host: str) -> str:
+    """The address from which this node has to call the others, who know it by this host; "" for any.
+
+    A machine may have several addresses, and the kernel would take the first that fits. On loopback each does.
+    """
+    found = address_of(host)
+    try:
+        address = ipaddress.ip_address(found)
+    except ValueError:
+        return ""
+    return found if is_own(found) and not (address.is_loopback or address.is_unspecified) else ""
 
 
 def bind_link_port(address: Address, host: str) -> socket.socket:
@@ -97,7 +122,7 @@ def bind_link_port(address: Address, host: str) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, address.link_port))
-        sock.listen(64)
+        sock.listen(1024)  # strangers who knock in crowds must not keep out a node
     except OSError as error:
         sock.close()
         raise port_error(host, address.link_port, error, "for the other nodes") from None

@@ -6,6 +6,9 @@ was closed and the port then refuses, the process is gone, and the node is told 
 
 A peer that does not read costs at most UNSENT_MAX bytes: then its link is closed. What was lost shows as a gap
 on the new link and costs a change of view, not memory.
+
+Without a secret, who calls from an address that is no other node's is told so and turned away, before a byte of
+its is read. With one, who has not proved soon that it knows it is closed, and few may try at a time.
 """
 
 from __future__ import annotations
@@ -17,11 +20,15 @@ from typing import Final
 
 import trio
 
+from memrep.complaints import Complaints
+from memrep.daemon.anteroom import Anteroom
+from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
 from memrep.node import Link, Node
-from memrep.nodes import Address
-from memrep.replication.wire import Outgoing
+from memrep.nodes import Address, plain_host
+from memrep.replication.handshake import Outgoing, Sorry
+from memrep.replication.wire import encode
 
 #: Unsent bytes for one peer above which its link is closed.
 UNSENT_MAX: Final = 64 << 20
@@ -33,26 +40,36 @@ _RETRY_S: Final = 0.25
 _PATIENCE_S: Final = 2.0
 _RENEW_S: Final = 0.5
 
+#: How long the greeting of a link may take, and how many that were accepted may be at it.
+_GREETING_S: Final = 3.0
+_GREETINGS_MAX: Final = 64
+
+_ACCEPTS_A_TURN: Final = 64
+
 
 class OutLink:
-    """Our end of the link that we dialled."""
+    """Our end of the link that we dialled. What is sent before we are welcome waits until then."""
 
-    def __init__(self, peers: Peers, sock: socket.socket) -> None:
+    def __init__(self, peers: Peers, sock: socket.socket, outgoing: Outgoing) -> None:
         self.closed = trio.Event()
         self.reason = "it closed the link"
-        self.turned_away = False
         self.opened = trio.current_time()
+        self.outgoing = outgoing
         self._peers = peers
         self._sock = sock
         self._unsent = bytearray()
-        self._outgoing = Outgoing()
         peers.reactor.register(sock.fileno(), self, READ)
+
+    @property
+    def sending(self) -> bool:
+        """Whether something is on its way from our buffer to the peer."""
+        return bool(self._unsent) and self.outgoing.welcome
 
     def send(self, data: bytes) -> None:
         """Send, now or when the socket takes it."""
         if self.closed.is_set():
             return
-        if not self._unsent:
+        if self.outgoing.welcome and not self._unsent:
             try:
                 sent = self._sock.send(data)
             except BlockingIOError:
@@ -69,26 +86,37 @@ class OutLink:
             self.close(f"it has not read {len(self._unsent)} bytes")
 
     def ready(self, events: int) -> None:
-        """Send the rest, or see the link closed."""
+        """Send the rest, or hear what the greeting comes to, or see the link closed."""
         try:
             if events & WRITE and self._unsent:
-                sent = self._sock.send(self._unsent)
-                del self._unsent[:sent]
-                if not self._unsent:
-                    self._peers.reactor.modify(self._sock.fileno(), READ)
+                self._flush()
             if events & ~WRITE:
                 data = self._sock.recv(_RECEIVE_BYTES)
-                if not data:
+                if data:
+                    self._hear(data)
+                else:
                     self.close(self.reason)
-                    return
-                reason = self._outgoing.receive(data)
-                if reason is not None:
-                    self.turned_away = True
-                    self.close(reason)
         except (BlockingIOError, InterruptedError):
             return
         except (OSError, PeerError) as error:
             self.close(str(error))
+
+    def _hear(self, data: bytes) -> None:
+        outgoing = self.outgoing
+        answer = outgoing.receive(data)
+        if outgoing.reason:
+            self.close(outgoing.reason)
+        elif answer:
+            self._sock.send(answer)  # the first thing that is sent here, and short: there is room for it
+        if outgoing.welcome and self._unsent and not self.closed.is_set():
+            self._peers.reactor.modify(self._sock.fileno(), READ | WRITE)
+            self._flush()
+
+    def _flush(self) -> None:
+        sent = self._sock.send(self._unsent)
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._peers.reactor.modify(self._sock.fileno(), READ)
 
     def close(self, reason: str) -> None:
         """Hang up; the dialling task goes on from here."""
@@ -107,6 +135,7 @@ class InLink:
         self._peers = peers
         self._sock = sock
         peers.reactor.register(sock.fileno(), self, READ)
+        self._say()
 
     def ready(self, events: int) -> None:
         """Take what the peer says."""
@@ -123,16 +152,22 @@ class InLink:
             return
         greeted = self.link.incoming.node is not None
         node.peer_receive(self.link, data)
-        if not greeted and self.link.incoming.node is not None:
-            self._peers.poke(self.link.incoming.node)
+        if not greeted:
+            self._say()
+            if self.link.incoming.node is not None:
+                self._peers.greeted(self, self.link.incoming.node)
+
+    def _say(self) -> None:
+        """Do our part of the greeting: a few bytes, for which a fresh socket has room."""
+        data = self.link.take()
+        if data:
+            with suppress(OSError):  # a broken link shows when it is read
+                self._sock.send(data)
 
     def close(self) -> None:
-        """Hang up, with a word on the reason if there is one."""
+        """Hang up."""
         if self._sock.fileno() < 0:
             return
-        if self.link.farewell:
-            with suppress(OSError):
-                self._sock.send(self.link.farewell)
         self._peers.reactor.unregister(self._sock.fileno())
         self._peers.forget(self)
         self._sock.close()
@@ -146,6 +181,7 @@ class Peers:
         addresses: of all nodes; node n is the n-th.
         me: this node's number.
         listener: the bound and listening socket for the others.
+        source: the address that this node calls from, the one that the others know; "" if the kernel chooses.
         log: takes a line for the operator.
     """
 
@@ -155,15 +191,20 @@ class Peers:
         addresses: list[Address],
         me: int,
         listener: socket.socket | None,
+        source: str,
         log: Callable[[str], None],
     ) -> None:
         self.node = node
         self.reactor: Reactor
         self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
         self._listener = listener
+        self._source = source
         self._log = log
+        self._complaints = Complaints(log)
+        self._neighbours = Neighbours(self._addresses)
         self._out: dict[int, OutLink] = {}
         self._in: dict[InLink, None] = {}
+        self._greeting: Anteroom[InLink] = Anteroom(_GREETINGS_MAX, _GREETING_S)
         self._pokes = {n: trio.Event() for n in self._addresses}
 
     def open(self) -> None:
@@ -174,19 +215,43 @@ class Peers:
     def ready(self, events: int) -> None:
         """A node, or a stranger, knocks."""
         assert self._listener is not None
-        try:
-            sock, address = self._listener.accept()
-        except OSError:
+        for _ in range(_ACCEPTS_A_TURN):
+            try:
+                sock, address = self._listener.accept()
+            except OSError:
+                return
+            sock.setblocking(False)
+            self._admit(sock, plain_host(address[0]), address[1])
+
+    def _admit(self, sock: socket.socket, host: str, port: int) -> None:
+        """Greet who may be a node."""
+        if not self.node.options.secret and not self._neighbours.expects(host):
+            self._turn_away(sock, host)
             return
-        sock.setblocking(False)
-        self._in[InLink(self, sock, self.node.accept_link(f"{address[0]}:{address[1]}"))] = None
+        link = InLink(self, sock, self.node.accept_link(f"{host}:{port}"))
+        self._in[link] = None
+        crowded_out = self._greeting.enter(link, host, trio.current_time())
+        if crowded_out is not None:
+            crowded_out.close()
+
+    def _turn_away(self, sock: socket.socket, host: str) -> None:
+        """Close a stranger's connection; told the reason, for it may be a node that calls from elsewhere."""
+        with sock:
+            if not self._neighbours.known:  # a moment after the start; should it be a node, it comes again
+                return
+            reason = f"no other node in --nodes has the address {host}, from which it calls"
+            with suppress(OSError):
+                sock.send(encode(Sorry(reason)))
+        self._complaints.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
 
     def forget(self, link: InLink) -> None:
         """A link that was accepted is closed."""
         self._in.pop(link, None)
+        self._greeting.leave(link)
 
-    def poke(self, node: int) -> None:
-        """This peer has just been heard: dial it now."""
+    def greeted(self, link: InLink, node: int) -> None:
+        """This peer has just shown who it is: dial it now."""
+        self._greeting.leave(link)
         self._pokes[node].set()
 
     def send(self, node: int, data: bytes) -> None:
@@ -201,19 +266,57 @@ class Peers:
             link.close()
 
     def renew(self) -> None:
-        """Close the links that do not carry what is sent on them; they are dialled again at once.
+        """Close the links that do not carry what is sent on them, or on which no greeting comes about.
 
-        After a cut has healed a new connection gets through at the first try, while the old one waits for a
-        retransmission that comes later the longer the cut has lasted.
+        Ours are dialled again at once. After a cut has healed a new connection gets through at the first try,
+        while the old one waits for a retransmission that comes later the longer the cut has lasted.
         """
+        now = trio.current_time()
         for node, link in list(self._out.items()):
-            if self.node.deaf(node) and trio.current_time() - link.opened > _RENEW_S:
-                link.close("it does not hear this node")
+            welcome, age = link.outgoing.welcome, now - link.opened
+            if (age > _GREETING_S and not welcome) or (age > _RENEW_S and self.node.deaf(node)):
+                link.close("it does not hear this node" if welcome else "it does not greet this node")
+        for guest in self._greeting.overdue(now):
+            host = guest.link.address.rpartition(":")[0]
+            self._complaints.about(host, f"closed a node's link from {host}: no greeting in {_GREETING_S:g} s")
+            guest.close()
 
     @property
     def unsent(self) -> bool:
         """Whether something for a peer is still in our buffers."""
-        return any(link._unsent for link in self._out.values())
+        return any(link.sending for link in self._out.values())
+
+    async def _connect(self, node: int) -> socket.socket:
+        """A connected, non-blocking socket to this peer; where it lives is remembered for when it calls."""
+        address = self._addresses[node]
+        found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
+        self._neighbours.looked_up(node, (str(where[0]) for *_, where in found))
+        family, kind, proto, _, where = found[0]
+        with trio.socket.socket(family, kind, proto) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
+            if self._source and (":" in self._source) == (family == socket.AF_INET6):
+                with suppress(OSError):  # the address may have gone since the start
+                    await sock.bind((self._source, 0))
+            await sock.connect(where)
+            plain = socket.socket(family, kind, proto, fileno=sock.detach())
+        plain.setblocking(False)
+        return plain
+
+    async def _use(self, node: int, sock: socket.socket) -> OutLink:
+        """Greet this peer and send on this link until it is closed."""
+        used: list[OutLink] = []
+
+        def begin() -> None:
+            link = OutLink(self, sock, self.node.dialled(node))
+            self._out[node] = link
+            used.append(link)
+
+        self.reactor.turn(begin)
+        (link,) = used
+        await link.closed.wait()
+        del self._out[node]
+        return link
 
     async def keep_dialled(self, node: int) -> None:
         """Keep our link to this peer open, for ever; tell the node what becomes of it."""
@@ -226,13 +329,14 @@ class Peers:
             pause = _REDIAL_S
             try:
                 with trio.fail_after(_CONNECT_S):
-                    sock = await _connect(address)
+                    sock = await self._connect(node)
             except (OSError, UnicodeError, trio.TooSlowError) as error:
                 refused = isinstance(error, ConnectionRefusedError)
                 reason = "its port refuses" if refused else str(error) or "it does not answer"
                 if refused and established:
                     established = False
                     self.reactor.turn(lambda: self.node.peer_refused(node, "its process is gone"))
+                self._neighbours.looked_up(node, ())
                 self.node.unreachable(node, reason)
                 if reason != complaint and trio.current_time() - failing_since > _PATIENCE_S:
                     complaint = reason
@@ -240,32 +344,20 @@ class Peers:
                 pause = _REDIAL_S if refused else _RETRY_S
             else:
                 established = True
-                link = OutLink(self, sock)
-                self._out[node] = link
-                self.reactor.turn(lambda link=link: link.send(self.node.dialled(node)))  # type: ignore[misc]
-                await link.closed.wait()
-                del self._out[node]
-                failing_since = trio.current_time()
-                if not link.turned_away:
+                link = await self._use(node, sock)
+                if link.outgoing.welcome:
                     complaint = ""
+                    failing_since = trio.current_time()
                     continue
-                self.node.turned_away(node, link.reason)
-                if link.reason != complaint:
+                patience = _PATIENCE_S
+                if link.outgoing.reason:
+                    self.node.turned_away(node, link.reason)
+                    pause, patience = _RETRY_S, 0.0
+                if link.reason != complaint and trio.current_time() - failing_since >= patience:
                     complaint = link.reason
-                    self._log(f"{address} turned this node away: {link.reason}")
-                pause = _RETRY_S
+                    turned = "turned this node away" if link.outgoing.reason else "opens no link"
+                    self._log(f"{address} {turned}: {link.reason}")
+                if trio.current_time() - link.opened > _RENEW_S:
+                    continue
             with trio.move_on_after(pause):
                 await self._pokes[node].wait()
-
-
-async def _connect(address: Address) -> socket.socket:
-    """A connected, non-blocking socket to a node's link port."""
-    found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
-    family, kind, proto, _, target = found[0]
-    with trio.socket.socket(family, kind, proto) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
-        await sock.connect(target)
-        plain = socket.socket(family, kind, proto, fileno=sock.detach())
-    plain.setblocking(False)
-    return plain

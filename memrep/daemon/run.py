@@ -27,7 +27,7 @@ import trio
 
 from memrep.daemon.clients import Clients, Listener
 from memrep.daemon.journal import Journal, notify
-from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error
+from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.errors import UsageError
@@ -41,7 +41,8 @@ from memrep.users import Users
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
-_SPARE_DESCRIPTORS: Final = 64
+#: For links, those who are not greeted yet, and the program itself.
+_SPARE_DESCRIPTORS: Final = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +64,7 @@ class ServeOptions:
         habits: which of PHP's habits are provided for.
         users: the clients that are let in; None for all.
         strict: whether a node without a majority in reach serves nobody.
+        secret: what nodes prove to each other that they know; empty if there is none.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
     """
@@ -81,6 +83,7 @@ class ServeOptions:
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
+    secret: bytes = attrs.field(default=b"", repr=False)
     verbose: bool = False
     shutdown: bool = False
 
@@ -109,10 +112,12 @@ class Daemon:
                 habits=options.habits,
                 users=options.users,
                 own_host=address_of(options.me.host),
+                secret=options.secret,
             ),
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
             wall=time.time_ns() // 1_000_000,
+            chance=secrets.token_bytes,
             log=self._journal.log,
             facts=Facts(process=self._process, settings=self._settings),
             set_verbosity=self._set_verbosity,
@@ -120,14 +125,12 @@ class Daemon:
         )
         log = self._journal.log
         self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
-        self._peers = Peers(self._node, options.nodes, me, link_port, log)
+        source = source_of_links(options.me.host)
+        self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
         if not is_private(options.listen):
-            log(
-                f"warning: strangers can reach {options.listen}, and memrep asks nobody for a password; let a "
-                "firewall admit only the pool (deploy/nftables.conf)"
-            )
+            log(_warning(options))
 
     def _end_turn(self) -> None:
         while True:
@@ -215,6 +218,7 @@ class Daemon:
         yield "domain_socket", options.unix or "NULL"
         yield "maxconns", options.connections
         yield "verbosity", int(self._verbose)
+        yield "secret", "yes" if options.secret else "no"
         yield "shutdown_command", "yes" if options.shutdown else "no"
         yield "cold_start_ms", options.cold_start_ms
         yield "drain_ms", options.drain_ms
@@ -234,6 +238,14 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
                 f"--unix {options.unix}: {error.strerror}; its directory must exist, be writable, and hold "
                 "nothing else under that name"
             ) from None
+
+
+def _warning(options: ServeOptions) -> str:
+    """What is open to strangers, and what to do about it."""
+    todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
+    if len(options.nodes) > 1 and not options.secret:
+        todo.append("let nodes prove themselves (--secret-file)")
+    return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 
 def _raise_descriptor_limit(connections: int) -> None:

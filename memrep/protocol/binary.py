@@ -162,7 +162,7 @@ class Binary:
 
     __slots__ = (
         "_admitted", "_asked", "_commands", "_connection", "_engine", "_out", "_replies", "_skip",
-        "_surroundings",
+        "_surroundings", "_was_admitted",
     )  # fmt: skip
 
     def __init__(
@@ -176,6 +176,7 @@ class Binary:
         self._out = connection.out
         self._admitted = surroundings.users is None
         self._asked = False  # for the mechanism that there is
+        self._was_admitted = False  # once; as in memcached nobody gets in twice
         self._skip = 0  # bytes of a refused body still to come
 
     # --- the dialect's contract
@@ -264,12 +265,12 @@ class Binary:
         if key > KEY_BYTES_MAX:
             self._connection.closing = True
             return packet.INVALID
-        if shape is None or (base in _SASL and self._surroundings.users is None):
+        if shape is None:
             return packet.UNKNOWN
         if not shape.fits(extras, key, value) or (base not in _STORING and length > _BODY_MAX):
             self._connection.closing = True
             return packet.INVALID
-        return OK
+        return packet.UNKNOWN if base in _SASL and self._surroundings.users is None else OK
 
     def _refuse_large(self, request: _Request) -> None:
         """Refuse a value that is too large; as in memcached, a set that fails leaves no old value behind."""
@@ -421,11 +422,12 @@ class Binary:
     # --- login: SASL's PLAIN (RFC 4616), the one mechanism
 
     def _sasl_list(self, request: _Request, extras: bytes, value: bytes) -> None:
+        self._admitted = False  # as in memcached: who asks begins anew
         self._out.append(request.done(value=b"PLAIN"))
 
     def _sasl_auth(self, request: _Request, extras: bytes, value: bytes) -> None:
         self._admitted = False
-        self._asked = request.key.upper() == b"PLAIN"
+        self._asked = request.key.upper() == b"PLAIN" and not self._was_admitted
         if len(request.key) > _MECHANISM_MAX:
             self._out.append(request.fails(packet.INVALID))
         elif self._asked and not value:  # then a step brings it
@@ -440,6 +442,7 @@ class Binary:
         known = len(parts) == 3 and parts[0] in (b"", parts[1]) and users is not None
         self._admitted = bool(self._asked and known and users and users.admit(parts[1], parts[2]))
         self._asked = False
+        self._was_admitted |= self._admitted
         if self._admitted:
             self._out.append(request.done(value=b"Authenticated"))
         else:

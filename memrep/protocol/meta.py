@@ -52,6 +52,7 @@ _UNKNOWN: Final = b"CLIENT_ERROR invalid flag\r\n"
 _INVALID: Final = b"CLIENT_ERROR invalid or duplicate flag\r\n"
 _BAD_KEY: Final = b"CLIENT_ERROR error decoding key\r\n"
 _BAD_TOKEN: Final = b"CLIENT_ERROR bad token in command line format\r\n"
+_BAD_MODE: Final = b"CLIENT_ERROR incorrect length for M token\r\n"
 _BAD_OPAQUE: Final = b"CLIENT_ERROR opaque token too long\r\n"
 _NO_NUMBER: Final = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
 _NO_MEMORY: Final = b"SERVER_ERROR out of memory storing object\r\n"
@@ -117,7 +118,7 @@ class Meta:
         """Whether the expected is not told."""
         return "q" in self
 
-    def mode(self, known: bytes, default: str, verb: str) -> str:
+    def mode(self, known: tuple[bytes, ...], default: str, verb: str) -> str:
         """The letter behind M.
 
         Raises:
@@ -126,9 +127,9 @@ class Meta:
         token = self.flags.get(ord("M"))
         if token is None:
             return default
-        if token[:1] not in [known[i : i + 1] for i in range(len(known))]:
+        if token not in known:
             raise BadMeta(b"CLIENT_ERROR invalid mode for %b M token\r\n" % verb.encode())
-        return token[:1].decode()
+        return token.decode()
 
     def check_opaque(self) -> None:
         """Refuse an opaque that is too long.
@@ -148,17 +149,25 @@ class Meta:
         return None
 
 
-def read(words: Words, first: int, too_long: bytes = TOO_LONG) -> Meta:
-    """Read a meta command whose flags begin at the word `first`.
+def check(words: Words, too_long: bytes = TOO_LONG) -> None:
+    """Look at the line, before its flags are read.
 
     Raises:
-        BadMeta: it makes no sense.
+        BadMeta: it cannot be a meta command.
     """
-    key = words[1]
-    if len(key) > KEY_BYTES_MAX or len(words) < first:
+    if len(words[1]) > KEY_BYTES_MAX:
         raise BadMeta(_BAD_LINE)
     if len(words) > _WORDS_MAX:
         raise BadMeta(too_long)
+
+
+def read(words: Words, first: int) -> Meta:
+    """Read a meta command whose flags begin at the word `first`.
+
+    Raises:
+        BadMeta: they make no sense. Of several mistakes the last one is told, as memcached does.
+    """
+    key = words[1]
     meta = Meta(key, key, {}, {}, {})
     wrong = b""
     for word in words[first:]:
@@ -186,6 +195,8 @@ def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
         if number is None:
             return _NUMBERS.get(letter, wrong or _BAD_LINE)
         meta.numbers[letter] = number
+    elif letter == ord("M"):
+        return b"" if len(token) == 1 else _BAD_MODE
     elif letter == ord("b"):
         try:
             meta.key = b64decode(meta.key, validate=True)
@@ -198,15 +209,15 @@ def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
 
 
 def read_strictly(words: Words) -> Meta:
-    """As `read`, for the commands to which memcached says one thing of all mistakes in flags.
+    """As `read`, for the commands to which memcached says one thing of all mistakes.
 
     Raises:
-        BadMeta: it makes no sense.
+        BadMeta: they make no sense.
     """
     try:
         return read(words, 2)
-    except BadMeta as error:
-        raise error if error.args[0] in (_BAD_LINE, TOO_LONG) else BadMeta(_INVALID) from None
+    except BadMeta:
+        raise BadMeta(_INVALID) from None
 
 
 Show = Callable[[Result], bytes]
@@ -215,9 +226,12 @@ Show = Callable[[Result], bytes]
 class Get:
     """mg: show an entry; perhaps touch it, make it, or win the right to make it anew."""
 
+    counter: Final = "get"
+
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
-        self.meta = read(words, 2, _TOO_LONG_GET)
+        check(words, _TOO_LONG_GET)
+        self.meta = read(words, 2)
         self.meta.check_opaque()
         self._parts: list[bytes | None] = []
 
@@ -293,7 +307,7 @@ class Set:
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
         self.meta = read(words, 3)
-        self._mode = self.meta.mode(b"EAPRS", "S", "ms")
+        self._mode = self.meta.mode((b"E", b"A", b"P", b"R", b"S"), "S", "ms")
         self.meta.check_opaque()
         self.flags = (self.meta.number("F") or 0) & 0xFFFFFFFF
         self._value = b""
@@ -368,23 +382,19 @@ class Set:
         entry = result if isinstance(result, Entry) else None
         if entry is not None and meta.quiet:
             return b""
-        value = self._value if entry is None else entry.value or b""
-        parts: list[bytes] = []
-        for letter in meta.flags:
-            if letter == ord("c"):
-                parts.append(b"c%d" % (entry.cas_unique if entry is not None else 0))
-            elif letter == ord("s"):
-                parts.append(b"s%d" % len(value))
-            else:
-                parts.append(meta.shown(letter) or b"")
+        unique = b"c%d" % (entry.cas_unique if entry is not None else 0)
+        parts = [unique if letter == ord("c") else meta.shown(letter) for letter in meta.flags]
         return _line(_CODES[result] if isinstance(result, Outcome) else b"HD", parts)
 
 
 class Delete:
     """md: remove an entry, mark it stale, or empty it."""
 
+    counter: Final = "delete"
+
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
+        check(words)
         self.meta = read_strictly(words)
         self.meta.check_opaque()
 
@@ -422,52 +432,55 @@ class Calculate:
 
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
+        check(words)
         self.meta = meta = read_strictly(words)
-        self.verb = "decr" if meta.mode(b"ID+-id", "I", "ma") in "Dd-" else "incr"
+        self.counter = "decr" if meta.mode((b"I", b"+", b"D", b"-"), "I", "ma") in "D-" else "incr"
         meta.check_opaque()
         delta = meta.number("D")
-        calculate = decisions.incr if self.verb == "incr" else decisions.decr
+        calculate = decisions.incr if self.counter == "incr" else decisions.decr
         self._calculate = decisions.when_cas(meta.number("C") or 0, calculate(1 if delta is None else delta))
-        self._left: int = NEVER
+        self._parts: list[bytes | None] = []
         self._made = False
 
     def decide(self, entry: Entry | None) -> Decision:
         """What becomes of the entry."""
         meta, engine = self.meta, self._engine
-        vivify, exptime = meta.time("N"), meta.time("T")
         self._made = entry is None
         if entry is None:
-            if vivify is None:
+            if "N" not in meta:
                 return NOT_FOUND
-            new = Entry(ZERO, b"%d" % (meta.number("J") or 0), 0, engine.expires(vivify))
+            new = Entry(ZERO, b"%d" % (meta.number("J") or 0), 0, NEVER)
         else:
             decision = self._calculate(entry)
             if not isinstance(decision, tuple):
                 return decision
             new = decision[0]
-        if exptime is not None:
-            new.expires = engine.expires(exptime)
         new.cas = meta.number("E") or 0
+        parts: list[bytes | None] = []
+        self._parts = parts
+        for letter in meta.flags:
+            if letter == ord("T") or (letter == ord("N") and self._made):
+                new.expires = engine.expires(meta.times[letter])
+            elif letter == ord("t"):
+                parts.append(b"t%d" % engine.left(new.expires))
+            elif letter == ord("c"):
+                parts.append(None)  # known when it is stored
+            else:
+                parts.append(meta.shown(letter) or b"")
         return new, new
 
     def show(self, result: Result) -> bytes:
-        """The reply."""
+        """The reply. What it has made it tells even if it is quiet."""
         if isinstance(result, Outcome) and result in _ERRORS:
             return _ERRORS[result]
         meta = self.meta
         if isinstance(result, Outcome):
             return _line(_CODES[result], [meta.shown(letter) for letter in meta.flags])
         assert isinstance(result, Entry)
-        if meta.quiet:
+        if meta.quiet and not self._made:
             return b""
-        parts = []
-        for letter in meta.flags:
-            if letter == ord("t"):
-                parts.append(b"t%d" % self._engine.left(result.expires))
-            elif letter == ord("c"):
-                parts.append(b"c%d" % result.cas_unique)
-            else:
-                parts.append(meta.shown(letter) or b"")
+        unique = b"c%d" % result.cas_unique
+        parts = [unique if part is None else part for part in self._parts]
         if "v" not in meta:
             return _line(b"HD", parts)
         digits = (result.value or b"").rstrip(b" ")

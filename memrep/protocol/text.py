@@ -366,19 +366,18 @@ class Text:
         self._out.append(b"MN\r\n")
 
     def _meta_get(self, words: Words) -> None:
-        self._meta(meta.Get, words, self._engine.count_get)
+        self._meta(meta.Get, words)
 
     def _meta_delete(self, words: Words) -> None:
-        self._meta(meta.Delete, words, self._engine.counted("delete"))
+        self._meta(meta.Delete, words)
 
     def _meta_calculate(self, words: Words) -> None:
-        self._meta(meta.Calculate, words, self._engine.counted("incr"))
+        self._meta(meta.Calculate, words)
 
     def _meta(
         self,
         kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate],
         words: Words,
-        count: Callable[[Result], None],
     ) -> None:
         if len(words) < 2:
             self._refuse(_ERROR)
@@ -388,6 +387,7 @@ class Text:
         except meta.BadMeta as error:
             self._refuse(error.args[0])
         else:
+            count = self._engine.counted(command.counter)
             self._tell(self._engine.modify(command.meta.key, command.decide, count), command.show)
 
     def _meta_describe(self, words: Words) -> None:
@@ -401,16 +401,18 @@ class Text:
         if len(words) < 2:
             self._refuse(_ERROR)
             return body
-        length = signed32(words[2]) if len(words) > 2 and len(words[1]) <= KEY_BYTES_MAX else None
+        try:
+            meta.check(words)
+        except meta.BadMeta as error:
+            self._refuse(error.args[0])
+            return body
+        length = signed32(words[2]) if len(words) > 2 else None
         if length is None or not 0 <= length < _VALUE_MAX:
             self._refuse(_BAD_LINE)
             return body
         try:
             command = meta.Set(self._engine, words)
         except meta.BadMeta as error:
-            if error.args[0] == meta.TOO_LONG:
-                self._refuse(error.args[0])
-                return body
             self._skip, self._skip_reply = length + 2, error.args[0]
             return body
         engine, key = self._engine, command.meta.key

@@ -6,8 +6,9 @@ viewstamped: all members of the new view vote, each vote carries every write tha
 settles them, and the new view starts with nothing in flight. docs/replication.md has the whole story.
 
     message    what nodes say to each other          presence   who is heard, who is gone, whose lease holds
-    wire       how it is spelled, and the handshake  election   proposals, votes, the next view
-    view       a view, and how its writes settle     transfer   how a node that lacks data gets it
-    stream     numbered frames inside a view         relay      the way round a link that is cut
-    rounds     a write's way round the members       replica    the room in which they all meet
+    wire       how it is spelled on a link           election   proposals, votes, the next view
+    handshake  the greeting that opens a link        transfer   how a node that lacks data gets it
+    view       a view, and how its writes settle     relay      the way round a link that is cut
+    stream     numbered frames inside a view         replica    the room in which they all meet
+    rounds     a write's way round the members
 """

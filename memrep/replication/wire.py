@@ -1,11 +1,10 @@
-"""How messages are spelled on a link, and the handshake that opens it.
+"""How messages are spelled on a link.
 
 A link carries one direction: each node dials every other and speaks only on the connection it dialled. Both
 directions of a pair thus fail alike, no tie has to be broken, and what one end sends is what the other hears.
 A message is four bytes of length (big endian) and msgpack; msgspec checks types while it decodes.
 
-The first message is a greeting. A node that is turned away gets one line with the reason, for its log, before
-the connection closes: two operators who disagree about the list of nodes should not have to guess.
+A link begins with a greeting, which is spelled in the same way: handshake.py.
 """
 
 from __future__ import annotations
@@ -23,72 +22,81 @@ WIRE_VERSION: Final = 3
 #: A message above this size is a fault or an attack.
 MESSAGE_BYTES_MAX: Final = 1 << 28
 
-_HELLO_BYTES_MAX: Final = 1 << 16
+_GREETING_BYTES_MAX: Final = 1 << 16
 _LENGTH: Final = 4
-
-
-class Hello(msgspec.Struct, frozen=True, array_like=True, tag="memrep"):
-    """The first message on a link: who dials, which nodes it believes in, and on what terms.
-
-    The terms are the settings that all nodes must share, in words; nodes that differ turn each other away.
-    """
-
-    wire: int
-    node: int
-    inc: int
-    nodes: list[str]
-    terms: str = ""
-
-
-class Sorry(msgspec.Struct, frozen=True, array_like=True, tag="sorry"):
-    """The answer to a greeting that is turned away."""
-
-    reason: str
-
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(Any).decode
-_DECODE_HELLO: Final = msgspec.msgpack.Decoder(Hello).decode
-_DECODE_SORRY: Final = msgspec.msgpack.Decoder(Sorry).decode
 
 
-def encode(message: Any | Hello | Sorry) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """The message as it goes over a link."""
     body = _ENCODE(message)
     return len(body).to_bytes(_LENGTH, "big") + body
 
 
 class Inbox:
-    """Cuts what arrives on a link into messages. The first one, a greeting, must be short."""
+    """Cuts what arrives on a link into messages; short ones only, until somebody is trusted."""
 
     __slots__ = ("_buffer", "_limit")
 
-    def __init__(self, limit: int = _HELLO_BYTES_MAX) -> None:
+    def __init__(self, limit: int = _GREETING_BYTES_MAX) -> None:
         self._buffer = bytearray()
         self._limit = limit
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The bodies of the messages that are complete now.
+    def trust(self) -> None:
+        """Take long messages from now on."""
+        self._limit = MESSAGE_BYTES_MAX
+
+    def next(self) -> bytes | None:
+        """The body of the first message, if it is complete.
 
         Raises:
             PeerError: a message is announced that is larger than the limit.
         """
+        bodies = self._cut(1)
+        return bodies[0] if bodies else None
+
+    def feed(self, data: bytes) -> None:
+        """Put what has arrived behind what is there."""
+        self._buffer += data
+
+    def rest(self) -> list[bytes]:
+        """The bodies of all messages that are complete.
+
+        Raises:
+            PeerError: a message is announced that is larger than the limit.
+        """
+        return self._cut(MESSAGE_BYTES_MAX)
+
+    def _cut(self, most: int) -> list[bytes]:
         buffer = self._buffer
-        buffer += data
-        bodies = []
+        bodies: list[bytes] = []
         start, end = 0, len(buffer)
-        while end - start >= _LENGTH:
+        while end - start >= _LENGTH and len(bodies) < most:
             size = int.from_bytes(buffer[start : start + _LENGTH], "big")
             if size > self._limit:
                 raise PeerError(f"a message of {size} bytes was announced")
             if end - start < _LENGTH + size:
                 break
-            self._limit = MESSAGE_BYTES_MAX
             bodies.append(bytes(buffer[start + _LENGTH : start + _LENGTH + size]))
             start += _LENGTH + size
         if start:
             del buffer[:start]
         return bodies
+
+
+def read(body: bytes) -> Any:
+    """The message in this body.
+
+    Raises:
+        PeerError: there is none that could be read.
+    """
+    try:
+        message: Any = _DECODE(body)
+        return message
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PeerError(f"a message that cannot be read: {error}") from None
 
 
 def decode(data: bytes) -> list[Any]:
@@ -97,75 +105,6 @@ def decode(data: bytes) -> list[Any]:
     Raises:
         PeerError: they cannot be read.
     """
-    try:
-        return [_DECODE(body) for body in Inbox(MESSAGE_BYTES_MAX).feed(data)]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PeerError(f"a message that cannot be read: {error}") from None
-
-
-class Incoming:
-    """The receiving end of a link: the greeting first, then messages.
-
-    Attributes:
-        node: who speaks here; None before the greeting.
-        inc: its incarnation.
-    """
-
-    def __init__(self, me: int, nodes: list[str], terms: str = "") -> None:
-        self.node: int | None = None
-        self.inc = 0
-        self._terms = terms
-        self._me = me
-        self._nodes = nodes
-        self._inbox = Inbox()
-
-    def receive(self, data: bytes) -> list[Any]:
-        """The messages that are complete now.
-
-        Raises:
-            PeerError: what arrived is no memrep of this version, or one with another list of nodes. The text
-                is the reason to be logged, and to be sent back as `Sorry` before the greeting is accepted.
-        """
-        bodies = self._inbox.feed(data)
-        if self.node is None and bodies:
-            self._greet(bodies.pop(0))
-        try:
-            return [_DECODE(body) for body in bodies]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise PeerError(f"a message that cannot be read: {error}") from None
-
-    def _greet(self, body: bytes) -> None:
-        try:
-            hello = _DECODE_HELLO(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise PeerError("the greeting is not that of a memrep node") from None
-        if hello.wire != WIRE_VERSION:
-            raise PeerError(f"it speaks version {hello.wire} of the nodes' protocol, this node {WIRE_VERSION}")
-        if hello.nodes != self._nodes:
-            raise PeerError(
-                "its --nodes list is " + ",".join(hello.nodes) + ", this node's is " + ",".join(self._nodes)
-            )
-        if hello.terms != self._terms:
-            raise PeerError(f"it runs with {hello.terms}, this node with {self._terms}")
-        if hello.node == self._me or not 1 <= hello.node <= len(self._nodes):
-            raise PeerError(f"it claims to be node {hello.node} of the list")
-        self.node, self.inc = hello.node, hello.inc
-
-
-class Outgoing:
-    """The sending end of a link, which hears nothing but why it was turned away."""
-
-    def __init__(self) -> None:
-        self._inbox = Inbox()
-
-    def receive(self, data: bytes) -> str | None:
-        """The reason, if the other side has given one.
-
-        Raises:
-            PeerError: it said something else.
-        """
-        try:
-            bodies = self._inbox.feed(data)
-            return _DECODE_SORRY(bodies[0]).reason if bodies else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise PeerError("the answer is not that of a memrep node") from None
+    inbox = Inbox(MESSAGE_BYTES_MAX)
+    inbox.feed(data)
+    return [read(body) for body in inbox.rest()]

@@ -10,6 +10,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -99,8 +101,16 @@ class Cluster(Family):
 
     def stop(self, i: int) -> None:
         """End node i with SIGTERM, as a service manager does; it must drain and exit with 0."""
+        with self.stopping(i):
+            pass
+
+    @contextmanager
+    def stopping(self, i: int) -> Iterator[None]:
+        """End node i as `stop` does, and wait for it afterwards."""
         self._wanted.discard(i)
-        status = self.node(i).terminate(STOP_TIMEOUT_S)
+        self.node(i).process.send_signal(signal.SIGTERM)
+        yield
+        status = self.node(i).wait(STOP_TIMEOUT_S)
         assert status == 0, f"node {i} answered SIGTERM with exit status {status}"
 
     def wait_serving(self, i: int, timeout_s: float = START_TIMEOUT_S) -> None:

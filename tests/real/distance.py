@@ -109,6 +109,30 @@ class Late(Way):
         await send(data)
 
 
+class Held(Way):
+    """What the client sends arrives when `arrive` is set."""
+
+    def __init__(self, arrive: threading.Event) -> None:
+        self._arrive = arrive
+
+    async def ask(self, data: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:
+        await trio.to_thread.run_sync(self._arrive.wait, abandon_on_cancel=True)
+        await send(data)
+
+
+class BrokenSet(Way):
+    """It breaks at the first binary SET of all, which does not arrive, as long as there is one in `left`."""
+
+    def __init__(self, left: list[int]) -> None:
+        self._left = left
+
+    async def ask(self, data: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:
+        if data.startswith(b"\x80\x01") and self._left:
+            self._left.pop()
+            raise trio.BrokenResourceError
+        await send(data)
+
+
 class BrokenOff(Way):
     """It breaks after a session's lock has been granted, unless the session itself comes in the same piece.
 

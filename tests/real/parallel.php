@@ -10,8 +10,9 @@
  *   closing, ended    session_write_close() was called, and returned
  *   outcome           good, or "failed start" (nothing was written), or "failed write" (nobody knows)
  *   found             the count that the session held, null if none; a good request wrote one more
+ *   session           the session's id at the end
  *
- * Orders come as JSON lines on stdin, "id" being the session's number and 0 by default:
+ * Orders come as JSON lines on stdin, "id" being the session's number, 0 by default, or an id itself:
  *
  *   {"do": "visit"}                                      one request
  *   {"do": "flow", "times": 50,                          requests until this many are done and the next order,
@@ -20,6 +21,8 @@
  *   {"do": "round"}                                      one request for every id
  *   {"do": "hold"}                                       tells "started" and keeps the session until the next
  *                                                        order, {"do": "release"}
+ *   {"do": "renew", "delete": true}                      one request that gives the session another id
+ *   {"do": "destroy"}                                    session_start() and session_destroy()
  *   {"do": "read"}                                       session_start(['read_and_close' => true])
  *   {"do": "abort"}                                      session_start() and session_abort()
  *
@@ -80,21 +83,22 @@ function request(string $id, callable $meanwhile): void
         $closed = session_write_close();
         $warned = preg_grep('/Failed to write session data/i', array_slice($notices, $seen));
         $request['outcome'] = $closed && !$warned ? 'good' : 'failed write';
+        $request['session'] = session_id();
     } elseif (session_status() === PHP_SESSION_ACTIVE) {
         session_abort();
     }
     say(['request' => $request + ['started' => now(), 'closing' => now(), 'ended' => now(), 'notices' => $notices]]);
 }
 
-/* A request that changes nothing, and what it found. */
-function look(string $id, array $options): void
+/* A request that counts nothing, and what it found. */
+function look(string $id, array $options, callable $leave): void
 {
     session_id($id);
     $_SESSION = [];
     $started = session_start($options);
     say(['look' => ['started' => $started, 'found' => $_SESSION['n'] ?? null]]);
     if (session_status() === PHP_SESSION_ACTIVE) {
-        session_abort();
+        $leave();
     }
 }
 
@@ -122,7 +126,7 @@ $nothing = fn() => null;
 $ids = array_map(fn(int $i) => substr(sha1("$argv[2]-$i"), 0, 26), range(0, (int) $argv[1] - 1));
 while (true) {
     $order = order();
-    $id = $ids[$order['id'] ?? 0];
+    $id = $ids[$order['id'] ?? 0] ?? $order['id'];
     match ($order['do']) {
         'visit' => request($id, $nothing),
         'flow' => flow($id, $order['times'], $order['pause_ms'], $order['breath_ms']),
@@ -131,8 +135,10 @@ while (true) {
             say(['started' => true]);
             order();
         }),
-        'read' => look($id, ['read_and_close' => true]),
-        'abort' => look($id, []),
+        'renew' => request($id, fn() => session_regenerate_id($order['delete'])),
+        'read' => look($id, ['read_and_close' => true], $nothing),
+        'abort' => look($id, [], session_abort(...)),
+        'destroy' => look($id, [], session_destroy(...)),
     };
     say(['done' => true]);
 }

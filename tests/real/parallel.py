@@ -11,7 +11,7 @@ import itertools
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,9 @@ BREATH_MS = 20
 UNKNOWN = {"failed write", "crashed"}
 EMPTY_HANDED = {"failed start", "crashed"}
 
+# The settings of a PHP for nodes at these ports, of which it prefers one or none.
+Client = Callable[[Sequence[int], int | None], dict[str, str]]
+
 # So much later, at most, do nodes that are far away hear from a client.
 DELAY_MS = 5
 
@@ -44,6 +47,7 @@ class Request:
     Attributes:
         outcome: good, or "failed start": it wrote nothing, or "failed write" or "crashed": nobody knows.
         found: the count that the session held.
+        session: its id at the end.
         began, started: session_start() was called, and returned.
         closing, ended: session_write_close() was called, and returned.
     """
@@ -56,6 +60,7 @@ class Request:
     closing: float
     ended: float
     notices: list[str]
+    session: str = ""
 
     @property
     def good(self) -> bool:
@@ -111,13 +116,13 @@ class Worker(Php):
                 self._take(line)
         return len(self.requests)
 
-    def visit(self, session: int = 0) -> Request:
+    def visit(self, session: int | str = 0) -> Request:
         """One request; how it went."""
         self.order("visit", id=session)
         self.wait()
         return self.requests[-1]
 
-    def hold(self, session: int = 0) -> None:
+    def hold(self, session: int | str = 0) -> None:
         """Return while it is in the middle of a request."""
         self.order("hold", id=session)
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
@@ -126,9 +131,13 @@ class Worker(Php):
             assert line is not None and self._busy, f"{self.child.name} did not get its session"
             self._take(line)
 
+    def finish(self) -> None:
+        """Let it finish the request that it is in."""
+        super().order("release")
+
     def release(self) -> Request:
         """Let it finish the request that it is in; how that went."""
-        super().order("release")
+        self.finish()
         self.wait()
         return self.requests[-1]
 
@@ -160,6 +169,11 @@ class Worker(Php):
         return {"crashed": True} if status == -signal.SIGSEGV else super()._ended(status)
 
 
+def pecl(redundancy: int) -> Client:
+    """PHP's memcache extension."""
+    return lambda ports, own: pecl_memcache(ports, redundancy, own=own, lock_timeout_s=LOCK_TIMEOUT_S)
+
+
 class Crowd:
     """Several PHPs on three nodes.
 
@@ -168,15 +182,16 @@ class Crowd:
     """
 
     def __init__(
-        self, cluster: Cluster, redundancy: int, path: str, directory: Path, sessions: int = 10
+        self, cluster: Cluster, client: Client, path: str, directory: Path, sessions: int = 10, prefix: str = ""
     ) -> None:
         self._cluster = cluster
         self._far = Forwarder(cluster.ports, partial(Late, DELAY_MS, random.Random(1)))
         self._stack = ExitStack()
         self._directory = directory
-        self._redundancy = redundancy
+        self._client = client
         self._path = path
         self._sessions = sessions
+        self._prefix = prefix
         self.workers: list[Worker] = []
 
     def __enter__(self) -> Self:
@@ -187,8 +202,7 @@ class Crowd:
                 ports = list(self._cluster.ports)
                 if self._path == "others far away":
                     ports = [near if j == own else far[j] for j, near in enumerate(ports)]
-                settings = pecl_memcache(ports, self._redundancy, own=own, lock_timeout_s=LOCK_TIMEOUT_S)
-                worker = Worker(settings, self._directory, f"php{i}", self._sessions)
+                worker = Worker(self._client(ports, own), self._directory, f"php{i}", self._sessions)
                 self.workers.append(stack.enter_context(worker))
             self._stack = stack.pop_all()
         return self
@@ -211,7 +225,7 @@ class Crowd:
     @contextmanager
     def checked(self, session: int) -> Iterator[None]:
         """What happens to this session in here happens to one request at a time."""
-        key = session_ids(self._sessions)[session]
+        key = self._prefix + session_ids(self._sessions)[session]
         before = count_in(self._cluster, key) or 0
         yield
         report(self.requests)
@@ -242,6 +256,29 @@ class Crowd:
         )
 
 
+# Three ways to leave a session that was counted once.
+
+
+def read_only(worker: Worker) -> None:
+    """Look at it and write nothing."""
+    worker.order("read")
+    worker.wait()
+    assert worker.looks == [{"started": True, "found": 1}]
+
+
+def abort(worker: Worker) -> None:
+    """Start a request and give it up."""
+    worker.order("abort")
+    worker.wait()
+    assert worker.looks == [{"started": True, "found": 1}]
+
+
+def die(worker: Worker) -> None:
+    """Start a request and be killed in its middle."""
+    worker.hold()
+    worker.kill()
+
+
 def home(cluster: Cluster, worker: Worker, session: int = 0) -> int:
     """The node that this worker begins a session at, as a visit shows."""
 
@@ -252,6 +289,20 @@ def home(cluster: Cluster, worker: Worker, session: int = 0) -> int:
     worker.visit(session)
     (asked,) = [i for i, now in enumerate(gets()) if now > before[i]]
     return asked
+
+
+def memcached_nodes(cluster: Cluster, worker: Worker, session: int = 0) -> tuple[int, int]:
+    """Where php-memcached asks for a session's lock, and where for the session."""
+
+    def counted(name: str) -> list[int]:
+        return [int(cluster.stats(i, "")[name]) for i in range(cluster.count)]
+
+    adds, gets = counted("cmd_set"), counted("cmd_get")
+    worker.hold(session)
+    (lock,) = [i for i, now in enumerate(counted("cmd_set")) if now > adds[i]]
+    (home,) = [i for i, now in enumerate(counted("cmd_get")) if now > gets[i]]
+    assert worker.release().good
+    return lock, home
 
 
 def count_in(cluster: Cluster, key: str) -> int | None:

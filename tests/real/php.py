@@ -1,7 +1,8 @@
 """PHP as a client: the settings of php.ini for each session handler, and a PHP that a test talks to.
 
-The three profiles are those that people run: pecl-memcache over all nodes with redundancy (it fails
-over by itself), pecl-memcache with only the local node, and php-memcached in text mode over all.
+The profiles are those that people run: pecl-memcache over all nodes with redundancy (it fails over by itself),
+pecl-memcache with only the local node, and php-memcached over all, in text mode and with the binary
+protocol, in which it fails over by itself.
 `Php` runs cycle.php in one php-cli process, with the extensions loaded by the distribution's own ini files.
 """
 
@@ -63,6 +64,38 @@ def php_memcached_text(ports: Sequence[int], *, drops_failed_servers: bool = Fal
         settings |= {"memcached.sess_remove_failed_servers": "1", "memcached.sess_server_failure_limit": "1"}
     return settings
 
+
+def php_memcached_binary(
+    ports: Sequence[int], *, own: int | None = None, lock_expire_s: int = 30
+) -> dict[str, str]:
+    """php-memcached with the binary protocol and the four settings that make it go to another node.
+
+    With `own`, the index of one of them, nearly every session and lock begins there.
+    """
+    first = [] if own is None else [own]
+    path = []
+    for i in [*first, *(i for i in range(len(ports)) if i != own)]:
+        path.append(f"{HOST}:{ports[i]}:{20 if i == own else 1}")
+    return {
+        "session.save_handler": "memcached",
+        "session.save_path": ",".join(path),
+        "memcached.sess_binary_protocol": "On",
+        "memcached.sess_remove_failed_servers": "1",
+        "memcached.sess_server_failure_limit": "1",
+        "memcached.sess_number_of_replicas": str(len(ports) - 1),
+        "memcached.sess_consistent_hash_type": "ketama_weighted",
+        "memcached.sess_connect_timeout": "200",
+        "memcached.sess_locking": "On",
+        "memcached.sess_lock_wait_min": "10",
+        "memcached.sess_lock_wait_max": "50",
+        "memcached.sess_lock_retries": "300",
+        "memcached.sess_lock_expire": str(lock_expire_s),
+    }
+
+
+# How php-memcached's keys begin: that of a session, and that of its lock.
+MEMCACHED_PREFIX = "memc.sess.key."
+MEMCACHED_LOCK_PREFIX = "memc.sess.key.lock."
 
 # No cookie and no cache headers: there is no browser here, and both would need output to come
 # after the session. Chance decides when PHP collects garbage; here it never does.

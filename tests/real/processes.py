@@ -166,6 +166,10 @@ class Child:
     def terminate(self, timeout_s: float) -> int:
         """Ask it to end, and tell its exit status."""
         self.process.send_signal(signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit status, once it has been asked to end."""
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:

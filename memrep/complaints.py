@@ -1,0 +1,43 @@
+"""Complaints: what the operator is told about those who knock in vain, once and not a million times.
+
+A stranger may come back as often as it likes, from as many places as it has, and decides itself what it sends.
+So each line is told once for each host, a host gets a few different lines at most, and only so many hosts are
+remembered: those that came first are forgotten first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+#: Different lines about one host.
+_LINES_MAX: Final = 4
+
+#: Hosts that are remembered.
+_HOSTS_MAX: Final = 1_024
+
+
+class Complaints:
+    """Lines for the log, each once.
+
+    Args:
+        log: takes a line for the operator.
+    """
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._told: dict[str, list[str]] = {}
+
+    def about(self, host: str, line: str) -> None:
+        """Tell the operator, unless that has been told of this host already."""
+        told = self._told.setdefault(host, [])
+        if line in told or len(told) >= _LINES_MAX:
+            return
+        told.append(line)
+        if len(self._told) > _HOSTS_MAX:
+            del self._told[next(iter(self._told))]
+        self._log(line)
+
+    def settled(self, host: str) -> None:
+        """All is well with this host: what goes wrong from now on is news again."""
+        self._told.pop(host, None)

@@ -1,0 +1,42 @@
+"""The secret that nodes prove to each other that they know: one line of a file that nobody else can read."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Final
+
+from memrep.errors import UsageError
+
+#: What can be guessed is no secret: somebody who poses as a node hears proofs to try guesses on.
+_BYTES_MIN: Final = 16
+_BYTES_MAX: Final = 4_096
+
+
+def read_secret(path: str) -> bytes:
+    """The secret in this file.
+
+    Raises:
+        UsageError: it cannot be read, others can read it, or it holds no secret.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            mode = stat.S_IMODE(Path(path).stat().st_mode)
+            text = file.read(_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(
+            f"--secret-file {path}: {error.strerror}; give a file that memrep's user may read"
+        ) from None
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise UsageError(f"--secret-file {path}: others may read or change it; `chmod 600 {path}`")
+    secret = text.strip()
+    if b"\n" in secret or len(text) > _BYTES_MAX:
+        raise UsageError(f"--secret-file {path} must hold one line; make one with {_make(path)}")
+    if len(secret) < _BYTES_MIN:
+        held = f"{len(secret)} bytes, {_BYTES_MIN} are the least"
+        raise UsageError(f"--secret-file {path} holds {held}; make one with {_make(path)}")
+    return secret
+
+
+def _make(path: str) -> str:
+    return f"`(umask 077; openssl rand -base64 32 > {path})`"

@@ -1,0 +1,271 @@
+"""The greeting that opens a link: who calls, does it believe in the same nodes, and do both know the secret?
+
+    the called end    Challenge(nonce)
+    the caller        Hello(wire, node, to, inc, nodes, terms, nonce, proof)
+    the called end    Welcome(proof), or Sorry(reason) and the end
+    the caller        messages, and nothing comes back any more
+
+With a secret (--secret-file) both ends prove that they know it, without telling it, before a message is sent or
+taken. A proof is HMAC-SHA256 over the prover's role, the called end's nonce, and all of Hello:
+
+- both nonces are in it, drawn anew for each link, so that a proof which was overheard is worth nothing later;
+- the role is in it, so that nobody's own proof can be sent back to him;
+- so are both nodes, the one that is called (`to`) among them: a proof cannot be carried on to a third node;
+- the caller goes first: who merely knocks learns nothing that he could try secrets on at home.
+
+Without a secret the proofs are empty; then only the nodes' own addresses are let in (daemon/neighbours.py).
+
+The secret keeps strangers from posing as nodes. It neither encrypts nor signs what follows: against those who
+can read or change packets between two nodes it takes a tunnel.
+
+A node that is turned away gets one line with the reason, for its log: two operators who disagree about the list
+of nodes should not have to guess. With a secret that line tells strangers nothing about this node but that.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Final
+
+import attrs
+import msgspec
+from msgspec.structs import replace
+
+from memrep.errors import PeerError
+from memrep.replication.message import Any
+from memrep.replication.wire import WIRE_VERSION, Inbox, encode, read
+
+#: The length of the random numbers that make each greeting unlike all others.
+NONCE_BYTES: Final = 32
+
+_REASON_MAX: Final = 4_096
+_NO_GREETING: Final = "the greeting is not that of a memrep node"
+_REMEDY: Final = "give all nodes the same file"
+
+_Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+class Challenge(msgspec.Struct, frozen=True, array_like=True, tag="memrep"):
+    """The first message on a link, from the end that is called. It is the same in all versions."""
+
+    nonce: _Nonce
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """The answer: who calls whom, which nodes it believes in, and on what terms.
+
+    The terms are the settings that all nodes must share, in words; nodes that differ turn each other away.
+    """
+
+    wire: int
+    node: int
+    to: int
+    inc: int
+    nodes: list[str]
+    terms: str
+    nonce: _Nonce
+    proof: bytes = b""
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
+    """The caller may speak."""
+
+    proof: bytes
+
+
+class Sorry(msgspec.Struct, frozen=True, array_like=True, tag="sorry"):
+    """The caller is turned away."""
+
+    reason: str
+
+
+class _Version(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """What Hello begins with in all versions."""
+
+    wire: int
+
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE_VERSION: Final = msgspec.msgpack.Decoder(_Version).decode
+_DECODE_HELLO: Final = msgspec.msgpack.Decoder(Hello).decode
+_DECODE_ANSWER: Final = msgspec.msgpack.Decoder(Challenge | Welcome | Sorry).decode
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """What a node says of itself.
+
+    Attributes:
+        me: its number in the list of nodes.
+        inc: this start's incarnation.
+        nodes: all nodes.
+        terms: the settings that all nodes must share, in words.
+        secret: what no stranger knows; empty if there is none.
+    """
+
+    me: int
+    inc: int
+    nodes: list[str]
+    terms: str = ""
+    secret: bytes = attrs.field(default=b"", repr=False)
+
+    def name(self, node: int) -> str:
+        """A node of the list, by its number."""
+        return self.nodes[node - 1] if 1 <= node <= len(self.nodes) else "?"
+
+
+def _caller_proves(secret: bytes, nonce: bytes, hello: Hello) -> bytes:
+    return _proof(secret, "caller", nonce, hello)
+
+
+def _called_proves(secret: bytes, nonce: bytes, hello: Hello) -> bytes:
+    return _proof(secret, "called", nonce, hello)
+
+
+def _proof(secret: bytes, role: str, nonce: bytes, hello: Hello) -> bytes:
+    """What only who knows the secret can say, in this role, of this very greeting."""
+    if not secret:
+        return b""
+    return hmac.digest(secret, _ENCODE((role, nonce, replace(hello, proof=b""))), "sha256")
+
+
+class Incoming:
+    """The end of a link that was called: the greeting first, then messages.
+
+    Args:
+        identity: who was called.
+        nonce: random bytes, never used before.
+
+    Attributes:
+        node: who speaks here; None before the greeting.
+        inc: its incarnation.
+        unsaid: what is to be sent to the caller.
+    """
+
+    def __init__(self, identity: Identity, nonce: bytes) -> None:
+        self.node: int | None = None
+        self.inc = 0
+        self.unsaid = encode(Challenge(nonce))
+        self._identity = identity
+        self._nonce = nonce
+        self._inbox = Inbox()
+
+    def receive(self, data: bytes) -> list[Any]:
+        """The messages that are complete now.
+
+        Raises:
+            PeerError: what arrived is no memrep of this version, or one that disagrees. The text is the reason,
+                to be logged; it is put into `unsaid`, too, if the caller had not been greeted before.
+        """
+        self._inbox.feed(data)
+        if self.node is None:
+            try:
+                self._greet()
+            except PeerError as error:
+                self.unsaid = encode(Sorry(str(error)))
+                raise
+            if self.node is None:
+                return []
+        return [read(body) for body in self._inbox.rest()]
+
+    def _greet(self) -> None:
+        try:
+            body = self._inbox.next()
+        except PeerError:
+            raise PeerError(_NO_GREETING) from None
+        if body is None:
+            return
+        try:
+            wire = _DECODE_VERSION(body).wire
+            if wire != WIRE_VERSION:
+                raise PeerError(f"it speaks version {wire} of the nodes' protocol, this node {WIRE_VERSION}")
+            hello = _DECODE_HELLO(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise PeerError(_NO_GREETING) from None
+        self._check_secret(hello)
+        self._check_terms(hello)
+        self.unsaid = encode(Welcome(_called_proves(self._identity.secret, self._nonce, hello)))
+        self.node, self.inc = hello.node, hello.inc
+        self._inbox.trust()
+
+    def _check_secret(self, hello: Hello) -> None:
+        secret = self._identity.secret
+        if hello.proof and not secret:
+            raise PeerError(f"the caller has a --secret-file, the called node has none; {_REMEDY}")
+        if secret and not hello.proof:
+            raise PeerError(f"the caller has no --secret-file, the called node has one; {_REMEDY}")
+        if not hmac.compare_digest(hello.proof, _caller_proves(secret, self._nonce, hello)):
+            raise PeerError(f"its --secret-file differs from this node's; {_REMEDY}")
+
+    def _check_terms(self, hello: Hello) -> None:
+        mine = self._identity
+        if hello.nodes != mine.nodes:
+            theirs, ours = ",".join(hello.nodes), ",".join(mine.nodes)
+            raise PeerError(_printable(f"its --nodes list is {theirs}, this node's is {ours}"))
+        if hello.terms != mine.terms:
+            raise PeerError(_printable(f"it runs with {hello.terms}, this node with {mine.terms}"))
+        if hello.node == mine.me or not 1 <= hello.node <= len(mine.nodes):
+            raise PeerError(f"it claims to be node {hello.node} of the list")
+        if hello.to != mine.me:
+            wanted, here = mine.name(hello.to), mine.name(mine.me)
+            raise PeerError(
+                f"it calls {wanted}, but this is {here}; see where the address leads to, and --self"
+            )
+
+
+class Outgoing:
+    """The calling end of a link, which hears whether it is welcome, and nothing afterwards.
+
+    Args:
+        identity: who calls.
+        to: the number of the node that is called.
+        nonce: random bytes, never used before.
+
+    Attributes:
+        welcome: whether messages may be sent.
+        reason: why not, if the other side has said so.
+    """
+
+    def __init__(self, identity: Identity, to: int, nonce: bytes) -> None:
+        self.welcome = False
+        self.reason = ""
+        self._identity = identity
+        self._hello = Hello(WIRE_VERSION, identity.me, to, identity.inc, identity.nodes, identity.terms, nonce)
+        self._challenge = b""
+        self._inbox = Inbox()
+
+    def receive(self, data: bytes) -> bytes:
+        """What is to be said to that.
+
+        Raises:
+            PeerError: the other side is no memrep, or does not know the secret.
+        """
+        answers = b""
+        self._inbox.feed(data)
+        while not self.reason and (body := self._inbox.next()) is not None:
+            answers += self._hear(body)
+        return answers
+
+    def _hear(self, body: bytes) -> bytes:
+        try:
+            heard = _DECODE_ANSWER(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise PeerError("the answer is not that of a memrep node") from None
+        secret = self._identity.secret
+        if isinstance(heard, Sorry) and not self.welcome:
+            self.reason = _printable(heard.reason) or "it gives no reason"
+        elif isinstance(heard, Challenge) and not self._challenge:
+            self._challenge = heard.nonce
+            return encode(replace(self._hello, proof=_caller_proves(secret, heard.nonce, self._hello)))
+        elif isinstance(heard, Welcome) and self._challenge and not self.welcome:
+            if not hmac.compare_digest(heard.proof, _called_proves(secret, self._challenge, self._hello)):
+                raise PeerError(f"it does not prove that it knows this node's --secret-file; {_REMEDY}")
+            self.welcome = True
+        else:
+            raise PeerError("it speaks out of turn")
+        return b""
+
+
+def _printable(text: str) -> str:
+    """What others have said, fit for one line of the log."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_REASON_MAX])

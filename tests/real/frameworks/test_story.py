@@ -1,0 +1,151 @@
+"""The story every framework must pass: log in, have every node replaced by an empty one, and notice nothing.
+
+A replacement is that of a blue/green deployment: the node ends, a fresh process with an empty memory takes its
+place, and the next node follows when it serves. Meanwhile the visitor goes on, from web server to web server,
+and sends the form that was rendered before.
+
+All sites stand on the same nodes and go through the same events at the same time, for an event takes longer
+than all their requests. The same story over plain memcacheds must fail for each of them.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.real.cluster import Cluster, Unreplicated
+
+from .sites import Django, Laravel, Refused, Site, Symfony, SymfonyNative, Visitor, WordPress
+
+pytestmark = pytest.mark.real
+
+NODES = 3
+
+Grounds = tuple[Cluster, list[Site]]
+
+SITES: list[type[Site]] = [Laravel, Symfony, SymfonyNative, WordPress, Django]
+
+# PHP's own session handler begins an empty session when no node answers; the others say that none did.
+SITES_THAT_TELL_A_FAILURE: list[type[Site]] = [Laravel, Symfony, Django]
+
+# A frozen node costs a client its own patience of a second, and the others up to 0.8 s once.
+PATIENCE_S = 2.5
+
+
+class Visitors:
+    """One visitor for each site, who do the same at the same time."""
+
+    def __init__(self, cluster: Cluster, sites: list[Site]) -> None:
+        self._cluster = cluster
+        self._visitors = [Visitor(site) for site in sites]
+        self._pool = ThreadPoolExecutor(len(sites))
+
+    def all(self, do: Callable[[Visitor], None], when: str) -> None:
+        for visitor, failure in self._each(do):
+            if failure is not None:
+                failure.add_note(f"at the site of {visitor.site.name}, {when}")
+                for child in [*visitor.site.children.values(), *self._cluster.children.values()]:
+                    failure.add_note(child.last_words(10))
+                raise failure
+
+    def unhappy(self, do: Callable[[Visitor], None]) -> set[str]:
+        """The names of the sites at which it went wrong."""
+        return {visitor.site.name for visitor, failure in self._each(do) if failure is not None}
+
+    def _each(self, do: Callable[[Visitor], None]) -> list[tuple[Visitor, BaseException | None]]:
+        running = [(visitor, self._pool.submit(do, visitor)) for visitor in self._visitors]
+        return [(visitor, future.exception()) for visitor, future in running]
+
+
+@contextmanager
+def serving(cluster: Cluster, directory: Path) -> Iterator[list[Site]]:
+    """All the sites over these nodes, started at the same time."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(SITES)) as pool:
+        entering = [pool.submit(stack.enter_context, site(cluster.ports[:NODES], directory)) for site in SITES]
+        yield [future.result() for future in entering]
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
+    """Nodes and sites that all tests of this module share: it takes longer to start them than to use them.
+
+    There is one node more than the sites know of.
+    """
+    directory = tmp_path_factory.mktemp("sites")
+    with Cluster(NODES + 1, directory) as cluster, serving(cluster, directory) as sites:
+        yield cluster, sites
+
+
+def logged_in(cluster: Cluster, sites: list[Site]) -> Visitors:
+    """A visitor at each of these sites, logged in, with a form open in the browser."""
+    visitors = Visitors(cluster, sites)
+    visitors.all(Visitor.login, "at first")
+    return visitors
+
+
+@pytest.mark.parametrize("ending", ["stop", "kill"])
+def test_a_login_survives_the_replacement_of_every_node(ending: str, grounds: Grounds) -> None:
+    cluster, sites = grounds
+    visitors = logged_in(cluster, sites)
+    visitors.all(Visitor.tries_a_forged_form, "before anything")
+    for i in range(NODES):
+        getattr(cluster, ending)(i)
+        visitors.all(Visitor.tour, f"node {i} gone")
+        cluster.start(i)
+        cluster.wait_healed()
+        visitors.all(Visitor.tour, f"node {i} replaced")
+
+
+def test_a_frozen_node_costs_a_page_a_second_and_nobody_a_login(grounds: Grounds) -> None:
+    cluster, sites = grounds
+    visitors = logged_in(cluster, sites)
+    slowest: dict[str, float] = {}
+
+    def timed(visitor: Visitor) -> None:
+        began = monotonic()
+        visitor.visit()
+        slowest[visitor.site.name] = max(slowest.get(visitor.site.name, 0), monotonic() - began)
+
+    for i in range(NODES):
+        cluster.freeze(i)
+        visitors.all(timed, f"node {i} frozen")
+        cluster.thaw(i)
+        cluster.wait_healed()
+        visitors.all(Visitor.tour, f"node {i} thawed")
+    print(slowest)
+    assert max(slowest.values()) < PATIENCE_S, slowest
+
+
+def test_when_every_node_refuses_it_is_an_error_page_and_no_logout(grounds: Grounds) -> None:
+    """As beside a cut with --partition majority: the sessions live on where the site does not reach."""
+    cluster, sites = grounds
+    visitors = logged_in(cluster, [site for site in sites if type(site) in SITES_THAT_TELL_A_FAILURE])
+
+    def is_refused(visitor: Visitor) -> None:
+        with pytest.raises(Refused) as refused:
+            visitor.visit()
+        assert refused.value.status == 500
+
+    for i in range(NODES):
+        cluster.stop(i)
+    visitors.all(is_refused, "all nodes gone")
+    for i in range(NODES):
+        cluster.start(i)
+    cluster.wait_healed()
+    visitors.all(Visitor.tour, "all nodes back")
+
+
+def test_over_plain_memcacheds_the_same_story_loses_every_login(tmp_path: Path) -> None:
+    with Unreplicated(NODES, tmp_path) as cluster, serving(cluster, tmp_path) as sites:
+        visitors = logged_in(cluster, sites)
+        visitors.all(Visitor.tour, "nothing replaced yet")
+        unhappy: set[str] = set()
+        for i in range(NODES):
+            cluster.stop(i)
+            cluster.start(i)
+            cluster.wait_healed()
+            unhappy |= visitors.unhappy(Visitor.tour)
+        assert unhappy == {site.name for site in sites}
