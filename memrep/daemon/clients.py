@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.node import Node
 from memrep.protocol.connection import Connection
@@ -29,9 +30,8 @@ class Client:
     """One client's socket."""
 
     __slots__ = (
-        "_ended",
         "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_stopped", "_unsent",
-        "connection", "sock",
+        "connection", "ended", "sock",
     )  # fmt: skip
 
     def __init__(self, owner: Clients, sock: socket.socket, connection: Connection, is_tcp: bool) -> None:
@@ -45,7 +45,7 @@ class Client:
         self._send = sock.send
         self._is_tcp = is_tcp
         self._unsent = b""
-        self._ended = False
+        self.ended = False
         self._events = READ
 
     def ready(self, events: int) -> None:
@@ -104,7 +104,7 @@ class Client:
 
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
-        self._ended = True
+        self.ended = True
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
@@ -113,8 +113,8 @@ class Client:
     def _follow(self) -> None:
         """Wait for what the connection needs now, or close it."""
         connection = self.connection
-        if (connection.closing or self._ended) and not connection.waiting and not self._unsent:
-            self._owner.close(self, "it hung up" if self._ended else "")
+        if (connection.closing or self.ended) and not connection.waiting and not self._unsent:
+            self._owner.close(self, "it hung up" if self.ended else "")
             return
         if self._is_tcp and connection.waiting:
             # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
@@ -126,7 +126,7 @@ class Client:
         """Wait for what makes sense now: to send the rest, or to read on."""
         if self._unsent:
             events = WRITE
-        elif self._ended or self._owner.node.holds_back(self.connection):
+        elif self.ended or self._owner.node.holds_back(self.connection):
             events = 0
         else:
             events = READ
@@ -206,6 +206,7 @@ class Clients:
         self._limit = limit
         self._verbose = verbose
         self._clients: dict[Connection, Client] = {}
+        self.partings = Partings()
         self._shut = False
 
     def __len__(self) -> int:
@@ -245,20 +246,31 @@ class Clients:
         self.follow()
 
     def close_all(self) -> None:
-        """Hang up on everybody, and give the addresses up."""
-        for listener in self._listeners:
-            listener.close()
+        """Hang up on everybody."""
         for client in list(self._clients.values()):
             self.close(client, "memrep stops")
 
+    def give_up(self) -> None:
+        """Close whatever is still open."""
+        for listener in self._listeners:
+            listener.close()
+        self.partings.close()
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        self.partings.sweep()
+
     def close(self, client: Client, reason: str) -> None:
-        """Hang up on a client."""
+        """Hang up on a client; if it has not, it gets time to notice (parting.py)."""
         if client.sock.fileno() < 0:
             return
         if reason and self._verbose():
             self.log(f"client {client.sock.fileno()}: {reason}")
         self.reactor.unregister(client.sock.fileno())
-        client.sock.close()
+        if client.ended:
+            client.sock.close()
+        else:
+            self.partings.begin(client.sock, self.reactor)
         self._clients.pop(client.connection, None)
         self.node.disconnect(client.connection)
 
@@ -309,8 +321,9 @@ class Clients:
 
     def _make_room(self) -> None:
         """Hang up on the oldest client, so that the one at the door does not spin the loop."""
-        if self._clients:
+        if self._clients and not len(self.partings):
             self.close(next(iter(self._clients.values())), "no file descriptor left")
+        self.partings.close()
 
 
 class _Door:

@@ -41,6 +41,7 @@ from memrep.users import Users
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
+_PART_S: Final = 0.25
 #: For links, those who are not greeted yet, and the program itself.
 _SPARE_DESCRIPTORS: Final = 256
 
@@ -164,13 +165,14 @@ class Daemon:
                 await self._end.wait()
                 await self._drain()
                 nursery.cancel_scope.cancel()
-        self._clients.close_all()
+        self._clients.give_up()
         self._journal.log("memrep has stopped")
 
     async def _tick(self) -> None:
         while True:
             self._reactor.turn(self._node.tick)
             self._peers.renew()
+            self._clients.tick()
             await trio.sleep(_TICK_S)
 
     async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:
@@ -194,6 +196,10 @@ class Daemon:
                 await trio.sleep(0.001)
             while self._peers.unsent:
                 await trio.sleep(0.001)
+        self._reactor.turn(self._clients.close_all)
+        with trio.move_on_after(_PART_S):
+            while len(self._clients.partings):
+                await trio.sleep(0.002)
 
     # --- what only the daemon knows
 
