@@ -48,12 +48,7 @@ def test_memcached_passes_every_test(memcached: Cluster, option: str) -> None:
 @pytest.mark.parametrize(
     "option",
     [
-        pytest.param(
-            "-a",
-            marks=pytest.mark.xfail(
-                reason="memccapable asks a server whose version is below 1.6 for the answers of memcached 1.5"
-            ),
-        ),
+        "-a",
         "-b",
     ],
     ids=["ascii", "binary"],
