@@ -65,6 +65,9 @@ from memrep.version import ZERO, Clock, milliseconds
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
 
+#: A copy of a release follows it within a few ms.
+_COPY_MS: Final = 100
+
 #: pecl 8.2 walks on at once.
 _WALK_MS: Final = 1_000
 
@@ -373,6 +376,11 @@ class Caller:
         session, _, stamp = self._last
         return session != self._sessions.habits.session_of(key) or stamp > entry.cas_unique
 
+    def _is_no_copy(self, key: bytes, entry: Entry) -> bool:
+        """Whether a release cannot be a late copy of the one that let the present holder in."""
+        written = self._last[0] == self._sessions.habits.session_of(key)
+        return written or self._sessions.clock.hybrid - milliseconds(entry.version) >= _COPY_MS
+
     def _hold(self, span: int) -> Hold:
         return Hold(self._sessions.me, span, self.origin)
 
@@ -423,7 +431,7 @@ class Caller:
             if entry is not None and entry.cas_unique != unique and not is_free(entry.value):
                 current = self._is_current(key, entry)
                 owned = sessions.has_owner(key, entry, self)
-                if current and owned:
+                if current and owned and self._is_no_copy(key, entry):
                     sessions.remember(key, entry.cas_unique)
                 if owned or not current:
                     return result

@@ -3,6 +3,7 @@
 run          the nursery: serve, tick, dial, signals, the end
 reactor      one task, one epoll: every socket of clients and peers, a turn at a time
 clients      listening for clients; one client's socket
+parting      how a client's socket is closed
 tls          clients who speak TLS: the handshake, and the socket
 certificate  what they are shown
 peers        links to and from the other nodes, and the tasks that keep them dialled

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from memrep.daemon.certificate import Certificate
+from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
 from memrep.node import Node
@@ -33,9 +34,8 @@ class Client:
     """One client's socket."""
 
     __slots__ = (
-        "_ended",
         "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_stopped", "_unsent",
-        "connection", "sock",
+        "connection", "ended", "sock",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +51,7 @@ class Client:
         self._send = sock.send
         self._is_tcp = is_tcp
         self._unsent = b""
-        self._ended = False
+        self.ended = False
         self._events = READ
 
     def ready(self, events: int) -> None:
@@ -110,7 +110,7 @@ class Client:
 
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
-        self._ended = True
+        self.ended = True
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
@@ -119,8 +119,8 @@ class Client:
     def _follow(self) -> None:
         """Wait for what the connection needs now, or close it."""
         connection = self.connection
-        if (connection.closing or self._ended) and not connection.waiting and not self._unsent:
-            self._owner.close(self, "it hung up" if self._ended else "")
+        if (connection.closing or self.ended) and not connection.waiting and not self._unsent:
+            self._owner.close(self, "it hung up" if self.ended else "")
             return
         if self._is_tcp and connection.waiting:
             # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
@@ -132,7 +132,7 @@ class Client:
         """Wait for what makes sense now: to send the rest, or to read on."""
         if self._unsent:
             events = WRITE
-        elif self._ended or self._owner.node.holds_back(self.connection):
+        elif self.ended or self._owner.node.holds_back(self.connection):
             events = 0
         else:
             events = READ
@@ -215,6 +215,7 @@ class Clients:
         self._verbose = verbose
         self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
         self._clients: dict[Connection, Client] = {}
+        self.partings = Partings()
         self._shut = False
 
     def __len__(self) -> int:
@@ -254,20 +255,34 @@ class Clients:
         self.follow()
 
     def close_all(self) -> None:
-        """Hang up on everybody, and give the addresses up."""
-        for listener in self._listeners:
-            listener.close()
+        """Hang up on everybody."""
         for client in list(self._clients.values()):
             self.close(client, "memrep stops")
 
+    def give_up(self) -> None:
+        """Close whatever is still open."""
+        for listener in self._listeners:
+            listener.close()
+        self.partings.close()
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        self.partings.sweep()
+        if self._tls is not None:
+            self._tls.tick()
+
     def close(self, client: Client, reason: str) -> None:
-        """Hang up on a client."""
+        """Hang up on a client; if it has not, it gets time to notice (parting.py)."""
         if client.sock.fileno() < 0:
             return
         if reason and self._verbose():
             self.log(f"client {client.sock.fileno()}: {reason}")
         self.reactor.unregister(client.sock.fileno())
-        client.sock.close()
+        sock = client.sock
+        if client.ended:
+            sock.close()
+        else:
+            self.partings.begin(sock.end() if isinstance(sock, TlsSocket) else sock, self.reactor)
         self._clients.pop(client.connection, None)
         self.node.disconnect(client.connection)
 
@@ -315,11 +330,6 @@ class Clients:
                 sock.send(_TOO_MANY)
                 sock.close()
 
-    def tick(self) -> None:
-        """What is due by the clock."""
-        if self._tls is not None:
-            self._tls.tick()
-
     def _has_room(self) -> bool:
         if len(self._clients) < self._limit:
             return True
@@ -343,8 +353,9 @@ class Clients:
 
     def _make_room(self) -> None:
         """Hang up on the oldest client, so that the one at the door does not spin the loop."""
-        if self._clients:
+        if self._clients and not len(self.partings):
             self.close(next(iter(self._clients.values())), "no file descriptor left")
+        self.partings.close()
 
 
 class _Door:

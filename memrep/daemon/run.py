@@ -43,8 +43,9 @@ from memrep.users import Users
 
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
-#: For links, those who have not shown yet who they are, and the program itself.
-_SPARE_DESCRIPTORS: Final = 384
+_PART_S: Final = 0.25
+#: For links, those who have not shown yet who they are, those who are parted from, and the program itself.
+_SPARE_DESCRIPTORS: Final = 448
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +173,7 @@ class Daemon:
                 await self._end.wait()
                 await self._drain()
                 nursery.cancel_scope.cancel()
-        self._clients.close_all()
+        self._clients.give_up()
         self._journal.log("memrep has stopped")
 
     async def _tick(self) -> None:
@@ -203,6 +204,10 @@ class Daemon:
                 await trio.sleep(0.001)
             while self._peers.unsent:
                 await trio.sleep(0.001)
+        self._reactor.turn(self._clients.close_all)
+        with trio.move_on_after(_PART_S):
+            while len(self._clients.partings):
+                await trio.sleep(0.002)
 
     # --- what only the daemon knows
 

@@ -78,11 +78,18 @@ class TlsSocket:
         except ssl.SSLWantWriteError:  # OpenSSL knows how far it has come with them
             raise BlockingIOError from None
 
-    def close(self) -> None:
-        """Hang up, and say so, or the client could not tell the end from a cut."""
+    def end(self) -> socket.socket:
+        """Say that nothing comes any more, or the client could not tell the end from a cut; the bare socket."""
         with suppress(OSError, ValueError):
             self._sock.unwrap()
-        self._sock.close()
+        bare = socket.socket(fileno=self._sock.detach())
+        bare.setblocking(False)
+        return bare
+
+    def close(self) -> None:
+        """Hang up."""
+        if self.fileno() >= 0:
+            self.end().close()
 
 
 class _Handshake:

@@ -1,0 +1,99 @@
+"""Parting from a client without emptying its session: say goodbye, listen until it has heard, then close.
+
+Problem: whoever closes a socket at which something arrives a moment later answers with a reset. php-memcached,
+waiting for a session, takes an end of the connection for a failure, and a reset too; but an end with a reset
+right behind it, before it has looked, it takes for "no such session" (libmemcached 1.1 finds EPIPE and stops
+thinking). PHP then begins an empty session and writes it over the good one.
+
+So this node never resets: it ends its own direction, reads on and throws away, until the client has ended, too.
+That is bounded, in time, in bytes and in number; who is over a bound is closed as ever.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from memrep.daemon.reactor import READ, Reactor
+
+_PATIENCE_S: Final = 1.0
+_BYTES_MAX: Final = 1 << 22
+_MANY: Final = 64
+_RECEIVE_BYTES: Final = 1 << 16
+
+
+class Partings:
+    """The sockets of clients to whom goodbye has been said."""
+
+    def __init__(self) -> None:
+        self._left: dict[_Parting, float] = {}  # in the order of their deadlines
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._left)
+
+    def begin(self, sock: socket.socket, reactor: Reactor) -> None:
+        """Part from the client of this socket, which nobody else uses any more."""
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            sock.close()
+            return
+        if len(self._left) >= _MANY:
+            next(iter(self._left)).close()
+        parting = _Parting(self, sock, reactor)
+        self._left[parting] = time.monotonic() + _PATIENCE_S
+        reactor.register(sock.fileno(), parting, READ)
+
+    def sweep(self) -> None:
+        """Close those that have not ended in time."""
+        for parting in list(self._late(time.monotonic())):
+            parting.close()
+
+    def close(self) -> None:
+        """Close all."""
+        for parting in list(self._left):
+            parting.close()
+
+    def forget(self, parting: _Parting) -> None:
+        """This one is closed."""
+        self._left.pop(parting, None)
+
+    def _late(self, now: float) -> Iterator[_Parting]:
+        for parting, deadline in self._left.items():
+            if deadline > now:
+                return
+            yield parting
+
+
+class _Parting:
+    """One socket on which nothing is said any more."""
+
+    __slots__ = ("_budget", "_partings", "_reactor", "_sock")
+
+    def __init__(self, partings: Partings, sock: socket.socket, reactor: Reactor) -> None:
+        self._partings = partings
+        self._sock = sock
+        self._reactor = reactor
+        self._budget = _BYTES_MAX
+
+    def ready(self, events: int) -> None:
+        """Throw away what came; close after the end."""
+        data = b""
+        with suppress(OSError):
+            try:
+                data = self._sock.recv(_RECEIVE_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+        self._budget -= len(data)
+        if not data or self._budget < 0:
+            self.close()
+
+    def close(self) -> None:
+        """Give the socket up."""
+        self._reactor.unregister(self._sock.fileno())
+        self._sock.close()
+        self._partings.forget(self)
