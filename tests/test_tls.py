@@ -145,8 +145,8 @@ def test_the_end_is_told(pair: Pair) -> None:
 
 def test_behind_the_end_a_bare_socket_is_left_on_which_the_client_can_be_heard_out(pair: Pair) -> None:
     pair.wire.send(pair.sealed(b"get a\r\n"))
-    bare = pair.tls.end()
-    assert pair.tls.fileno() < 0
+    bare = pair.tls.farewell()
+    bare.shutdown(socket.SHUT_WR)
     assert pair.opened() == b""
     assert pair.client.read(1) == b""
     pair.wire.send(b"whatever")
@@ -154,7 +154,7 @@ def test_behind_the_end_a_bare_socket_is_left_on_which_the_client_can_be_heard_o
     with pytest.raises(BlockingIOError):
         bare.recv(1)
     pair.tls.close()
-    bare.close()
+    assert pair.tls.fileno() < 0
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -265,12 +265,6 @@ class Clients:
             listener.close()
         self.partings.close()
 
-    def tick(self) -> None:
-        """What is due by the clock."""
-        self.partings.sweep()
-        if self._tls is not None:
-            self._tls.tick()
-
     def close(self, client: Client, reason: str) -> None:
         """Hang up on a client; if it has not, it gets time to notice (parting.py)."""
         if client.sock.fileno() < 0:
@@ -278,11 +272,11 @@ class Clients:
         if reason and self._verbose():
             self.log(f"client {client.sock.fileno()}: {reason}")
         self.reactor.unregister(client.sock.fileno())
-        sock = client.sock
         if client.ended:
-            sock.close()
+            client.sock.close()
         else:
-            self.partings.begin(sock.end() if isinstance(sock, TlsSocket) else sock, self.reactor)
+            sock = client.sock
+            self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self.reactor)
         self._clients.pop(client.connection, None)
         self.node.disconnect(client.connection)
 
@@ -329,6 +323,12 @@ class Clients:
             else:
                 sock.send(_TOO_MANY)
                 sock.close()
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        self.partings.sweep()
+        if self._tls is not None:
+            self._tls.tick()
 
     def _has_room(self) -> bool:
         if len(self._clients) < self._limit:

@@ -44,7 +44,7 @@ from memrep.users import Users
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
-#: For links, those who have not shown yet who they are, those who are parted from, and the program itself.
+#: For links, those who have not shown yet who they are, and the program itself.
 _SPARE_DESCRIPTORS: Final = 448
 
 

@@ -78,18 +78,15 @@ class TlsSocket:
         except ssl.SSLWantWriteError:  # OpenSSL knows how far it has come with them
             raise BlockingIOError from None
 
-    def end(self) -> socket.socket:
-        """Say that nothing comes any more, or the client could not tell the end from a cut; the bare socket."""
+    def farewell(self) -> socket.socket:
+        """Say that this is the end, or the client could not tell it from a cut; return the bare socket."""
         with suppress(OSError, ValueError):
             self._sock.unwrap()
-        bare = socket.socket(fileno=self._sock.detach())
-        bare.setblocking(False)
-        return bare
+        return self._sock
 
     def close(self) -> None:
-        """Hang up."""
-        if self.fileno() >= 0:
-            self.end().close()
+        """Hang up at once."""
+        self.farewell().close()
 
 
 class _Handshake:
