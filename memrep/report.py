@@ -8,8 +8,8 @@ a few lines on this node, then for each other node whether it serves and since w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
