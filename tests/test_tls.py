@@ -143,6 +143,20 @@ def test_the_end_is_told(pair: Pair) -> None:
     assert pair.client.read(1) == b""  # not a mere end of the bytes, which anybody could have made
 
 
+def test_behind_the_end_a_bare_socket_is_left_on_which_the_client_can_be_heard_out(pair: Pair) -> None:
+    pair.wire.send(pair.sealed(b"get a\r\n"))
+    bare = pair.tls.farewell()
+    bare.shutdown(socket.SHUT_WR)
+    assert pair.opened() == b""
+    assert pair.client.read(1) == b""
+    pair.wire.send(b"whatever")
+    assert bare.recv(1 << 16)[-8:] == b"whatever"
+    with pytest.raises(BlockingIOError):
+        bare.recv(1)
+    pair.tls.close()
+    assert pair.tls.fileno() < 0
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_a_clients_end_is_an_end_with_or_without_a_word(pair: Pair, told: bool) -> None:
     if told:

@@ -176,6 +176,16 @@ def test_the_end_of_a_connection_is_told(node: Child, port: int, context: ssl.SS
         assert _read(sock, 100) == b"END\r\n"
 
 
+def test_who_speaks_on_after_the_end_hears_the_end_and_no_reset(
+    node: Child, port: int, context: ssl.SSLContext
+) -> None:
+    with _tls(port, context) as sock:
+        sock.sendall(b"quit\r\n")
+        for _ in range(100):
+            sock.sendall(b"get none\r\n")
+        assert _read(sock, 1) == b""
+
+
 def test_the_unix_socket_stays_plain(node: Child) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(TIMEOUT_S)
