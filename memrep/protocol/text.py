@@ -36,7 +36,7 @@ from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
 from memrep.protocol import meta
 from memrep.protocol.commands import Commands
-from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX
 
@@ -70,7 +70,7 @@ _REPLIES: Final[dict[Outcome, bytes]] = {
 Words = list[bytes]
 
 
-class Text:
+class Text(Dialect):
     """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
