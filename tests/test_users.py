@@ -55,7 +55,7 @@ def test_an_auth_file_is_for_memrep_alone(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(UsageError, match="others may read or change it; `chmod 600"):
         read_auth_file(str(path))
-    with pytest.raises(UsageError, match="--auth-file .*No such file"):
+    with pytest.raises(UsageError, match=r"--auth-file .*No such file"):
         read_auth_file(str(tmp_path / "none"))
 
 

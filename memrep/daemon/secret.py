@@ -1,4 +1,4 @@
-"""Files that nobody else may read: the secret that nodes prove to each other that they know, clients' passwords."""
+"""Files that nobody else may read: the secret that nodes prove to know, and clients' passwords."""
 
 from __future__ import annotations
 
