@@ -9,6 +9,7 @@ import pytest
 from memrep.daemon.secret import read_auth_file
 from memrep.errors import UsageError
 from memrep.users import parse_users
+from tests.support import lone_node
 
 USERS = parse_users(b"user:secret\r\n\nother:pass:word", "users")
 
@@ -65,3 +66,14 @@ def test_an_auth_file_of_unlikely_size_is_refused(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(UsageError, match="no list of users"):
         read_auth_file(str(path))
+
+
+def test_stats_tell_how_often_somebody_gave_a_password_and_how_often_a_wrong_one() -> None:
+    node = lone_node(users=parse_users(b"user:secret", "users"))
+    client = node.connect()
+    for password in (b"wrong", b"worse", b"secret"):
+        client.receive(b"set x 0 0 %d\r\nuser %b\r\n" % (5 + len(password), password))
+    lines = client.receive(b"stats\r\n")
+    assert b"STAT auth_cmds 3\r\n" in lines
+    assert b"STAT auth_errors 2\r\n" in lines
+    assert b"STAT auth_enabled yes\r\n" in client.receive(b"stats settings\r\n")
