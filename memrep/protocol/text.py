@@ -44,6 +44,9 @@ from memrep.protocol.replies import OUTPUT_MAX
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
+#: What a key of a long get counts as output, found or not, bytes: looking for it takes time, too.
+_KEY_SIZE: Final = 32
+
 _VALUE_MAX: Final = (1 << 31) - 3
 
 _ERROR: Final = b"ERROR\r\n"
@@ -251,7 +254,9 @@ class Text(Dialect):
     def _retrieve(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys = self._keys
-        while keys and self._connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
+        connection = self._connection
+        while keys and connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
+            connection.size += _KEY_SIZE
             self._retrieval(keys.pop())
         if not keys:
             self._out.append(b"END\r\n")
