@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from memrep import __version__
 from memrep.complaints import Complaints
 from memrep.copies import Copies
 from memrep.engine import Engine
@@ -36,7 +35,7 @@ from memrep.protocol.front import connect
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
-from memrep.report import Facts, Reports
+from memrep.report import VERSION, Facts, Reports
 from memrep.stats import Counters
 from memrep.store import Store
 from memrep.version import Clock
@@ -135,7 +134,7 @@ class Node:
         )
         reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
         self._surroundings = Surroundings(
-            version=__version__.encode(),
+            version=VERSION.encode(),
             reports=reports.groups,
             ready=self._is_ready,
             reset=self.counters.reset,
@@ -212,9 +211,16 @@ class Node:
             self._sessions.release()
         woken = self._inflight.woken
         while woken and self.serving:
-            woken.popleft()()
+            self._run(woken.popleft())
         self._log_open()
         return self.replica.take()
+
+    def _run(self, waiter: Callable[[], object]) -> None:
+        """Go on with a command that waited; a fault of our own must cost its client only."""
+        try:
+            waiter()
+        except Exception as error:
+            self._log(f"a command is left unanswered because of a fault in memrep: {error!r}")
 
     @property
     def unfinished(self) -> bool:
@@ -251,9 +257,12 @@ class Node:
             return b""
         replies = connection.receive(data)
         counters.bytes_written += len(replies)
-        if connection.busy and connection.waiting:
-            self._waits.setdefault(connection, self._clock.now)
-            self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
+        if connection.busy:
+            if connection.waiting:
+                self._waits.setdefault(connection, self._clock.now)
+                self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
+            elif not replies and connection.blocked:
+                self._is_ready(connection)  # it has done its share of this turn, and has nothing to say yet
         return replies
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
@@ -280,6 +289,8 @@ class Node:
             self._waits[connection] = self._clock.now
         else:
             self._waits.pop(connection, None)
+            if not replies and connection.blocked and not connection.closing:
+                self._is_ready(connection)
         return replies
 
     def unheard(self, connection: Connection) -> bool:

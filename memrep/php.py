@@ -65,6 +65,9 @@ from memrep.version import ZERO, Clock, milliseconds
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
 
+#: A copy of a release follows it within a few ms.
+_COPY_MS: Final = 100
+
 #: pecl 8.2 walks on at once.
 _WALK_MS: Final = 1_000
 
@@ -331,7 +334,11 @@ class Caller:
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
                 decide = decisions.incr(delta)
                 return (decisions.showing(decide) if show else decide)(entry)
-            held = b"%d" % (int(entry.value or b"0") + delta)
+            counted = decisions.incr(delta)(entry)
+            if not isinstance(counted, tuple):
+                return counted  # whatever it is, it is no lock that pecl has taken
+            held = counted[1]
+            assert isinstance(held, bytes)
             if sessions.walks(key, entry, self):
                 self.on_grant(held)
                 return b"1"
@@ -372,6 +379,11 @@ class Caller:
         """Whether a release on this connection can be that of the request that holds the lock now."""
         session, _, stamp = self._last
         return session != self._sessions.habits.session_of(key) or stamp > entry.cas_unique
+
+    def _is_no_copy(self, key: bytes, entry: Entry) -> bool:
+        """Whether a release cannot be a late copy of the one that let the present holder in."""
+        written = self._last[0] == self._sessions.habits.session_of(key)
+        return written or self._sessions.clock.hybrid - milliseconds(entry.version) >= _COPY_MS
 
     def _hold(self, span: int) -> Hold:
         return Hold(self._sessions.me, span, self.origin)
@@ -423,7 +435,7 @@ class Caller:
             if entry is not None and entry.cas_unique != unique and not is_free(entry.value):
                 current = self._is_current(key, entry)
                 owned = sessions.has_owner(key, entry, self)
-                if current and owned:
+                if current and owned and self._is_no_copy(key, entry):
                     sessions.remember(key, entry.cas_unique)
                 if owned or not current:
                     return result

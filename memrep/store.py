@@ -20,7 +20,7 @@ goes on in the next turn. Reads check the clock themselves.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, is_free, is_lock
+from memrep.locks import ORPHAN_MS, is_free, is_lock, is_pecl_lock
 from memrep.version import ZERO, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -174,6 +174,8 @@ class Store:
                 return
             self._slots.pop(self._swept, None)
             self._swept += 1
+            if due - self._swept > len(self._slots):  # the clock has leapt: most slots in between are empty
+                self._swept = min([due, *self._slots])
 
     def purge(self, excess: int) -> int:
         """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.
@@ -187,19 +189,22 @@ class Store:
             self.remove(key)
         return freed
 
-    def orphan_locks(self, gone: Mapping[int, int], now: int) -> None:
+    def orphan_locks(self, gone: Mapping[int, int], now: int, silent: Container[int] = ()) -> None:
         """Nobody owns the locks any more that clients of these nodes hold.
 
         Args:
             gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
                 in doubt: those locks end soon (locks.ORPHAN_MS).
-            now: own monotonic ms.
+            now: own monotonic ms. silent: those of them that may yet live. Their clients of php-memcached's may
+            be waiting for them, for
+                many seconds, and come back with their writes; pecl's have given up after a second.
         """
         for key in list(self._locks):
             entry = self.values[key]
             hold = entry.hold
             if hold is not None and hold.node in gone and not is_free(entry.value):
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
+                doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
                 expires = min(entry.expires, now + ORPHAN_MS) if doubtful else entry.expires
                 free = replace(hold, node=0)
                 self._place(

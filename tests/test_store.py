@@ -627,6 +627,17 @@ def test_a_held_lock_whose_node_is_gone_is_nobodys_and_no_other_is() -> None:
     assert store.live(b"a.lock", NOW + 14_999) is not None
 
 
+def test_php_memcached_may_yet_come_back_to_a_node_that_is_only_silent() -> None:
+    store = Store(1 << 20)
+    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Hold(2, 15_000))
+    store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
+    store.put(b"b.lock", _lock(3, 2), NOW)
+    store.orphan_locks({2: 2}, NOW, silent={2})
+    later = NOW + ORPHAN_MS
+    assert store.live(b"memc.sess.key.lock.a", later) is not None
+    assert store.live(b"b.lock", later) is None
+
+
 def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
     store = Store(1 << 20)
     for key, entry in (

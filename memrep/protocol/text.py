@@ -36,13 +36,16 @@ from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
 from memrep.protocol import meta
 from memrep.protocol.commands import Commands
-from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
+
+#: What a key of a long get counts as output, found or not, bytes: looking for it takes time, too.
+_KEY_SIZE: Final = 32
 
 _VALUE_MAX: Final = (1 << 31) - 3
 
@@ -70,7 +73,7 @@ _REPLIES: Final[dict[Outcome, bytes]] = {
 Words = list[bytes]
 
 
-class Text:
+class Text(Dialect):
     """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
@@ -251,7 +254,9 @@ class Text:
     def _retrieve(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys = self._keys
-        while keys and self._connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
+        connection = self._connection
+        while keys and connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
+            connection.size += _KEY_SIZE
             self._retrieval(keys.pop())
         if not keys:
             self._out.append(b"END\r\n")

@@ -409,7 +409,7 @@ class Replica:
         gone = self._without_clients(before, message)
         self.rounds.settle(message, keep)
         if gone:
-            self._store.orphan_locks(gone, self._clock.now)
+            self._store.orphan_locks(gone, self._clock.now, self._silent(before))
         self.presence.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()
@@ -440,6 +440,15 @@ class Replica:
                 doubt = DOUBT_MS + max(silence, 0)
                 gone[node] = hybrid + 1 if took_leave else hybrid - doubt
         return gone
+
+    def _silent(self, before: View) -> set[int]:
+        """Those of a view's members that are the same processes still, for all that is known."""
+        peers = self.presence.peers
+        return {
+            node
+            for node, inc in before.members.items()
+            if node in peers and peers[node].inc == inc and not peers[node].gone
+        }
 
     def _log_view(self, before: View, was_full: bool) -> None:
         view = self.standing.view

@@ -1,0 +1,193 @@
+"""PHP's habits in the binary protocol, at whole nodes: php-memcached's quiet copies, pecl-memcache's own lock.
+
+With `sess_number_of_replicas` php-memcached sends its session loudly to one node and quietly to the others, its
+release likewise; and it keeps the quiet ones back until the connection's next command, so that they arrive
+late.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from memrep.protocol.packet import (
+    ADD,
+    DELETE,
+    GET,
+    GETK,
+    HEADER,
+    HEADER_BYTES,
+    INCR,
+    NOOP,
+    REQUEST,
+    SET,
+)
+from tests.cluster import Client, Cluster, serving_cluster
+
+SETQ: Final = 0x11
+DELETEQ: Final = 0x14
+
+SESSION: Final = b"memc.sess.key.abc"
+LOCK: Final = b"memc.sess.key.lock.abc"
+
+OK, MISS, EXISTS = 0, 1, 2
+
+
+def _request(opcode: int, key: bytes = b"", extras: bytes = b"", value: bytes = b"") -> bytes:
+    size = len(key) + len(extras) + len(value)
+    return HEADER.pack(REQUEST, opcode, len(key), len(extras), 0, 0, size, 7, 0) + extras + key + value
+
+
+def _stored(opcode: int, key: bytes, value: bytes, exptime: int, flags: int = 0) -> bytes:
+    return _request(opcode, key, struct.pack(">II", flags, exptime), value)
+
+
+def _lock() -> bytes:
+    return _stored(ADD, LOCK, b"1", 30)
+
+
+def _write(value: bytes, opcode: int = SET) -> bytes:
+    return _stored(opcode, SESSION, value, 1440)
+
+
+def _release(opcode: int = DELETE) -> bytes:
+    return _request(opcode, LOCK)
+
+
+def _statuses(replies: bytes) -> list[int]:
+    """The status of each reply."""
+    statuses, start = [], 0
+    while start < len(replies):
+        _, _, _, _, _, status, length, opaque, _ = HEADER.unpack_from(replies, start)
+        assert opaque == 7
+        statuses.append(status)
+        start += HEADER_BYTES + length
+    return statuses
+
+
+def _says(client: Client, data: bytes) -> list[int]:
+    return _statuses(client.send(data))
+
+
+def _values(cluster: Cluster) -> set[bytes | None]:
+    return {cluster.value(number, SESSION) for number in cluster.nodes}
+
+
+def _visit(cluster: Cluster, node: int, value: bytes, copies: tuple[int, ...]) -> list[Client]:
+    """A whole request through one node; its copies wait in connections to others."""
+    client = cluster.client(node)
+    assert _says(client, _lock()) == [OK]
+    assert _says(client, _write(value)) == [OK]
+    assert _says(client, _release()) == [OK]
+    return [cluster.client(number) for number in copies]
+
+
+# --- copies
+
+
+def test_a_quiet_copy_that_comes_after_the_next_write_is_not_executed() -> None:
+    cluster = serving_cluster()
+    late = _visit(cluster, 1, b"one", (2, 3))
+    _visit(cluster, 2, b"two", ())
+    for copy in late:
+        assert _says(copy, _write(b"one", SETQ) + _release(DELETEQ) + _request(NOOP)) == [MISS, OK]
+    assert _values(cluster) == {b"two"}
+
+
+def test_a_quiet_write_is_the_write_where_no_loud_one_got_through() -> None:
+    cluster = serving_cluster()
+    holder, copy = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    assert _says(copy, _write(b"one", SETQ) + _request(NOOP)) == [OK]
+    assert _values(cluster) == {b"one"}
+
+
+def test_the_same_quiet_write_again_on_its_connection_is_one_with_the_first() -> None:
+    cluster = serving_cluster()
+    (late,) = _visit(cluster, 1, b"one", (2,))
+    assert _says(late, _write(b"one", SETQ) + _request(NOOP)) == [OK]
+    _visit(cluster, 3, b"two", ())
+    assert _says(late, _write(b"one", SETQ) * 4 + _request(NOOP)) == [OK]
+    assert _values(cluster) == {b"two"}
+
+
+def test_a_loud_write_is_always_executed() -> None:
+    cluster = serving_cluster()
+    for number, value in ((1, b"one"), (2, b"two"), (3, b"one"), (2, b"one"), (1, b"two"), (2, b"one")):
+        _visit(cluster, number, value, ())
+        assert _values(cluster) == {value}
+
+
+def test_a_session_is_destroyed_by_a_quiet_delete_where_no_loud_one_got_through() -> None:
+    cluster = serving_cluster()
+    _visit(cluster, 1, b"one", ())
+    copy = cluster.client(2)
+    assert _says(cluster.client(3), _lock()) == [OK]
+    assert _says(copy, _request(DELETEQ, SESSION) + _request(NOOP)) == [OK]
+    assert _values(cluster) == {None}
+
+
+# --- the lock
+
+
+def test_only_the_connection_that_took_the_lock_releases_it() -> None:
+    cluster = serving_cluster()
+    owner, stranger = cluster.client(1), cluster.client(2)
+    assert _says(owner, _lock()) == [OK]
+    assert _says(stranger, _release() + _release(DELETEQ) + _lock()) == [OK, EXISTS]
+    assert _says(owner, _release()) == [OK]
+    assert _says(stranger, _lock()) == [OK]
+
+
+def test_a_late_copy_of_a_release_does_not_free_the_next_holders_lock_when_its_node_dies() -> None:
+    cluster = serving_cluster()
+    assert _says(cluster.client(1), _lock()) == [OK]
+    assert _says(cluster.client(2), _release(DELETEQ) + _request(NOOP)) == [OK]
+    cluster.advance(500)
+    cluster.kill(1)
+    cluster.deliver()
+    cluster.advance(500)
+    assert _says(cluster.client(3), _lock()) == [EXISTS]
+
+
+# --- pecl-memcache in binary: INCR makes the lock, and the session is read in one go
+
+
+def _ask() -> bytes:
+    return _request(INCR, b"s.lock", struct.pack(">QQI", 1, 1, 15))
+
+
+def _pecl() -> bytes:
+    return _ask() + _stored(ADD, b"s.lock", b"1", 15, 768) + _request(GET, b"s")
+
+
+def _number(reply: bytes) -> int:
+    """The number that an INCR is answered with."""
+    return int.from_bytes(reply[HEADER_BYTES : HEADER_BYTES + 8], "big")
+
+
+def test_of_many_that_ask_for_pecls_lock_one_gets_it_and_its_end_frees_it() -> None:
+    cluster = serving_cluster()
+    owner = cluster.client(1)
+    granted = owner.send(_pecl())
+    assert (_number(granted), _statuses(granted)) == (1, [OK, EXISTS, MISS])
+    assert _number(cluster.client(2).send(_pecl())) > 1
+    owner.hang_up()
+    cluster.deliver()
+    cluster.advance(50)
+    assert _number(cluster.client(3).send(_pecl())) == 1
+
+
+def test_a_released_lock_is_pecls_to_take_again_by_a_number() -> None:
+    cluster = serving_cluster()
+    owner = cluster.client(1)
+    assert _number(owner.send(_pecl())) == 1
+    assert _says(owner, _stored(SET, b"s.lock", b"0", 15, 768)) == [OK]
+    assert _number(cluster.client(2).send(_pecl())) == 1
+
+
+def test_a_grant_is_withheld_until_the_session_behind_it_is_read() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    assert client.send(_ask()) == b""
+    assert _statuses(client.send(_request(GETK, b"s"))) == [OK, MISS]
