@@ -243,7 +243,9 @@ class Text(Dialect):
         elif max(map(len, keys)) > KEY_BYTES_MAX:
             if first == 2:  # gat touches what stands before the bad key, and says nothing of it
                 for key in takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys):
-                    look_up(key)
+                    found = look_up(key)
+                    if isinstance(found, Ticket):  # what comes behind keeps its place
+                        self._replies.hold(found, _silent)
             self._refuse(_BAD_LINE)
         else:
             keys.reverse()
