@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from memrep import __version__
+from memrep.daemon.certificate import Certificate, read_certificate
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.daemon.secret import read_secret
@@ -162,6 +163,17 @@ def cli() -> None:
     "PLAIN in the binary protocol, by a first `set` in the text protocol.",
 )  # fmt: skip
 @click.option(
+    "--tls-cert", metavar="FILE",
+    help="Speak TLS with clients on the port (1.2 or later; the unix socket stays plain), and show them this "
+    "certificate: PEM, with those that vouch for it behind it.",
+)  # fmt: skip
+@click.option("--tls-key", metavar="FILE", help="The key of --tls-cert, in PEM, if it is not in the same file.")
+@click.option(
+    "--tls-ca", metavar="FILE",
+    help="Serve only clients that show a certificate of these authorities (PEM). Without it TLS hides what "
+    "is sent, but admits everybody.",
+)  # fmt: skip
+@click.option(
     "--secret-file", metavar="FILE",
     help="One line of 16 bytes or more, the same on every server, readable by memrep only (chmod 600): nodes "
     "prove to each other that they know it. Without it a node believes who calls from an address in --nodes.",
@@ -201,6 +213,9 @@ def _checked(  # noqa: PLR0913
     php: bool,
     pecl_walk: str,
     lock_prefix: str,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_ca: str | None,
     auth_file: str,
     secret_file: str | None,
     enable_shutdown: bool,
@@ -239,11 +254,21 @@ def _checked(  # noqa: PLR0913
             walk=pecl_walk,
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
+        certificate=_certificate(tls_cert, tls_key, tls_ca),
         users=_users(auth_file),
         secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,
         shutdown=enable_shutdown,
     )
+
+
+def _certificate(cert: str | None, key: str | None, ca: str | None) -> Certificate | None:
+    if cert:
+        return read_certificate(cert, key or None, ca or None)
+    if key or ca:
+        option = "--tls-key" if key else "--tls-ca"
+        raise UsageError(f"{option} needs --tls-cert; give the certificate, too, or leave both out")
+    return None
 
 
 def _users(path: str) -> Users | None:

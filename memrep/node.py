@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from memrep import __version__
 from memrep.complaints import Complaints
 from memrep.copies import Copies
 from memrep.engine import Engine
@@ -36,7 +35,7 @@ from memrep.protocol.front import connect
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
-from memrep.report import Facts, Reports
+from memrep.report import VERSION, Facts, Reports
 from memrep.stats import Counters
 from memrep.store import Store
 from memrep.version import Clock
@@ -135,7 +134,7 @@ class Node:
         )
         reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
         self._surroundings = Surroundings(
-            version=__version__.encode(),
+            version=VERSION.encode(),
             reports=reports.groups,
             ready=self._is_ready,
             reset=self.counters.reset,

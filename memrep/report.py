@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
@@ -22,6 +23,10 @@ from memrep.store import Store
 from memrep.version import Clock
 
 Lines = Iterable[tuple[str, object]]
+
+#: What `version` answers. Clients look at the first numbers to learn what the server can (libmemcached's
+#: memccapable, for one): memcached's, of the version that memrep answers like.
+VERSION: Final = f"1.6.18-memrep-{__version__}"
 
 
 def _no_process() -> Lines:
@@ -77,7 +82,7 @@ class Reports:
         yield from self._facts.process()
         yield "uptime", (self._clock.now - self._started) // 1000
         yield "time", self._clock.wall // 1000
-        yield "version", __version__
+        yield "version", VERSION
         yield "pointer_size", 64
         yield "cmd_get", self._counters.get_hits + self._counters.get_misses
         for field in attrs.fields(Counters):

@@ -174,6 +174,8 @@ class Store:
                 return
             self._slots.pop(self._swept, None)
             self._swept += 1
+            if due - self._swept > len(self._slots):  # the clock has leapt: most slots in between are empty
+                self._swept = min([due, *self._slots])
 
     def purge(self, excess: int) -> int:
         """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.

@@ -129,6 +129,27 @@ class AnyText:
         return rest.end() if rest else position
 
 
+@attrs.frozen
+class Within:
+    """A decimal number that the server chooses from a range, both ends of which are allowed."""
+
+    least: int
+    most: int
+    size: None = None
+
+    def spell(self, known: Known) -> None:
+        """See `Part`."""
+
+    def match(self, known: Known, actual: bytes, position: int) -> int | Verdict:
+        """See `Part`."""
+        digits = _DIGITS.match(actual, position)
+        end = digits.end() if digits else position
+        if end == len(actual):
+            return Verdict.PARTIAL
+        within = end > position and self.least <= int(actual[position:end]) <= self.most
+        return end if within else Verdict.WRONG
+
+
 Template = tuple[bytes | Part, ...]
 
 _DIGITS: Final = re.compile(rb"\d{0,20}")
@@ -207,6 +228,7 @@ _TOKEN: Final = re.compile(
     r"|\$(?P<number>[a-z][a-z0-9_]*)"
     r"|\{now(?P<offset>[+-]\d+)\}"
     r"|(?P<any>\{any\})"
+    r"|\{(?P<least>\d+)\.\.(?P<most>\d+)\}"
     r"|(?P<open>\{)"
     r"|\*(?P<times>\d+)\}"
     r"|(?P<plain>[^\\${}])"
@@ -232,12 +254,8 @@ def parse_text(text: str) -> Template:
                 levels[-1].append(bytes.fromhex(token["hex"]))
             case "escape":
                 levels[-1].append(_ESCAPES.get(token["escape"], token["escape"].encode()))
-            case "number":
-                levels[-1].append(Number(token["number"]))
-            case "offset":
-                levels[-1].append(UnixTime(int(token["offset"])))
-            case "any":
-                levels[-1].append(AnyText())
+            case "number" | "offset" | "any" | "most":
+                levels[-1].append(_variable(token))
             case "open":
                 levels.append([])
             case "times" if len(levels) > 1:
@@ -249,6 +267,18 @@ def parse_text(text: str) -> Template:
     if len(levels) > 1:
         raise BadTranscript("a repetition has no end")
     return joined(tuple(levels[0]))
+
+
+def _variable(token: re.Match[str]) -> Part:
+    match token.lastgroup:
+        case "number":
+            return Number(token["number"])
+        case "offset":
+            return UnixTime(int(token["offset"]))
+        case "most":
+            return Within(int(token["least"]), int(token["most"]))
+        case _:
+            return AnyText()
 
 
 def _repeated(parts: list[bytes | Part], times: int) -> bytes:

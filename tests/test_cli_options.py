@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from memrep.cli import _checked, serve_command
-from memrep.daemon.run import ServeOptions
+from memrep.daemon.run import ServeOptions, warning_of_strangers
 from memrep.habits import Habits
+from tests.certificates import Authority
 
 
 def _options(*arguments: str) -> ServeOptions:
@@ -57,3 +58,33 @@ def test_the_secret_is_what_the_file_holds(tmp_path: Path) -> None:
     options = _options("--secret-file", str(path))
     assert options.secret == b"0123456789abcdef"
     assert "0123456789abcdef" not in repr(options)
+
+
+def test_clients_are_spoken_to_in_the_clear_unless_there_is_a_certificate(tmp_path: Path) -> None:
+    assert _options().certificate is None
+    cert, key = Authority(tmp_path).issue("node")
+    certificate = _options("--tls-cert", str(cert), "--tls-key", str(key)).certificate
+    assert certificate is not None
+    assert certificate.path == str(cert)
+
+
+def test_whoever_faces_strangers_is_told_what_is_still_to_be_done(tmp_path: Path) -> None:
+    nodes = ["--nodes", "8.8.8.8:11211,8.8.4.4:11211", "--self", "8.8.8.8:11211", "--listen"]
+    assert warning_of_strangers(_options(*nodes, "10.1.1.1")) == ""
+    cert, key = Authority(tmp_path).issue("node")
+    secret, users = tmp_path / "secret", tmp_path / "users"
+    secret.write_text("0123456789abcdef")
+    users.write_text("web:password")
+    secret.chmod(0o600)
+    given = {
+        "--auth-file": ["--auth-file", str(users)],
+        "--tls-cert": ["--tls-cert", str(cert), "--tls-key", str(key)],
+        "--secret-file": ["--secret-file", str(secret)],
+    }
+    for listen in ("8.8.8.8", "0.0.0.0", "::"):
+        for left_out in given:
+            others = [word for name, words in given.items() if name != left_out for word in words]
+            said = warning_of_strangers(_options(*nodes, listen, *others))
+            assert said.startswith(f"warning: strangers can reach {listen}: let a firewall admit only the pool")
+            assert [name for name in given if name in said] == [left_out]
+    assert "--secret-file" not in warning_of_strangers(_options("--listen", "0.0.0.0"))

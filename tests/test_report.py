@@ -5,10 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from memrep import __version__
 from memrep.node import Node
 from memrep.options import NodeOptions
-from memrep.report import Facts, Lines
+from memrep.report import VERSION, Facts, Lines
 from memrep.stats import Counters
 from memrep.store import ENTRY_BYTES, TOMBSTONE_MS
 from tests.support import WALL, LoneConnection, LoneNode, lone_node
@@ -85,8 +84,8 @@ def test_uptime_and_time_follow_the_clocks() -> None:
 
 def test_the_version_is_that_of_the_program() -> None:
     client = lone_node().connect()
-    assert _stats(client)["version"] == __version__
-    assert client.receive(b"version\r\n").decode() == f"VERSION {__version__}\r\n"
+    assert _stats(client)["version"] == VERSION
+    assert client.receive(b"version\r\n").decode() == f"VERSION {VERSION}\r\n"
 
 
 def test_items_and_their_cost_are_told() -> None:

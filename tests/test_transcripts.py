@@ -235,6 +235,15 @@ def test_a_file_may_ask_for_a_server_of_its_kind() -> None:
     assert conversation.server == "sasl"
 
 
+def test_a_number_is_within_its_range_or_noticed() -> None:
+    conversation = _conversation("== left\n> mg a t\n< HD t{9..10}\n")
+    for seconds in (9, 10):
+        replay(conversation, Parrot([b"HD t%d\r\n" % seconds, VERSION]))
+    for wrong in (b"8", b"11", b"", b"-9", b"100"):
+        with pytest.raises(Mismatch):
+            replay(conversation, Parrot([b"HD t" + wrong + b"\r\n", VERSION]))
+
+
 def test_a_connection_that_should_have_been_closed_is_noticed() -> None:
     conversation = _conversation("== bye\n> quit\n<closed>\n")
     replay(conversation, Parrot([b""], closes=True))
@@ -305,6 +314,7 @@ def test_a_text_stands_for_bytes(text: str, means: bytes) -> None:
         ("== a\n@differs:\n", "no known mark"),
         ("== a\n> cas a 0 0 1 $c\n", "before any reply"),
         ("== a\n> get {any}\n", "cannot send"),
+        ("== a\n> get {1..2}\n", "cannot send"),
         ("== a\n@advance -1\n", "forwards"),
         ("== a\n@advance soon\n", "number of seconds"),
         ("== a\n<closed>\n< END\n", "after it has closed"),

@@ -30,9 +30,9 @@ A file may begin with `@server: KIND` for a server that is started in another wa
 In a text, `\xNN`, `\r`, `\n`, `\0`, `\\`, `\$`, `\{`, `\}` and `\*` stand for one byte each, and any other
 character for its UTF-8 bytes. `{TEXT*N}` is TEXT N times over; TEXT may hold escapes and such braces again.
 `{now+N}` and `{now-N}` are the unix time N seconds from when the replay began. `{any}`, in a reply, is whatever
-stands there up to the line's end. `$name` is a number, a cas unique: its first place in a reply binds
-it, each later one must show the same number, two names never the same one. A line must not end in a blank,
-because nobody would see it: write `\x20`.
+stands there up to the line's end, and `{N..M}` a decimal number from N to M: a second may pass while they talk.
+`$name` is a number, a cas unique: its first place in a reply binds it, each later one must show the same, two
+names never the same one. A line must not end in a blank, because nobody would see it: write `\x20`.
 
 Unless told so, the client does not wait for replies: what it sends up to the end, to a `@wait` or `@advance`,
 or to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of
@@ -60,6 +60,7 @@ from tests.template import (
     Number,
     Template,
     Verdict,
+    Within,
     compare,
     joined,
     length,
@@ -224,8 +225,8 @@ class _Draft:
 
     def _send(self, template: Template) -> None:
         for part in template:
-            if isinstance(part, AnyText) or (isinstance(part, Number) and not part.name):
-                raise BadTranscript("a client cannot send {any}")
+            if isinstance(part, AnyText | Within) or (isinstance(part, Number) and not part.name):
+                raise BadTranscript("a client cannot send {any} or {N..M}")
             if isinstance(part, Number) and part.name not in self._known:
                 if part.name not in self._learnt:
                     raise BadTranscript(f"${part.name} is sent before any reply tells it")

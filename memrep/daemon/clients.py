@@ -5,6 +5,8 @@ holds everything: until then connecting is refused, the one answer that sends PH
 
 What a client can cost is bounded: it is read 64 KiB at a time, and not read at all while replies to it are
 unsent or its connection is blocked.
+
+With TLS (tls.py) a client on the port comes in when its handshake is done. The unix socket stays as it is.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from memrep.daemon.certificate import Certificate
 from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import READ, WRITE, Reactor
+from memrep.daemon.tls import TlsDoor, TlsSocket
 from memrep.node import Node
 from memrep.protocol.connection import Connection
 
@@ -34,7 +38,9 @@ class Client:
         "connection", "ended", "sock",
     )  # fmt: skip
 
-    def __init__(self, owner: Clients, sock: socket.socket, connection: Connection, is_tcp: bool) -> None:
+    def __init__(
+        self, owner: Clients, sock: socket.socket | TlsSocket, connection: Connection, is_tcp: bool
+    ) -> None:
         self.sock = sock
         self.connection = connection
         self._owner = owner
@@ -188,6 +194,7 @@ class Clients:
         limit: the most clients at a time.
         log: takes a line for the operator.
         verbose: whether to log each connection.
+        certificate: what to show clients on the port, who then speak TLS; None if they do not.
     """
 
     def __init__(
@@ -197,6 +204,7 @@ class Clients:
         limit: int,
         log: Callable[[str], None],
         verbose: Callable[[], bool],
+        certificate: Certificate | None = None,
     ) -> None:
         self.node = node
         self.log = log
@@ -205,6 +213,7 @@ class Clients:
         self._listeners = listeners
         self._limit = limit
         self._verbose = verbose
+        self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
         self._clients: dict[Connection, Client] = {}
         self.partings = Partings()
         self._shut = False
@@ -256,10 +265,6 @@ class Clients:
             listener.close()
         self.partings.close()
 
-    def tick(self) -> None:
-        """What is due by the clock."""
-        self.partings.sweep()
-
     def close(self, client: Client, reason: str) -> None:
         """Hang up on a client; if it has not, it gets time to notice (parting.py)."""
         if client.sock.fileno() < 0:
@@ -270,7 +275,8 @@ class Clients:
         if client.ended:
             client.sock.close()
         else:
-            self.partings.begin(client.sock, self.reactor)
+            sock = client.sock
+            self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self.reactor)
         self._clients.pop(client.connection, None)
         self.node.disconnect(client.connection)
 
@@ -291,6 +297,8 @@ class Clients:
         for listener in self._listeners:
             self.reactor.unregister(listener.sock.fileno())
             listener.rebind()
+        if self._tls is not None:
+            self._tls.close_all()
 
     def accept(self, listener: Listener) -> None:
         """Take the clients that are waiting."""
@@ -305,19 +313,43 @@ class Clients:
                     self._make_room()
                 return
             sock.setblocking(False)
-            if len(self._clients) >= self._limit:
-                self.node.counters.rejected_connections += 1
-                sock.send(_TOO_MANY)
-                sock.close()
-                continue
             is_tcp = listener.family != socket.AF_UNIX
             if is_tcp:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = Client(self, sock, self.node.connect(address[0] if is_tcp else ""), is_tcp)
-            self._clients[client.connection] = client
-            self.reactor.register(sock.fileno(), client, READ)
-            if self._verbose():
-                self.log(f"client {sock.fileno()}: connected")
+            if is_tcp and self._tls is not None:
+                self._tls.receive(self.reactor, sock, address[0])
+            elif self._has_room():
+                self._admit(sock, address[0] if is_tcp else "", is_tcp)
+            else:
+                sock.send(_TOO_MANY)
+                sock.close()
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        self.partings.sweep()
+        if self._tls is not None:
+            self._tls.tick()
+
+    def _has_room(self) -> bool:
+        if len(self._clients) < self._limit:
+            return True
+        self.node.counters.rejected_connections += 1
+        return False
+
+    def _admit(self, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
+        client = Client(self, sock, self.node.connect(host), is_tcp)
+        self._clients[client.connection] = client
+        self.reactor.register(sock.fileno(), client, READ)
+        if self._verbose():
+            self.log(f"client {sock.fileno()}: connected")
+        return client
+
+    def _admit_tls(self, sock: TlsSocket, host: str) -> None:
+        """A client has finished its handshake; what it sent along with that may have been read with it."""
+        if self._has_room():
+            self._admit(sock, host, is_tcp=True).ready(READ)
+        else:
+            sock.close()
 
     def _make_room(self) -> None:
         """Hang up on the oldest client, so that the one at the door does not spin the loop."""

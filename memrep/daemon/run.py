@@ -20,11 +20,13 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 import trio
 
+from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients, Listener
 from memrep.daemon.journal import Journal, notify
 from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
@@ -42,8 +44,8 @@ from memrep.users import Users
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
-#: For links, those who are not greeted yet, and the program itself.
-_SPARE_DESCRIPTORS: Final = 256
+#: For links, those who have not shown yet who they are, and the program itself.
+_SPARE_DESCRIPTORS: Final = 448
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +68,7 @@ class ServeOptions:
         users: the clients that are let in; None for all.
         strict: whether a node without a majority in reach serves nobody.
         secret: what nodes prove to each other that they know; empty if there is none.
+        certificate: what clients are shown, who then speak TLS on the port; None if they do not.
         verbose: whether to log each client's connection.
         shutdown: whether the `shutdown` command is obeyed.
     """
@@ -85,6 +88,7 @@ class ServeOptions:
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
     secret: bytes = attrs.field(default=b"", repr=False)
+    certificate: Certificate | None = None
     verbose: bool = False
     shutdown: bool = False
 
@@ -125,13 +129,17 @@ class Daemon:
             shutdown=self._end.set if options.shutdown else None,
         )
         log = self._journal.log
-        self._clients = Clients(self._node, listeners, options.connections, log, lambda: self._verbose)
+        self._clients = Clients(
+            self._node, listeners, options.connections, log, lambda: self._verbose, options.certificate
+        )
         source = source_of_links(options.me.host)
         self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients)
         self._clients.reactor = self._peers.reactor = self._reactor
-        if not is_private(options.listen):
-            log(_warning(options))
+        if warning := warning_of_strangers(options):
+            log(warning)
+        if options.certificate is not None and (warning := options.certificate.warning(datetime.now(UTC))):
+            log(warning)
 
     def _end_turn(self) -> None:
         while True:
@@ -224,6 +232,7 @@ class Daemon:
         yield "domain_socket", options.unix or "NULL"
         yield "maxconns", options.connections
         yield "verbosity", int(self._verbose)
+        yield "ssl_enabled", "yes" if options.certificate is not None else "no"
         yield "secret", "yes" if options.secret else "no"
         yield "shutdown_command", "yes" if options.shutdown else "no"
         yield "cold_start_ms", options.cold_start_ms
@@ -246,11 +255,17 @@ def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
             ) from None
 
 
-def _warning(options: ServeOptions) -> str:
-    """What is open to strangers, and what to do about it."""
+def warning_of_strangers(options: ServeOptions) -> str:
+    """What is open to whom, and what to do about it; "" if only this machine and private networks reach it."""
+    if is_private(options.listen):
+        return ""
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
+    if options.users is None:
+        todo.append("ask clients for a password (--auth-file)")
+    if options.certificate is None:
+        todo.append("encrypt what they send (--tls-cert)")
     if len(options.nodes) > 1 and not options.secret:
-        todo.append("let nodes prove themselves (--secret-file)")
+        todo.append("let nodes prove who they are (--secret-file)")
     return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 
 

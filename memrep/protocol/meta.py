@@ -252,7 +252,8 @@ class Get:
             if letter == ord("T") or (letter == ord("N") and fresh):
                 expires = engine.expires(meta.times[letter])
             elif letter == ord("R") and not (fresh or entry.marks & WON or expires == NEVER):
-                won = won or expires - engine.now < meta.times[letter] * 1000
+                recache = meta.times[letter]
+                won = won or (recache > 0 and expires < engine.expires(recache))
             else:
                 self._show(parts, letter, entry, expires)
         parts += [flag for mark, flag in ((WON, b"Z"), (STALE, b"X")) if entry.marks & mark]

@@ -45,6 +45,13 @@ def test_memcached_passes_every_test(memcached: Cluster, option: str) -> None:
     assert passed(memcached, option) == TESTS
 
 
-@each_protocol
+@pytest.mark.parametrize(
+    "option",
+    [
+        "-a",
+        "-b",
+    ],
+    ids=["ascii", "binary"],
+)
 def test_memrep_passes_every_test(nodes: Cluster, option: str) -> None:
     assert passed(nodes, option) == TESTS
