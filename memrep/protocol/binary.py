@@ -401,10 +401,12 @@ class Binary(Dialect):
         if report is None:
             self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
             return
-        for name, figure in report():
-            self._out.append(
-                response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
-            )
+        lines = [
+            response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
+            for name, figure in report()
+        ]
+        self._connection.size += sum(map(len, lines))  # a long answer to a short packet
+        self._out += lines
         self._out.append(request.done())
 
     # --- login: SASL's PLAIN (RFC 4616), the one mechanism

@@ -430,7 +430,9 @@ class Text(Dialect):
             self._refuse(_ERROR)
             return
         lines = [f"STAT {name} {value}\r\n" for name, value in report()]
-        self._out.append("".join(lines).encode() + b"END\r\n")
+        block = "".join(lines).encode() + b"END\r\n"
+        self._connection.size += len(block)  # a long answer to a short line
+        self._out.append(block)
 
 
 class _Store:
