@@ -43,6 +43,10 @@ from memrep.protocol.retrieval import Retrieval, show, show_cas
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
+#: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
+_MEMORY_MIN_MB: Final = 8
+_SLABS: Final = 64
+
 _VALUE_MAX: Final = (1 << 31) - 3
 
 _ERROR: Final = b"ERROR\r\n"
@@ -51,6 +55,7 @@ _BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
 _BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
 _BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
 _BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+_TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 _TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
 #: The spelling of each outcome.
@@ -406,6 +411,20 @@ class Text(Dialect):
             self._surroundings.set_verbosity(level)
             self._refuse(b"OK\r\n", noreply)
 
+    def _cache_memlimit(self, words: Words) -> None:
+        if not 2 <= len(words) <= 4:
+            self._refuse(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        megabytes = unsigned(words[1])
+        if megabytes is None:
+            self._refuse(_ERROR, noreply)
+        elif megabytes < _MEMORY_MIN_MB:
+            self._refuse(_TOO_SMALL, noreply)
+        else:
+            self._engine.limit_memory(megabytes << 20)
+            self._refuse(b"OK\r\n", noreply)
+
     def _version(self, words: Words) -> None:
         self._out.append(b"VERSION %b\r\n" % self._surroundings.version)
 
@@ -424,6 +443,9 @@ class Text(Dialect):
         if group == b"reset":
             self._surroundings.reset()
             self._out.append(b"RESET\r\n")
+            return
+        if group == b"cachedump":
+            self._refuse(_no_keys(words[2:]))
             return
         report = self._surroundings.reports.get(group)
         if report is None:
@@ -445,6 +467,16 @@ class _Store:
         self.cas = verb == b"cas"
         self.words = 6 if self.cas else 5
         self.execute = execute
+
+
+def _no_keys(words: Words) -> bytes:
+    """The keys of a slab class: none. Who knows a session's key has the session."""
+    if len(words) < 2:
+        return b"CLIENT_ERROR bad command line\r\n"
+    slab, limit = unsigned(words[0]), unsigned(words[1])
+    if slab is None or limit is None:
+        return _BAD_LINE
+    return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"
 
 
 def _end_of_block(data: bytes, end: int) -> int:
@@ -500,6 +532,7 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"delete": Text._delete,
     b"flush_all": Text._flush_all,
     b"verbosity": Text._verbosity,
+    b"cache_memlimit": Text._cache_memlimit,
     b"version": Text._version,
     b"stats": Text._stats,
     b"quit": Text._quit,
