@@ -1,7 +1,7 @@
 """pymemcache's own integration tests, as its package ships them, against a node of three.
 
-They run in a pytest of their own, because they bring a conftest with options and settings that are not ours. All
-of them must pass, and must be there.
+They run in a pytest of their own, because they bring a conftest with options and settings that are not ours.
+All of them must pass, and must be there.
 """
 
 import os
