@@ -143,7 +143,7 @@ def test_a_node_that_stops_resets_no_connection(tmp_path: Path) -> None:
 
 
 def test_a_node_that_stood_still_refuses_until_it_serves(tmp_path: Path) -> None:
-    """This client leaves a node that refuses for another one; one that accepts and closes costs it its tries."""
+    """This client leaves a node that refuses for another one; one that accepts and closes costs it tries."""
     with Cluster(3, tmp_path) as cluster:
         with socket.create_connection((HOST, cluster.ports[0]), timeout=5) as waiting:
             cluster.freeze(0)
