@@ -1,18 +1,22 @@
 <?php
 // The class Memcached of php-memcached, made to go on when a node fails. Laravel and Symfony keep sessions
-// through that class; ../laravel/ and ../symfony/ say where this file goes and how it is switched on.
+// through that class; ../README.md says where this file goes.
 //
 // Why a class and not a few options: the plain class fails over too late. Whatever its options, a node that
-// refuses costs the request its first command, and both frameworks take a failed get() for "no such session":
-// they begin an EMPTY one, and at the end of the request they write it over the good one, on all nodes.
-// Measured with three memrep nodes, 60 sessions, node 2 refusing, and a new Memcached for each request:
-//     defaults                                                        15 sessions lost, 15 not written
-//     OPT_REMOVE_FAILED_SERVERS, OPT_SERVER_FAILURE_LIMIT = 1         15 lost, 15 not written
-//     the same with OPT_LIBKETAMA_COMPATIBLE                          20 lost, none left unwritten
-//     the same with the binary protocol, OPT_NUMBER_OF_REPLICAS = 2   none lost, 19 not written
-//     this class                                                      none
-// With a persistent_id, OPT_REMOVE_FAILED_SERVERS is worse than nothing: some seconds after the node has
-// come back its sessions get SERVER IS MARKED DEAD, and that worker goes on saying so.
+// refuses costs a request its first command, and both frameworks take a get() that failed for "no such session":
+// the visitor is logged out. Of 60 sessions, three memrep nodes, node 2 refusing, a new Memcached for each request
+// (which reads a session and writes it):
+//
+//     options                                                       read as "no such session"   not written
+//     defaults, text or binary                                                 15                   15
+//     OPT_REMOVE_FAILED_SERVERS, OPT_SERVER_FAILURE_LIMIT = 1                  15                   15
+//     the same with OPT_LIBKETAMA_COMPATIBLE                                   20                   20
+//     the same with OPT_BINARY_PROTOCOL, OPT_NUMBER_OF_REPLICAS = 2             0                   22
+//     this class, text or binary                                                0                    0
+//
+// The third row is the dangerous one: one command more in the request, and the empty session would be written over
+// the good one. With a persistent_id OPT_REMOVE_FAILED_SERVERS is worse than nothing: a while after the node
+// has come back all of its keys get SERVER IS MARKED DEAD, and that worker goes on saying so.
 //
 // The idea here: all nodes hold the same, so any of them may answer. A node that does not is left out for the
 // rest of the request, and the same command goes to another one. When no node answers that is an exception,
@@ -20,7 +24,7 @@
 //
 // What no client can know: whether a command whose answer got lost was carried out. A repeated get, set,
 // touch or delete does no harm. A repeated add may answer "already there" about its own first attempt (a cache
-// lock is then free again after its own expiry), a repeated increment may count twice.
+// lock is then free again when it expires), a repeated increment may count twice.
 
 namespace App;
 
@@ -37,17 +41,20 @@ final class FailoverMemcached extends \Memcached
     {
         parent::__construct();
         $this->setOptions([
-            // Text. Binary (true) works too and gains nothing: a get is two packets there, and without
-            // OPT_TCP_NODELAY a miss takes 41 ms.
+            // Text. Binary (true) works as well and gains nothing. It needs the next option: a get is two packets
+            // there, and a miss takes 40 ms without it.
             self::OPT_BINARY_PROTOCOL => false,
             self::OPT_TCP_NODELAY => true,
-            // Every web server asks the same node for a key; without the node only its own keys move.
+            // Consistent hashing (it implies OPT_DISTRIBUTION = DISTRIBUTION_CONSISTENT, with a better spread): every
+            // web server asks the same node for a key, and without that node only its own keys move.
             self::OPT_LIBKETAMA_COMPATIBLE => true,
-            // ms. The default of 4 s is what a machine without power costs, which cannot refuse.
+            // ms. What a machine without power costs, which cannot refuse; 4 s by default.
             self::OPT_CONNECT_TIMEOUT => 200,
-            // ms. The default of 5 s is what a frozen node costs. Not below 1 s: memrep may need 0.8 s once, when a
-            // peer has just died, and a shorter patience gives up all living nodes in that moment.
+            // ms. What a frozen node costs a request; 5 s a command by default. Not below 1 s: memrep may need 0.8 s
+            // once, when a peer has just died, and a shorter patience gives up all living nodes in that moment.
             self::OPT_POLL_TIMEOUT => 1000,
+            // Not here: OPT_REMOVE_FAILED_SERVERS, OPT_SERVER_FAILURE_LIMIT, OPT_RETRY_TIMEOUT. This class does their
+            // work, and they would only hide from it which node has failed.
         ]);
     }
 
@@ -115,6 +122,7 @@ final class FailoverMemcached extends \Memcached
             if (in_array($this->getResultCode(), self::ANSWERS, true)) {
                 return $result;
             }
+            $why = $this->getResultMessage();
             $failed = $this->getServerByKey($key);
             $others = [];
             foreach ($this->getServerList() as $node) {
@@ -123,7 +131,7 @@ final class FailoverMemcached extends \Memcached
                 }
             }
             if (! $others) {
-                throw new \RuntimeException('no memrep node answers: '.$this->getResultMessage());
+                throw new \RuntimeException('no memrep node answers: '.$why);
             }
             $this->resetServerList();
             $this->addServers($others);

@@ -1,18 +1,19 @@
 <?php
-// failover.php SETTINGS: many short requests' worth of commands, each with a client of its own; tells what was wrong.
+// failover.php ORDER: many short requests' worth of commands, each with a client of its own; tells what was wrong.
 //
 // Every command that the class has is given to it, about what the round before this one has left. A client that
 // fails says so in different ways; here only the right answer counts.
 
-$settings = json_decode($argv[1], true);
-require $settings['class_file'];
+$order = json_decode($argv[1], true);
+require $order['class_file'];
 
 $wrong = [];
-for ($i = 0; $i < $settings['keys']; $i++) {
-    $client = new $settings['class'];
-    $client->setOption(Memcached::OPT_BINARY_PROTOCOL, $settings['binary']);
-    $client->addServers($settings['servers']);
-    $round = $settings['round'];
+for ($n = 0; $n < $order['keys']; $n++) {
+    $i = "{$order['name']}-$n";
+    $client = new $order['class'];
+    $client->setOption(Memcached::OPT_BINARY_PROTOCOL, $order['binary']);
+    $client->addServers($order['servers']);
+    $round = $order['round'];
     $right = [
         ['get', ["key-$i"], $round ? "written in $round" : false],
         ['getMulti', [["key-$i", "count-$i", "none-$i"]], $round ? ["key-$i" => "written in $round", "count-$i" => $round] : []],
