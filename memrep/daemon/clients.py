@@ -249,8 +249,9 @@ class Clients:
     def fence(self) -> None:
         """Hang up on those who wait at the door: what they have sent already may be old.
 
-        The door stays shut until this node serves again. To be refused sends php-memcached to another node; to be
-        let in and then sent away, when the new view finds this one behind, costs it a try, of which it has five.
+        The door stays shut until this node serves again. To be refused sends php-memcached to another node; to
+        be let in and then sent away, when the new view finds this one behind, costs it a try, of which it has
+        five.
         """
         self._fenced = True
         if self.listening:
