@@ -151,7 +151,7 @@ def test_a_node_that_stood_still_refuses_until_it_serves(tmp_path: Path) -> None
             pause(FROZEN_LONG_S)
             cluster.thaw(0)
             assert answer(waiting) == "closed"
-        answers = []
+        answers: list[str] = []
         while not answers or answers[-1] != "answered":
             try:
                 with socket.create_connection((HOST, cluster.ports[0]), timeout=5) as client:
@@ -471,6 +471,7 @@ class Guarded(Cluster):
 
     def argv(self, i: int) -> list[str]:
         users = self.directory / "users"
+        users.touch(mode=0o600)
         users.write_text(f"{USER}:{PASSWORD}\n")
         return [*super().argv(i), "--auth-file", str(users)]
 
