@@ -18,11 +18,10 @@ from memrep import __version__
 from memrep.daemon.certificate import Certificate, read_certificate
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
-from memrep.daemon.secret import read_secret
+from memrep.daemon.secret import read_auth_file, read_secret
 from memrep.errors import UsageError
 from memrep.habits import Habits
 from memrep.nodes import Address, parse_address, parse_nodes
-from memrep.users import Users, parse_users
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -255,7 +254,7 @@ def _checked(  # noqa: PLR0913
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
         certificate=_certificate(tls_cert, tls_key, tls_ca),
-        users=_users(auth_file),
+        users=read_auth_file(auth_file) if auth_file else None,
         secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,
         shutdown=enable_shutdown,
@@ -269,21 +268,6 @@ def _certificate(cert: str | None, key: str | None, ca: str | None) -> Certifica
         option = "--tls-key" if key else "--tls-ca"
         raise UsageError(f"{option} needs --tls-cert; give the certificate, too, or leave both out")
     return None
-
-
-def _users(path: str) -> Users | None:
-    """The users of an auth file; None if there is no such file.
-
-    Raises:
-        UsageError: it cannot be read, or makes no sense.
-    """
-    if not path:
-        return None
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--auth-file {path}: {error.strerror}; give a file that memrep may read") from None
-    return parse_users(text, path)
 
 
 #: The keys that a config file may have.

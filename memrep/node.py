@@ -211,9 +211,16 @@ class Node:
             self._sessions.release()
         woken = self._inflight.woken
         while woken and self.serving:
-            woken.popleft()()
+            self._run(woken.popleft())
         self._log_open()
         return self.replica.take()
+
+    def _run(self, waiter: Callable[[], object]) -> None:
+        """Go on with a command that waited; a fault of our own must cost its client only."""
+        try:
+            waiter()
+        except Exception as error:
+            self._log(f"a command is left unanswered because of a fault in memrep: {error!r}")
 
     @property
     def unfinished(self) -> bool:
@@ -250,9 +257,12 @@ class Node:
             return b""
         replies = connection.receive(data)
         counters.bytes_written += len(replies)
-        if connection.busy and connection.waiting:
-            self._waits.setdefault(connection, self._clock.now)
-            self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
+        if connection.busy:
+            if connection.waiting:
+                self._waits.setdefault(connection, self._clock.now)
+                self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
+            elif not replies and connection.blocked:
+                self._is_ready(connection)  # it has done its share of this turn, and has nothing to say yet
         return replies
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
@@ -279,6 +289,8 @@ class Node:
             self._waits[connection] = self._clock.now
         else:
             self._waits.pop(connection, None)
+            if not replies and connection.blocked and not connection.closing:
+                self._is_ready(connection)
         return replies
 
     def unheard(self, connection: Connection) -> bool:

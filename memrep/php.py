@@ -334,7 +334,11 @@ class Caller:
             if entry is None or entry.hold is None or entry.flags != PECL_FLAGS:
                 decide = decisions.incr(delta)
                 return (decisions.showing(decide) if show else decide)(entry)
-            held = b"%d" % (int(entry.value or b"0") + delta)
+            counted = decisions.incr(delta)(entry)
+            if not isinstance(counted, tuple):
+                return counted  # whatever it is, it is no lock that pecl has taken
+            held = counted[1]
+            assert isinstance(held, bytes)
             if sessions.walks(key, entry, self):
                 self.on_grant(held)
                 return b"1"

@@ -87,6 +87,9 @@ class Reports:
         yield "cmd_get", self._counters.get_hits + self._counters.get_misses
         for field in attrs.fields(Counters):
             yield field.name, getattr(self._counters, field.name)
+        users = self._options.users
+        yield "auth_cmds", users.asked if users is not None else 0
+        yield "auth_errors", users.refused if users is not None else 0
         yield "limit_maxbytes", self._store.limit
         yield "threads", 1
         yield "bytes", self._store.used
@@ -104,6 +107,7 @@ class Reports:
         yield "cas_enabled", "yes"
         yield "failure_timeout_ms", self._options.timing.silence
         yield "nodes", ",".join(self._options.nodes)
+        yield "auth_enabled", "yes" if self._options.users is not None else "no"
         yield from self._facts.settings()
 
     def items(self) -> Lines:

@@ -13,17 +13,28 @@ import attrs
 from memrep.errors import UsageError
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Users:
-    """The users and their passwords."""
+    """The users and their passwords.
+
+    Attributes:
+        passwords: by user.
+        asked: how often somebody gave one.
+        refused: how often it was wrong.
+    """
 
     passwords: dict[bytes, bytes] = attrs.field(repr=False)
+    asked: int = 0
+    refused: int = 0
 
     def admit(self, user: bytes, password: bytes) -> bool:
         """Whether this is the user's password; how long that takes tells nothing about either."""
         right = self.passwords.get(user)
         same = hmac.compare_digest(password, right or b"")
-        return same and right is not None
+        admitted = same and right is not None
+        self.asked += 1
+        self.refused += not admitted
+        return admitted
 
 
 def parse_users(text: bytes, name: str) -> Users:

@@ -36,11 +36,9 @@ class LoneConnection:
         node = self._lone.node
         self._lone.begin()
         replies = node.receive(self._connection, data)
-        while self._connection.blocked and not self._connection.closing:
-            more = node.resume(self._connection)
-            if not more:
-                break
-            replies += more
+        connection = self._connection
+        while connection.blocked and not (connection.closing or connection.waiting):
+            replies += node.resume(connection)
         list(node.finish())
         return replies + b"".join(data for _, data in node.replies())
 

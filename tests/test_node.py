@@ -524,3 +524,29 @@ def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage
     assert link.closing
     assert link.take() == b""
     assert not cluster.nodes[1].replica.presence.peers[2].linked
+
+
+def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:
+    lines: list[str] = []
+    node = lone_node().node
+    node._log = lines.append
+    node._inflight.woken.extend([lambda: 1 // 0, lambda: lines.append("the next")])
+    list(node.finish())
+    told, after, *_ = lines
+    assert "fault in memrep: ZeroDivisionError" in told
+    assert after == "the next"
+
+
+def test_a_get_of_very_many_keys_that_are_not_there_takes_several_turns() -> None:
+    lone = lone_node()
+    node, connection = lone.node, lone.node.connect()
+    keys = 400_000
+    assert node.receive(connection, b"get" + b" a" * keys + b"\r\n") == b""
+    turns, told = 0, b""
+    while not told:
+        turns += 1
+        lone.begin()
+        list(node.finish())
+        told = b"".join(data for _, data in node.replies())
+    assert told == b"END\r\n"
+    assert turns > 5

@@ -833,3 +833,15 @@ def test_a_connection_that_never_releases_what_it_locks_costs_a_bounded_amount()
     assert len(cluster.nodes[1].store) == 0
     client.send(b"add last.lock 768 1 1\r\n1\r\nget last\r\n")
     assert len(cluster.nodes[1]._sessions.owners) <= 1
+
+
+def test_what_only_looks_like_a_held_lock_is_answered_as_any_other_value() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    not_a_number = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
+    assert client.send(b"add s.lock 768 15 5\r\nhello\r\nget s\r\n") == b"STORED\r\nEND\r\n"
+    assert client.send(ASK) == not_a_number
+    largest = b"%d" % (2**64 - 1)
+    assert client.send(b"delete s.lock\r\n") == b"DELETED\r\n"
+    assert client.send(b"add s.lock 768 15 1\r\n1\r\nget s\r\n") == b"STORED\r\nEND\r\n"
+    assert cluster.client(2).send(b"incr s.lock " + largest + b"\r\n") == b"0\r\n"

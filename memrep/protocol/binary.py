@@ -23,7 +23,7 @@ from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
 from memrep.entry import Entry
 from memrep.protocol import packet
 from memrep.protocol.commands import Commands
-from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.version import ZERO
@@ -157,7 +157,7 @@ class _Request:
         return response(self.opcode, self.opaque, status=status, key=key) if key else self.fails(status)
 
 
-class Binary:
+class Binary(Dialect):
     """What one client of the binary protocol says; see `connection.Dialect`."""
 
     __slots__ = (
@@ -180,18 +180,6 @@ class Binary:
         self._skip = 0  # bytes of a refused body still to come
 
     # --- the dialect's contract
-
-    @property
-    def cut_short(self) -> bool:
-        """No command stops half-way: each has one key."""
-        return False
-
-    def go_on(self) -> None:
-        """Never asked for."""
-
-    def endless(self, inbox: bytearray) -> bool:
-        """A header tells how long a packet is."""
-        return False
 
     def told(self, replies: bytes) -> tuple[int, bool]:
         """How many packets these are, and whether the last one answers a retrieval."""
@@ -413,10 +401,12 @@ class Binary:
         if report is None:
             self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
             return
-        for name, figure in report():
-            self._out.append(
-                response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
-            )
+        lines = [
+            response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
+            for name, figure in report()
+        ]
+        self._connection.size += sum(map(len, lines))  # a long answer to a short packet
+        self._out += lines
         self._out.append(request.done())
 
     # --- login: SASL's PLAIN (RFC 4616), the one mechanism

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 
@@ -52,33 +52,34 @@ class Surroundings:
     users: Users | None = None
 
 
-class Dialect(Protocol):
-    """What the bytes of one connection mean."""
+class Dialect:
+    """What the bytes of one connection mean. Only `execute` has to be said by each."""
+
+    __slots__ = ()
+
+    def execute(self, data: bytes, start: int) -> int:
+        """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
+        raise NotImplementedError
 
     @property
     def cut_short(self) -> bool:
         """Whether a command has stopped half-way, at a limit of the output."""
-        ...
-
-    def execute(self, data: bytes, start: int) -> int:
-        """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
-        ...
+        return False
 
     def go_on(self) -> None:
         """Go on with the command that was cut short."""
-        ...
 
     def endless(self, inbox: bytearray) -> bool:
         """Whether this beginning of a command is too long to be one."""
-        ...
+        return False
 
     def told(self, replies: bytes) -> tuple[int, bool]:
         """How many replies these are, and whether the last one answers a retrieval."""
-        ...
+        return 0, True
 
     def amend(self, replies: bytes, number: bytes) -> bytes:
         """The replies with another number in the first one."""
-        ...
+        return replies
 
 
 class Connection:

@@ -16,7 +16,7 @@ def connect(engine: Engine, commands: Commands, surroundings: Surroundings) -> C
     return Connection(surroundings, lambda connection: _Front(connection, engine, commands, surroundings))
 
 
-class _Front:
+class _Front(Dialect):
     """What a client says before it has said anything."""
 
     def __init__(
@@ -26,26 +26,6 @@ class _Front:
         self._engine = engine
         self._commands = commands
         self._surroundings = surroundings
-
-    @property
-    def cut_short(self) -> bool:
-        """No command was begun."""
-        return False
-
-    def go_on(self) -> None:
-        """Never asked for."""
-
-    def endless(self, inbox: bytearray) -> bool:
-        """Never asked for: the first byte ends this."""
-        return False
-
-    def told(self, replies: bytes) -> tuple[int, bool]:
-        """Nothing is told here."""
-        return 0, False
-
-    def amend(self, replies: bytes, number: bytes) -> bytes:
-        """Never asked for."""
-        return replies
 
     def execute(self, data: bytes, start: int) -> int:
         """Find the protocol, and leave the rest to it."""

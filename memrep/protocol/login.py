@@ -24,7 +24,7 @@ _BAD_TOKEN: Final = b"CLIENT_ERROR bad authentication token format\r\n"
 _WRONG: Final = b"CLIENT_ERROR authentication failure\r\n"
 
 
-class Login:
+class Login(Dialect):
     """A client of whom nothing is known yet; see `connection.Dialect`.
 
     Args:
@@ -41,25 +41,9 @@ class Login:
         self._inside = inside
         self._out = connection.out
 
-    @property
-    def cut_short(self) -> bool:
-        """No line stops half-way."""
-        return False
-
-    def go_on(self) -> None:
-        """Never asked for."""
-
     def endless(self, inbox: bytearray) -> bool:
         """Whether this is a line that grows without end."""
         return len(inbox) > LINE_MAX and b"\n" not in inbox
-
-    def told(self, replies: bytes) -> tuple[int, bool]:
-        """Nothing is withheld here."""
-        return 0, True
-
-    def amend(self, replies: bytes, number: bytes) -> bytes:
-        """Never asked for."""
-        return replies
 
     def execute(self, data: bytes, start: int) -> int:
         """Look for a password; leave to the inside what stands behind it."""

@@ -502,7 +502,7 @@ def describe(engine: Engine, words: Words) -> bytes:
             key = b64decode(word, validate=True)
         except ValueError:
             raise BadMeta(_BAD_LINE) from None
-    entry = engine.look(key)
+    entry = engine.look(key) if key else None
     if entry is None:
         return b"EN\r\n"
     left = engine.left(entry.expires)
