@@ -111,6 +111,7 @@ class Client:
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
+        self._node.hung_up(self.connection)
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
