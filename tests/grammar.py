@@ -150,7 +150,7 @@ def _on_one_key(source: Source) -> bytes:
 
 def _session(source: Source) -> bytes:
     """What pecl-memcache says of a session and its lock."""
-    value = source.pick((b"0", b"1"))
+    value = source.pick((b"0", b"1", b"x", b"18446744073709551615"))
     return source.pick(
         (
             b"incr a.lock 1\r\n",

@@ -185,3 +185,4 @@ def test_a_node_among_three_answers_as_one_alone_whenever_its_peers_acknowledge(
     assert _without_uniques(client.take()) == _without_uniques(expected)
     assert client.connection.closing == alone.closing
     assert not cluster.nodes[1].replica.rounds
+    assert not [line for line in cluster.logs[1] if "fault" in line]

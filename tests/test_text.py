@@ -380,6 +380,17 @@ def test_a_write_with_noreply_is_waited_for_and_says_nothing() -> None:
     assert client.succeed() == b"VALUE a 0 1\r\nx\r\nEND\r\n"
 
 
+def test_a_command_behind_a_gat_with_a_bad_key_waits_for_the_keys_that_it_has_touched() -> None:
+    client = Waiting()
+    client.rig.engine.set(b"a", 0, 0, b"old")
+    client.rig.later.succeed()
+    assert client.receive(b"gat 0 a a %b\r\nset a 0 0 3\r\nnew\r\n" % (b"k" * 251)) == b""
+    assert client.proposed() == [b"a"]
+    assert client.succeed() + client.succeed() == b"CLIENT_ERROR bad command line format\r\n"
+    assert client.succeed() == b"STORED\r\n"
+    assert client.rig.value(b"a") == b"new"
+
+
 def test_a_get_of_several_keys_waits_for_those_that_are_pending() -> None:
     client = Waiting()
     for key in (b"a", b"b", b"c"):

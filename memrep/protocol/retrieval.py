@@ -65,7 +65,9 @@ class Retrieval:
             touched = takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys)
             if max(map(len, keys)) > KEY_BYTES_MAX:  # memcached touches what stands before the bad key
                 for key in touched:
-                    engine.get_and_touch(key, exptime)
+                    found = engine.get_and_touch(key, exptime)
+                    if isinstance(found, Ticket):  # what comes behind keeps its place
+                        self._connection.replies.hold(found, lambda result: b"")
             self._begin(keys, shows, lambda key: engine.get_and_touch(key, exptime))
 
     def go_on(self) -> None:
