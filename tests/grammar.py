@@ -87,7 +87,7 @@ def _number(source: Source) -> bytes:
 def _value(source: Source) -> bytes:
     kind = source.number(0, 9)
     if kind < 5:
-        return source.pick((b"", b"1", b"5", b"10", b"99", b"18446744073709551615", b"x\r\ny", b"\r\n", b"\0"))
+        return source.pick((b"", b"1", b"5", b"10", b"99", b"18446744073709551615", b"x\r\ny", b"x\r\n", b"\0"))
     if kind < 9:
         return source.some(12)
     return b"v" * source.number(ITEM_MAX - 80, ITEM_MAX + 80)
@@ -210,6 +210,11 @@ def meta(source: Source) -> bytes:
     return _line(source, verb, key, _length(source, value), *base64, *flags) + _block(source, value)
 
 
+def lines(source: Source) -> bytes:
+    """A classic or a meta command."""
+    return source.pick((text, meta))(source)
+
+
 # --- binary
 
 HEADER: Final = struct.Struct(">BBHBBHIIQ")
@@ -229,7 +234,7 @@ _SHAPES: Final = {
 _OPCODES: Final = tuple(_SHAPES)
 _RARE_OPCODES: Final = (0x07, 0x17, 0x1B, 0x20, 0x25, 0x50, 0xFF)
 
-_BINARY_KEYS: Final = (b"a", b"b", b"n", b"a", b"a b", b"\r\n", b"\0", b"k" * 250)
+BINARY_KEYS: Final = (b"a", b"b", b"n", b"a", b"a b", b"\r\n", b"\0", b"k" * 250)
 _SIZES: Final = (0, 1, 4, 8, 250, 251, 0xFFFF, 0x10001, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
@@ -252,7 +257,7 @@ def binary(source: Source) -> bytes:
     extras, key, value = _SHAPES.get(opcode, (0, False, False))
     made = packet(
         opcode,
-        _often(source, _BINARY_KEYS, ODD_KEYS) if key else b"",
+        _often(source, BINARY_KEYS, ODD_KEYS) if key else b"",
         _value(source) if value else b"",
         _extras(source, extras),
         source.number(0, 3),

@@ -14,6 +14,7 @@ from tests.linearizability import (
     Changes,
     Keeps,
     Meaning,
+    States,
     Undecided,
     Writes,
     but,
@@ -35,7 +36,7 @@ def family(value: bytes) -> bytes:
 
 @attrs.frozen
 class Sent:
-    """What a client sent: the verb, the value that it brings, and the value that a cas expects."""
+    """What a client sent: the verb, the value that it brings, and the value that its cas unique stands for."""
 
     verb: str
     value: bytes = b""
@@ -81,8 +82,9 @@ def _cas(sent: Sent, reply: bytes | None) -> Meaning | None:
 
 
 def _delete(sent: Sent, reply: bytes | None) -> Meaning | None:
-    deleted = Writes(PRESENT, None)
-    return _told(reply, {b"DELETED\r\n": deleted, b"NOT_FOUND\r\n": Keeps(MISSING)}, deleted)
+    deleted = Writes(_needed(sent), None)
+    answers: dict[bytes, Meaning] = {b"DELETED\r\n": deleted, b"NOT_FOUND\r\n": Keeps(MISSING)}
+    return _told(reply, answers | _exists(sent), deleted)
 
 
 def _touch(sent: Sent, reply: bytes | None) -> Meaning | None:
@@ -90,13 +92,17 @@ def _touch(sent: Sent, reply: bytes | None) -> Meaning | None:
 
 
 def _append(sent: Sent, reply: bytes | None) -> Meaning | None:
-    changed = Changes(PRESENT, _without_behind)
-    return _told(reply, {b"STORED\r\n": changed, b"NOT_STORED\r\n": Keeps(MISSING)}, changed)
+    return _extended(sent, reply, _without_behind)
 
 
 def _prepend(sent: Sent, reply: bytes | None) -> Meaning | None:
-    changed = Changes(PRESENT, _without_before)
-    return _told(reply, {b"STORED\r\n": changed, b"NOT_STORED\r\n": Keeps(MISSING)}, changed)
+    return _extended(sent, reply, _without_before)
+
+
+def _extended(sent: Sent, reply: bytes | None, undo: Callable[[bytes], Iterator[bytes]]) -> Meaning | None:
+    changed = Changes(_needed(sent), undo)
+    answers: dict[bytes, Meaning] = {b"STORED\r\n": changed, b"NOT_STORED\r\n": Keeps(MISSING)}
+    return _told(reply, answers | _exists(sent), changed)
 
 
 def _incr(sent: Sent, reply: bytes | None) -> Meaning | None:
@@ -104,8 +110,19 @@ def _incr(sent: Sent, reply: bytes | None) -> Meaning | None:
         raise Undecided  # some number of more than 64 bits: no set of `States`
     if reply is not None and reply[:-2].isdigit():
         old = b"%d" % (int(reply) - 1)
-        return Changes(only(old), _one_less)
-    return _told(reply, {b"NOT_FOUND\r\n": Keeps(MISSING)}, Changes(PRESENT, _one_less))
+        return Changes(_needed(sent) & only(old), _one_less)
+    answers: dict[bytes, Meaning] = {b"NOT_FOUND\r\n": Keeps(MISSING)}
+    return _told(reply, answers | _exists(sent), Changes(_needed(sent), _one_less))
+
+
+def _needed(sent: Sent) -> States:
+    """What must be there for it to do anything; in the binary protocol any verb may have a condition."""
+    return only(sent.expected) if sent.expected else PRESENT
+
+
+def _exists(sent: Sent) -> dict[bytes, Meaning]:
+    """What a command with a condition says of another value."""
+    return {b"EXISTS\r\n": Keeps(but(None, sent.expected))} if sent.expected else {}
 
 
 def _without_behind(new: bytes) -> Iterator[bytes]:

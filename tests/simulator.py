@@ -2,9 +2,10 @@
 
 The same `Node` that the daemon runs is driven here in virtual time. Everything that is left to chance (delays,
 faults, what clients do, when a dialler tries again) is drawn from one seeded generator, so a seed replays to
-the byte. Clients speak the text protocol, change nodes as PHP does when a port refuses, and write down when
-they sent each command and what came back. Afterwards every key's history must be linearizable, all stores
-equal, nothing in flight, and every node serving.
+the byte. Clients speak one protocol or another (tests/tongues.py), change nodes as PHP does when a port
+refuses, and write down when they sent each command and what came back. Afterwards every key's history must be
+linearizable, all stores equal, nothing in flight, and every node serving. PHP workers with either session
+handler (visitor.py, memcached_visitor.py) count visits in one session, and none may be lost.
 
 Three kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
 one direction or both, but always so that the cluster hangs together: every promise must hold. In `majority`
@@ -32,8 +33,10 @@ from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
+from tests.memcached_visitor import MemcachedVisitor
 from tests.support import WALL
-from tests.visitor import DATA, Talk, Visitor
+from tests.tongues import STORING, TEXT, TONGUES, Tongue
+from tests.visitor import Talk, Visitor, Worker
 
 #: How long faults and clients go on, and how long the cluster then has to heal at most, virtual ms.
 BUSY_MS = 2_500.0
@@ -77,6 +80,8 @@ class Plan:
         skews: how far each node's wall clock is off, ms.
         records: how many keys are stored before the faults begin, so that transfers take their time.
         visitors: how many PHP workers work on one session.
+        patience: how long php-memcached waits for an answer, ms; 0 if the workers have pecl-memcache.
+        own_first: whether each worker's list of nodes begins with another one, in php-memcached's case.
         turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
             makes one turn.
         kind: whole, majority or split; see above.
@@ -91,6 +96,8 @@ class Plan:
     skews: list[int]
     records: int
     visitors: int
+    patience: float
+    own_first: bool
     turn: float
     kind: str
     tombstone: int
@@ -99,6 +106,7 @@ class Plan:
     def draw(cls, rng: Random) -> Plan:
         """A plan for one seed."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
+        kind = rng.choice(["whole", "whole", "whole", "majority", "split", "split"])
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -109,9 +117,11 @@ class Plan:
                 rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
             ],
             records=rng.choice([0, 0, 20, 300]),
-            visitors=rng.choice([0, 2, 3, 8]),
+            visitors=rng.choice([0, 2, 3, 8]) if kind != "split" else 0,  # where visits may be lost
+            patience=rng.choice([0.0, 0.0, 1_000.0, 5_000.0]),
+            own_first=rng.random() < 0.5,
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
-            kind=rng.choice(["whole", "whole", "whole", "majority", "split"]),
+            kind=kind,
             tombstone=rng.choice([500, 2_000, 3_600_000]),
         )
 
@@ -222,7 +232,9 @@ class World:
         self.now = 0.0
         self.trace: list[str] = []
         self.history: dict[bytes, list[Operation]] = {}
-        self.visitors = [Visitor(self, n) for n in range(self.plan.visitors)]
+        self.visitors = [self._visitor(n) for n in range(self.plan.visitors)]
+        self.lock_node = self.rng.randrange(self.plan.nodes)  # where php-memcached hashes a lock to
+        self.data_node = self.rng.randrange(self.plan.nodes)  # and its session
         self.slowest = 0.0
         self.commands = 0
         self.values = 0
@@ -239,6 +251,10 @@ class World:
         self._sequence = 0
         self.hosts = {n: Host(self, n) for n in range(1, self.plan.nodes + 1)}
         self._names = [f"10.0.0.{n}:11211" for n in self.hosts]
+
+    def _visitor(self, number: int) -> Worker:
+        patience = self.plan.patience
+        return MemcachedVisitor(self, number, patience) if patience else Visitor(self, number)
 
     # --- time and network
 
@@ -420,7 +436,6 @@ class World:
             return
         rng = self.rng
         up = [n for n, host in self.hosts.items() if host.node is not None]
-        safe = self.spared()
         victim = rng.choice(list(self.hosts))
         kind = rng.random()
         if kind < _RESETS:
@@ -431,20 +446,36 @@ class World:
             self._jump(self.hosts[victim])
         elif victim not in up:
             self.start(victim)
-        elif [n for n in safe if n != victim] and victim not in self.bridges:
+        elif self._survivable(victim):
             if rng.random() < 0.4:
-                self._freeze(victim)
+                self._freeze(victim, rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]))
             else:
-                self.stop(victim, kill=rng.random() < 0.75)
-                self.later(rng.choice([5.0, 60.0, 300.0, 1500.0]) * rng.random(), partial(self.start, victim))
+                self._stop_for_a_while(victim)
         self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
 
-    def _freeze(self, number: int) -> None:
+    def strike_now(self, number: int) -> None:
+        """A node dies or freezes in just this moment, if the others can do without it."""
+        if not self.quiet and self._open(number) and self._survivable(number):
+            if self.rng.random() < 0.5:
+                self._freeze(number, self.rng.choice([200.0, 1_800.0]))
+            else:
+                self._stop_for_a_while(number)
+
+    def _stop_for_a_while(self, victim: int) -> None:
+        self.stop(victim, kill=self.rng.random() < 0.75)
+        ms = self.rng.choice([5.0, 60.0, 300.0, 1500.0]) * self.rng.random()
+        self.later(ms, partial(self.start, victim))
+
+    def _survivable(self, victim: int) -> bool:
+        """Whether another node is left that has everything, and no cut that only this one bridges."""
+        return victim not in self.bridges and bool([n for n in self.spared() if n != victim])
+
+    def _freeze(self, number: int, ms: float) -> None:
         """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
         host = self.hosts[number]
         if host.frozen:
             return
-        ms = self.rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]) * (0.5 + self.rng.random())
+        ms *= 0.5 + self.rng.random()
         self.note(f"node {number} is frozen for {ms:.0f} ms")
         host.freeze()
 
@@ -529,7 +560,9 @@ class _Client:
         self._host: Host | None = None
         self._connection: Connection | None = None
         self._command: _Command | None = None
-        self._uniques: dict[bytes, tuple[bytes, bytes]] = {}
+        self._boot = 0  # of the node that was asked
+        self._tongue = world.rng.choice(TONGUES)
+        self._uniques: dict[bytes, tuple[int, bytes]] = {}
 
     def go(self) -> None:
         """Send the next command, at some node that accepts connections."""
@@ -542,7 +575,7 @@ class _Client:
             world.later(1 + rng.random(), self.go)
             return
         key = b"key%d" % rng.randrange(world.plan.keys)
-        self.send(host, _Command.draw(rng, key, world, self._uniques))
+        self.send(host, _Command.draw(rng, key, world, self._uniques, self._tongue))
 
     def send(self, host: Host, command: _Command) -> None:
         """Send a command on a connection of its own (PHP opens one for each request)."""
@@ -552,6 +585,7 @@ class _Client:
         connection = node.connect()
         host.clients[connection] = self
         self._host, self._connection, self._command = host, connection, command
+        self._boot = host.boot
         command.begin = world.now
         world.later(world.delay(), partial(self._arrive, host, connection, command))
         world.later(_CLIENT_TIMEOUT_MS, partial(self._give_up, connection))
@@ -569,7 +603,7 @@ class _Client:
         if connection is not self._connection or command is None:
             return
         command.reply += data
-        if command.complete():
+        if command.told is not None:
             self._finish(self._world.now)
 
     def closed(self, connection: Connection) -> None:
@@ -601,8 +635,8 @@ class _Client:
 
     def _accepted(self, host: Host, command: _Command, text: str) -> None:
         """Remember who stood behind an acknowledged write: a majority, or a minority since which one."""
-        if host.node is None:
-            return
+        if host.node is None or host.boot != self._boot:
+            return  # who answered is gone, and its view with it
         view, world = host.node.replica.standing.view, self._world
         if not view.quorate:
             world.minority[family(command.value)] = view.gen
@@ -617,12 +651,17 @@ _VERBS = [
 ]  # fmt: skip
 
 
+#: Those that may be done to a certain value only, by its cas unique; but in the text protocol only `cas` may.
+_CONDITIONAL = frozenset(["delete", "append", "prepend", "incr"])
+
+
 @attrs.define(eq=False)
 class _Command:
     """A command, its reply, and what the two mean for the key."""
 
     verb: str
     key: bytes
+    tongue: Tongue
     line: bytes
     value: bytes = b""
     expected: bytes = b""
@@ -630,39 +669,39 @@ class _Command:
     begin: float = 0.0
 
     @classmethod
-    def draw(cls, rng: Random, key: bytes, world: World, uniques: dict[bytes, tuple[bytes, bytes]]) -> _Command:
+    def draw(
+        cls, rng: Random, key: bytes, world: World, uniques: dict[bytes, tuple[int, bytes]], tongue: Tongue
+    ) -> _Command:
         """Some command on this key."""
         verb = rng.choice(_VERBS)
         world.values += 1
         value = b"%d" % (1_000_000 + world.values * 1_000)
-        if verb == "cas":
-            if key not in uniques:
-                verb = "gets"
-            else:
+        unique, expected = 0, b""
+        conditional = verb in _CONDITIONAL and tongue is not TEXT and rng.random() < 0.3
+        if verb == "cas" or conditional:
+            if key in uniques:
                 unique, expected = uniques[key]
-                line = b"cas %b 0 0 %d %b\r\n%b\r\n" % (key, len(value), unique, value)
-                return cls(verb, key, line, value, expected)
-        if verb in ("set", "add", "replace", "append", "prepend"):
-            value = {"append": BEHIND, "prepend": BEFORE}.get(verb, value)
-            return cls(verb, key, b"%b %b 0 0 %d\r\n%b\r\n" % (verb.encode(), key, len(value), value), value)
-        extra = {"incr": b" 1", "touch": b" 0"}.get(verb, b"")
-        return cls(verb, key, verb.encode() + b" " + key + extra + b"\r\n")
+            elif verb == "cas":
+                verb = "gets"
+        value = {"append": BEHIND, "prepend": BEFORE}.get(verb, value) if verb in STORING else b""
+        line = tongue.spell(verb, key, value, unique, tongue is not TEXT and rng.random() < 0.3)
+        return cls(verb, key, tongue, line, value, expected)
 
-    def complete(self) -> bool:
-        """Whether the whole reply is here."""
-        if self.reply.startswith(b"VALUE"):
-            return self.reply.endswith(b"END\r\n")
-        return self.reply.endswith(b"\r\n")
+    @property
+    def told(self) -> bytes | None:
+        """The reply in the words of the text protocol, once it is complete."""
+        return self.tongue.told(self.verb, self.reply)
 
-    def learn(self, uniques: dict[bytes, tuple[bytes, bytes]]) -> None:
+    def learn(self, uniques: dict[bytes, tuple[int, bytes]]) -> None:
         """Remember a cas unique, for a later cas."""
-        if self.verb == "gets" and self.reply.startswith(b"VALUE"):
-            header, value = self.reply.split(b"\r\n")[:2]
-            uniques[self.key] = (header.split(b" ")[4], value)
+        told = self.told or b""
+        if self.verb == "gets" and told.startswith(b"VALUE"):
+            header, value = told.split(b"\r\n")[:2]
+            uniques[self.key] = (int(header.split(b" ")[4]), value)
 
     def operation(self, end: float, who: str) -> Operation:
         """What the checker has to know."""
-        reply = self.reply if end != math.inf else None
+        reply = self.told if end != math.inf else None
         shown = (reply or b"(no answer)")[:60]
         text = f"{self.begin:.1f}-{end:.1f} {who}: {self.line!r} -> {shown!r}"
         return Operation(self.begin, end, reply, Sent(self.verb, self.value, self.expected).meaning, text)
@@ -748,7 +787,9 @@ def _wait_until_healed(world: World) -> None:
         world.run(world.now + 250)
         for number in world.hosts:  # one that was still leaving
             world.start(number)
-        if all(_is_quiet(host.node) for host in world.hosts.values()):
+        if all(_is_quiet(host.node) for host in world.hosts.values()) and all(
+            visitor.idle for visitor in world.visitors
+        ):
             break
     world.run(world.now + _CLIENT_TIMEOUT_MS + 250)
 
@@ -794,7 +835,9 @@ def _check_majority_won(world: World, node: Node) -> None:
 
 def _check_visits(world: World, node: Node) -> None:
     """Every counted visit is in the session."""
-    entry = node.store.values.get(DATA)
+    if not world.visitors:
+        return
+    entry = node.store.values.get(world.visitors[0].data)
     count = 0 if entry is None else int(entry.value or b"0")
     counted = sum(visitor.counted for visitor in world.visitors)
     most = counted + sum(visitor.uncertain for visitor in world.visitors)

@@ -154,12 +154,14 @@ def _act(sent: Sent, state: State) -> tuple[State, bytes]:
             "prepend": (None, b"NOT_STORED\r\n"),
         }.get(sent.verb, (None, b"NOT_FOUND\r\n"))
     number = b"%d" % (int(state) + 1)
+    if sent.verb in _CONDITIONAL and sent.expected not in (b"", state):
+        return state, b"EXISTS\r\n"
     return {
         "set": (sent.value, b"STORED\r\n"),
         "add": (state, b"NOT_STORED\r\n"),
         "replace": (sent.value, b"STORED\r\n"),
         "get": (state, b"VALUE key 0 %d\r\n%b\r\nEND\r\n" % (len(state), state)),
-        "cas": (sent.value, b"STORED\r\n") if state == sent.expected else (state, b"EXISTS\r\n"),
+        "cas": (sent.value, b"STORED\r\n"),
         "delete": (None, b"DELETED\r\n"),
         "touch": (state, b"TOUCHED\r\n"),
         "incr": (number, number + b"\r\n"),
@@ -172,6 +174,10 @@ _VERBS = [
     "set", "set", "get", "get", "get", "add", "replace", "incr", "incr", "delete", "cas", "append", "prepend",
     "touch",
 ]  # fmt: skip
+
+
+#: Those that may be told to do it to a certain value only.
+_CONDITIONAL = ("cas", "delete", "incr", "append", "prepend")
 
 
 @attrs.define(eq=False)
@@ -207,7 +213,9 @@ def _play(rng: Random, clients: int, commands: int, silent: float) -> list[_Play
         if rng.random() < silent:
             end = math.inf
             act = rng.choice([act, begin + 20 * rng.random(), math.inf])
-        sent = Sent(rng.choice(_VERBS), b"%d" % (1_001_000 + 1_000 * number), rng.choice(seen[-5:]))
+        verb = rng.choice(_VERBS)
+        expected = rng.choice(seen[-5:]) if verb == "cas" or rng.random() < 0.3 else b""
+        sent = Sent(verb, b"%d" % (1_001_000 + 1_000 * number), expected)
         played.append(_Played(begin, act, end, sent))
         heapq.heappush(acts, (act, number))
     for act, number in sorted(acts):
