@@ -11,7 +11,7 @@ FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test check lint types unit real php sim broken faults fuzz bench join format clean packages
+.PHONY: help run test check lint types unit real php sim broken faults fuzz bench malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage
 bench: $(INSTALLED) ## CPU per request beside memcached's, and memory per entry
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.memory
+
+malformed: $(INSTALLED) ## 100,000 malformed connections; the node's memory must stay flat
+	$(BIN)/python -m bench.malformed
 
 join: $(INSTALLED) ## restart a node among 100,000 sessions; the slowest request meanwhile
 	$(BIN)/python -m bench.join

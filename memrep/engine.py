@@ -480,6 +480,10 @@ class Engine:
 
     # --- memory
 
+    def limit_memory(self, limit: int) -> None:
+        """Let items take so many bytes from now on, on this node; what is too much goes bit by bit."""
+        self._store.limit = limit
+
     def too_large(self, key: bytes, flags: int, length: int) -> bool:
         """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
         return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max

@@ -144,6 +144,7 @@ class Node:
         )
         self._connections: dict[Connection, Caller | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
+        self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._links: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
@@ -301,12 +302,20 @@ class Node:
         """Whether the shell should leave the client's further input in the socket."""
         return connection.blocked or self.unheard(connection)
 
+    def hung_up(self, connection: Connection) -> None:
+        """The client sends no more; it may still listen."""
+        if connection.waiting and not connection.withholding:
+            self._cut.add(connection)
+
     def disconnect(self, connection: Connection) -> None:
         """The client is gone. What it has started completes all the same."""
+        self.hung_up(connection)
+        cut = connection in self._cut
+        self._cut.discard(connection)
         connection.abandon()
         caller = self._connections.pop(connection, None)
         if caller is not None:
-            self._sessions.left(caller)
+            self._sessions.left(caller, cut)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)

@@ -55,7 +55,7 @@ from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, O
 from memrep.engine import Engine, Ticket
 from memrep.entry import Entry
 from memrep.habits import Habits
-from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock
+from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free, is_pecl_lock
 from memrep.nodes import host_of
 from memrep.replication.view import Standing
 from memrep.stats import Counters
@@ -147,13 +147,18 @@ class Sessions:
             if key.endswith(b".lock"):
                 caller.on_grant(b"")
 
-    def left(self, caller: Caller) -> None:
-        """A client is gone: its locks are released."""
+    def left(self, caller: Caller, cut: bool = False) -> None:
+        """A client is gone: its locks are released.
+
+        Those of one that was cut off while it waited for an answer live on for a moment: php-memcached comes
+        back on another connection and writes once more.
+        """
         caller.gone = True
+        change = self._ends_soon if cut else self.freed
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique, self.freed))
+            self._due.append((key, unique, change))
         caller.locks.clear()
 
     def deserted(self, caller: Caller) -> None:
@@ -204,6 +209,12 @@ class Sessions:
             return self.engine.tombstone()
         span = entry.hold.span
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
+
+    def _ends_soon(self, entry: Entry) -> Entry:
+        """A lock whose holder may come back at once, or never."""
+        orphan = _disowned(entry)
+        orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
+        return orphan
 
     def has_owner(self, key: bytes, entry: Entry, caller: Caller) -> bool:
         """Whether this lock is held by another client than this one that still may release it."""

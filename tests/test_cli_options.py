@@ -75,6 +75,7 @@ def test_whoever_faces_strangers_is_told_what_is_still_to_be_done(tmp_path: Path
     secret, users = tmp_path / "secret", tmp_path / "users"
     secret.write_text("0123456789abcdef")
     users.write_text("web:password")
+    users.chmod(0o600)
     secret.chmod(0o600)
     given = {
         "--auth-file": ["--auth-file", str(users)],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from memrep.locks import ORPHAN_MS
 from memrep.protocol.packet import (
     ADD,
     DELETE,
@@ -148,6 +149,34 @@ def test_a_late_copy_of_a_release_does_not_free_the_next_holders_lock_when_its_n
     cluster.deliver()
     cluster.advance(500)
     assert _says(cluster.client(3), _lock()) == [EXISTS]
+
+
+def test_who_is_cut_off_while_it_writes_has_a_moment_to_come_back_with_the_same_write() -> None:
+    cluster = serving_cluster()
+    holder, next_one = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    cluster.hold((1, 2))
+    assert holder.send(_write(b"one")) == b""
+    holder.hang_up()
+    cluster.release((1, 2))
+    cluster.deliver()
+    assert _says(next_one, _lock()) == [EXISTS]
+    again = cluster.client(3)
+    assert _says(again, _write(b"one") + _release()) == [OK, OK]
+    assert _says(next_one, _lock()) == [OK]
+
+
+def test_who_is_cut_off_and_never_comes_back_holds_nobody_up() -> None:
+    cluster = serving_cluster()
+    holder, next_one = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    cluster.hold((1, 2))
+    assert holder.send(_write(b"one")) == b""
+    holder.hang_up()
+    cluster.release((1, 2))
+    cluster.deliver()
+    cluster.advance(ORPHAN_MS + 50)
+    assert _says(next_one, _lock()) == [OK]
 
 
 # --- pecl-memcache in binary: INCR makes the lock, and the session is read in one go

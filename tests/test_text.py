@@ -538,3 +538,10 @@ def test_a_node_that_has_to_wait_answers_as_one_that_has_not(data: bytes, places
         while client.rig.later.rounds:
             replies += client.succeed()
     assert (replies, client.connection.closing) == (expected, alone.closing)
+
+
+def test_no_key_is_ever_listed() -> None:
+    client = lone_node().connect()
+    assert client.receive(b"set secret 0 0 1\r\nx\r\n") == b"STORED\r\n"
+    for slab in range(64):
+        assert client.receive(b"stats cachedump %d 0\r\n" % slab) == b"END\r\n"

@@ -111,6 +111,7 @@ class Client:
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
+        self._node.hung_up(self.connection)
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
@@ -217,6 +218,7 @@ class Clients:
         self._clients: dict[Connection, Client] = {}
         self.partings = Partings()
         self._shut = False
+        self._fenced = False
 
     def __len__(self) -> int:
         """How many there are."""
@@ -228,7 +230,8 @@ class Clients:
             client = self._clients.get(connection)
             if client is not None:
                 self._send(client, replies)
-        if self.node.open and not self._shut:
+        self._fenced = self._fenced and not self.node.serving
+        if self.node.open and not (self._shut or self._fenced):
             if not self.listening:
                 self._open()
         elif self.listening:
@@ -245,7 +248,13 @@ class Clients:
         return True
 
     def fence(self) -> None:
-        """Hang up on those who wait at the door: what they have sent already may be old."""
+        """Hang up on those who wait at the door: what they have sent already may be old.
+
+        The door stays shut until this node serves again. To be refused sends php-memcached to another node; to
+        be let in and then sent away, when the new view finds this one behind, costs it a try, of which it has
+        five.
+        """
+        self._fenced = True
         if self.listening:
             self._close_listeners()
 

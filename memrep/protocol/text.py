@@ -14,8 +14,6 @@ The meta commands (meta.py) are lines like all others. A line is bounded by LINE
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from itertools import takewhile
 from typing import Final
 
 from memrep.decisions import (
@@ -39,13 +37,15 @@ from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.retrieval import Retrieval, show, show_cas
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
-#: What a key of a long get counts as output, found or not, bytes: looking for it takes time, too.
-_KEY_SIZE: Final = 32
+#: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
+_MEMORY_MIN_MB: Final = 8
+_SLABS: Final = 64
 
 _VALUE_MAX: Final = (1 << 31) - 3
 
@@ -55,6 +55,7 @@ _BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
 _BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
 _BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
 _BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+_TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 _TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
 #: The spelling of each outcome.
@@ -77,7 +78,7 @@ class Text(Dialect):
     """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_commands", "_connection", "_engine", "_keys", "_out", "_replies", "_retrieval", "_skip",
+        "_commands", "_connection", "_engine", "_out", "_replies", "_retrieval", "_skip",
         "_skip_reply", "_surroundings",
     )  # fmt: skip
 
@@ -92,19 +93,18 @@ class Text(Dialect):
         self._out = connection.out
         self._skip = 0  # bytes of a refused data block still to come
         self._skip_reply = b""
-        self._keys: Words = []  # what is left of a get that was cut short, last first
-        self._retrieval: Callable[[bytes], None] = _nothing
+        self._retrieval = Retrieval(connection, engine)
 
     # --- the dialect's contract
 
     @property
     def cut_short(self) -> bool:
         """Whether a get has stopped half-way."""
-        return bool(self._keys)
+        return bool(self._retrieval.keys)
 
     def go_on(self) -> None:
         """Go on with that get."""
-        self._retrieve()
+        self._retrieval.go_on()
 
     def endless(self, inbox: bytearray) -> bool:
         """Whether this is a line that grows without end; only a get may be long, for its many keys."""
@@ -124,10 +124,10 @@ class Text(Dialect):
 
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
-        connection, replies = self._connection, self._replies
+        connection, replies, keys = self._connection, self._replies, self._retrieval.keys
         size = len(data)
         connection.need = 0
-        while not (connection.closing or self._keys) and (
+        while not (connection.closing or keys) and (
             connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX
         ):
             if self._skip:
@@ -160,7 +160,7 @@ class Text(Dialect):
                     connection.need = size - start - after
                     return start
                 start = after
-            if start == size and not self._keys:
+            if start == size and not keys:
                 return start
         connection.stopped = not connection.closing
         return start
@@ -193,7 +193,7 @@ class Text(Dialect):
 
     def _get(self, words: Words) -> None:
         if len(words) != 2 or len(words[1]) > KEY_BYTES_MAX:
-            self._begin_retrieval(words, 1, _show, self._engine.get)
+            self._retrieval.get(words, show)
             return
         key = words[1]  # one key is the usual case, so it gets a short way
         found = self._engine.get(key)
@@ -204,82 +204,18 @@ class Text(Dialect):
             self._connection.size += len(value)
             self._out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
         else:
-            self._show_later(key, found, _show)
+            assert isinstance(found, Ticket)
+            self._retrieval.show_later(key, found, show)
             self._out.append(b"END\r\n")
 
     def _gets(self, words: Words) -> None:
-        self._begin_retrieval(words, 1, _show_cas, self._engine.get)
+        self._retrieval.get(words, show_cas)
 
     def _gat(self, words: Words) -> None:
-        self._touching_retrieval(words, _show)
+        self._retrieval.get_and_touch(words, show)
 
     def _gats(self, words: Words) -> None:
-        self._touching_retrieval(words, _show_cas)
-
-    def _touching_retrieval(self, words: Words, show: Callable[[bytes, Entry], bytes]) -> None:
-        if len(words) < 2:
-            self._refuse(_ERROR)
-            return
-        exptime = signed32(words[1])
-        if exptime is None:
-            self._refuse(_BAD_EXPTIME)
-            return
-        if len(words) == 2:
-            self._out.append(b"END\r\n")
-            return
-        engine = self._engine
-        self._begin_retrieval(words, 2, show, lambda key: engine.get_and_touch(key, exptime))
-
-    def _begin_retrieval(
-        self,
-        words: Words,
-        first: int,
-        show: Callable[[bytes, Entry], bytes],
-        look_up: Callable[[bytes], Result | Ticket],
-    ) -> None:
-        keys = words[first:]
-        if not keys:
-            self._refuse(_ERROR)
-        elif max(map(len, keys)) > KEY_BYTES_MAX:
-            if first == 2:  # gat touches what stands before the bad key, and says nothing of it
-                for key in takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys):
-                    found = look_up(key)
-                    if isinstance(found, Ticket):  # what comes behind keeps its place
-                        self._replies.hold(found, _silent)
-            self._refuse(_BAD_LINE)
-        else:
-            keys.reverse()
-            self._keys = keys
-            self._retrieval = partial(self._show_one, show, look_up)
-            self._retrieve()
-
-    def _retrieve(self) -> None:
-        """Show the keys that are left, as far as output and queue allow."""
-        keys = self._keys
-        connection = self._connection
-        while keys and connection.size < OUTPUT_MAX and len(self._replies.queue) < QUEUE_MAX:
-            connection.size += _KEY_SIZE
-            self._retrieval(keys.pop())
-        if not keys:
-            self._out.append(b"END\r\n")
-
-    def _show_one(
-        self,
-        show: Callable[[bytes, Entry], bytes],
-        look_up: Callable[[bytes], Result | Ticket],
-        key: bytes,
-    ) -> None:
-        found = look_up(key)
-        if type(found) is Entry:
-            block = show(key, found)
-            self._connection.size += len(block)
-            self._out.append(block)
-        elif found is not None:
-            self._show_later(key, found, show)
-
-    def _show_later(self, key: bytes, found: object, show: Callable[[bytes, Entry], bytes]) -> None:
-        assert isinstance(found, Ticket)
-        self._replies.hold(found, lambda entry: show(key, entry) if isinstance(entry, Entry) else b"")
+        self._retrieval.get_and_touch(words, show_cas)
 
     # --- storage: set add replace append prepend cas
 
@@ -475,6 +411,20 @@ class Text(Dialect):
             self._surroundings.set_verbosity(level)
             self._refuse(b"OK\r\n", noreply)
 
+    def _cache_memlimit(self, words: Words) -> None:
+        if not 2 <= len(words) <= 4:
+            self._refuse(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        megabytes = unsigned(words[1])
+        if megabytes is None:
+            self._refuse(_ERROR, noreply)
+        elif megabytes < _MEMORY_MIN_MB:
+            self._refuse(_TOO_SMALL, noreply)
+        else:
+            self._engine.limit_memory(megabytes << 20)
+            self._refuse(b"OK\r\n", noreply)
+
     def _version(self, words: Words) -> None:
         self._out.append(b"VERSION %b\r\n" % self._surroundings.version)
 
@@ -493,6 +443,9 @@ class Text(Dialect):
         if group == b"reset":
             self._surroundings.reset()
             self._out.append(b"RESET\r\n")
+            return
+        if group == b"cachedump":
+            self._refuse(_no_keys(words[2:]))
             return
         report = self._surroundings.reports.get(group)
         if report is None:
@@ -516,8 +469,14 @@ class _Store:
         self.execute = execute
 
 
-def _nothing(key: bytes) -> None:
-    """What a connection does with a key before its first get."""
+def _no_keys(words: Words) -> bytes:
+    """The keys of a slab class: none. Who knows a session's key has the session."""
+    if len(words) < 2:
+        return b"CLIENT_ERROR bad command line\r\n"
+    slab, limit = unsigned(words[0]), unsigned(words[1])
+    if slab is None or limit is None:
+        return _BAD_LINE
+    return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"
 
 
 def _end_of_block(data: bytes, end: int) -> int:
@@ -548,18 +507,6 @@ def _spell(result: Result) -> bytes:
     return result + b"\r\n"
 
 
-def _show(key: bytes, entry: Entry) -> bytes:
-    value = entry.value
-    assert value is not None
-    return b"VALUE %b %d %d\r\n%b\r\n" % (key, entry.flags, len(value), value)
-
-
-def _show_cas(key: bytes, entry: Entry) -> bytes:
-    value = entry.value
-    assert value is not None
-    return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)
-
-
 #: The storage commands; append and prepend ignore flags and exptime, as protocol.txt says.
 _STORAGE: Final = {
     store.verb: store
@@ -585,6 +532,7 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"delete": Text._delete,
     b"flush_all": Text._flush_all,
     b"verbosity": Text._verbosity,
+    b"cache_memlimit": Text._cache_memlimit,
     b"version": Text._version,
     b"stats": Text._stats,
     b"quit": Text._quit,

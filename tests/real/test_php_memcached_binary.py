@@ -12,6 +12,7 @@ rest of a request. So much is the client's own, and no server can cure it:
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 import threading
@@ -94,6 +95,9 @@ def client(cluster: Cluster, directory: Path) -> Php:
 TIMES_GONE = 12
 PACE_MS = 10
 
+# Longer than the others wait for a node that is silent.
+FROZEN_LONG_S = 2.2
+
 
 def test_nodes_that_go_every_second_lose_no_session(tmp_path: Path) -> None:
     """Killed, and every third time stopped with SIGTERM."""
@@ -138,6 +142,34 @@ def test_a_node_that_stops_resets_no_connection(tmp_path: Path) -> None:
             client.close()
 
 
+def test_a_node_that_stood_still_refuses_until_it_serves(tmp_path: Path) -> None:
+    """This client leaves a node that refuses for another one; one that accepts and closes costs it tries."""
+    with Cluster(3, tmp_path) as cluster:
+        with socket.create_connection((HOST, cluster.ports[0]), timeout=5) as waiting:
+            cluster.freeze(0)
+            waiting.sendall(b"get session\r\n")
+            pause(FROZEN_LONG_S)
+            cluster.thaw(0)
+            assert answer(waiting) == "closed"
+        answers: list[str] = []
+        while not answers or answers[-1] != "answered":
+            try:
+                with socket.create_connection((HOST, cluster.ports[0]), timeout=5) as client:
+                    client.sendall(b"get session\r\n")
+                    answers.append(answer(client))
+            except ConnectionRefusedError:
+                answers.append("refused")
+        print(", ".join(f"{len(list(same))} {what}" for what, same in itertools.groupby(answers)))
+        assert set(answers) <= {"refused", "answered"}
+
+
+def answer(client: socket.socket) -> str:
+    try:
+        return "answered" if client.recv(100) else "closed"
+    except ConnectionResetError:
+        return "closed"
+
+
 def is_broken_read(notices: list[str]) -> bool:
     """Whether the session could not be read because the node closed the connection that it was asked on."""
     return any(
@@ -154,7 +186,6 @@ BEFORE = 40
 AFTERWARDS = 40
 
 DEAD_S = 1.0
-FROZEN_LONG_S = 2.2
 
 
 @pytest.mark.parametrize("path", ["own node first", "others far away"])
@@ -440,6 +471,7 @@ class Guarded(Cluster):
 
     def argv(self, i: int) -> list[str]:
         users = self.directory / "users"
+        users.touch(mode=0o600)
         users.write_text(f"{USER}:{PASSWORD}\n")
         return [*super().argv(i), "--auth-file", str(users)]
 

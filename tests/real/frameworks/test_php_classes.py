@@ -1,6 +1,6 @@
 """The two classes that PHP sites use: whatever nodes are gone, every command gets its right answer.
 
-`Memcached` needs deploy/php/FailoverMemcached.php for that, `Memcache` needs nothing. It is given the settings
+`Memcached` needs deploy/php/FailoverMemcached.php for that, `Memcache` one option. It is given the settings
 of deploy/ for WordPress and Drupal, whose plugins use it but come with no package that could be tried here.
 """
 

@@ -1,0 +1,149 @@
+"""Does a node's memory stay flat under very many malformed connections? `python -m bench.malformed`.
+
+A real node is started, and clients of all sorts of bad manners come and go, a crowd at a time: lines without an
+end, packets that announce 4 GB, data blocks that never come, wrong magics, half a command and a reset. Its
+resident memory is read before, in between and after. A first tenth of the connections is for warming up:
+allocators keep what they have once had, and some of what is sent is a proper set by chance, so that the node is
+given 2 MB for items. The exit status is 1 if the node grew by more than GROWTH_MB from then on, or does not
+answer in the end.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bench.compare import _free_port
+from memrep.protocol.packet import HEADER, REQUEST
+
+GROWTH_MB: Final = 8.0
+
+_CROWD: Final = 200
+_TIMEOUT_S: Final = 30.0
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+def requests(chance: random.Random) -> bytes:
+    """What one client says."""
+    key = chance.randbytes(chance.randrange(1, 300))
+    opcode = chance.randrange(256)
+    lengths = chance.choice([0, 1, 24, 250, 65_535]), chance.choice([0, 4, 8, 20, 255])
+    announced = chance.choice([0, 24, 300, 70_000, 1 << 21, 0xFFFFFFFF])
+    packet = HEADER.pack(REQUEST, opcode, *lengths, 0, 0, announced, 7, chance.randrange(3)) + key
+    return chance.choice(
+        [
+            b"x" * chance.randrange(1, 5_000),
+            b"get " + key,
+            b"get " + b"k " * chance.randrange(1, 20_000),
+            b"set k 0 0 1000000\r\n" + b"x" * chance.randrange(2_000),
+            b"set k 0 0 5\r\ntoo much\r\n" * 20,
+            b"set " + key + b" 0 0 99999999999999999999\r\n",
+            b"mg " + key + b" " + b"v " * 30 + b"\r\n",
+            b"ms k 100000 T\r\n" + b"y" * 1_000,
+            b"ms k S1 MZ O" + b"o" * 60 + b"\r\n",
+            b"ma k " + key + b"\r\nme\r\nmn\r\n",
+            b"incr k " + b"9" * 2_000 + b"\r\n",
+            b"\0" * 100 + b"\r\n" * 2_000,
+            packet,
+            packet[:23],
+            packet * 20,
+            b"\x81" + packet,
+            bytes([REQUEST]) + chance.randbytes(200),
+        ]
+    )
+
+
+def resident(process: int) -> float:
+    """The resident memory of a process, MB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
+def crowd(port: int, size: int, chance: random.Random) -> None:
+    """So many clients at once; some leave by a reset, some without a word, some read what they are told."""
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) for _ in range(size)]
+    for client in clients:
+        with suppress(OSError):
+            client.sendall(requests(chance))
+    for client in clients:
+        way = chance.randrange(3)
+        with suppress(OSError):
+            if way == 0:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            elif way == 1 and select.select([client], [], [], 0.0)[0]:
+                client.recv(1 << 20)
+        client.close()
+
+
+def run(port: int, process: int, connections: int, seed: int) -> Iterator[tuple[int, float]]:
+    """Let them come; how many there were and the node's memory, MB, now and then."""
+    chance = random.Random(seed)
+    done, told = 0, 0
+    while done < connections:
+        size = min(_CROWD, connections - done)
+        crowd(port, size, chance)
+        done += size
+        if done - told >= connections // 10 or done == connections:
+            told = done
+            yield done, resident(process)
+
+
+@click.command()
+@click.option("--connections", default=100_000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def main(connections: int, seed: int) -> None:
+    """Send very many malformed connections to one node."""
+    port = _free_port()
+    command = [sys.executable, "-m", "memrep", "serve", "-p", str(port), "-m", "2", "-c", "1024"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        _wait(port)
+        figures = []
+        for done, megabytes in run(port, process.pid, connections, seed):
+            figures.append(megabytes)
+            click.echo(f"{done:7d} connections: {megabytes:.1f} MB")
+        growth = max(figures[1:]) - figures[0]
+        answer = _ask(port)
+        click.echo(f"after the first tenth it grew by {growth:.1f} MB; it says {answer!r}")
+        if growth > GROWTH_MB or not answer.startswith(b"VERSION"):
+            sys.exit(1)
+    finally:
+        process.kill()
+        log = process.communicate()[1].decode()
+        if "fault in memrep" in log or "Traceback" in log:
+            click.echo(log)
+            sys.exit(1)
+
+
+def _wait(port: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        with suppress(ConnectionRefusedError):
+            _ask(port)
+            return
+        if time.monotonic() > deadline:
+            raise click.ClickException("the node does not serve")
+        time.sleep(0.01)
+
+
+def _ask(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as client:
+        client.sendall(b"version\r\n")
+        return client.recv(100)
+
+
+if __name__ == "__main__":
+    main()
