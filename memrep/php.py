@@ -183,7 +183,15 @@ class Sessions:
         self._remembered[key] = unique
 
     def tick(self) -> None:
-        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms."""
+        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms.
+
+        And end the locks that were in doubt for long enough. Each node tries; the first one ends it for all.
+        """
+        doubtful = self.store.doubtful
+        for key, (unique, end) in list(doubtful.items()):
+            if end <= self.clock.now:
+                del doubtful[key]
+                self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.live(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
