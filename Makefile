@@ -8,9 +8,10 @@ SEEDS ?= 1000
 SECONDS ?= 60
 RUNS ?= 1
 FAULTS ?=
+MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test check lint types unit real php sim broken faults bench malformed join format clean packages
+.PHONY: help run test check lint types unit real php sim broken faults fuzz bench malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +57,11 @@ broken: $(INSTALLED) ## break each rule of replication on purpose; some seed mus
 faults: $(INSTALLED) ## real nodes under a checked load; SECONDS of each of FAULTS="kill freeze ..."
 	$(BIN)/python -m tests.faults --seconds $(SECONDS) $(FAULTS)
 
+fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage, and beside memcached
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]' >/dev/null 2>&1 || \
+	  { echo "make fuzz needs atheris, which cannot be had here for $$($(BIN)/python --version)"; exit 1; }
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
 bench: $(INSTALLED) ## CPU per request beside memcached's, and memory per entry
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.memory
@@ -71,4 +77,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix memrep tests bench
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz build *.egg-info

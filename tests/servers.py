@@ -45,7 +45,7 @@ AUTH_FILE: Final = "".join(f"{name}:{password}\n" for name, password in USERS.it
 class RealMemcached:
     """The oracle, by way of TCP."""
 
-    def __init__(self, kind: str = "") -> None:
+    def __init__(self, kind: str = "", quiet: bool = False) -> None:
         self._clients: list[_Socket] = []
         self._folder = tempfile.TemporaryDirectory(prefix="memcached")
         # memcached chooses a free port by itself and tells it in this file, so that no port is ever tried that
@@ -56,10 +56,10 @@ class RealMemcached:
         self._process = subprocess.Popen(
             [MEMCACHED, "-u", user, "-l", "127.0.0.1", "-p", "-1", "-U", "0", "-m", "64", *options],
             env={**os.environ, **environment, "MEMCACHED_PORT_FILENAME": str(port_file)},
-            stderr=subprocess.DEVNULL if kind else None,
+            stderr=subprocess.DEVNULL if kind or quiet else None,
         )
         try:
-            self._port = self._find_port(port_file)
+            self.port = self._find_port(port_file)
         except BaseException:
             self._stop()
             raise
@@ -74,7 +74,7 @@ class RealMemcached:
 
     def connect(self) -> _Socket:
         """See `Server`."""
-        client = _Socket(self._port)
+        client = _Socket(self.port)
         self._clients.append(client)
         return client
 

@@ -198,14 +198,20 @@ def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
     elif letter == ord("M"):
         return b"" if len(token) == 1 else _BAD_MODE
     elif letter == ord("b"):
-        try:
-            meta.key = b64decode(meta.key, validate=True)
-        except ValueError:
-            return _BAD_KEY
-        if not meta.key:  # no client may name the empty key
+        meta.key = _decoded(meta.key)
+        if not meta.key:
             return _BAD_KEY
         meta.word = b64encode(meta.key) + b" b"
     return b""
+
+
+def _decoded(word: bytes) -> bytes:
+    """The key that this is the base64 of; b"" if it is none, for no client may name the empty key."""
+    try:
+        key = b64decode(word, validate=True)
+    except ValueError:
+        return b""
+    return key if len(word) == (len(key) + 2) // 3 * 4 else b""  # there may be more padding than is needed
 
 
 def read_strictly(words: Words) -> Meta:
@@ -498,11 +504,10 @@ def describe(engine: Engine, words: Words) -> bytes:
         raise BadMeta(_BAD_LINE)
     key, word = words[1], words[1]
     if words[2:3] == [b"b"]:
-        try:
-            key = b64decode(word, validate=True)
-        except ValueError:
-            raise BadMeta(_BAD_LINE) from None
-    entry = engine.look(key) if key else None
+        key = _decoded(word)
+        if not key:
+            raise BadMeta(_BAD_LINE)
+    entry = engine.look(key)
     if entry is None:
         return b"EN\r\n"
     left = engine.left(entry.expires)

@@ -1,0 +1,26 @@
+"""One guided search: `python -m tests.fuzz.search KIND [options of libFuzzer's] FOLDER`.
+
+A process of its own, which libFuzzer ends when the time is up or something is found. The parsers are loaded
+under atheris' eyes, so that it sees where an input leads.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import atheris
+
+with atheris.instrument_imports(include=["memrep"]):
+    from tests.fuzz.target import check
+
+
+def main() -> None:
+    """Search."""
+    kind, *options = sys.argv[1:]
+    atheris.Setup([sys.argv[0], *options], partial(check, kind))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
