@@ -62,9 +62,12 @@ class Store:
         compared: whether to keep digests; a node without peers is compared with nobody.
 
     Attributes:
-        values: entries with a value, least recently used first. tombstones: entries without, first dead first.
-        digest: bucketed digests over all (key, version) pairs. horizon: the highest version of any purged
-        tombstone. used: the cost of all entries, bytes. limit: the cost above which entries are evicted, bytes.
+        values: entries with a value, least recently used first.
+        tombstones: entries without, first dead first.
+        digest: bucketed digests over all (key, version) pairs.
+        horizon: the highest version of any purged tombstone.
+        used: the cost of all entries, bytes.
+        limit: the cost above which entries are evicted, bytes.
         flushed: the version of the last flush_all.
         expired: how many values have run out so far.
         doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
