@@ -258,8 +258,7 @@ class Election:
         self._install(view)
 
     def _lost(self, view: Install) -> dict[int, int]:
-        """The nodes that have lost their clients since the last view, and from when on their grants are in
-        doubt.
+        """The nodes that have lost their clients since, and from when on their grants are in doubt.
 
         A node that took its leave has answered everything; of any other one nobody knows what it still said in
         the last moment before it was heard last. In ms of the hybrid clock, which every grant carries.
