@@ -4,14 +4,16 @@ A real node is started, and clients of all sorts of bad manners come and go, a c
 end, packets that announce 4 GB, data blocks that never come, wrong magics, half a command and a reset. Its
 resident memory is read before, in between and after. A first tenth of the connections is for warming up:
 allocators keep what they have once had, and some of what is sent is a proper set by chance, so that the node is
-given 2 MB for items. The exit status is 1 if the node grew by more than GROWTH_MB from then on, or does not
-answer in the end.
+given 2 MB for items. In the end as many as may come (-c) stay, each in the midst of a command. The exit status
+is 1 if the node grew by more than GROWTH_MB, or by more than HALF_OPEN_KB for each of those, or lets one more
+in, or does not answer when they have left.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import resource
 import select
 import socket
 import struct
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +32,10 @@ from memrep.protocol.packet import HEADER, REQUEST
 
 GROWTH_MB: Final = 8.0
 
+HALF_OPEN_KB: Final = 10.0
+
 _CROWD: Final = 200
+_CLIENTS_MAX: Final = 1_000
 _TIMEOUT_S: Final = 30.0
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -101,24 +106,56 @@ def run(port: int, process: int, connections: int, seed: int) -> Iterator[tuple[
             yield done, resident(process)
 
 
+#: The beginning of a command of each kind, as long as its kind allows without a word of complaint.
+_HALVES: Final = (
+    b"get " + b"k " * 1_000,
+    b"set k 0 0 1000\r\n" + b"x" * 900,
+    b"mg " + b"k" * 200,
+    HEADER.pack(REQUEST, 0x01, 1, 8, 0, 0, 4_000, 0, 0) + bytes(3_000),
+    bytes([REQUEST]) * 20,
+)
+
+
+def half_open(port: int, process: int, clients: int) -> tuple[float, bytes]:
+    """As many clients as may come stop in the midst of a command.
+
+    Returns:
+        What each of them costs the node, KB, and what it tells one more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, clients + 200)), hard))
+    before = resident(process)
+    with ExitStack() as stack:
+        for number in range(clients):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S))
+            client.sendall(_HALVES[number % len(_HALVES)])
+        told = _ask(port)  # its turn comes after all of theirs
+        return (resident(process) - before) * 1024 / clients, told
+
+
 @click.command()
 @click.option("--connections", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 def main(connections: int, seed: int) -> None:
     """Send very many malformed connections to one node."""
     port = _free_port()
-    command = [sys.executable, "-m", "memrep", "serve", "-p", str(port), "-m", "2", "-c", "1024"]
+    command = [sys.executable, "-m", "memrep", "serve", "-p", str(port), "-m", "2", "-c", str(_CLIENTS_MAX)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     try:
-        _wait(port)
+        until_answered(port)
         figures = []
         for done, megabytes in run(port, process.pid, connections, seed):
             figures.append(megabytes)
             click.echo(f"{done:7d} connections: {megabytes:.1f} MB")
         growth = max(figures[1:]) - figures[0]
-        answer = _ask(port)
-        click.echo(f"after the first tenth it grew by {growth:.1f} MB; it says {answer!r}")
-        if growth > GROWTH_MB or not answer.startswith(b"VERSION"):
+        until_answered(port)
+        each, told = half_open(port, process.pid, _CLIENTS_MAX)
+        click.echo(
+            f"after the first tenth it grew by {growth:.1f} MB; {_CLIENTS_MAX} clients in the midst of a "
+            f"command cost {each:.1f} KB each, and one more is told {told!r}"
+        )
+        until_answered(port)
+        if growth > GROWTH_MB or each > HALF_OPEN_KB or told.startswith(b"VERSION"):
             sys.exit(1)
     finally:
         process.kill()
@@ -128,12 +165,13 @@ def main(connections: int, seed: int) -> None:
             sys.exit(1)
 
 
-def _wait(port: int) -> None:
+def until_answered(port: int) -> None:
+    """Wait until the node serves, and has room for one more."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        with suppress(ConnectionRefusedError):
-            _ask(port)
-            return
+        with suppress(ConnectionError):
+            if _ask(port).startswith(b"VERSION"):
+                return
         if time.monotonic() > deadline:
             raise click.ClickException("the node does not serve")
         time.sleep(0.01)

@@ -57,7 +57,7 @@ def write_corpus(kind: str, folder: Path) -> int:
                 count += 1
     for number in range(3 * len(KINDS[kind])):  # and some that the grammar is to be asked for
         data = bytes(byte * (number + 3) % 251 for byte in range(120))
-        (folder / f"grammar-{number:02}").write_bytes(bytes([1 + 16 * number]) + _CUTS + data)
+        (folder / f"grammar-{number:02}").write_bytes(bytes([1 + 2 * number]) + _CUTS + data)
         count += 1
     return count
 

@@ -4,8 +4,10 @@ What PHP stores may be large, compressed, empty, or a number with flags; a cache
 Whatever one node takes, the others must show to the byte.
 """
 
+import hashlib
 import os
 import socket
+import subprocess
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from pymemcache.client.base import Client
 from memrep.protocol.packet import ADD, APPEND, GET, GETK, HEADER, HEADER_BYTES, NOOP, REQUEST, SET
 
 from .cluster import Cluster
+from .php import CLI_SETTINGS, find_php, pecl_memcache, php_memcached_binary
 from .processes import HOST
 
 pytestmark = pytest.mark.real
@@ -190,6 +193,48 @@ def test_a_pipeline_of_ten_thousand_commands_is_answered_in_order(nodes: Cluster
             assert (lines.readline(), lines.readline()) == (b"0\r\n", b"END\r\n")
         sock.sendall(b"incr pipe 1\r\n" * 500)
         assert [int(lines.readline()) for _ in range(500)] == list(range(1, 501))
+
+
+#: Reads a session of big luggage and gives it another one; tells what it was and is.
+BIG_SESSION = """
+[, $seed, $compresses] = $argv;
+$size = 1 << 20;
+session_id('bigsession0123456789');
+if (!session_start()) exit(1);
+$was = sha1($_SESSION['luggage'] ?? '');
+mt_srand((int) $seed);
+$luggage = '';
+while (strlen($luggage) < $size) $luggage .= $compresses ? 'the same again ' : pack('V', mt_rand());
+$_SESSION['luggage'] = $luggage;
+if (!session_write_close()) exit(2);
+echo $was, ' ', sha1($luggage);
+"""
+
+
+@pytest.mark.parametrize("compresses", [True, False], ids=["compressed", "incompressible"])
+@pytest.mark.parametrize("handler", ["memcache", "memcached"])
+def test_php_keeps_a_session_of_a_megabyte_whichever_node_it_asks(
+    handler: str, compresses: bool, nodes: Cluster
+) -> None:
+    php = find_php(handler)
+    former = hashlib.sha1(b"").hexdigest()
+    for visit in range(4):
+        own = visit % nodes.count
+        if handler == "memcache":
+            settings = pecl_memcache(nodes.ports, nodes.count, own=own)
+        else:
+            settings = php_memcached_binary(nodes.ports, own=own)
+        options = [
+            word for pair in (CLI_SETTINGS | settings).items() for word in ("-d", '{}="{}"'.format(*pair))
+        ]
+        command = [php, *options, "-r", BIG_SESSION, "--", str(visit), str(int(compresses))]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (run.returncode, run.stderr) == (0, "")
+        was, now = run.stdout.split()
+        assert was == former, f"visit {visit}"
+        former = now
+    with text(nodes, 0) as client:
+        client.flush_all(noreply=False)
 
 
 def test_full_of_megabytes_a_node_forgets_the_oldest_and_serves_on(tmp_path: Path) -> None:
