@@ -342,10 +342,11 @@ class Engine:
         """Refuse a `set` that cannot be stored. As in memcached the old value goes; it is not the new one."""
         return self._modify(key, decisions.remove(self.tombstone(), reason, reason), _uncounted)
 
-    def touch(self, key: bytes, exptime: int) -> Result | Ticket:
-        """Let the entry's exptime start anew; its value and cas unique stay."""
+    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket:
+        """Let the entry's exptime start anew; its value and cas unique stay; `show` as in `set`."""
         self._counters.cmd_touch += 1
-        return self._modify(key, decisions.touch(self.expires(exptime), self._clock.now), self.counted("touch"))
+        decide = decisions.touch(self.expires(exptime), self._clock.now)
+        return self._modify(key, decisions.showing(decide) if show else decide, self.counted("touch"))
 
     # --- shared
 

@@ -60,7 +60,7 @@ from memrep.nodes import host_of
 from memrep.replication.view import Standing
 from memrep.stats import Counters
 from memrep.store import Store
-from memrep.version import ZERO, Clock, milliseconds
+from memrep.version import ZERO, Clock, latest_unique, milliseconds
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
@@ -183,7 +183,15 @@ class Sessions:
         self._remembered[key] = unique
 
     def tick(self) -> None:
-        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms."""
+        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms.
+
+        And end the locks that were in doubt for long enough. Each node tries; the first one ends it for all.
+        """
+        doubtful = self.store.doubtful
+        for key, (unique, end) in list(doubtful.items()):
+            if end <= self.clock.now:
+                del doubtful[key]
+                self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.live(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
@@ -292,6 +300,13 @@ class Caller:
             return sessions.engine.set(key, flags, exptime, value, arrival.copy, show=show)
         return sessions.engine.set(key, flags, exptime, value, show=show)
 
+    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket:
+        """A session that its request has not changed, or anything else."""
+        sessions = self._sessions
+        if sessions.habits.is_memcacheds(key):
+            self._last = key, 0, latest_unique(sessions.clock)
+        return sessions.engine.touch(key, exptime, show=show)
+
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket:
         """The end of a session, a lock's release, or anything else."""
         sessions = self._sessions
@@ -392,9 +407,16 @@ class Caller:
         return session != self._sessions.habits.session_of(key) or stamp > entry.cas_unique
 
     def _is_no_copy(self, key: bytes, entry: Entry) -> bool:
-        """Whether a release cannot be a late copy of the one that let the present holder in."""
-        written = self._last[0] == self._sessions.habits.session_of(key)
-        return written or self._sessions.clock.hybrid - milliseconds(entry.version) >= _COPY_MS
+        """Whether a release cannot be a late copy of the one that let the present holder in.
+
+        What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
+        Where nothing was, time does.
+        """
+        habits = self._sessions.habits
+        session = habits.session_of(key)
+        if self._last[0] == session or not habits.is_memcacheds(session):
+            return True
+        return self._sessions.clock.hybrid - milliseconds(entry.version) >= _COPY_MS
 
     def _hold(self, span: int) -> Hold:
         return Hold(self._sessions.me, span, self.origin)
@@ -444,9 +466,9 @@ class Caller:
 
         def decide(entry: Entry | None) -> Decision:
             if entry is not None and entry.cas_unique != unique and not is_free(entry.value):
-                current = self._is_current(key, entry)
+                current = self._is_current(key, entry) and self._is_no_copy(key, entry)
                 owned = sessions.has_owner(key, entry, self)
-                if current and owned and self._is_no_copy(key, entry):
+                if current and owned:
                     sessions.remember(key, entry.cas_unique)
                 if owned or not current:
                     return result

@@ -70,6 +70,8 @@ class Store:
         limit: the cost above which entries are evicted, bytes.
         flushed: the version of the last flush_all.
         expired: how many values have run out so far.
+        doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
+            monotonic ms.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
@@ -85,6 +87,7 @@ class Store:
         self._compared = compared
         self.flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
+        self.doubtful: dict[bytes, tuple[int, int]] = {}
         self._locks: dict[bytes, None] = {}  # keys of values that have a hold
         self._slots: dict[int, set[bytes]] = {}
         self._swept = 0
@@ -190,14 +193,17 @@ class Store:
         return freed
 
     def orphan_locks(self, gone: Mapping[int, int], now: int, silent: Container[int] = ()) -> None:
-        """Nobody owns the locks any more that clients of these nodes hold.
+        """Nobody owns the locks any more that clients of these nodes hold; who does is no part of a version.
+
+        Which of them are in doubt is remembered in `doubtful`. They must end by a write, not by another expiry
+        here: a node that is away now would come back with the same version, alive.
 
         Args:
             gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
-                in doubt: those locks end soon (locks.ORPHAN_MS).
-            now: own monotonic ms. silent: those of them that may yet live. Their clients of php-memcached's may
-            be waiting for them, for
-                many seconds, and come back with their writes; pecl's have given up after a second.
+                in doubt: those locks are to end soon (locks.ORPHAN_MS).
+            now: own monotonic ms.
+            silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
+                for many seconds, and come back with their writes; pecl's have given up after a second.
         """
         for key in list(self._locks):
             entry = self.values[key]
@@ -205,11 +211,9 @@ class Store:
             if hold is not None and hold.node in gone and not is_free(entry.value):
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
                 doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
-                expires = min(entry.expires, now + ORPHAN_MS) if doubtful else entry.expires
-                free = replace(hold, node=0)
-                self._place(
-                    key, entry, Entry(entry.version, entry.value, entry.flags, expires, entry.cas_unique, free)
-                )
+                if doubtful:
+                    self.doubtful[key] = entry.cas_unique, now + ORPHAN_MS
+                entry.hold = replace(hold, node=0)
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.

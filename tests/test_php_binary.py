@@ -22,6 +22,7 @@ from memrep.protocol.packet import (
     NOOP,
     REQUEST,
     SET,
+    TOUCH,
 )
 from tests.cluster import Client, Cluster, serving_cluster
 
@@ -149,6 +150,19 @@ def test_a_late_copy_of_a_release_does_not_free_the_next_holders_lock_when_its_n
     cluster.deliver()
     cluster.advance(500)
     assert _says(cluster.client(3), _lock()) == [EXISTS]
+
+
+def test_who_has_touched_the_session_releases_the_lock_of_a_node_that_is_gone() -> None:
+    cluster = serving_cluster()
+    _visit(cluster, 2, b"one", ())
+    assert _says(cluster.client(1), _lock()) == [OK]
+    session, stranger = cluster.client(2), cluster.client(3)
+    assert _says(session, _request(TOUCH, SESSION, struct.pack(">I", 1440))) == [OK]
+    cluster.kill(1)
+    cluster.deliver()
+    assert _says(stranger, _release(DELETEQ) + _lock()) == [EXISTS]
+    assert _says(session, _release(DELETEQ) + _request(NOOP)) == [OK]
+    assert _says(stranger, _lock()) == [OK]
 
 
 def test_who_is_cut_off_while_it_writes_has_a_moment_to_come_back_with_the_same_write() -> None:

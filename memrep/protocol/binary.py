@@ -285,8 +285,7 @@ class Binary(Dialect):
         self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)
 
     def _touch(self, request: _Request, extras: bytes, value: bytes) -> None:
-        decide = decisions.touch(self._engine.expires(_exptime(extras)), self._engine.now)
-        result = self._engine.modify(request.key, decisions.showing(decide), self._engine.counted("touch"))
+        result = self._commands.touch(request.key, _exptime(extras), show=True)
         self._answer(result, request.touched)
 
     # --- storage

@@ -289,7 +289,7 @@ class Text(Dialect):
         elif exptime is None:
             self._refuse(_BAD_EXPTIME, noreply)
         else:
-            self._answer(self._engine.touch(words[1], exptime), noreply)
+            self._answer(self._commands.touch(words[1], exptime), noreply)
 
     def _delete(self, words: Words) -> None:
         if not 2 <= len(words) <= 4:

@@ -12,13 +12,15 @@ from it would outlive the vote.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
+from msgspec.structs import replace
 
+from memrep.locks import DOUBT_MS
 from memrep.replication.message import Install, Propose, Refuse, Vote
-from memrep.replication.presence import Presence, Timing
+from memrep.replication.presence import TOOK_LEAVE, Presence, Timing
 from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
 from memrep.version import Clock
 
@@ -248,10 +250,36 @@ class Election:
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
         view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
+        lost = self._lost(view)
+        view = replace(view, lost=lost, silent=self._silent(lost))
         for node in view.members:
             if node != standing.me:
                 self._send(node, view)
         self._install(view)
+
+    def _lost(self, view: Install) -> dict[int, int]:
+        """The nodes that have lost their clients since, and from when on their grants are in doubt.
+
+        A node that took its leave has answered everything; of any other one nobody knows what it still said in
+        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries.
+        """
+        lost: dict[int, int] = {}
+        now, hybrid = self._clock.now, self._clock.hybrid
+        for node, inc in {**view.members, **self._standing.view.members}.items():
+            if view.members.get(node) != inc or node not in view.full or node in view.alone:
+                peer = self._presence.peers.get(node)
+                silence = now - peer.heard if peer is not None else 0
+                took_leave = peer is not None and peer.gone == TOOK_LEAVE
+                doubt = DOUBT_MS + max(silence, 0)
+                lost[node] = hybrid + 1 if took_leave else hybrid - doubt
+        return lost
+
+    def _silent(self, lost: Iterable[int]) -> list[int]:
+        """Those of them that are the same processes still, for all that is known."""
+        peers, members = self._presence.peers, self._standing.view.members
+        return [
+            n for n in lost if n in peers and peers[n].inc == members.get(n, peers[n].inc) and not peers[n].gone
+        ]
 
     def on_refuse(self, node: int, message: Refuse) -> None:
         """Remember what was promised elsewhere, and hear again whom the other one hears."""

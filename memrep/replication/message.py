@@ -188,7 +188,10 @@ class Settled(Message, frozen=True, tag="S"):
 class Install(Message, frozen=True, tag="I"):
     """The view stands (VIEW in the rules): who is in it, who is full, what became of the writes in flight.
 
-    `alone` are the members that have closed all their clients' connections since the last one.
+    `alone` are the members that have closed all their clients' connections since the last one. Whose locks have
+    lost their clients the proposer says for all, for nodes do not know the same of a peer, and a lock must end
+    everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
+    are in doubt, `silent` those of them that may yet live.
     """
 
     vid: int
@@ -199,6 +202,8 @@ class Install(Message, frozen=True, tag="I"):
     settled: list[Settled]
     horizon: _Version
     alone: list[int] = []
+    lost: dict[int, int] = {}
+    silent: list[int] = []
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -71,6 +71,9 @@ class Timing:
         )
 
 
+#: Why a peer is gone that has said goodbye.
+TOOK_LEAVE: Final = "it was stopped"
+
 #: A membership that ends sooner was a false start: if its process ended, which costs the others little,
 STEADY_MS: Final = 250
 

@@ -18,7 +18,6 @@ import msgspec
 from memrep.copies import Copies
 from memrep.errors import PeerError
 from memrep.inflight import InFlight
-from memrep.locks import DOUBT_MS
 from memrep.replication.election import Election
 from memrep.replication.message import (
     Ack,
@@ -35,7 +34,7 @@ from memrep.replication.message import (
     Sync,
     Vote,
 )
-from memrep.replication.presence import Peer, Presence, Timing
+from memrep.replication.presence import TOOK_LEAVE, Peer, Presence, Timing
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.stream import Stream
@@ -44,8 +43,6 @@ from memrep.replication.view import Standing, View, horizon_of, installed, numbe
 from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
-
-_TOOK_LEAVE: Final = "it was stopped"
 
 #: How many messages of a view that is not installed yet are kept for it.
 _HELD_MAX: Final = 4096
@@ -260,7 +257,7 @@ class Replica:
         self._has_installed(peer, message.vid)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
-            self._gone(peer, _TOOK_LEAVE)
+            self._gone(peer, TOOK_LEAVE)
         elif member and message.vid == standing.view.vid:
             if message.full and not (known is not None and known.full):
                 peer.synced = self._clock.wall
@@ -406,10 +403,9 @@ class Replica:
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
-        gone = self._without_clients(before, message)
         self.rounds.settle(message, keep)
-        if gone:
-            self._store.orphan_locks(gone, self._clock.now, self._silent(before))
+        if message.lost:
+            self._store.orphan_locks(message.lost, self._clock.now, message.silent)
         self.presence.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()
@@ -423,32 +419,6 @@ class Replica:
         for node, late in held:
             if getattr(late, "vid", 0) >= message.vid:
                 self.receive(node, late)
-
-    def _without_clients(self, before: View, message: Install) -> dict[int, int]:
-        """The nodes that have lost their clients since, and from when on their grants are in doubt.
-
-        A node that took its leave has answered everything; of any other one nobody knows what it still said in
-        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries.
-        """
-        gone: dict[int, int] = {}
-        now, hybrid = self._clock.now, self._clock.hybrid
-        for node, inc in before.members.items():
-            if message.members.get(node) != inc or node not in message.full or node in message.alone:
-                peer = self.presence.peers.get(node)
-                silence = now - peer.heard if peer is not None else 0
-                took_leave = peer is not None and peer.gone == _TOOK_LEAVE
-                doubt = DOUBT_MS + max(silence, 0)
-                gone[node] = hybrid + 1 if took_leave else hybrid - doubt
-        return gone
-
-    def _silent(self, before: View) -> set[int]:
-        """Those of a view's members that are the same processes still, for all that is known."""
-        peers = self.presence.peers
-        return {
-            node
-            for node, inc in before.members.items()
-            if node in peers and peers[node].inc == inc and not peers[node].gone
-        }
 
     def _log_view(self, before: View, was_full: bool) -> None:
         view = self.standing.view
