@@ -200,14 +200,26 @@ def test_parallel_requests_lose_no_increment(path: str, tmp_path: Path) -> None:
 
 
 def test_plain_memcacheds_lose_increments(tmp_path: Path) -> None:
-    """Where each web server asks its own node for the lock; and the judgement of it can fail."""
+    """Where each web server asks its own node for the lock; and the judgement of it can fail.
+
+    Which sessions these are depends on the ports: of a few, for all may ask the same node for one of them.
+    """
     with Unreplicated(3, tmp_path) as servers, crowd(servers, "own node first", tmp_path) as workers:
-        session, _ = workers.settle()
-        workers.flow(session, times=10)
-        workers.order("stop")
-        workers.wait()
-        with pytest.raises(AssertionError, match="two at a time"):
-            assert_one_at_a_time(workers.requests, None)
+        assert any(went_wrong(workers, session) for session in range(10))
+
+
+def went_wrong(workers: Crowd, session: int) -> bool:
+    """Whether two requests held this session at a time."""
+    for worker in workers.workers:
+        worker.requests.clear()
+    workers.flow(session, times=10)
+    workers.order("stop")
+    workers.wait()
+    try:
+        assert_one_at_a_time(workers.requests, None)
+    except AssertionError as trouble:
+        return "two at a time" in str(trouble)
+    return False
 
 
 far_away = pytest.param("others far away", marks=pytest.mark.product)
