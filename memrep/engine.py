@@ -197,10 +197,6 @@ class Engine:
         """The committed entry, read by nobody; for people."""
         return None if self._store.dead(key, self._clock.now) else self._store.get(key)
 
-    def cost(self, key: bytes, entry: Entry) -> int:
-        """What the entry counts in memory, bytes."""
-        return ENTRY_BYTES + len(key) + len(entry.value or b"")
-
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
         self._counters.cmd_touch += 1

@@ -344,7 +344,7 @@ class Caller:
         By the binary protocol pecl lets it make the lock, too, where there is none.
         """
         sessions = self._sessions
-        if not key.endswith(b".lock") or not sessions.habits.names_lock(key):
+        if not key.endswith(b".lock"):
             return sessions.engine.incr(key, delta, initial, show=show)
 
         def grant(entry: Entry | None) -> Entry | None:

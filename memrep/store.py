@@ -188,7 +188,7 @@ class Store:
         freed = 0
         while freed < excess and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit:
             key, entry = next(iter(self.tombstones.items()))
-            freed += _cost(key, entry)
+            freed += cost_of(key, entry)
             self.remove(key)
         return freed
 
@@ -228,7 +228,7 @@ class Store:
             key, entry = next(iter(self.values.items()))
             self.values.move_to_end(key)
             if key != FLUSH_KEY and not is_lock(key):
-                cost = _cost(key, entry)
+                cost = cost_of(key, entry)
                 excess -= cost
                 yield key, entry, cost
 
@@ -253,7 +253,7 @@ class Store:
             return
         if old is not None:
             self._take_out(key, old)
-        self.used += _cost(key, new)
+        self.used += cost_of(key, new)
         if new.value is None:
             self.tombstones[key] = new
             return
@@ -263,7 +263,7 @@ class Store:
 
     def _take_out(self, key: bytes, entry: Entry) -> None:
         """Take an entry out of its dict, slot and cost."""
-        self.used -= _cost(key, entry)
+        self.used -= cost_of(key, entry)
         if entry.value is None:
             del self.tombstones[key]
             return
@@ -280,5 +280,6 @@ def _tombstone(entry: Entry, now: int) -> Entry:
     return Entry(entry.version, None, 0, now + TOMBSTONE_MS)
 
 
-def _cost(key: bytes, entry: Entry) -> int:
+def cost_of(key: bytes, entry: Entry) -> int:
+    """What an entry counts in memory, bytes."""
     return ENTRY_BYTES + len(key) + len(entry.value or b"")

@@ -36,6 +36,7 @@ from memrep.decisions import (
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import NEVER, STALE, WON, Entry
 from memrep.protocol.numbers import signed32, unsigned
+from memrep.store import cost_of
 from memrep.version import ZERO
 
 #: A line has no more words than this.
@@ -517,7 +518,7 @@ def describe(engine: Engine, words: Words) -> bytes:
         engine.idle(entry),
         entry.cas_unique,
         b"yes" if entry.seen else b"no",
-        engine.cost(key, entry),
+        cost_of(key, entry),
     )
 
 
