@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from memrep import decisions
+from memrep.committer import Committer
 from memrep.copies import Copy
 from memrep.decisions import (
     DELETED,
@@ -35,114 +36,18 @@ from memrep.decisions import (
     Result,
 )
 from memrep.entry import NEVER, Entry
-from memrep.inflight import Attempt, InFlight
+from memrep.inflight import InFlight
+from memrep.room import Room
 from memrep.stats import Counters
-from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
-from memrep.version import ZERO, Clock, Version, milliseconds
+from memrep.store import ENTRY_BYTES, FLUSH_KEY, TOMBSTONE_MS, Store
+from memrep.ticket import Ticket, nothing, uncounted
+from memrep.version import ZERO, Clock, milliseconds
 
 #: Longest key, bytes (protocol.txt, "Keys").
 KEY_BYTES_MAX: Final = 250
 
 #: An exptime above this many seconds is an absolute time (protocol.txt, "Expiration times").
 RELATIVE_EXPTIME_MAX_S: Final = 60 * 60 * 24 * 30
-
-
-#: What memcached adds to key and value when it holds an item against its size limit.
-_ITEM_HEADER: Final = 59
-
-#: How far above the memory limit the store may be while evictions are on their way round the cluster.
-_OVERSHOOT: Final = 1.1
-
-
-class Committer(Protocol):
-    """Carries a write to every node that must hold it."""
-
-    def commit(self, key: bytes, entry: Entry) -> bool:
-        """Give the entry its version and commit it, if no other node must hold it; say whether that was so."""
-        ...
-
-    def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
-    ) -> None:
-        """Give the entry its version and start its round; only after `commit` has said no.
-
-        Args:
-            key: the key; clean if `base` is given.
-            entry: its version is filled in here.
-            base: the version a read-modify-write was computed from, None for a plain write.
-            attempt: told the end, later.
-            copy: travels with it (copies.py).
-        """
-        ...
-
-
-class Alone:
-    """The committer of a node without peers: every write is committed when it is proposed."""
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-
-    def commit(self, key: bytes, entry: Entry) -> bool:
-        """Commit at once."""
-        entry.version = self._clock.stamp(1)
-        self._store.put(key, entry, self._clock.now)
-        return True
-
-    def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
-    ) -> None:
-        """Never asked for."""
-
-
-class Ticket:
-    """A command whose outcome is not known yet.
-
-    Args:
-        count: told the outcome, once, for the statistics.
-
-    Attributes:
-        result: the outcome, once `settled`.
-        settled: whether the outcome is known.
-        listener: called once, when it becomes known; set by the connection that holds the ticket.
-        abandoned: the client is gone. A write that is on its way completes all the same, one that has not
-            been started is dropped.
-    """
-
-    __slots__ = ("_count", "_result", "_retry", "abandoned", "listener", "result", "settled")
-
-    def __init__(self, count: Callable[[Result], None] | None = None) -> None:
-        self._count = count or _uncounted
-        self.result: Result = None
-        self.settled = False
-        self.abandoned = False
-        self.listener: Callable[[], None] | None = None
-        self._result: Result = None
-        self._retry: Callable[[], object] = _nothing
-
-    def attempt(self, result: Result, retry: Callable[[], object]) -> None:
-        """The next try: what it answers if it succeeds, and how to try again if not."""
-        self._result = result
-        self._retry = retry
-
-    def settle(self, result: Result) -> None:
-        """Make the outcome known, once."""
-        if self.settled:
-            return
-        self.result = result
-        self.settled = True
-        self._count(result)
-        if self.listener is not None:
-            self.listener()
-
-    def committed(self) -> None:
-        """The present try succeeded."""
-        self.settle(self._result)
-
-    def aborted(self) -> None:
-        """The present try lost against another write."""
-        if not self.abandoned:
-            self._retry()
 
 
 class Engine:
@@ -155,6 +60,10 @@ class Engine:
         clock: the time of the present turn.
         counters: where hits and misses are counted.
         item_max: the largest item, bytes, as memcached counts it.
+
+    Attributes:
+        room: the limits of what is stored.
+        flush_at: when a delayed `flush_all` is due, monotonic ms.
     """
 
     def __init__(
@@ -166,9 +75,8 @@ class Engine:
         counters: Counters,
         item_max: int,
     ) -> None:
-        self.item_max = item_max
+        self.room = Room(store, inflight, committer, clock, counters, item_max)
         self.flush_at: int | None = None
-        self._evicting = 0
         self._store = store
         self._inflight = inflight
         self._pending = inflight.pending
@@ -231,7 +139,7 @@ class Engine:
         self._counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
-        if store.used + size > store.limit and not self._make_room(size):
+        if store.used + size > store.limit and not self.room.make(size):
             return self.refuse(key, NO_MEMORY)
         self._counters.total_items += 1
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
@@ -279,11 +187,11 @@ class Engine:
 
     def append(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes behind the present value; flags and exptime stay."""
-        return self.store_if(key, len(value), decisions.extend(b"", value, partial(self.fits, key)))
+        return self.store_if(key, len(value), decisions.extend(b"", value, partial(self.room.fits, key)))
 
     def prepend(self, key: bytes, value: bytes) -> Result | Ticket:
         """Put bytes before the present value; flags and exptime stay."""
-        return self.store_if(key, len(value), decisions.extend(value, b"", partial(self.fits, key)))
+        return self.store_if(key, len(value), decisions.extend(value, b"", partial(self.room.fits, key)))
 
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
@@ -314,7 +222,7 @@ class Engine:
         self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
     ) -> Result | Ticket:
         """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
-        return self._modify(key, decide, count or _uncounted)
+        return self._modify(key, decide, count or uncounted)
 
     def is_pending(self, key: bytes) -> bool:
         """Whether some write of this key is on its way."""
@@ -336,7 +244,7 @@ class Engine:
 
     def refuse(self, key: bytes, reason: Outcome) -> Result | Ticket:
         """Refuse a `set` that cannot be stored. As in memcached the old value goes; it is not the new one."""
-        return self._modify(key, decisions.remove(self.tombstone(), reason, reason), _uncounted)
+        return self._modify(key, decisions.remove(self.tombstone(), reason, reason), uncounted)
 
     def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket:
         """Let the entry's exptime start anew; its value and cas unique stay; `show` as in `set`."""
@@ -397,7 +305,7 @@ class Engine:
         self, key: bytes, entry: Entry, outcome: Outcome | Entry, copy: Copy | None = None
     ) -> Ticket:
         ticket = Ticket()
-        ticket.attempt(outcome, _nothing)
+        ticket.attempt(outcome, nothing)
         self._committer.propose(key, entry, None, ticket, copy)
         return ticket
 
@@ -407,7 +315,7 @@ class Engine:
         """A read-modify-write that stores `length` bytes more, if there is room for them."""
         self._counters.cmd_set += 1
         size = ENTRY_BYTES + len(key) + length
-        if self._store.used + size > self._store.limit and not self._make_room(size):
+        if self._store.used + size > self._store.limit and not self.room.make(size):
             return NO_MEMORY
         return self._modify(key, decide, count or self.count_stored)
 
@@ -475,51 +383,6 @@ class Engine:
             name = hits
         setattr(self._counters, name, getattr(self._counters, name) + 1)
 
-    # --- memory
-
-    def limit_memory(self, limit: int) -> None:
-        """Let items take so many bytes from now on, on this node; what is too much goes bit by bit."""
-        self._store.limit = limit
-
-    def too_large(self, key: bytes, flags: int, length: int) -> bool:
-        """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
-        return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
-
-    def fits(self, key: bytes, flags: int, length: int) -> bool:
-        """Whether a value of this length (bytes) may be stored; the opposite of `too_large`."""
-        return not self.too_large(key, flags, length)
-
-    def _make_room(self, size: int) -> bool:
-        """Evict for a write of this size (bytes); say whether it may go on."""
-        self.evict(size)
-        limit = self._store.limit * (_OVERSHOOT if self._evicting else 1)
-        return self._store.used + size <= limit
-
-    def evict(self, room: int = 0) -> None:
-        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used.
-
-        An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not
-        drift apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its
-        way already counts as gone.
-        """
-        store = self._store
-        store.sweep(self._clock.now)
-        excess = store.used + room - self._evicting - store.limit
-        excess -= store.purge(excess)
-        for key, entry, cost in store.victims(excess):
-            if key not in self._pending:
-                self._evicting += cost
-                gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
-                if self._committer.commit(key, gone):
-                    self.evicted(cost, done=True)
-                else:
-                    self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
-
-    def evicted(self, cost: int, done: bool) -> None:
-        """An eviction of this cost (bytes) has ended, by success or not."""
-        self._evicting -= cost
-        self._counters.evictions += done
-
 
 def _end(result: Result, count: Callable[[Result], None], ticket: Ticket | None) -> Result:
     """Tell the outcome, and count it: through the ticket if there is one."""
@@ -528,31 +391,3 @@ def _end(result: Result, count: Callable[[Result], None], ticket: Ticket | None)
     else:
         ticket.settle(result)
     return result
-
-
-def _uncounted(result: Result) -> None:
-    """For commands of which nothing is counted at their end."""
-
-
-def _nothing() -> None:
-    """What a plain write does when it loses: it never does."""
-
-
-class _Eviction:
-    """The attempt of an eviction: nobody waits for it, but its bytes are counted as leaving."""
-
-    __slots__ = ("_cost", "_engine")
-
-    def __init__(self, engine: Engine, cost: int) -> None:
-        self._engine = engine
-        self._cost = cost
-
-    def committed(self) -> None:
-        """The memory is free."""
-        self._engine.evicted(self._cost, done=True)
-        self._cost = 0
-
-    def aborted(self) -> None:
-        """Somebody wrote the key; it is not the least recently used any more."""
-        self._engine.evicted(self._cost, done=False)
-        self._cost = 0  # a change of view may yet settle it: then it has left already

@@ -3,7 +3,7 @@
 Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
 flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
 memrep must know them: a lock may not be evicted, for that would free the session under the request that holds
-it, and it belongs to the connection that took it (php.py).
+it, and it belongs to the connection that took it (memrep/php).
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from memrep.engine import Engine
 from memrep.errors import PeerError
 from memrep.inflight import InFlight
 from memrep.options import NodeOptions
-from memrep.php import Caller, Sessions
+from memrep.php.caller import Caller
+from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.front import connect
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
@@ -194,7 +195,7 @@ class Node:
         if self.serving:
             self._engine.tick()
             if self.store.used > self.store.limit:
-                self._engine.evict()
+                self._engine.room.evict()
         self._sessions.tick()
         self._let_go()
         self._close_the_late()
@@ -238,7 +239,7 @@ class Node:
     def connect(self, host: str = "") -> Connection:
         """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
-        caller = self._sessions.caller(host) if self.options.habits.on else None
+        caller = Caller(self._sessions, host) if self.options.habits.on else None
         connection = connect(self._engine, caller or self._engine, self._surroundings)
         self._connections[connection] = caller
         if caller is not None:

@@ -21,7 +21,8 @@ from memrep.copies import Arrival, Copies
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
 from memrep.node import Node
-from memrep.php import Caller, Sessions
+from memrep.php.caller import Caller
+from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection
 from memrep.replication import election, view
 from memrep.replication.message import Frame, Install, Vote, Write

@@ -19,9 +19,9 @@ from memrep.store import FLUSH_KEY
 from memrep.users import Users, parse_users
 from tests.cluster import Cluster, serving_cluster
 from tests.grammar import HEADER, ITEM_MAX
+from tests.rig import Rig
 from tests.servers import AUTH_FILE
 from tests.support import LoneNode, lone_node
-from tests.test_engine import Rig
 from tests.test_text import Waiting, connection_to, held
 
 USERS: Final = parse_users(AUTH_FILE.encode(), "users")
@@ -74,7 +74,7 @@ def never_waiting(data: bytes) -> Answer:
 def always_waiting(parts: Iterable[bytes]) -> Answer:
     """What an engine answers whose every write has to wait."""
     client = Waiting()
-    client.rig.engine.item_max = ITEM_MAX
+    client.rig.engine.room.item_max = ITEM_MAX
     replies = b""
     for part in parts:
         if client.connection.closing:

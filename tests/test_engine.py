@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,122 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memrep.copies import Copy
 from memrep.decisions import (
     DELETED,
     EXISTS,
     FLUSHED,
-    NO_MEMORY,
     NOT_A_NUMBER,
     NOT_FOUND,
     NOT_STORED,
     STORED,
     TOUCHED,
 )
-from memrep.engine import Alone, Committer, Engine, Ticket
+from memrep.engine import Engine
 from memrep.entry import NEVER, Entry
-from memrep.inflight import Attempt, InFlight, Pending
-from memrep.stats import Counters
-from memrep.store import ENTRY_BYTES, Store
-from memrep.version import Clock, Version
+from memrep.ticket import Ticket
+from memrep.version import Version
+from tests.rig import NOW, Rig, rig_later, waits
 from tests.support import WALL
 
-NOW = 1_000_000
 DAY_S = 86_400
 WALL_S = WALL // 1000
-
-
-@attrs.define
-class _Round:
-    key: bytes
-    entry: Entry
-    base: Version | None
-    attempt: Attempt
-
-
-class Postponing:
-    """A committer whose writes end when the test says so, in the order in which they were proposed."""
-
-    def __init__(self, store: Store, inflight: InFlight, clock: Clock) -> None:
-        self.rounds: deque[_Round] = deque()
-        self._store = store
-        self._inflight = inflight
-        self._clock = clock
-
-    def commit(self, key: bytes, entry: Entry) -> bool:
-        """Other nodes must hold everything."""
-        return False
-
-    def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
-    ) -> None:
-        """Keep it pending."""
-        entry.version = self._clock.stamp(1)
-        self._inflight.pending[key] = Pending(entry, base, attempt)
-        self.rounds.append(_Round(key, entry, base, attempt))
-
-    def succeed(self) -> None:
-        """Every member holds the oldest write."""
-        done = self.rounds.popleft()
-        self._store.put(done.key, done.entry, self._clock.now)
-        self._inflight.clear(done.key)
-        done.attempt.committed()
-        self.wake()
-
-    def fail(self, winner: Entry | None = None) -> None:
-        """The oldest write loses, against `winner` if there is one."""
-        lost = self.rounds.popleft()
-        if winner is not None:
-            winner.version = self._clock.stamp(1)
-            self._store.put(lost.key, winner, self._clock.now)
-        self._inflight.clear(lost.key)
-        lost.attempt.aborted()
-        self.wake()
-
-    def wake(self) -> None:
-        """The end of a turn."""
-        while self._inflight.woken:
-            self._inflight.woken.popleft()()
-
-
-class Rig:
-    """An engine and all that it needs."""
-
-    def __init__(self, committer: str = "alone", limit: int = 1 << 30, item_max: int = 1 << 20) -> None:
-        self.clock = Clock(1, NOW, WALL)
-        self.store = Store(limit)
-        self.inflight = InFlight()
-        self.counters = Counters()
-        self.later = Postponing(self.store, self.inflight, self.clock)
-        carrier: Committer = Alone(self.store, self.clock) if committer == "alone" else self.later
-        self.engine = Engine(self.store, self.inflight, carrier, self.clock, self.counters, item_max)
-
-    def advance(self, ms: int) -> None:
-        self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
-
-    def value(self, key: bytes) -> bytes | None:
-        entry = self.store.live(key, self.clock.now)
-        return None if entry is None else entry.value
-
-    def entry(self, key: bytes) -> Entry:
-        entry = self.store.get(key)
-        assert entry is not None
-        return entry
-
-    def unique(self, key: bytes) -> int:
-        entry = self.engine.get(key)
-        assert isinstance(entry, Entry)
-        return entry.cas_unique
-
-    def holding(self, value: bytes, key: bytes = b"a", flags: int = 0, exptime: int = 0) -> Rig:
-        assert self.engine.set(key, flags, exptime, value) is STORED
-        return self
-
-
-def _waits(outcome: object) -> Ticket:
-    assert isinstance(outcome, Ticket)
-    assert not outcome.settled
-    return outcome
 
 
 # --- each command, on a node alone --------------------------------------------------------------------------
@@ -196,7 +98,7 @@ def test_append_and_prepend_want_a_live_key() -> None:
 
 def test_nothing_can_be_appended_to_a_value_that_is_as_large_as_an_item_may_be() -> None:
     rig = Rig(item_max=2_000)
-    largest = max(size for size in range(2_000) if not rig.engine.too_large(b"a", 0, size))
+    largest = max(size for size in range(2_000) if not rig.engine.room.too_large(b"a", 0, size))
     rig.holding(b"x" * largest)
     assert rig.engine.append(b"a", b"y") is NOT_STORED
     assert rig.engine.prepend(b"a", b"y") is NOT_STORED
@@ -444,137 +346,6 @@ def test_no_exptime_ends_in_the_past_or_after_never(exptime: int) -> None:
     assert NOW <= Rig().engine.expires(exptime) <= NEVER
 
 
-# --- the memory limit ---------------------------------------------------------------------------------------
-
-VALUE = b"x" * 100
-COST = ENTRY_BYTES + 3 + len(VALUE)
-
-
-def _full(count: int = 10, prefix: bytes = b"k") -> Rig:
-    """A store that just holds `count` values, k00 being the least recently used."""
-    rig = Rig(limit=count * COST)
-    for number in range(count):
-        assert rig.engine.set(prefix + b"%02d" % number, 0, 0, VALUE) is STORED
-    return rig
-
-
-def _full_of_locks() -> Rig:
-    """A store in which nothing has room and nothing can go."""
-    rig = Rig(limit=10 * COST)
-    stored = [rig.engine.set(b"%02d.lock" % number, 0, 0, VALUE) for number in range(20)]
-    assert stored[:5] == [STORED] * 5
-    assert stored[-1] is NO_MEMORY
-    return rig
-
-
-def test_nothing_is_evicted_below_the_limit() -> None:
-    rig = _full()
-    assert (len(rig.store), rig.counters.evictions) == (10, 0)
-
-
-def test_the_least_recently_used_is_evicted() -> None:
-    rig = _full()
-    rig.engine.get(b"k00")
-    assert rig.engine.set(b"new", 0, 0, VALUE) is STORED
-    assert rig.value(b"k01") is None
-    assert rig.value(b"k00") == VALUE
-    assert rig.value(b"new") == VALUE
-    assert rig.counters.evictions == 1
-
-
-def test_the_store_never_costs_more_than_its_limit() -> None:
-    rig = _full()
-    for number in range(200):
-        assert rig.engine.set(b"n%d" % number, 0, 0, b"y" * (number % 400)) is STORED
-        assert rig.store.used <= rig.store.limit
-
-
-def test_as_many_are_evicted_as_a_large_value_needs() -> None:
-    rig = _full()
-    assert rig.engine.set(b"big", 0, 0, b"y" * (3 * COST)) is STORED
-    assert rig.counters.evictions == 4
-    assert rig.store.used <= rig.store.limit
-
-
-def test_what_has_run_out_goes_before_what_is_alive() -> None:
-    rig = Rig(limit=10 * COST)
-    rig.engine.set(b"old", 0, 0, VALUE)
-    rig.engine.set(b"big", 0, 1, b"y" * (6 * COST))
-    rig.advance(10_000)
-    assert rig.engine.set(b"new", 0, 0, b"z" * (7 * COST)) is STORED
-    assert rig.value(b"old") == VALUE
-    assert rig.counters.evictions == 0
-
-
-def test_locks_stay() -> None:
-    rig = Rig(limit=10 * COST)
-    rig.engine.set(b"sid.lock", 0, 0, b"1")
-    rig.engine.set(b"memc.sess.key.lock.sid", 0, 0, b"1")
-    for number in range(100):
-        assert rig.engine.set(b"k%02d" % number, 0, 0, VALUE) is STORED
-    assert rig.value(b"sid.lock") == b"1"
-    assert rig.value(b"memc.sess.key.lock.sid") == b"1"
-
-
-@pytest.mark.parametrize(
-    "store",
-    [
-        lambda engine: engine.set(b"new", 0, 0, VALUE),
-        lambda engine: engine.add(b"new", 0, 0, VALUE),
-        lambda engine: engine.replace(b"00.lock", 0, 0, VALUE),
-        lambda engine: engine.append(b"00.lock", VALUE),
-        lambda engine: engine.cas(b"00.lock", 0, 0, VALUE, 1),
-    ],
-    ids=["set", "add", "replace", "append", "cas"],
-)
-def test_there_is_no_memory_when_nothing_can_go(store: Callable[[Engine], object]) -> None:
-    rig = _full_of_locks()
-    number = len(rig.store)
-    assert store(rig.engine) is NO_MEMORY
-    assert (len(rig.store), rig.counters.evictions) == (number, 0)
-
-
-def test_there_is_memory_as_long_as_one_value_can_go_however_many_locks_stand_before_it() -> None:
-    locks = 200
-    rig = Rig(limit=(locks + 1) * (ENTRY_BYTES + 8 + 1))
-    for number in range(locks):
-        assert rig.engine.set(b"%03d.lock" % number, 0, 0, b"1") is STORED
-    assert rig.engine.set(b"session1", 0, 0, b"1") is STORED
-    assert rig.engine.set(b"session2", 0, 0, b"1") is STORED
-
-
-def test_there_is_memory_as_long_as_one_value_can_go_however_many_tombstones_stand_before_it() -> None:
-    gone = 200
-    rig = Rig(limit=(gone + 1) * (ENTRY_BYTES + 8 + 1))
-    for number in range(gone):
-        assert rig.engine.set(b"%03d.lock" % number, 0, 0, b"1") is STORED
-        assert rig.engine.delete(b"%03d.lock" % number) is DELETED
-    assert rig.engine.set(b"session1", 0, 0, b"1" * 200) is STORED
-    assert rig.engine.set(b"session2", 0, 0, b"1" * 200) is STORED
-
-
-def test_a_set_that_finds_no_memory_takes_the_old_value_with_it_lest_it_be_read_as_the_new_one() -> None:
-    rig = _full_of_locks()
-    assert rig.engine.set(b"00.lock", 0, 0, b"y" * 5 * COST) is NO_MEMORY
-    assert rig.value(b"00.lock") is None
-
-
-def test_reads_and_deletes_need_no_memory() -> None:
-    rig = _full()
-    assert rig.engine.delete(b"k05") is DELETED
-    assert rig.value(b"k06") == VALUE
-    assert rig.engine.touch(b"k07", 10) is TOUCHED
-
-
-@pytest.mark.parametrize(
-    ("flags", "most"), [(0, 1_000_000 - 59 - 3), (1, 1_000_000 - 59 - 3 - 4)], ids=["no flags", "flags"]
-)
-def test_the_item_size_limit_counts_key_flags_and_header(flags: int, most: int) -> None:
-    engine = Rig(item_max=1_000_000).engine
-    assert not engine.too_large(b"key", flags, most)
-    assert engine.too_large(b"key", flags, most + 1)
-
-
 # --- counters -----------------------------------------------------------------------------------------------
 
 
@@ -618,19 +389,9 @@ def test_a_cas_that_stores_is_a_hit() -> None:
 # --- where outcomes have to be waited for -------------------------------------------------------------------
 
 
-def _later(**held: bytes) -> Rig:
-    """An engine whose writes are postponed, and which holds these values."""
-    rig = Rig("later")
-    for key, value in held.items():
-        rig.engine.set(key.encode(), 0, 0, value)
-        rig.later.succeed()
-    rig.counters.reset()
-    return rig
-
-
 def test_a_set_is_answered_when_it_is_held_everywhere() -> None:
-    rig = _later()
-    ticket = _waits(rig.engine.set(b"a", 0, 0, b"x"))
+    rig = rig_later()
+    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
     assert rig.value(b"a") is None
     rig.later.succeed()
     assert ticket.settled and ticket.result is STORED
@@ -638,9 +399,9 @@ def test_a_set_is_answered_when_it_is_held_everywhere() -> None:
 
 
 def test_a_ticket_tells_its_listener_once() -> None:
-    rig = _later()
+    rig = rig_later()
     told: list[object] = []
-    ticket = _waits(rig.engine.set(b"a", 0, 0, b"x"))
+    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
     ticket.listener = lambda: told.append(ticket.result)
     rig.later.succeed()
     ticket.settle(NOT_STORED)
@@ -649,41 +410,41 @@ def test_a_ticket_tells_its_listener_once() -> None:
 
 
 def test_a_read_of_a_pending_key_waits_and_finds_what_was_written() -> None:
-    rig = _later(a=b"old")
+    rig = rig_later(a=b"old")
     rig.engine.set(b"a", 0, 0, b"new")
-    ticket = _waits(rig.engine.get(b"a"))
+    ticket = waits(rig.engine.get(b"a"))
     rig.later.succeed()
     assert isinstance(ticket.result, Entry) and ticket.result.value == b"new"
 
 
 def test_a_read_of_a_pending_key_finds_the_old_value_if_the_write_fails() -> None:
-    rig = _later(a=b"old")
-    write = _waits(rig.engine.replace(b"a", 0, 0, b"new"))
-    read = _waits(rig.engine.get(b"a"))
+    rig = rig_later(a=b"old")
+    write = waits(rig.engine.replace(b"a", 0, 0, b"new"))
+    read = waits(rig.engine.get(b"a"))
     write.abandoned = True
     rig.later.fail()
     assert isinstance(read.result, Entry) and read.result.value == b"old"
 
 
 def test_a_read_of_another_key_does_not_wait() -> None:
-    rig = _later(a=b"x")
+    rig = rig_later(a=b"x")
     rig.engine.set(b"b", 0, 0, b"y")
     assert isinstance(rig.engine.get(b"a"), Entry)
 
 
 def test_a_read_that_waits_is_counted_once() -> None:
-    rig = _later()
+    rig = rig_later()
     rig.engine.set(b"a", 0, 0, b"x")
-    _waits(rig.engine.get(b"a"))
+    waits(rig.engine.get(b"a"))
     rig.later.succeed()
     assert (rig.counters.get_hits, rig.counters.get_misses) == (1, 0)
 
 
 def test_a_read_goes_on_waiting_if_the_key_is_pending_again() -> None:
-    rig = _later(a=b"0")
+    rig = rig_later(a=b"0")
     rig.engine.incr(b"a", 1)
-    _waits(rig.engine.incr(b"a", 1))  # waits too, and is computed first
-    read = _waits(rig.engine.get(b"a"))
+    waits(rig.engine.incr(b"a", 1))  # waits too, and is computed first
+    read = waits(rig.engine.get(b"a"))
     rig.later.succeed()
     assert not read.settled
     rig.later.succeed()
@@ -706,7 +467,7 @@ def test_a_read_goes_on_waiting_if_the_key_is_pending_again() -> None:
     ],
 )
 def test_a_no_is_answered_at_once(command: Callable[[Engine], object], outcome: object) -> None:
-    rig = _later(n=b"1", x=b"x")
+    rig = rig_later(n=b"1", x=b"x")
     assert command(rig.engine) is outcome
     assert not rig.later.rounds
 
@@ -727,14 +488,14 @@ def test_a_no_is_answered_at_once(command: Callable[[Engine], object], outcome: 
 def test_a_yes_is_answered_when_it_is_held_everywhere(
     command: Callable[[Engine], object], outcome: object
 ) -> None:
-    rig = _later(n=b"1")
-    ticket = _waits(command(rig.engine))
+    rig = rig_later(n=b"1")
+    ticket = waits(command(rig.engine))
     rig.later.succeed()
     assert ticket.result == outcome
 
 
 def test_a_plain_write_names_no_base_and_a_read_modify_write_the_version_it_was_computed_from() -> None:
-    rig = _later(a=b"1")
+    rig = rig_later(a=b"1")
     version = rig.store.version(b"a")
     rig.engine.set(b"b", 0, 0, b"x")
     rig.engine.incr(b"a", 1)
@@ -742,16 +503,16 @@ def test_a_plain_write_names_no_base_and_a_read_modify_write_the_version_it_was_
 
 
 def test_a_plain_write_of_a_pending_key_does_not_wait() -> None:
-    rig = _later()
+    rig = rig_later()
     rig.engine.set(b"a", 0, 0, b"x")
     rig.engine.set(b"a", 0, 0, b"y")
     assert [one.entry.value for one in rig.later.rounds] == [b"x", b"y"]
 
 
 def test_a_read_modify_write_of_a_pending_key_is_computed_when_it_is_clean() -> None:
-    rig = _later(a=b"1")
-    first = _waits(rig.engine.incr(b"a", 1))
-    second = _waits(rig.engine.incr(b"a", 10))
+    rig = rig_later(a=b"1")
+    first = waits(rig.engine.incr(b"a", 1))
+    second = waits(rig.engine.incr(b"a", 10))
     assert len(rig.later.rounds) == 1
     rig.later.succeed()
     assert (first.result, second.settled) == (b"2", False)
@@ -760,8 +521,8 @@ def test_a_read_modify_write_of_a_pending_key_is_computed_when_it_is_clean() -> 
 
 
 def test_a_read_modify_write_that_lost_is_computed_again_on_what_won() -> None:
-    rig = _later(a=b"1")
-    ticket = _waits(rig.engine.incr(b"a", 1))
+    rig = rig_later(a=b"1")
+    ticket = waits(rig.engine.incr(b"a", 1))
     rig.later.fail(Entry(Version(b""), b"100", 0, NEVER))
     assert not ticket.settled
     rig.later.succeed()
@@ -770,30 +531,30 @@ def test_a_read_modify_write_that_lost_is_computed_again_on_what_won() -> None:
 
 
 def test_an_add_that_lost_to_another_value_is_not_stored() -> None:
-    rig = _later()
-    ticket = _waits(rig.engine.add(b"sid.lock", 0, 0, b"mine"))
+    rig = rig_later()
+    ticket = waits(rig.engine.add(b"sid.lock", 0, 0, b"mine"))
     rig.later.fail(Entry(Version(b""), b"theirs", 0, NEVER))
     assert ticket.settled and ticket.result is NOT_STORED
     assert rig.value(b"sid.lock") == b"theirs"
 
 
 def test_a_cas_that_lost_to_another_value_exists() -> None:
-    rig = _later(a=b"1")
-    ticket = _waits(rig.engine.cas(b"a", 0, 0, b"mine", rig.unique(b"a")))
+    rig = rig_later(a=b"1")
+    ticket = waits(rig.engine.cas(b"a", 0, 0, b"mine", rig.unique(b"a")))
     rig.later.fail(Entry(Version(b""), b"theirs", 0, NEVER))
     assert ticket.result is EXISTS
 
 
 def test_a_delete_that_lost_to_another_delete_finds_nothing() -> None:
-    rig = _later(a=b"1")
-    ticket = _waits(rig.engine.delete(b"a"))
+    rig = rig_later(a=b"1")
+    ticket = waits(rig.engine.delete(b"a"))
     rig.later.fail(Entry(Version(b""), None, 0, rig.clock.now + 1_000_000))
     assert ticket.result is NOT_FOUND
 
 
 def test_a_write_may_lose_many_times() -> None:
-    rig = _later(a=b"0")
-    ticket = _waits(rig.engine.incr(b"a", 1))
+    rig = rig_later(a=b"0")
+    ticket = waits(rig.engine.incr(b"a", 1))
     for number in range(50):
         rig.later.fail(Entry(Version(b""), b"%d" % (number * 2), 0, NEVER))
     assert not ticket.settled
@@ -802,7 +563,7 @@ def test_a_write_may_lose_many_times() -> None:
 
 
 def test_a_command_that_is_computed_again_is_counted_once() -> None:
-    rig = _later(a=b"1")
+    rig = rig_later(a=b"1")
     rig.engine.incr(b"a", 1)
     rig.later.fail(Entry(Version(b""), b"100", 0, NEVER))
     rig.later.succeed()
@@ -810,16 +571,16 @@ def test_a_command_that_is_computed_again_is_counted_once() -> None:
 
 
 def test_an_abandoned_write_that_is_on_its_way_completes() -> None:
-    rig = _later()
-    ticket = _waits(rig.engine.set(b"a", 0, 0, b"x"))
+    rig = rig_later()
+    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
     ticket.abandoned = True
     rig.later.succeed()
     assert rig.value(b"a") == b"x"
 
 
 def test_an_abandoned_write_that_lost_is_not_tried_again() -> None:
-    rig = _later(a=b"1")
-    ticket = _waits(rig.engine.incr(b"a", 1))
+    rig = rig_later(a=b"1")
+    ticket = waits(rig.engine.incr(b"a", 1))
     ticket.abandoned = True
     rig.later.fail(Entry(Version(b""), b"100", 0, NEVER))
     assert not rig.later.rounds
@@ -827,9 +588,9 @@ def test_an_abandoned_write_that_lost_is_not_tried_again() -> None:
 
 
 def test_an_abandoned_write_that_was_not_started_is_dropped() -> None:
-    rig = _later(a=b"1")
+    rig = rig_later(a=b"1")
     rig.engine.incr(b"a", 1)
-    ticket = _waits(rig.engine.incr(b"a", 10))
+    ticket = waits(rig.engine.incr(b"a", 10))
     ticket.abandoned = True
     rig.later.succeed()
     assert not rig.later.rounds
@@ -837,9 +598,9 @@ def test_an_abandoned_write_that_was_not_started_is_dropped() -> None:
 
 
 def test_an_abandoned_write_that_lost_first_and_left_then_is_dropped() -> None:
-    rig = _later(a=b"1")
-    ticket = _waits(rig.engine.incr(b"a", 1))
-    rival = _waits(rig.engine.incr(b"a", 10))
+    rig = rig_later(a=b"1")
+    ticket = waits(rig.engine.incr(b"a", 1))
+    rival = waits(rig.engine.incr(b"a", 10))
     rig.later.fail()  # both wait again; the rival, which has waited longer, is computed first
     ticket.abandoned = True
     while rig.later.rounds:
@@ -849,66 +610,13 @@ def test_an_abandoned_write_that_lost_first_and_left_then_is_dropped() -> None:
 
 
 def test_an_abandoned_read_is_not_counted() -> None:
-    rig = _later()
+    rig = rig_later()
     rig.engine.set(b"a", 0, 0, b"x")
-    ticket = _waits(rig.engine.get(b"a"))
+    ticket = waits(rig.engine.get(b"a"))
     ticket.abandoned = True
     rig.later.succeed()
     assert not ticket.settled
     assert (rig.counters.get_hits, rig.counters.get_misses) == (0, 0)
-
-
-# --- evictions that have to be waited for -------------------------------------------------------------------
-
-
-def _full_later() -> Rig:
-    rig = Rig("later", limit=10 * COST)
-    for number in range(10):
-        rig.engine.set(b"k%02d" % number, 0, 0, VALUE)
-        rig.later.succeed()
-    return rig
-
-
-def test_an_eviction_goes_round_as_a_read_modify_write() -> None:
-    rig = _full_later()
-    base = rig.store.version(b"k00")
-    _waits(rig.engine.set(b"new", 0, 0, VALUE))
-    eviction, write = rig.later.rounds
-    assert (eviction.key, eviction.entry.value, eviction.base) == (b"k00", None, base)
-    assert (write.key, write.base) == (b"new", None)
-    rig.later.succeed()
-    assert (rig.value(b"k00"), rig.counters.evictions) == (None, 1)
-
-
-def test_what_is_on_its_way_out_is_not_evicted_twice() -> None:
-    rig = _full_later()
-    rig.engine.evict(COST)
-    rig.engine.evict(COST)
-    assert [one.key for one in rig.later.rounds] == [b"k00"]
-
-
-def test_an_eviction_that_lost_is_neither_counted_nor_tried_again() -> None:
-    rig = _full_later()
-    rig.engine.evict(COST)
-    rig.later.fail(Entry(Version(b""), b"used", 0, NEVER))
-    assert not rig.later.rounds
-    assert (rig.value(b"k00"), rig.counters.evictions) == (b"used", 0)
-    rig.engine.evict(COST)
-    assert [one.key for one in rig.later.rounds] == [b"k01"]
-
-
-def test_a_key_that_is_being_written_is_not_evicted() -> None:
-    rig = _full_later()
-    rig.engine.incr(b"k00", 1)  # no number, no write
-    rig.engine.append(b"k00", b"")
-    rig.engine.evict(COST)
-    assert b"k00" not in [one.key for one in rig.later.rounds if one.entry.value is None]
-
-
-def test_writes_go_on_a_little_above_the_limit_while_evictions_are_on_their_way() -> None:
-    rig = _full_later()
-    assert isinstance(rig.engine.set(b"new", 0, 0, VALUE), Ticket)
-    assert rig.engine.set(b"big", 0, 0, b"y" * (2 * COST)) is NO_MEMORY
 
 
 # --- any sequence of commands ends where a dict says --------------------------------------------------------

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.decisions import Result
-from memrep.engine import Ticket
 from memrep.protocol.replies import Replies
+from memrep.ticket import Ticket
 
 
 def _spell(result: Result) -> bytes:

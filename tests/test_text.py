@@ -12,14 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memrep.engine import Engine
-from memrep.php import Sessions
+from memrep.php.sessions import Sessions
 from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
 from memrep.protocol.front import connect
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.text import GET_LINE_MAX, LINE_MAX
 from memrep.store import Store
+from tests.rig import Rig
 from tests.support import LoneConnection, lone_node
-from tests.test_engine import Rig
 
 #: As much as the daemon reads at a time.
 PIECE = 1 << 16
@@ -530,7 +530,7 @@ def _is_bounded_by_pieces(client: LoneConnection) -> None:
 def test_a_node_that_has_to_wait_answers_as_one_that_has_not(data: bytes, places: list[int]) -> None:
     alone = connection_to(Rig(item_max=200).engine)
     client = Waiting()
-    client.rig.engine.item_max = 200
+    client.rig.engine.room.item_max = 200
     expected = alone.receive(data)
     replies = b""
     for part in _cut(data, places):

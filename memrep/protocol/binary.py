@@ -19,13 +19,14 @@ import attrs
 
 from memrep import decisions
 from memrep.decisions import NOT_FOUND, STORED, TOO_LARGE, Decide, Outcome, Result
-from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
+from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import packet
 from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.ticket import Ticket
 from memrep.version import ZERO
 
 #: A body above this size (bytes) is no login and no name of statistics.
@@ -218,7 +219,7 @@ class Binary(Dialect):
                 start = body
                 continue
             begin = body + extras
-            if base in _STORING and self._engine.too_large(b"-" * keys, 0, length - extras - keys):
+            if base in _STORING and self._engine.room.too_large(b"-" * keys, 0, length - extras - keys):
                 if size < begin + keys:
                     connection.need = HEADER_BYTES + extras + keys
                     return start
@@ -320,7 +321,7 @@ class Binary(Dialect):
         self._store_if(request, len(value), decide, self._engine.count_cas)
 
     def _append(self, request: _Request, extras: bytes, value: bytes) -> None:
-        fits = partial(self._engine.fits, request.key)
+        fits = partial(self._engine.room.fits, request.key)
         before, behind = (value, b"") if request.base == packet.PREPEND else (b"", value)
         self._store_if(
             request, len(value), decisions.when_cas(request.cas, decisions.extend(before, behind, fits))

@@ -1,12 +1,12 @@
-"""The commands that may mean more than they say, depending on who sends them: php.py's, or the engine's."""
+"""The commands that may mean more than they say, depending on who sends them: PHP's, or the plain ones."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from memrep.decisions import Result
-from memrep.engine import Ticket
 from memrep.entry import Entry
+from memrep.ticket import Ticket
 
 
 class Commands(Protocol):

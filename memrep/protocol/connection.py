@@ -210,7 +210,7 @@ class Connection:
         return self._withholds
 
     def withhold(self, instead: bytes) -> None:
-        """Say nothing until a retrieval has been answered, too; see php.py on why.
+        """Say nothing until a retrieval has been answered, too; see memrep/php on why.
 
         Args:
             instead: what the number that is withheld becomes if there is no retrieval; "" to leave it.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -355,7 +356,7 @@ class Set:
     def _extend(self, value: bytes) -> Decide:
         before, behind = (b"", value) if self._mode == "A" else (value, b"")
         engine, meta = self._engine, self.meta
-        extend = decisions.extend(before, behind, lambda flags, length: engine.fits(meta.key, flags, length))
+        extend = decisions.extend(before, behind, partial(engine.room.fits, meta.key))
         vivify = meta.time("N")
 
         def decide(entry: Entry | None) -> Decision:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from memrep.decisions import Result
-from memrep.engine import Ticket
+from memrep.ticket import Ticket
 
 #: Replies that had to wait are handed out up to about this many bytes at a time.
 OUTPUT_MAX: Final = 1 << 20

@@ -12,11 +12,12 @@ from itertools import takewhile
 from typing import Final
 
 from memrep.decisions import Result
-from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
+from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol.connection import QUEUE_MAX, Connection
 from memrep.protocol.numbers import signed32
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.ticket import Ticket
 
 #: What a key counts as output, found or not, bytes: looking for it takes time, too.
 _KEY_SIZE: Final = 32

@@ -30,7 +30,7 @@ from memrep.decisions import (
     Outcome,
     Result,
 )
-from memrep.engine import KEY_BYTES_MAX, Engine, Ticket
+from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import meta
 from memrep.protocol.commands import Commands
@@ -38,6 +38,7 @@ from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundi
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
+from memrep.ticket import Ticket
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
@@ -238,7 +239,7 @@ class Text(Dialect):
             self._refuse(_BAD_LINE, noreply)
             return body
         flags, exptime, length = numbers
-        if self._engine.too_large(key, flags, length):
+        if self._engine.room.too_large(key, flags, length):
             if store.verb == b"set":
                 self._answer(self._engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
@@ -359,7 +360,7 @@ class Text(Dialect):
             self._skip, self._skip_reply = length + 2, error.args[0]
             return body
         engine, key = self._engine, command.meta.key
-        if engine.too_large(key, command.flags, length):
+        if engine.room.too_large(key, command.flags, length):
             self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, _TOO_LARGE
             return body
@@ -422,7 +423,7 @@ class Text(Dialect):
         elif megabytes < _MEMORY_MIN_MB:
             self._refuse(_TOO_SMALL, noreply)
         else:
-            self._engine.limit_memory(megabytes << 20)
+            self._engine.room.limit(megabytes << 20)
             self._refuse(b"OK\r\n", noreply)
 
     def _version(self, words: Words) -> None:

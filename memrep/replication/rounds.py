@@ -49,7 +49,7 @@ class _Round:
 
 
 class Rounds:
-    """The writes of one node and their rivals; the `engine.Committer` of a node with peers.
+    """The writes of one node and their rivals; the `committer.Committer` of a node with peers.
 
     Attributes:
         bytes: of the values of this node's own writes on their way.

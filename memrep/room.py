@@ -1,0 +1,111 @@
+"""Room for what clients store: the size limit of one item, the memory limit of all, and who has to go.
+
+An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not drift
+apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its way already
+counts as gone; until it is, the store may be a little above its limit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memrep.committer import Committer
+from memrep.entry import Entry
+from memrep.inflight import InFlight
+from memrep.stats import Counters
+from memrep.store import EVICTED, EVICTED_MS, Store
+from memrep.version import ZERO, Clock
+
+#: What memcached adds to key and value when it holds an item against its size limit.
+_ITEM_HEADER: Final = 59
+
+#: How far above the memory limit the store may be while evictions are on their way round the cluster.
+_OVERSHOOT: Final = 1.1
+
+
+class Room:
+    """The limits of one node's store.
+
+    Args:
+        store: the committed entries, and the memory limit.
+        inflight: the pending ones.
+        committer: where evictions go.
+        clock: the time of the present turn.
+        counters: where evictions are counted.
+        item_max: the largest item, bytes, as memcached counts it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inflight: InFlight,
+        committer: Committer,
+        clock: Clock,
+        counters: Counters,
+        item_max: int,
+    ) -> None:
+        self.item_max = item_max
+        self._evicting = 0
+        self._store = store
+        self._pending = inflight.pending
+        self._committer = committer
+        self._clock = clock
+        self._counters = counters
+
+    def limit(self, memory: int) -> None:
+        """Let items take so many bytes from now on, on this node; what is too much goes bit by bit."""
+        self._store.limit = memory
+
+    def too_large(self, key: bytes, flags: int, length: int) -> bool:
+        """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
+        return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
+
+    def fits(self, key: bytes, flags: int, length: int) -> bool:
+        """Whether a value of this length (bytes) may be stored; the opposite of `too_large`."""
+        return not self.too_large(key, flags, length)
+
+    def make(self, size: int) -> bool:
+        """Evict for a write of this size (bytes); say whether it may go on."""
+        self.evict(size)
+        limit = self._store.limit * (_OVERSHOOT if self._evicting else 1)
+        return self._store.used + size <= limit
+
+    def evict(self, room: int = 0) -> None:
+        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used."""
+        store = self._store
+        store.sweep(self._clock.now)
+        excess = store.used + room - self._evicting - store.limit
+        excess -= store.purge(excess)
+        for key, entry, cost in store.victims(excess):
+            if key not in self._pending:
+                self._evicting += cost
+                gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
+                if self._committer.commit(key, gone):
+                    self.evicted(cost, done=True)
+                else:
+                    self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
+
+    def evicted(self, cost: int, done: bool) -> None:
+        """An eviction of this cost (bytes) has ended, by success or not."""
+        self._evicting -= cost
+        self._counters.evictions += done
+
+
+class _Eviction:
+    """The attempt of an eviction: nobody waits for it, but its bytes are counted as leaving."""
+
+    __slots__ = ("_cost", "_room")
+
+    def __init__(self, room: Room, cost: int) -> None:
+        self._room = room
+        self._cost = cost
+
+    def committed(self) -> None:
+        """The memory is free."""
+        self._room.evicted(self._cost, done=True)
+        self._cost = 0
+
+    def aborted(self) -> None:
+        """Somebody wrote the key; it is not the least recently used any more."""
+        self._room.evicted(self._cost, done=False)
+        self._cost = 0  # a change of view may yet settle it: then it has left already
