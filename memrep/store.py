@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, is_free, is_lock, is_pecl_lock
+from memrep.locks import is_free, is_lock, is_pecl_lock, orphan_ms
 from memrep.version import ZERO, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -200,7 +200,7 @@ class Store:
 
         Args:
             gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
-                in doubt: those locks are to end soon (locks.ORPHAN_MS).
+                in doubt: those locks are to end soon (locks.orphan_ms).
             now: own monotonic ms.
             silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
                 for many seconds, and come back with their writes; pecl's have given up after a second.
@@ -212,7 +212,7 @@ class Store:
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
                 doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
                 if doubtful:
-                    self.doubtful[key] = entry.cas_unique, now + ORPHAN_MS
+                    self.doubtful[key] = entry.cas_unique, now + orphan_ms(key, entry.flags)
                 entry.hold = replace(hold, node=0)
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:

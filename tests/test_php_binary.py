@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from memrep.locks import ORPHAN_MS
+from memrep.locks import orphan_ms
 from memrep.protocol.packet import (
     ADD,
     DELETE,
@@ -180,6 +180,18 @@ def test_who_is_cut_off_while_it_writes_has_a_moment_to_come_back_with_the_same_
     assert _says(next_one, _lock()) == [OK]
 
 
+def test_a_grant_of_which_nobody_may_know_outlives_the_five_seconds_that_a_silent_node_takes() -> None:
+    cluster = serving_cluster()
+    holder, next_one = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    cluster.kill(1)
+    cluster.deliver()
+    cluster.advance(5_500)
+    assert _says(next_one, _lock()) == [EXISTS]
+    cluster.advance(orphan_ms(LOCK, 0) - 5_500 + 50)
+    assert _says(next_one, _lock()) == [OK]
+
+
 def test_who_is_cut_off_and_never_comes_back_holds_nobody_up() -> None:
     cluster = serving_cluster()
     holder, next_one = cluster.client(1), cluster.client(2)
@@ -189,7 +201,7 @@ def test_who_is_cut_off_and_never_comes_back_holds_nobody_up() -> None:
     holder.hang_up()
     cluster.release((1, 2))
     cluster.deliver()
-    cluster.advance(ORPHAN_MS + 50)
+    cluster.advance(orphan_ms(LOCK, 0) + 50)
     assert _says(next_one, _lock()) == [OK]
 
 

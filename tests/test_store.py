@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, Hold
+from memrep.locks import PECL_FLAGS, Hold, orphan_ms
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.version import ZERO, make
 
@@ -647,7 +647,7 @@ def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
     ):
         store.put(key, entry, NOW)
     store.orphan_locks({2: 2}, NOW)
-    assert store.doubtful == {b"new.lock": (3 << 20, NOW + ORPHAN_MS)}
+    assert store.doubtful == {b"new.lock": (3 << 20, NOW + orphan_ms(b"new.lock", PECL_FLAGS))}
 
 
 def test_whose_a_lock_is_changes_neither_its_version_nor_its_end() -> None:

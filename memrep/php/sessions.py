@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from memrep.decisions import NOT_FOUND, STORED, Decision
 from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.habits import Habits
-from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free
+from memrep.locks import PECL_FLAGS, Hold, is_free, orphan_ms
 from memrep.php.holder import Holder
 from memrep.php.walk import Walk
 from memrep.replication.view import Standing
@@ -100,11 +101,10 @@ class Sessions:
         back on another connection and writes once more.
         """
         caller.gone = True
-        change = self._ends_soon if cut else self.freed
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique, change))
+            self._due.append((key, unique, partial(self._ends_soon, key) if cut else self.freed))
         caller.locks.clear()
 
     def deserted(self, caller: Holder) -> None:
@@ -164,10 +164,10 @@ class Sessions:
         span = entry.hold.span
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
 
-    def _ends_soon(self, entry: Entry) -> Entry:
+    def _ends_soon(self, key: bytes, entry: Entry) -> Entry:
         """A lock whose holder may come back at once, or never."""
         orphan = _disowned(entry)
-        orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
+        orphan.expires = min(entry.expires, self.clock.now + orphan_ms(key, entry.flags))
         return orphan
 
     def has_owner(self, key: bytes, entry: Entry, caller: Holder) -> bool:

@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-import attrs
-
 from memrep import decisions
-from memrep.decisions import NOT_FOUND, STORED, TOO_LARGE, Decide, Outcome, Result
+from memrep.decisions import NOT_FOUND, TOO_LARGE, Decide, Result
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import packet
@@ -26,136 +24,19 @@ from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.request import Request
+from memrep.protocol.shape import BODY_MAX, SHAPES
 from memrep.ticket import Ticket
 from memrep.version import ZERO
-
-#: A body above this size (bytes) is no login and no name of statistics.
-_BODY_MAX: Final = 1 << 16
 
 #: What no name of a SASL mechanism is longer than (RFC 4422 allows 20).
 _MECHANISM_MAX: Final = 32
 
 
-@attrs.frozen
-class _Shape:
-    """What a command's header must say.
-
-    Attributes:
-        extras: the lengths that its extras may have.
-        key: whether it has a key; None if it may.
-        value: whether it may have a value.
-    """
-
-    extras: tuple[int, ...] = (0,)
-    key: bool | None = True
-    value: bool = False
-
-    def fits(self, extras: int, key: int, value: int) -> bool:
-        """Whether these lengths are right."""
-        return (
-            extras in self.extras and (self.key is None or self.key == (key > 0)) and (self.value or value == 0)
-        )
-
-
-_BARE: Final = _Shape(key=False)
-_KEY: Final = _Shape()
-_STORE: Final = _Shape(extras=(8,), value=True)
-_COUNT: Final = _Shape(extras=(20,))
-_TOUCHING: Final = _Shape(extras=(4,), value=True)
-
-_SHAPES: Final = {
-    packet.GET: _KEY, packet.GETK: _KEY, packet.DELETE: _KEY,
-    packet.SET: _STORE, packet.ADD: _STORE, packet.REPLACE: _STORE,
-    packet.APPEND: _Shape(value=True), packet.PREPEND: _Shape(value=True),
-    packet.INCR: _COUNT, packet.DECR: _COUNT,
-    packet.TOUCH: _TOUCHING, packet.GAT: _TOUCHING, packet.GATK: _TOUCHING,
-    packet.QUIT: _BARE, packet.NOOP: _BARE, packet.VERSION: _BARE,
-    packet.FLUSH: _Shape(extras=(0, 4), key=False),
-    packet.STAT: _Shape(key=None, value=True),
-    packet.SASL_LIST: _BARE, packet.SASL_AUTH: _Shape(value=True), packet.SASL_STEP: _Shape(value=True),
-}  # fmt: skip
-
 _STORING: Final = frozenset([packet.SET, packet.ADD, packet.REPLACE, packet.APPEND, packet.PREPEND])
 _SASL: Final = frozenset([packet.SASL_LIST, packet.SASL_AUTH, packet.SASL_STEP])
 _BEFORE_LOGIN: Final = _SASL | {packet.VERSION}
-_SHOWS_KEY: Final = frozenset([packet.GETK, packet.GATK])
 _RETRIEVALS: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
-
-
-@attrs.frozen
-class _Request:
-    """What a reply has to repeat of its request, and whether it is given at all.
-
-    Attributes:
-        opcode: as the client sent it.
-        base: what it does, quiet or not.
-        quiet: whether the expected is not told.
-        opaque: comes back.
-        cas: the condition, 0 for none.
-        key: the key.
-    """
-
-    opcode: int
-    base: int
-    quiet: bool
-    opaque: int
-    cas: int
-    key: bytes
-
-    def fails(self, status: int) -> bytes:
-        """The reply of a command that fails; a quiet one tells that, too."""
-        return error(self.opcode, self.opaque, status)
-
-    def done(self, cas: int = 0, value: bytes = b"") -> bytes:
-        """The reply of a command that succeeds."""
-        return b"" if self.quiet else response(self.opcode, self.opaque, value=value, cas=cas)
-
-    def stored(self, result: Result) -> bytes:
-        """The reply of a storage command."""
-        if isinstance(result, Entry):
-            return self.done(result.cas_unique)
-        if result is STORED:
-            return self.done()
-        assert isinstance(result, Outcome)
-        if result is decisions.NOT_STORED:  # memcached says why: there is something, or there is nothing
-            reasons = {packet.ADD: decisions.EXISTS, packet.REPLACE: NOT_FOUND}
-            result = reasons.get(self.base, result)
-        return self.fails(packet.STATUS[result])
-
-    def counted(self, result: Result) -> bytes:
-        """The reply of incr and decr."""
-        if isinstance(result, Outcome):
-            return self.fails(packet.STATUS[result])
-        entry = result if isinstance(result, Entry) else None
-        digits = entry.value if entry is not None else result
-        assert isinstance(digits, bytes)
-        return self.done(entry.cas_unique if entry is not None else 0, int(digits).to_bytes(8, "big"))
-
-    def removed(self, result: Result) -> bytes:
-        """The reply of a delete."""
-        if result is decisions.DELETED:
-            return self.done()
-        assert isinstance(result, Outcome)
-        return self.fails(packet.STATUS[result])
-
-    def touched(self, result: Result) -> bytes:
-        """The reply of a touch, which shows the flags."""
-        if isinstance(result, Entry):
-            flags = result.flags.to_bytes(4, "big")
-            return response(self.opcode, self.opaque, extras=flags, cas=result.cas_unique)
-        return self.fails(packet.STATUS[NOT_FOUND])
-
-    def shown(self, result: Result) -> bytes:
-        """The reply of a get; a miss of a quiet one is silence."""
-        key = self.key if self.base in _SHOWS_KEY else b""
-        if isinstance(result, Entry):
-            flags = result.flags.to_bytes(4, "big")
-            value = result.value or b""
-            return response(self.opcode, self.opaque, extras=flags, key=key, value=value, cas=result.cas_unique)
-        if self.quiet:
-            return b""
-        status = packet.STATUS[NOT_FOUND]
-        return response(self.opcode, self.opaque, status=status, key=key) if key else self.fails(status)
 
 
 class Binary(Dialect):
@@ -224,7 +105,7 @@ class Binary(Dialect):
                     connection.need = HEADER_BYTES + extras + keys
                     return start
                 self._refuse_large(
-                    _Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys])
+                    Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys])
                 )
                 self._skip = length
                 start = body
@@ -233,7 +114,7 @@ class Binary(Dialect):
                 connection.need = HEADER_BYTES + length
                 return start
             key = data[begin : begin + keys]
-            request = _Request(opcode, base, opcode != base, opaque, cas, key)
+            request = Request(opcode, base, opcode != base, opaque, cas, key)
             _COMMANDS[base](self, request, data[body:begin], data[begin + keys : body + length])
             start = body + length
             if start == size:
@@ -244,7 +125,7 @@ class Binary(Dialect):
     def _judge(self, magic: int, base: int, extras: int, key: int, length: int) -> int:
         """What is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
         value = length - extras - key
-        shape = _SHAPES.get(base)
+        shape = SHAPES.get(base)
         if magic != packet.REQUEST or value < 0:
             self._connection.closing = True
             return packet.UNKNOWN
@@ -256,12 +137,12 @@ class Binary(Dialect):
             return packet.INVALID
         if shape is None:
             return packet.UNKNOWN
-        if not shape.fits(extras, key, value) or (base not in _STORING and length > _BODY_MAX):
+        if not shape.fits(extras, key, value) or (base not in _STORING and length > BODY_MAX):
             self._connection.closing = True
             return packet.INVALID
         return packet.UNKNOWN if base in _SASL and self._surroundings.users is None else OK
 
-    def _refuse_large(self, request: _Request) -> None:
+    def _refuse_large(self, request: Request) -> None:
         """Refuse a value that is too large; as in memcached, a set that fails leaves no old value behind."""
         if request.base == packet.SET:
             self._answer(self._engine.refuse(request.key, TOO_LARGE), request.stored)
@@ -279,19 +160,19 @@ class Binary(Dialect):
 
     # --- retrieval
 
-    def _get(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _get(self, request: Request, extras: bytes, value: bytes) -> None:
         self._answer(self._engine.get(request.key), request.shown)
 
-    def _gat(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _gat(self, request: Request, extras: bytes, value: bytes) -> None:
         self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)
 
-    def _touch(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _touch(self, request: Request, extras: bytes, value: bytes) -> None:
         result = self._commands.touch(request.key, _exptime(extras), show=True)
         self._answer(result, request.touched)
 
     # --- storage
 
-    def _set(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _set(self, request: Request, extras: bytes, value: bytes) -> None:
         flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
         if request.cas:
             self._swap(request, flags, exptime, value)
@@ -299,14 +180,14 @@ class Binary(Dialect):
         result = self._commands.set(request.key, flags, exptime, value, show=True, quiet=request.quiet)
         self._answer(result, request.stored, plain=True)
 
-    def _add(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _add(self, request: Request, extras: bytes, value: bytes) -> None:
         flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
         if request.cas:
             self._swap(request, flags, exptime, value)
         else:
             self._answer(self._commands.add(request.key, flags, exptime, value, show=True), request.stored)
 
-    def _replace(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _replace(self, request: Request, extras: bytes, value: bytes) -> None:
         flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
         if request.cas:
             self._swap(request, flags, exptime, value)
@@ -314,13 +195,13 @@ class Binary(Dialect):
             new = Entry(ZERO, value, flags, self._engine.expires(exptime))
             self._store_if(request, len(value), decisions.replace(new))
 
-    def _swap(self, request: _Request, flags: int, exptime: int, value: bytes) -> None:
+    def _swap(self, request: Request, flags: int, exptime: int, value: bytes) -> None:
         """With a cas unique in its header each of the three is a compare-and-swap."""
         new = Entry(ZERO, value, flags, self._engine.expires(exptime))
         decide = decisions.compare_and_swap(new, request.cas)
         self._store_if(request, len(value), decide, self._engine.count_cas)
 
-    def _append(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _append(self, request: Request, extras: bytes, value: bytes) -> None:
         fits = partial(self._engine.room.fits, request.key)
         before, behind = (value, b"") if request.base == packet.PREPEND else (b"", value)
         self._store_if(
@@ -329,7 +210,7 @@ class Binary(Dialect):
 
     def _store_if(
         self,
-        request: _Request,
+        request: Request,
         length: int,
         decide: Decide,
         count: Callable[[Result], None] | None = None,
@@ -339,7 +220,7 @@ class Binary(Dialect):
 
     # --- the other commands on one key
 
-    def _delete(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _delete(self, request: Request, extras: bytes, value: bytes) -> None:
         engine = self._engine
         if request.cas:
             remove = decisions.remove(engine.tombstone(), decisions.DELETED, NOT_FOUND)
@@ -349,7 +230,7 @@ class Binary(Dialect):
             result = self._commands.delete(request.key, quiet=request.quiet)
         self._answer(result, request.removed)
 
-    def _incr(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _incr(self, request: Request, extras: bytes, value: bytes) -> None:
         initial = self._initial(extras)
         delta = int.from_bytes(extras[:8], "big")
         if request.cas:
@@ -358,7 +239,7 @@ class Binary(Dialect):
             result = self._commands.incr(request.key, delta, initial, show=True)
             self._answer(result, request.counted)
 
-    def _decr(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _decr(self, request: Request, extras: bytes, value: bytes) -> None:
         delta = int.from_bytes(extras[:8], "big")
         self._calculate(request, decisions.decr(delta), "decr", self._initial(extras))
 
@@ -370,7 +251,7 @@ class Binary(Dialect):
         number = int.from_bytes(extras[8:16], "big")
         return Entry(ZERO, b"%d" % number, 0, self._engine.expires(_exptime(extras[16:])))
 
-    def _calculate(self, request: _Request, decide: Decide, verb: str, initial: Entry | None) -> None:
+    def _calculate(self, request: Request, decide: Decide, verb: str, initial: Entry | None) -> None:
         decide = decisions.when_cas(request.cas, decide)
         if initial is not None:
             decide = decisions.otherwise(initial, decide)
@@ -379,20 +260,20 @@ class Binary(Dialect):
 
     # --- administration
 
-    def _flush(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _flush(self, request: Request, extras: bytes, value: bytes) -> None:
         self._answer(self._engine.flush_all(_exptime(extras)), lambda result: request.done())
 
-    def _noop(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _noop(self, request: Request, extras: bytes, value: bytes) -> None:
         self._out.append(request.done())
 
-    def _version(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _version(self, request: Request, extras: bytes, value: bytes) -> None:
         self._out.append(request.done(value=self._surroundings.version))
 
-    def _quit(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _quit(self, request: Request, extras: bytes, value: bytes) -> None:
         self._out.append(request.done())
         self._connection.closing = True
 
-    def _stat(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _stat(self, request: Request, extras: bytes, value: bytes) -> None:
         if request.key == b"reset":
             self._surroundings.reset()
             self._out.append(request.done())
@@ -411,11 +292,11 @@ class Binary(Dialect):
 
     # --- login: SASL's PLAIN (RFC 4616), the one mechanism
 
-    def _sasl_list(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _sasl_list(self, request: Request, extras: bytes, value: bytes) -> None:
         self._admitted = False  # as in memcached: who asks begins anew
         self._out.append(request.done(value=b"PLAIN"))
 
-    def _sasl_auth(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _sasl_auth(self, request: Request, extras: bytes, value: bytes) -> None:
         self._admitted = False
         self._asked = request.key.upper() == b"PLAIN" and not self._was_admitted
         if len(request.key) > _MECHANISM_MAX:
@@ -425,7 +306,7 @@ class Binary(Dialect):
         else:
             self._sasl_step(request, extras, value)
 
-    def _sasl_step(self, request: _Request, extras: bytes, value: bytes) -> None:
+    def _sasl_step(self, request: Request, extras: bytes, value: bytes) -> None:
         """Judge `authorization NUL user NUL password`; nobody may act for another one."""
         users = self._surroundings.users
         parts = value.split(b"\0")
@@ -454,7 +335,7 @@ def _cut(replies: bytes) -> Iterator[tuple[int, int]]:
         start = end
 
 
-_COMMANDS: Final[dict[int, Callable[[Binary, _Request, bytes, bytes], None]]] = {
+_COMMANDS: Final[dict[int, Callable[[Binary, Request, bytes, bytes], None]]] = {
     packet.GET: Binary._get,
     packet.GETK: Binary._get,
     packet.GAT: Binary._gat,

@@ -8,7 +8,7 @@ on memcached 1.6.18 and stands in tests/transcripts.
 A command that has to wait for the cluster leaves its reply open (replies.py). The commands behind it wait too,
 unless all of them are plain writes.
 
-The meta commands (meta.py) are lines like all others. A line is bounded by LINE_MAX.
+The meta commands (meta/) are lines like all others. A line is bounded by LINE_MAX.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
-from memrep.protocol import meta
+from memrep.protocol.administration import Administration
+from memrep.protocol.block import end_of_block
 from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.meta import commands as meta
+from memrep.protocol.meta.line import BadMeta, check
 from memrep.protocol.numbers import of_storage, signed32, unsigned
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
@@ -44,10 +47,6 @@ from memrep.ticket import Ticket
 LINE_MAX: Final = 2048
 GET_LINE_MAX: Final = 1 << 20
 
-#: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
-_MEMORY_MIN_MB: Final = 8
-_SLABS: Final = 64
-
 _VALUE_MAX: Final = (1 << 31) - 3
 
 _ERROR: Final = b"ERROR\r\n"
@@ -56,7 +55,6 @@ _BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
 _BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
 _BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
 _BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
-_TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 _TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
 #: The spelling of each outcome.
@@ -79,8 +77,8 @@ class Text(Dialect):
     """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_commands", "_connection", "_engine", "_out", "_replies", "_retrieval", "_skip",
-        "_skip_reply", "_surroundings",
+        "_administration", "_commands", "_connection", "_engine", "_out", "_replies", "_retrieval", "_skip",
+        "_skip_reply",
     )  # fmt: skip
 
     def __init__(
@@ -89,7 +87,7 @@ class Text(Dialect):
         self._connection = connection
         self._engine = engine
         self._commands = commands
-        self._surroundings = surroundings
+        self._administration = Administration(connection, engine, surroundings)
         self._replies = connection.replies
         self._out = connection.out
         self._skip = 0  # bytes of a refused data block still to come
@@ -245,7 +243,7 @@ class Text(Dialect):
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length
-        after = _end_of_block(data, end)
+        after = end_of_block(data, end)
         if after <= 0:
             if not after:
                 self._refuse(_BAD_CHUNK, noreply)
@@ -328,7 +326,7 @@ class Text(Dialect):
             return
         try:
             command = kind(self._engine, words)
-        except meta.BadMeta as error:
+        except BadMeta as error:
             self._refuse(error.args[0])
         else:
             count = self._engine.counted(command.counter)
@@ -337,7 +335,7 @@ class Text(Dialect):
     def _meta_describe(self, words: Words) -> None:
         try:
             self._out.append(meta.describe(self._engine, words))
-        except meta.BadMeta as error:
+        except BadMeta as error:
             self._refuse(error.args[0])
 
     def _meta_set(self, words: Words, data: bytes, body: int) -> int:
@@ -346,8 +344,8 @@ class Text(Dialect):
             self._refuse(_ERROR)
             return body
         try:
-            meta.check(words)
-        except meta.BadMeta as error:
+            check(words)
+        except BadMeta as error:
             self._refuse(error.args[0])
             return body
         length = signed32(words[2]) if len(words) > 2 else None
@@ -356,7 +354,7 @@ class Text(Dialect):
             return body
         try:
             command = meta.Set(self._engine, words)
-        except meta.BadMeta as error:
+        except BadMeta as error:
             self._skip, self._skip_reply = length + 2, error.args[0]
             return body
         engine, key = self._engine, command.meta.key
@@ -364,7 +362,7 @@ class Text(Dialect):
             self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, _TOO_LARGE
             return body
-        after = _end_of_block(data, body + length)
+        after = end_of_block(data, body + length)
         if after < 0:
             return after
         if after == 0:
@@ -400,63 +398,6 @@ class Text(Dialect):
         else:
             self._answer(self._engine.flush_all(delay), noreply)
 
-    def _verbosity(self, words: Words) -> None:
-        noreply = words[-1] == b"noreply"
-        if not 2 <= len(words) <= 3 + (noreply and len(words) == 3):
-            self._refuse(_ERROR)
-        elif len(words) == 2 and noreply:
-            pass
-        elif (level := unsigned(words[1])) is None:
-            self._refuse(_BAD_LINE, noreply)
-        else:
-            self._surroundings.set_verbosity(level)
-            self._refuse(b"OK\r\n", noreply)
-
-    def _cache_memlimit(self, words: Words) -> None:
-        if not 2 <= len(words) <= 4:
-            self._refuse(_ERROR)
-            return
-        noreply = words[-1] == b"noreply"
-        megabytes = unsigned(words[1])
-        if megabytes is None:
-            self._refuse(_ERROR, noreply)
-        elif megabytes < _MEMORY_MIN_MB:
-            self._refuse(_TOO_SMALL, noreply)
-        else:
-            self._engine.room.limit(megabytes << 20)
-            self._refuse(b"OK\r\n", noreply)
-
-    def _version(self, words: Words) -> None:
-        self._out.append(b"VERSION %b\r\n" % self._surroundings.version)
-
-    def _quit(self, words: Words) -> None:
-        self._connection.closing = True
-
-    def _shutdown(self, words: Words) -> None:
-        if self._surroundings.shutdown is None:
-            self._out.append(b"ERROR: shutdown not enabled\r\n")
-        else:
-            self._connection.closing = True
-            self._surroundings.shutdown()
-
-    def _stats(self, words: Words) -> None:
-        group = words[1] if len(words) > 1 else b""
-        if group == b"reset":
-            self._surroundings.reset()
-            self._out.append(b"RESET\r\n")
-            return
-        if group == b"cachedump":
-            self._refuse(_no_keys(words[2:]))
-            return
-        report = self._surroundings.reports.get(group)
-        if report is None:
-            self._refuse(_ERROR)
-            return
-        lines = [f"STAT {name} {value}\r\n" for name, value in report()]
-        block = "".join(lines).encode() + b"END\r\n"
-        self._connection.size += len(block)  # a long answer to a short line
-        self._out.append(block)
-
 
 class _Store:
     """A storage command: its verb, how many words it has without `noreply`, and what it does."""
@@ -468,33 +409,6 @@ class _Store:
         self.cas = verb == b"cas"
         self.words = 6 if self.cas else 5
         self.execute = execute
-
-
-def _no_keys(words: Words) -> bytes:
-    """The keys of a slab class: none. Who knows a session's key has the session."""
-    if len(words) < 2:
-        return b"CLIENT_ERROR bad command line\r\n"
-    slab, limit = unsigned(words[0]), unsigned(words[1])
-    if slab is None or limit is None:
-        return _BAD_LINE
-    return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"
-
-
-def _end_of_block(data: bytes, end: int) -> int:
-    """Where the next command begins if a data block ends at `end`.
-
-    Returns:
-        That; minus the number of bytes that are missing; or 0 if something else stands where the block should
-        end.
-    """
-    size = len(data)
-    if end >= size:
-        return size - 1 - end
-    if data[end] == 10:  # a lone LF, as nc sends it
-        return end + 1
-    if end + 1 == size:
-        return -1
-    return end + 2 if data[end] == 13 and data[end + 1] == 10 else 0
 
 
 def _silent(result: Result) -> bytes:
@@ -532,12 +446,12 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"touch": Text._touch,
     b"delete": Text._delete,
     b"flush_all": Text._flush_all,
-    b"verbosity": Text._verbosity,
-    b"cache_memlimit": Text._cache_memlimit,
-    b"version": Text._version,
-    b"stats": Text._stats,
-    b"quit": Text._quit,
-    b"shutdown": Text._shutdown,
+    b"verbosity": lambda self, words: self._administration.verbosity(words),
+    b"cache_memlimit": lambda self, words: self._administration.cache_memlimit(words),
+    b"version": lambda self, words: self._administration.version(words),
+    b"stats": lambda self, words: self._administration.stats(words),
+    b"quit": lambda self, words: self._administration.quit(words),
+    b"shutdown": lambda self, words: self._administration.shutdown(words),
     b"mn": Text._nothing_meta,
     b"mg": Text._meta_get,
     b"md": Text._meta_delete,

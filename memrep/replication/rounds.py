@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from memrep.copies import Copies, Copy
 from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
-from memrep.locks import ORPHAN_MS
+from memrep.locks import orphan_ms
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
@@ -296,7 +296,7 @@ class Rounds:
                 self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
             if entry.hold is not None and not _keeps_clients(entry.hold.node, message):
                 entry.hold = replace(entry.hold, node=0)
-                entry.expires = min(entry.expires, now + ORPHAN_MS)
+                entry.expires = min(entry.expires, now + orphan_ms(settled.write.key, entry.flags))
             if keep:
                 self._store.put(settled.write.key, entry, now)
             else:

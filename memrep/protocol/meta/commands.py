@@ -1,25 +1,10 @@
-"""The meta commands of memcached 1.6 (its doc/protocol.txt, "Meta Commands"): mn mg ms md ma me.
-
-Theory: a meta command is a verb, a key, and flags of one letter, some with a token behind it. The flags say
-what to do and, in their order, what to show. So each command here is read into a `_Meta` (its flags by letter),
-turned into one decision on the entry, and answered by walking over the flags once more.
-
-Stale-while-revalidate, the pattern that the commands exist for: an entry may be marked STALE (by `md I`, or by
-a `ms I` that comes late), and one client, told W, wins the right to make the value anew; until it has, the
-others are told Z. Who wins is decided as every read-modify-write is: of many clients at many nodes it is one.
-
-Where memcached counts accesses ("h", "l") this node tells its own. Flags that only tune memcached's insides
-(the proxy's L and P) are taken and mean nothing.
-"""
+"""The meta commands: what each makes of an entry, and how it is answered."""
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from functools import partial
 from typing import Final
-
-import attrs
 
 from memrep import decisions
 from memrep.decisions import (
@@ -36,41 +21,21 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import NEVER, STALE, WON, Entry
-from memrep.protocol.numbers import signed32, unsigned
+from memrep.protocol.meta.line import (
+    BAD_LINE,
+    TOO_LONG_GET,
+    BadMeta,
+    Words,
+    check,
+    decoded,
+    read,
+    read_strictly,
+)
 from memrep.store import cost_of
 from memrep.version import ZERO
 
-#: A line has no more words than this.
-_WORDS_MAX: Final = 19
-
-#: Longest opaque, the O in front counted.
-_OPAQUE_MAX: Final = 32
-
-_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
-TOO_LONG: Final = b"CLIENT_ERROR options flags too long\r\n"
-_TOO_LONG_GET: Final = b"CLIENT_ERROR options flags are too long\r\n"
-_DUPLICATE: Final = b"CLIENT_ERROR duplicate flag\r\n"
-_UNKNOWN: Final = b"CLIENT_ERROR invalid flag\r\n"
-_INVALID: Final = b"CLIENT_ERROR invalid or duplicate flag\r\n"
-_BAD_KEY: Final = b"CLIENT_ERROR error decoding key\r\n"
-_BAD_TOKEN: Final = b"CLIENT_ERROR bad token in command line format\r\n"
-_BAD_MODE: Final = b"CLIENT_ERROR incorrect length for M token\r\n"
-_BAD_OPAQUE: Final = b"CLIENT_ERROR opaque token too long\r\n"
 _NO_NUMBER: Final = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
 _NO_MEMORY: Final = b"SERVER_ERROR out of memory storing object\r\n"
-
-_FLAGS: Final = frozenset(b"bNTRlOPLkstcfvhuqFCMJDIEx")
-
-#: Flags whose token is a time, and those whose token is a number of 64 bits with what is said of a bad one.
-_TIMES: Final = b"NTR"
-_NUMBERS: Final = {
-    ord("C"): _BAD_TOKEN,
-    ord("E"): _BAD_TOKEN,
-    ord("J"): b"CLIENT_ERROR invalid numeric initial value\r\n",
-    ord("D"): b"CLIENT_ERROR invalid numeric delta value\r\n",
-}
-
-Words = list[bytes]
 
 #: The codes of the outcomes that every command may have.
 _CODES: Final[dict[Outcome, bytes]] = {
@@ -80,153 +45,6 @@ _CODES: Final[dict[Outcome, bytes]] = {
     DELETED: b"HD",
 }
 _ERRORS: Final = {NOT_A_NUMBER: _NO_NUMBER, NO_MEMORY: _NO_MEMORY}
-
-
-class BadMeta(Exception):
-    """A meta command that makes no sense; its one argument is the reply."""
-
-
-@attrs.define(eq=False)
-class Meta:
-    """One meta command, read.
-
-    Attributes:
-        key: the key, decoded.
-        word: the key as the client is to see it.
-        flags: in the order asked: the letter, and the token behind it.
-        times: by letter, the tokens that are times, s.
-        numbers: by letter, the tokens that are numbers.
-    """
-
-    key: bytes
-    word: bytes
-    flags: dict[int, bytes]
-    times: dict[int, int]
-    numbers: dict[int, int]
-
-    def __contains__(self, letter: str) -> bool:
-        return ord(letter) in self.flags
-
-    def time(self, letter: str) -> int | None:
-        """The time behind this flag, s; None if it is not there."""
-        return self.times.get(ord(letter))
-
-    def number(self, letter: str) -> int | None:
-        """The number behind this flag; None if it is not there."""
-        return self.numbers.get(ord(letter))
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the expected is not told."""
-        return "q" in self
-
-    def mode(self, known: tuple[bytes, ...], default: str, verb: str) -> str:
-        """The letter behind M.
-
-        Raises:
-            BadMeta: it is none of these.
-        """
-        token = self.flags.get(ord("M"))
-        if token is None:
-            return default
-        if token not in known:
-            raise BadMeta(b"CLIENT_ERROR invalid mode for %b M token\r\n" % verb.encode())
-        return token.decode()
-
-    def check_opaque(self) -> None:
-        """Refuse an opaque that is too long.
-
-        Raises:
-            BadMeta: it is.
-        """
-        if len(self.flags.get(ord("O"), b"")) >= _OPAQUE_MAX:
-            raise BadMeta(_BAD_OPAQUE)
-
-    def shown(self, letter: int) -> bytes | None:
-        """What O and k show; None for other flags."""
-        if letter == ord("O"):
-            return b"O" + self.flags[letter]
-        if letter == ord("k"):
-            return b"k" + self.word
-        return None
-
-
-def check(words: Words, too_long: bytes = TOO_LONG) -> None:
-    """Look at the line, before its flags are read.
-
-    Raises:
-        BadMeta: it cannot be a meta command.
-    """
-    if len(words[1]) > KEY_BYTES_MAX:
-        raise BadMeta(_BAD_LINE)
-    if len(words) > _WORDS_MAX:
-        raise BadMeta(too_long)
-
-
-def read(words: Words, first: int) -> Meta:
-    """Read a meta command whose flags begin at the word `first`.
-
-    Raises:
-        BadMeta: they make no sense. Of several mistakes the last one is told, as memcached does.
-    """
-    key = words[1]
-    meta = Meta(key, key, {}, {}, {})
-    wrong = b""
-    for word in words[first:]:
-        letter, token = word[0], word[1:]
-        if letter in meta.flags or letter >= 0x7F:
-            raise BadMeta(_DUPLICATE)
-        if letter not in _FLAGS:
-            raise BadMeta(_UNKNOWN)
-        meta.flags[letter] = token
-        wrong = _read_token(meta, letter, token, wrong) or wrong
-    if wrong:
-        raise BadMeta(wrong)
-    return meta
-
-
-def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
-    """Read what stands behind a flag; what is wrong with it, "" if nothing is."""
-    if letter in _TIMES:
-        time = signed32(token)
-        if time is None:
-            return _BAD_TOKEN
-        meta.times[letter] = time
-    elif letter in _NUMBERS or letter == ord("F"):
-        number = unsigned(token)
-        if number is None:
-            return _NUMBERS.get(letter, wrong or _BAD_LINE)
-        meta.numbers[letter] = number
-    elif letter == ord("M"):
-        return b"" if len(token) == 1 else _BAD_MODE
-    elif letter == ord("b"):
-        meta.key = _decoded(meta.key)
-        if not meta.key:
-            return _BAD_KEY
-        meta.word = b64encode(meta.key) + b" b"
-    return b""
-
-
-def _decoded(word: bytes) -> bytes:
-    """The key that this is the base64 of; b"" if it is none, for no client may name the empty key."""
-    try:
-        key = b64decode(word, validate=True)
-    except ValueError:
-        return b""
-    return key if len(word) == (len(key) + 2) // 3 * 4 else b""  # there may be more padding than is needed
-
-
-def read_strictly(words: Words) -> Meta:
-    """As `read`, for the commands to which memcached says one thing of all mistakes.
-
-    Raises:
-        BadMeta: they make no sense.
-    """
-    try:
-        return read(words, 2)
-    except BadMeta:
-        raise BadMeta(_INVALID) from None
-
 
 Show = Callable[[Result], bytes]
 
@@ -238,7 +56,7 @@ class Get:
 
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
-        check(words, _TOO_LONG_GET)
+        check(words, TOO_LONG_GET)
         self.meta = read(words, 2)
         self.meta.check_opaque()
         self._parts: list[bytes | None] = []
@@ -503,12 +321,12 @@ def describe(engine: Engine, words: Words) -> bytes:
         BadMeta: it makes no sense.
     """
     if len(words) < 2 or len(words[1]) > KEY_BYTES_MAX:
-        raise BadMeta(_BAD_LINE)
+        raise BadMeta(BAD_LINE)
     key, word = words[1], words[1]
     if words[2:3] == [b"b"]:
-        key = _decoded(word)
+        key = decoded(word)
         if not key:
-            raise BadMeta(_BAD_LINE)
+            raise BadMeta(BAD_LINE)
     entry = engine.look(key)
     if entry is None:
         return b"EN\r\n"

@@ -1,0 +1,118 @@
+"""What an operator asks and orders by telnet: stats, version, verbosity, cache_memlimit, shutdown, quit.
+
+The wording, and what is odd in it, is memcached's (protocol.txt, "General-purpose statistics", "Other
+commands").
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memrep.engine import Engine
+from memrep.protocol.connection import Connection, Surroundings
+from memrep.protocol.numbers import unsigned
+
+#: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
+_MEMORY_MIN_MB: Final = 8
+_SLABS: Final = 64
+
+_OK: Final = b"OK\r\n"
+_ERROR: Final = b"ERROR\r\n"
+_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
+_TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
+
+Words = list[bytes]
+
+
+class Administration:
+    """One operator's orders.
+
+    Args:
+        connection: theirs.
+        engine: executes commands.
+        surroundings: what they may see of the node, and change.
+    """
+
+    __slots__ = ("_connection", "_engine", "_surroundings")
+
+    def __init__(self, connection: Connection, engine: Engine, surroundings: Surroundings) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._surroundings = surroundings
+
+    def verbosity(self, words: Words) -> None:
+        """How much is logged."""
+        noreply = words[-1] == b"noreply"
+        if not 2 <= len(words) <= 3 + (noreply and len(words) == 3):
+            self._say(_ERROR)
+        elif len(words) == 2 and noreply:
+            pass
+        elif (level := unsigned(words[1])) is None:
+            self._say(_BAD_LINE, noreply)
+        else:
+            self._surroundings.set_verbosity(level)
+            self._say(_OK, noreply)
+
+    def cache_memlimit(self, words: Words) -> None:
+        """How many MB items may take, on this node."""
+        if not 2 <= len(words) <= 4:
+            self._say(_ERROR)
+            return
+        noreply = words[-1] == b"noreply"
+        megabytes = unsigned(words[1])
+        if megabytes is None:
+            self._say(_ERROR, noreply)
+        elif megabytes < _MEMORY_MIN_MB:
+            self._say(_TOO_SMALL, noreply)
+        else:
+            self._engine.room.limit(megabytes << 20)
+            self._say(_OK, noreply)
+
+    def version(self, words: Words) -> None:
+        """Which memrep this is."""
+        self._say(b"VERSION %b\r\n" % self._surroundings.version)
+
+    def quit(self, words: Words) -> None:
+        """Nothing more is read."""
+        self._connection.closing = True
+
+    def shutdown(self, words: Words) -> None:
+        """End the program, if that is enabled."""
+        if self._surroundings.shutdown is None:
+            self._say(b"ERROR: shutdown not enabled\r\n")
+        else:
+            self._connection.closing = True
+            self._surroundings.shutdown()
+
+    def stats(self, words: Words) -> None:
+        """A group of the statistics, or their reset."""
+        group = words[1] if len(words) > 1 else b""
+        if group == b"reset":
+            self._surroundings.reset()
+            self._say(b"RESET\r\n")
+            return
+        if group == b"cachedump":
+            self._say(_no_keys(words[2:]))
+            return
+        report = self._surroundings.reports.get(group)
+        if report is None:
+            self._say(_ERROR)
+            return
+        lines = [f"STAT {name} {value}\r\n" for name, value in report()]
+        block = "".join(lines).encode() + b"END\r\n"
+        self._connection.size += len(block)  # a long answer to a short line
+        self._say(block)
+
+    def _say(self, reply: bytes, noreply: bool = False) -> None:
+        if not noreply:
+            self._connection.out.append(reply)
+
+
+def _no_keys(words: Words) -> bytes:
+    """The keys of a slab class: none. Who knows a session's key has the session."""
+    if len(words) < 2:
+        return b"CLIENT_ERROR bad command line\r\n"
+    slab, limit = unsigned(words[0]), unsigned(words[1])
+    if slab is None or limit is None:
+        return _BAD_LINE
+    return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"
