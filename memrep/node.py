@@ -4,7 +4,7 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
 
     node.turn(now, wall)                    the clocks, once, first thing; it tells if the process was stopped
     node.receive(connection, data)          what clients sent; returns what can be answered at once
-    node.peer_receive(link, data)           what peers sent, and link events
+    node.links.receive(link, data)          what peers sent, and link events
     node.tick()                             every 50 ms
     for peer, data in node.finish(): ...    what goes to peers
     for connection, data in node.replies(): what goes to clients whose answers had to wait
@@ -23,17 +23,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from memrep.complaints import Complaints
 from memrep.copies import Copies
 from memrep.engine import Engine
-from memrep.errors import PeerError
 from memrep.inflight import InFlight
+from memrep.links import Links
 from memrep.options import NodeOptions
 from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.front import connect
-from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
+from memrep.replication.handshake import Identity
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
 from memrep.report import VERSION, Facts, Reports
@@ -43,26 +42,6 @@ from memrep.version import Clock
 
 #: Bytes of this node's own writes in flight above which it takes no further command.
 _IN_FLIGHT_MAX: Final = 4 << 20
-
-
-class Link:
-    """One peer's connection to this node.
-
-    Attributes:
-        number: later connections have higher ones.
-        closing: the shell closes it, after sending what is unsaid.
-    """
-
-    def __init__(self, incoming: Incoming, address: str, number: int) -> None:
-        self.incoming = incoming
-        self.address = address
-        self.number = number
-        self.closing = False
-
-    def take(self) -> bytes:
-        """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
-        unsaid, self.incoming.unsaid = self.incoming.unsaid, b""
-        return unsaid
 
 
 class Node:
@@ -81,6 +60,7 @@ class Node:
 
     Attributes:
         counters: what `stats` shows.
+        links: those with the other nodes.
     """
 
     def __init__(
@@ -100,10 +80,6 @@ class Node:
         self.counters = Counters()
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
-        self._identity = Identity(
-            me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
-        )
-        self._chance = chance
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
         self._inflight = InFlight()
@@ -119,6 +95,10 @@ class Node:
             options.timing,
             log,
         )
+        identity = Identity(
+            me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
+        )
+        self.links = Links(identity, self.replica, self._clock, chance, log)
         self._engine = Engine(
             self.store, self._inflight, self.replica.rounds, self._clock, self.counters, options.item_max
         )
@@ -147,10 +127,6 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
-        self._links: dict[int, Link] = {}  # by peer, its connection to us
-        self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
-        self._complaints = Complaints(log)
-        self._accepted = 0
         self._was_open = False
         self._crowded = False  # too much is in flight: all of it has to fit into a vote
 
@@ -352,76 +328,6 @@ class Node:
             self._sessions.deserted(caller)
         self.disconnect(connection)
         self._is_ready(connection)
-
-    # --- peers
-
-    def dialled(self, node: int) -> Outgoing:
-        """This node has called a peer; the greeting at this end. What goes to the peer meanwhile has to wait.
-
-        A heartbeat follows in the same turn.
-        """
-        self.replica.dialled(node)
-        return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
-
-    def deaf(self, node: int) -> bool:
-        """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
-        return self.replica.presence.deaf(node, self._clock.now)
-
-    def turned_away(self, node: int, reason: str) -> None:
-        """A peer has closed the link that this node dialled, and said why it will not have this node."""
-        self.replica.turned_away(node, reason)
-
-    def unreachable(self, node: int, reason: str) -> None:
-        """A peer cannot be dialled at all."""
-        self.replica.unreachable(node, reason)
-
-    def accept_link(self, address: str) -> Link:
-        """Somebody has connected to the nodes' port."""
-        self._accepted += 1
-        return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
-
-    def peer_receive(self, link: Link, data: bytes) -> None:
-        """Take what came on a link; it may be `closing` afterwards."""
-        incoming = link.incoming
-        greeted = incoming.node is not None
-        try:
-            messages = incoming.receive(data)
-        except PeerError as error:
-            link.closing = True
-            host = link.address.rpartition(":")[0]
-            self._complaints.about(host, f"turned away a node's link from {host}: {error}")
-            self.link_closed(link)
-            return
-        node = incoming.node
-        if node is None:
-            return
-        if not greeted and link.number < self._latest.get(node, 0):
-            link.closing = True  # the last words of a former process, which have come late
-            link.take()
-            return
-        if not greeted:
-            self._latest[node] = link.number
-            self._complaints.settled(link.address.rpartition(":")[0])
-            former = self._links.get(node)
-            if former is not None:
-                former.closing = True
-            self._links[node] = link
-            self.replica.linked(node, incoming.inc)
-        if self._links.get(node) is link:
-            self.replica.heard(node)
-            for message in messages:
-                self.replica.receive(node, message)
-
-    def link_closed(self, link: Link) -> None:
-        """A peer's connection to this node is closed."""
-        node = link.incoming.node
-        if node is not None and self._links.get(node) is link:
-            del self._links[node]
-            self.replica.unlinked(node)
-
-    def peer_refused(self, node: int, reason: str) -> None:
-        """This node's link to a peer was closed and its port refuses now."""
-        self.replica.refused(node, reason)
 
     # --- the end
 

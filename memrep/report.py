@@ -125,7 +125,7 @@ class Reports:
     def cluster(self) -> Lines:
         """This node, then every other one: its state, since when, its lag, last sync and clock offset."""
         replica = self._replica
-        replica.report()
+        replica.news.report()
         standing = replica.standing
         view = standing.view
         yield "self", self._options.nodes[standing.me - 1]

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from memrep.node import Link, Node
+from memrep.links import Link
+from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
@@ -191,7 +192,7 @@ class Cluster:
         queue = self._queues.get(pair)
         if queue:
             data, link = queue.popleft(), self.links[pair]
-            self.turn(pair[1], lambda node: node.peer_receive(link, data))
+            self.turn(pair[1], lambda node: node.links.receive(link, data))
             link.take()
 
     # --- processes
@@ -224,13 +225,13 @@ class Cluster:
     def dial(self, number: int, other: int) -> None:
         """A node opens its link to another one."""
         pair = (number, other)
-        self.links[pair] = self.nodes[other].accept_link(self.names[number - 1])
+        self.links[pair] = self.nodes[other].links.accept(self.names[number - 1])
         self._queues[pair] = deque()
         terms = self.nodes[other].options.terms
         tapped = Identity(me=other, inc=0, nodes=self.names, terms=terms)
         self._taps[pair] = Incoming(tapped, bytes(NONCE_BYTES))
         challenge = self.links[pair].take()
-        self.turn(number, lambda node: self._put(pair, node.dialled(other).receive(challenge)))
+        self.turn(number, lambda node: self._put(pair, node.links.dialled(other).receive(challenge)))
 
     def kill(self, number: int) -> None:
         """A node's process is gone; the others see its links closed, its port refuse. Nothing is delivered."""
@@ -242,8 +243,8 @@ class Cluster:
             link = self.links.pop((number, other))
             self.turn(
                 other,
-                lambda node, link=link: node.link_closed(link),  # type: ignore[misc]
-                lambda node: node.peer_refused(number, "its process is gone"),
+                lambda node, link=link: node.links.closed(link),  # type: ignore[misc]
+                lambda node: node.links.refused(number, "its process is gone"),
             )
 
     def client(self, number: int, host: str = "") -> Client:

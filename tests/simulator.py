@@ -28,7 +28,8 @@ from random import Random
 import attrs
 
 from memrep import engine, store
-from memrep.node import Link, Node
+from memrep.links import Link
+from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
@@ -343,15 +344,15 @@ class World:
             return
         if peer.node is None:
             if established:
-                host.turn(lambda node: node.peer_refused(other, "its process is gone"))
+                host.turn(lambda node: node.links.refused(other, "its process is gone"))
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
             return
-        link = peer.node.accept_link(self._names[number - 1])
-        pipe = _Pipe((number, other), lambda data: peer.turn(lambda node: node.peer_receive(link, data)))
+        link = peer.node.links.accept(self._names[number - 1])
+        pipe = _Pipe((number, other), lambda data: peer.turn(lambda node: node.links.receive(link, data)))
         peer.links[link] = (host, pipe)
         host.pipes[other] = pipe
         # The greeting's way to and fro is part of the delay of dialling; what the caller says goes first.
-        host.turn(lambda node: self.send(pipe, node.dialled(other).receive(link.take())))
+        host.turn(lambda node: self.send(pipe, node.links.dialled(other).receive(link.take())))
         if number not in peer.pipes:  # a node that hears another one dials it back at once
             self._dial(other, number, peer.boot, established=False)
 
@@ -406,7 +407,7 @@ class World:
         self.tell(host.number, dialler.number, partial(self._hung_up, dialler, host.number, pipe))
 
     def _link_closed(self, host: Host, link: Link) -> None:
-        host.turn(lambda node: node.link_closed(link))
+        host.turn(lambda node: node.links.closed(link))
 
     def _hung_up(self, host: Host, other: int, pipe: _Pipe) -> None:
         """A node sees that its link to another one was closed at the other end, and dials again."""

@@ -46,7 +46,7 @@ def _deliver(cluster: Cluster, *pairs: Pair) -> None:
     """Let what is in these queues arrive, one after the other; what it gives rise to stays in the queues."""
     for pair in pairs:
         link, data = cluster.links[pair], cluster.queued(pair)
-        _turn(cluster, pair[1], lambda node, link=link, data=data: node.peer_receive(link, data))  # type: ignore[misc]
+        _turn(cluster, pair[1], lambda node, link=link, data=data: node.links.receive(link, data))  # type: ignore[misc]
 
 
 def _turn(cluster: Cluster, number: int, act: Callable[[Node], object]) -> None:
@@ -56,7 +56,7 @@ def _turn(cluster: Cluster, number: int, act: Callable[[Node], object]) -> None:
 def _say(cluster: Cluster, pair: Pair, message: Any) -> None:
     """A node says this to another one, and at once."""
     link = cluster.links[pair]
-    _turn(cluster, pair[1], lambda node: node.peer_receive(link, encode(message)))
+    _turn(cluster, pair[1], lambda node: node.links.receive(link, encode(message)))
 
 
 def _installs(cluster: Cluster) -> list[tuple[int, set[int]]]:

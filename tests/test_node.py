@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.node import Link
+from memrep.links import Link
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.message import Frame, Propose
 from memrep.replication.presence import Timing
@@ -182,7 +182,7 @@ def test_a_set_behind_a_vote_in_the_same_turn_waits_for_the_new_view() -> None:
     link, proposal = cluster.links[1, 2], cluster.queued((1, 2))
     cluster.turn(
         2,
-        lambda node: node.peer_receive(link, proposal),
+        lambda node: node.links.receive(link, proposal),
         lambda node: client.receive(node, _set(b"k", b"v")),
     )
     assert client.take() == b""
@@ -401,7 +401,7 @@ def test_what_was_kept_is_executed_before_what_comes_in_the_turn_in_which_it_may
     served: list[bool] = []
     cluster.turn(
         1,
-        lambda node: node.peer_receive(link, lease),
+        lambda node: node.links.receive(link, lease),
         lambda node: served.append(node.serving),
         lambda node: client.receive(node, b"incr k 10\r\n"),
     )
@@ -443,12 +443,12 @@ def _greet(cluster: Cluster, link: Link, node: int, inc: int, nodes: list[str] |
     """Somebody greets node 1 on this link, as this node."""
     caller = _caller(cluster, node, inc, nodes)
     hello = caller.receive(link.take())
-    cluster.turn(1, lambda node: node.peer_receive(link, hello))
+    cluster.turn(1, lambda node: node.links.receive(link, hello))
     return caller
 
 
 def _accept(cluster: Cluster, number: int) -> Link:
-    return cluster.nodes[number].accept_link("10.0.0.9:40000")
+    return cluster.nodes[number].links.accept("10.0.0.9:40000")
 
 
 def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
@@ -482,7 +482,7 @@ def test_the_end_of_a_replaced_link_does_not_count_as_the_end_of_the_newer_one()
     older = cluster.links[2, 1]
     cluster.dial(2, 1)
     cluster.deliver()
-    cluster.turn(1, lambda node: node.link_closed(older))
+    cluster.turn(1, lambda node: node.links.closed(older))
     assert cluster.nodes[1].replica.presence.peers[2].linked
 
 
@@ -511,7 +511,7 @@ def test_the_same_complaint_about_the_same_host_is_logged_once() -> None:
 def test_a_link_that_speaks_garbage_is_closed_and_nothing_else_happens(garbage: bytes) -> None:
     cluster = serving_cluster()
     stranger = _accept(cluster, 1)
-    cluster.turn(1, lambda node: node.peer_receive(stranger, garbage))
+    cluster.turn(1, lambda node: node.links.receive(stranger, garbage))
     assert stranger.closing
     assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
 
@@ -520,7 +520,7 @@ def test_a_link_that_speaks_garbage_is_closed_and_nothing_else_happens(garbage: 
 def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage: bytes) -> None:
     cluster = serving_cluster()
     link = cluster.links[2, 1]
-    cluster.turn(1, lambda node: node.peer_receive(link, garbage))
+    cluster.turn(1, lambda node: node.links.receive(link, garbage))
     assert link.closing
     assert link.take() == b""
     assert not cluster.nodes[1].replica.presence.peers[2].linked

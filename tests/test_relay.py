@@ -46,7 +46,7 @@ def _tell(cluster: Cluster, sender: int, number: int, message: Any) -> None:
     link = cluster.links[sender, number]
 
     def receive(node: Node) -> None:
-        node.peer_receive(link, encode(message))
+        node.links.receive(link, encode(message))
 
     cluster.turn(number, receive)
 

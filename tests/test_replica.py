@@ -27,7 +27,7 @@ def test_a_member_that_has_missed_a_view_is_sent_it_again() -> None:
     before = cluster.nodes[2].replica.standing.view.vid
     cluster.kill(3)
     proposal = cluster.queued((1, 2))
-    cluster.turn(2, lambda node: node.peer_receive(cluster.links[1, 2], proposal))
+    cluster.turn(2, lambda node: node.links.receive(cluster.links[1, 2], proposal))
     cluster.hold((1, 2))
     cluster.deliver()
     cluster.lose((1, 2))  # the view
@@ -49,7 +49,7 @@ def test_frames_go_before_acknowledgements_and_both_before_heartbeats() -> None:
     cluster.said.clear()
     cluster.turn(
         2,
-        lambda node: node.peer_receive(cluster.links[1, 2], data),
+        lambda node: node.links.receive(cluster.links[1, 2], data),
         lambda node: client.receive(node, b"set d 0 0 1\r\nv\r\n"),
         lambda node: node.tick(),
     )

@@ -25,7 +25,8 @@ from memrep.daemon.anteroom import Anteroom
 from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
-from memrep.node import Link, Node
+from memrep.links import Link
+from memrep.node import Node
 from memrep.nodes import Address, plain_host
 from memrep.replication.handshake import Outgoing, Sorry
 from memrep.replication.wire import encode
@@ -147,11 +148,11 @@ class InLink:
             data = b""
         node = self._peers.node
         if not data:
-            node.link_closed(self.link)
+            node.links.closed(self.link)
             self.close()
             return
         greeted = self.link.incoming.node is not None
-        node.peer_receive(self.link, data)
+        node.links.receive(self.link, data)
         if not greeted:
             self._say()
             if self.link.incoming.node is not None:
@@ -228,7 +229,7 @@ class Peers:
         if not self.node.options.secret and not self._neighbours.expects(host):
             self._turn_away(sock, host)
             return
-        link = InLink(self, sock, self.node.accept_link(f"{host}:{port}"))
+        link = InLink(self, sock, self.node.links.accept(f"{host}:{port}"))
         self._in[link] = None
         crowded_out = self._greeting.enter(link, host, trio.current_time())
         if crowded_out is not None:
@@ -274,7 +275,7 @@ class Peers:
         now = trio.current_time()
         for node, link in list(self._out.items()):
             welcome, age = link.outgoing.welcome, now - link.opened
-            if (age > _GREETING_S and not welcome) or (age > _RENEW_S and self.node.deaf(node)):
+            if (age > _GREETING_S and not welcome) or (age > _RENEW_S and self.node.links.deaf(node)):
                 link.close("it does not hear this node" if welcome else "it does not greet this node")
         for guest in self._greeting.overdue(now):
             host = guest.link.address.rpartition(":")[0]
@@ -308,7 +309,7 @@ class Peers:
         used: list[OutLink] = []
 
         def begin() -> None:
-            link = OutLink(self, sock, self.node.dialled(node))
+            link = OutLink(self, sock, self.node.links.dialled(node))
             self._out[node] = link
             used.append(link)
 
@@ -335,9 +336,9 @@ class Peers:
                 reason = "its port refuses" if refused else str(error) or "it does not answer"
                 if refused and established:
                     established = False
-                    self.reactor.turn(lambda: self.node.peer_refused(node, "its process is gone"))
+                    self.reactor.turn(lambda: self.node.links.refused(node, "its process is gone"))
                 self._neighbours.looked_up(node, ())
-                self.node.unreachable(node, reason)
+                self.node.links.unreachable(node, reason)
                 if reason != complaint and trio.current_time() - failing_since > _PATIENCE_S:
                     complaint = reason
                     self._log(f"cannot reach {address} on port {address.link_port}: {reason}")
@@ -351,7 +352,7 @@ class Peers:
                     continue
                 patience = _PATIENCE_S
                 if link.outgoing.reason:
-                    self.node.turned_away(node, link.reason)
+                    self.node.links.turned_away(node, link.reason)
                     pause, patience = _RETRY_S, 0.0
                 if link.reason != complaint and trio.current_time() - failing_since >= patience:
                     complaint = link.reason

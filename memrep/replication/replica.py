@@ -34,12 +34,14 @@ from memrep.replication.message import (
     Sync,
     Vote,
 )
+from memrep.replication.news import News
+from memrep.replication.outbox import Outbox
 from memrep.replication.presence import TOOK_LEAVE, Peer, Presence, Timing
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.stream import Stream
 from memrep.replication.transfer import Donor, Newcomer
-from memrep.replication.view import Standing, View, horizon_of, installed, number_of
+from memrep.replication.view import Standing, horizon_of, installed
 from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
@@ -65,6 +67,7 @@ class Replica:
         standing: view, promise, fullness.
         presence: the peers.
         rounds: the writes on their way; the engine's committer.
+        news: what is logged.
         serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
             the turn: what comes behind a vote in the same turn must find it voted.
     """
@@ -83,15 +86,14 @@ class Replica:
         self.standing = standing
         self.presence = Presence(self.standing, names, timing)
         self._routes = Routes(self.standing, self.presence, timing, clock)
-        self.newcomer: Newcomer
         self.leaving = False
-        self._names = names
         self._store = store
         self._inflight = inflight
         self._clock = clock
         self._timing = timing
         self._log = log
-        self._out: dict[int, list[bytes]] = {node: [] for node in self.presence.peers}
+        self.news = News(names, standing, self.presence, timing, clock, log)
+        self._outbox = Outbox(standing, self.presence)
         self._stream = Stream(self.standing)
         self.rounds = Rounds(self.standing, self._stream, store, inflight, clock, copies)
         self._donor = Donor(self.standing, store, clock)
@@ -103,8 +105,6 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
-        self._probe = b""
-        self._passed: list[tuple[int, bytes]] = []
         self.serves_until = 0
         if len(names) == 1:
             self._election.consider()
@@ -209,7 +209,7 @@ class Replica:
         if not self.leaving:
             self._election.consider()
         self.serves_until = self.presence.serves_until()
-        self.report()
+        self.news.report()
 
     # --- what peers send
 
@@ -296,7 +296,7 @@ class Replica:
         peers = self.presence.peers
         if message.to != self.standing.me:
             if message.origin == node and message.to in peers:
-                self._passed.append((message.to, encode(message)))
+                self._outbox.pass_on(message.to, encode(message))
             return
         peer = peers.get(message.origin)
         if peer is None or not self._believes(peer, message.inc):
@@ -410,7 +410,7 @@ class Replica:
         self._election.installed()
         self._donor.reset()
         self.newcomer.cancel()
-        self._log_view(before, was_full)
+        self.news.installed(before, was_full)
         if not keep:
             self.newcomer.begin(horizon_of(message))
         self._confirm()
@@ -420,38 +420,15 @@ class Replica:
             if getattr(late, "vid", 0) >= message.vid:
                 self.receive(node, late)
 
-    def _log_view(self, before: View, was_full: bool) -> None:
-        view = self.standing.view
-        if len(self._names) == 1:
-            return
-        me = self.standing.me
-        names = {node: self._names[node - 1] for node in {*view.members, *before.members}}
-        joined = [
-            names[n] for n, inc in sorted(view.members.items()) if before.members.get(n) != inc and n != me
-        ]
-        left = [names[n] for n in sorted(before.members) if n not in view.members]
-        changes = ["joined: " + " ".join(joined)] * bool(joined) + ["left: " + " ".join(left)] * bool(left)
-        alone = "" if view.quorate else ", no majority"
-        self._log(
-            f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"
-            + (" (" + "; ".join(changes) + ")" if changes else "")
-        )
-        if not self.standing.full:
-            donor = self._names[min(view.full) - 1]
-            again = "lost touch with the others and closes its port; " if was_full else ""
-            self._log(f"{again}fetches what it lacks from {donor}")
-
     # --- what goes out
 
     def _send(self, node: int, message: Any) -> None:
-        self._out[node].append(encode(message))
+        self._outbox.tell((node,), encode(message))
 
     def _flush_frames(self) -> None:
         """Encode what this turn says to every member, once for all of them."""
         for frame in self._stream.take_frames():
-            data = encode(frame)
-            for node in self.standing.others:
-                self._out[node].append(data)
+            self._outbox.tell(self.standing.others, encode(frame))
         if not self.standing.paused:
             for node, ack in self._stream.take_acks().items():
                 self._send(node, ack)
@@ -468,23 +445,7 @@ class Replica:
         if self._beat_now:
             self._beat_now = False
             self._beat()
-        for node, parts in self._out.items():
-            if parts:
-                data = b"".join(parts)
-                parts.clear()
-                via = self.presence.peers[node].via
-                if via:
-                    standing = self.standing
-                    yield via, encode(Relay(node, standing.me, standing.inc, data))
-                else:
-                    yield node, data
-        passed, self._passed = self._passed, []
-        yield from passed  # on our own link, whatever way our own words take: one hop and no further
-        probe, self._probe = self._probe, b""
-        if probe and self._routes.detours:
-            for peer in self.presence.peers.values():
-                if peer.via:
-                    yield peer.node, probe
+        return self._outbox.take()
 
     def _beat(self) -> None:
         standing = self.standing
@@ -502,34 +463,12 @@ class Replica:
             self.presence.hears(now),
             self.presence.hears_directly(now),
         )
-        data = encode(beat)
+        self._outbox.tell(self.presence.peers, encode(beat))
         if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round
-            self._probe = encode(msgspec.structs.replace(beat, sent=0))
-        for parts in self._out.values():
-            parts.append(data)
+            self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
 
     # --- for the operator
 
     def lag(self, node: int) -> int:
         """How many of this node's frames that member has not acknowledged."""
         return self._stream.lag(node)
-
-    def report(self) -> None:
-        """One log line for each change of a peer's state, with its reason."""
-        now, wall = self._clock.now, self._clock.wall
-        for peer in self.presence.peers.values():
-            state, reason = self._state_of(peer, now)
-            if state != peer.state:
-                self._log(f"{peer.name} is {state}" + (f": {reason}" if reason else ""))
-                peer.state, peer.since = state, wall
-
-    def _state_of(self, peer: Peer, now: int) -> tuple[str, str]:
-        if peer.gone:
-            return "down", peer.gone
-        if now - peer.heard >= self._timing.silence:
-            return "silent", f"nothing heard for {now - peer.heard} ms"
-        if self.standing.view.members.get(peer.node) != peer.inc:
-            return "starting", ""
-        if peer.beat is None or not peer.beat.full:
-            return "joining", "it fetches what it lacks"
-        return "serving", ""

@@ -1,0 +1,63 @@
+"""What goes out to peers in one turn, and by which way.
+
+The order in which it was said is kept. Who cannot be reached directly gets everything over another node, one
+hop (relay.py); what this node passes on for others takes its own link, whatever way its own words take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from memrep.replication.message import Relay
+from memrep.replication.presence import Presence
+from memrep.replication.view import Standing
+from memrep.replication.wire import encode
+
+
+class Outbox:
+    """What one node says in a turn.
+
+    Args:
+        standing: who it is.
+        presence: the peers, and over whom they are reached.
+
+    Attributes:
+        probe: what goes over the links that are gone round, to see whether they work again.
+    """
+
+    def __init__(self, standing: Standing, presence: Presence) -> None:
+        self.probe = b""
+        self._standing = standing
+        self._presence = presence
+        self._out: dict[int, list[bytes]] = {node: [] for node in presence.peers}
+        self._passed: list[tuple[int, bytes]] = []
+
+    def tell(self, nodes: Iterable[int], data: bytes) -> None:
+        """Say this to these nodes."""
+        for node in nodes:
+            self._out[node].append(data)
+
+    def pass_on(self, node: int, data: bytes) -> None:
+        """Pass on to this node what another one says to it."""
+        self._passed.append((node, data))
+
+    def take(self) -> Iterator[tuple[int, bytes]]:
+        """The bytes for each peer to which there is something to say."""
+        peers = self._presence.peers
+        for node, parts in self._out.items():
+            if parts:
+                data = b"".join(parts)
+                parts.clear()
+                via = peers[node].via
+                if via:
+                    standing = self._standing
+                    yield via, encode(Relay(node, standing.me, standing.inc, data))
+                else:
+                    yield node, data
+        passed, self._passed = self._passed, []
+        yield from passed
+        probe, self.probe = self.probe, b""
+        if probe:
+            for peer in peers.values():
+                if peer.via:
+                    yield peer.node, probe
