@@ -59,10 +59,10 @@ class Engine:
         committer: where changes go.
         clock: the time of the present turn.
         counters: where hits and misses are counted.
-        item_max: the largest item, bytes, as memcached counts it.
+        room: the limits of what is stored.
 
     Attributes:
-        room: the limits of what is stored.
+        room: those limits.
         flush_at: when a delayed `flush_all` is due, monotonic ms.
     """
 
@@ -73,9 +73,9 @@ class Engine:
         committer: Committer,
         clock: Clock,
         counters: Counters,
-        item_max: int,
+        room: Room,
     ) -> None:
-        self.room = Room(store, inflight, committer, clock, counters, item_max)
+        self.room = room
         self.flush_at: int | None = None
         self._store = store
         self._inflight = inflight

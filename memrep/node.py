@@ -36,6 +36,7 @@ from memrep.replication.handshake import Identity
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
 from memrep.report import VERSION, Facts, Reports
+from memrep.room import Room
 from memrep.stats import Counters
 from memrep.store import Store
 from memrep.version import Clock
@@ -99,9 +100,9 @@ class Node:
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )
         self.links = Links(identity, self.replica, self._clock, chance, log)
-        self._engine = Engine(
-            self.store, self._inflight, self.replica.rounds, self._clock, self.counters, options.item_max
-        )
+        rounds = self.replica.rounds
+        room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max)
+        self._engine = Engine(self.store, self._inflight, rounds, self._clock, self.counters, room)
         self._sessions = Sessions(
             options.habits,
             self._engine,

@@ -14,6 +14,7 @@ from memrep.decisions import (
 from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
+from memrep.room import Room
 from memrep.stats import Counters
 from memrep.store import Store
 from memrep.ticket import Ticket
@@ -86,7 +87,8 @@ class Rig:
         self.counters = Counters()
         self.later = Postponing(self.store, self.inflight, self.clock)
         carrier: Committer = Alone(self.store, self.clock) if committer == "alone" else self.later
-        self.engine = Engine(self.store, self.inflight, carrier, self.clock, self.counters, item_max)
+        room = Room(self.store, self.inflight, carrier, self.clock, self.counters, item_max)
+        self.engine = Engine(self.store, self.inflight, carrier, self.clock, self.counters, room)
 
     def advance(self, ms: int) -> None:
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
