@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from .processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, accepts, find_program, until
+from .processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, accepts, find_program, pause, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 15
@@ -98,6 +98,20 @@ class Cluster(Family):
     def thaw(self, i: int) -> None:
         """Let node i go on, as if nothing had happened."""
         self.node(i).process.send_signal(signal.SIGCONT)
+
+    def kill_and_restart(self, i: int, gone_s: float) -> None:
+        """Let a node be gone for so long; return when nothing is left of that."""
+        self.kill(i)
+        pause(gone_s)
+        self.start(i)
+        self.wait_healed()
+
+    def freeze_and_thaw(self, i: int, frozen_s: float) -> None:
+        """Let a node stand still for so long; return when nothing is left of that."""
+        self.freeze(i)
+        pause(frozen_s)
+        self.thaw(i)
+        self.wait_healed()
 
     def stop(self, i: int) -> None:
         """End node i with SIGTERM, as a service manager does; it must drain and exit with 0."""

@@ -29,6 +29,10 @@ LOCK_TIMEOUT_S = 15
 PAUSE_MS = 20
 BREATH_MS = 20
 
+# Requests of all of them before and after the time when a node is disturbed.
+BEFORE = 40
+AFTERWARDS = 40
+
 # Outcomes of requests that may have counted or not, and of those that tell nothing of what they found.
 UNKNOWN = {"failed write", "crashed"}
 EMPTY_HANDED = {"failed start", "crashed"}
@@ -235,6 +239,31 @@ class Crowd:
     def wait(self) -> None:
         for worker in self.workers:
             worker.wait()
+
+    def loses_nothing(self, times: int) -> None:
+        """Parallel requests, so many each, of which nobody disturbs a node: all are good."""
+        session, _ = self.settle()
+        with self.checked(session):
+            self.flow(session, times=times)
+            self.order("stop")
+            self.wait()
+        assert self.not_good == []
+
+    def loses_nothing_while(self, disturb: Callable[[int], None]) -> None:
+        """Parallel requests while a node is disturbed that some of them or all begin at."""
+        session, homes = self.settle()
+        print(f"the workers begin at the nodes {homes}; disturbed: node {homes[0]}")
+        with self.checked(session):
+            self.flow(session)
+            self.wait_requests(BEFORE)
+            disturb(homes[0])
+            self.wait_requests(len(self.requests) + AFTERWARDS)
+            self.order("stop")
+            self.wait()
+
+    @property
+    def not_good(self) -> list[Request]:
+        return [request for request in self.requests if not request.good]
 
     def settle(self) -> tuple[int, list[int]]:
         """A session, and the node that each worker begins it at: nearly always its own, if they prefer one.

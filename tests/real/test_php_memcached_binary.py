@@ -180,10 +180,8 @@ def is_broken_read(notices: list[str]) -> bool:
 
 # --- parallel requests for one session
 
-# Requests of each worker; and of all, before and after the time when a node is disturbed.
+# Requests of each worker.
 TIMES = 15
-BEFORE = 40
-AFTERWARDS = 40
 
 DEAD_S = 1.0
 
@@ -191,12 +189,7 @@ DEAD_S = 1.0
 @pytest.mark.parametrize("path", ["own node first", "others far away"])
 def test_parallel_requests_lose_no_increment(path: str, tmp_path: Path) -> None:
     with Cluster(3, tmp_path) as cluster, crowd(cluster, path, tmp_path) as workers:
-        session, _ = workers.settle()
-        with workers.checked(session):
-            workers.flow(session, times=TIMES)
-            workers.order("stop")
-            workers.wait()
-        assert [request for request in workers.requests if not request.good] == []
+        workers.loses_nothing(TIMES)
 
 
 def test_plain_memcacheds_lose_increments(tmp_path: Path) -> None:
@@ -228,43 +221,22 @@ paths = pytest.mark.parametrize("path", ["own node first", far_away])
 
 @paths
 def test_a_killed_node_loses_no_increment(path: str, tmp_path: Path) -> None:
-    def kill_and_restart(cluster: Cluster, victim: int) -> None:
-        cluster.kill(victim)
-        pause(DEAD_S)
-        cluster.start(victim)
-        cluster.wait_healed()
-
-    for request in lose_nothing_while(kill_and_restart, path, tmp_path):
-        assert request.outcome == "failed start" and is_broken_read(request.notices)
+    with Cluster(3, tmp_path) as cluster, crowd(cluster, path, tmp_path) as workers:
+        workers.loses_nothing_while(lambda victim: cluster.kill_and_restart(victim, DEAD_S))
+        assert only_broken_reads(workers.not_good)
 
 
 @pytest.mark.parametrize("frozen_s", [0.3, pytest.param(2.0, marks=pytest.mark.product)])
 @paths
 def test_a_node_frozen_for_a_moment_loses_no_increment(path: str, frozen_s: float, tmp_path: Path) -> None:
-    def freeze_and_thaw(cluster: Cluster, victim: int) -> None:
-        cluster.freeze(victim)
-        pause(frozen_s)
-        cluster.thaw(victim)
-        cluster.wait_healed()
-
-    for request in lose_nothing_while(freeze_and_thaw, path, tmp_path):
-        assert request.outcome == "failed start" and is_broken_read(request.notices)
+    with Cluster(3, tmp_path) as cluster, crowd(cluster, path, tmp_path) as workers:
+        workers.loses_nothing_while(lambda victim: cluster.freeze_and_thaw(victim, frozen_s))
+        assert only_broken_reads(workers.not_good)
 
 
-def lose_nothing_while(disturb: Callable[[Cluster, int], None], path: str, directory: Path) -> list[Request]:
-    """Parallel requests while a node is disturbed that some of them prefer; those that were not good."""
-    with Cluster(3, directory) as cluster, crowd(cluster, path, directory) as workers:
-        session, homes = workers.settle()
-        victim = homes[0]
-        print(f"the workers begin at the nodes {homes}; disturbed: node {victim}")
-        with workers.checked(session):
-            workers.flow(session)
-            workers.wait_requests(BEFORE)
-            disturb(cluster, victim)
-            workers.wait_requests(len(workers.requests) + AFTERWARDS)
-            workers.order("stop")
-            workers.wait()
-        return [request for request in workers.requests if not request.good]
+def only_broken_reads(requests: list[Request]) -> bool:
+    """Whether these requests failed for the one reason that there is: this client reads but once."""
+    return all(one.outcome == "failed start" and is_broken_read(one.notices) for one in requests)
 
 
 def test_who_writes_to_a_node_that_stands_still_keeps_the_session(tmp_path: Path) -> None:

@@ -38,10 +38,8 @@ from .processes import pause, until
 
 pytestmark = pytest.mark.real
 
-# Requests of each worker; and of all, before and after the time when a node is disturbed.
+# Requests of each worker.
 TIMES = 30
-BEFORE = 40
-AFTERWARDS = 30
 
 # A second after its death a killed node is started again; that long a frozen one stands still.
 DEAD_S = 1.0
@@ -72,12 +70,7 @@ settings_and_paths = pytest.mark.parametrize(
 @settings_and_paths
 def test_parallel_requests_lose_no_increment(redundancy: int, path: str, tmp_path: Path) -> None:
     with Cluster(3, tmp_path) as cluster, Crowd(cluster, pecl(redundancy), path, tmp_path) as crowd:
-        session, _ = crowd.settle()
-        with crowd.checked(session):
-            crowd.flow(session, times=TIMES)
-            crowd.order("stop")
-            crowd.wait()
-        assert [request for request in crowd.requests if not request.good] == []
+        crowd.loses_nothing(TIMES)
 
 
 def test_plain_memcacheds_lose_increments(tmp_path: Path) -> None:
@@ -97,30 +90,20 @@ def test_a_session_that_many_requests_begin_at_once_is_one_session(path: str, tm
     with Cluster(3, tmp_path) as cluster, Crowd(cluster, pecl(3), path, tmp_path, sessions) as crowd:
         crowd.order("round")
         crowd.wait()
-        assert [request for request in crowd.requests if not request.good] == []
+        assert crowd.not_good == []
         assert [count_in(cluster, key) for key in session_ids(sessions)] == [WORKERS] * sessions
 
 
 @settings_and_paths
 def test_a_killed_node_loses_no_increment(redundancy: int, path: str, tmp_path: Path) -> None:
-    def kill_and_restart(cluster: Cluster, victim: int) -> None:
-        cluster.kill(victim)
-        pause(DEAD_S)
-        cluster.start(victim)
-        cluster.wait_healed()
-
-    lose_nothing_while(kill_and_restart, redundancy, path, tmp_path)
+    with Cluster(3, tmp_path) as cluster, Crowd(cluster, pecl(redundancy), path, tmp_path) as crowd:
+        crowd.loses_nothing_while(lambda victim: cluster.kill_and_restart(victim, DEAD_S))
 
 
 @settings_and_paths
 def test_a_frozen_node_loses_no_increment(redundancy: int, path: str, tmp_path: Path) -> None:
-    def freeze_and_thaw(cluster: Cluster, victim: int) -> None:
-        cluster.freeze(victim)
-        pause(FROZEN_S)
-        cluster.thaw(victim)
-        cluster.wait_healed()
-
-    lose_nothing_while(freeze_and_thaw, redundancy, path, tmp_path)
+    with Cluster(3, tmp_path) as cluster, Crowd(cluster, pecl(redundancy), path, tmp_path) as crowd:
+        crowd.loses_nothing_while(lambda victim: cluster.freeze_and_thaw(victim, FROZEN_S))
 
 
 def test_a_node_that_stops_for_moments_fails_no_request(tmp_path: Path) -> None:
@@ -138,23 +121,6 @@ def test_a_node_that_stops_for_moments_fails_no_request(tmp_path: Path) -> None:
             crowd.order("stop")
             crowd.wait()
         assert not any(request.outcome.startswith("failed") for request in crowd.requests)
-
-
-def lose_nothing_while(
-    disturb: Callable[[Cluster, int], None], redundancy: int, path: str, directory: Path
-) -> None:
-    """Parallel requests while a node is disturbed that some of them or all ask for the lock."""
-    with Cluster(3, directory) as cluster, Crowd(cluster, pecl(redundancy), path, directory) as crowd:
-        session, homes = crowd.settle()
-        victim = homes[0]
-        print(f"the workers begin at the nodes {homes}; disturbed: node {victim}")
-        with crowd.checked(session):
-            crowd.flow(session)
-            crowd.wait_requests(BEFORE)
-            disturb(cluster, victim)
-            crowd.wait_requests(len(crowd.requests) + AFTERWARDS)
-            crowd.order("stop")
-            crowd.wait()
 
 
 def test_a_node_that_breaks_off_its_answer_empties_no_session(tmp_path: Path) -> None:
