@@ -19,11 +19,12 @@ _PECL_SUFFIX: Final = b".lock"
 
 #: A held lock of which nobody may know lives on for so long, ms. The node that granted it died in the moment
 #: of granting, perhaps before it answered: then nobody will release it, and PHP would spin until its timeout.
-#: A request that really holds it has so long to finish, be it that it meets a second node that does not answer:
-#: pecl-memcache writes to all nodes at once and waits for a second, php-memcached tries one after another and
-#: waits for five.
-_ORPHAN_MS: Final = 1_000
-_ORPHAN_MEMCACHED_MS: Final = 6_000
+#: A request that really holds it has so long to finish.
+ORPHAN_MS: Final = 1_000
+
+#: The same where another node has fallen silent meanwhile: pecl-memcache writes to all nodes at once, but
+#: php-memcached to one after another, and its request may be waiting there, for five seconds.
+PATIENT_MS: Final = 6_000
 
 #: A grant is in doubt if its node was not heard for longer than this after it, ms: a reply leaves in the very
 #: turn in which the grant is committed.
@@ -51,12 +52,12 @@ def is_lock(key: bytes) -> bool:
 
 def is_pecl_lock(key: bytes, flags: int) -> bool:
     """Whether this is a lock of pecl-memcache's."""
-    return flags == PECL_FLAGS and key.endswith(_PECL_SUFFIX)
+    return flags == PECL_FLAGS and names_pecl_lock(key)
 
 
-def orphan_ms(key: bytes, flags: int) -> int:
-    """How long a held lock lives on of which nobody may know, ms."""
-    return _ORPHAN_MS if is_pecl_lock(key, flags) else _ORPHAN_MEMCACHED_MS
+def names_pecl_lock(key: bytes) -> bool:
+    """Whether a lock of pecl-memcache's has such a name."""
+    return key.endswith(_PECL_SUFFIX)
 
 
 def is_free(value: bytes | None) -> bool:

@@ -155,6 +155,7 @@ class Node:
         old = [c for c in self._connections if c.waiting or c in self._unheard or unread(c)]
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
         self.counters.fences += 1
+        self.store.prolong_doubts(now)
         self.replica.slept(stopped)
         for connection in old:
             self._close(connection)
@@ -173,7 +174,7 @@ class Node:
             self._engine.tick()
             if self.store.used > self.store.limit:
                 self._engine.room.evict()
-        self._sessions.tick()
+        self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
         self._let_go()
         self._close_the_late()
 

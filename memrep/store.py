@@ -20,7 +20,7 @@ goes on in the next turn. Reads check the clock themselves.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import is_free, is_lock, is_pecl_lock, orphan_ms
+from memrep.locks import ORPHAN_MS, PATIENT_MS, is_free, is_lock, is_pecl_lock, names_pecl_lock
 from memrep.version import ZERO, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -192,19 +192,18 @@ class Store:
             self.remove(key)
         return freed
 
-    def orphan_locks(self, gone: Mapping[int, int], now: int, silent: Container[int] = ()) -> None:
+    def orphan_locks(self, gone: Mapping[int, int], now: int, silent: Collection[int] = ()) -> None:
         """Nobody owns the locks any more that clients of these nodes hold; who does is no part of a version.
-
-        Which of them are in doubt is remembered in `doubtful`. They must end by a write, not by another expiry
-        here: a node that is away now would come back with the same version, alive.
 
         Args:
             gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
-                in doubt: those locks are to end soon (locks.orphan_ms).
+                in doubt.
             now: own monotonic ms.
             silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
                 for many seconds, and come back with their writes; pecl's have given up after a second.
         """
+        if silent:
+            self.prolong_doubts(now)
         for key in list(self._locks):
             entry = self.values[key]
             hold = entry.hold
@@ -212,8 +211,29 @@ class Store:
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
                 doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
                 if doubtful:
-                    self.doubtful[key] = entry.cas_unique, now + orphan_ms(key, entry.flags)
+                    self.doubt(key, entry, now, silent)
                 entry.hold = replace(hold, node=0)
+
+    def doubt(self, key: bytes, entry: Entry, now: int, silent: Collection[int]) -> None:
+        """Remember that this lock may be nobody's, and is to end soon.
+
+        It must end by a write, not by another expiry here: a node that is away now would come back with the
+        same version, alive.
+
+        Args:
+            key: the lock.
+            entry: it is held.
+            now: own monotonic ms.
+            silent: see `orphan_locks`.
+        """
+        patient = silent and not names_pecl_lock(key)
+        self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
+
+    def prolong_doubts(self, now: int) -> None:
+        """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
+        for key, (unique, _) in self.doubtful.items():
+            if not names_pecl_lock(key):
+                self.doubtful[key] = unique, now + PATIENT_MS
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.

@@ -303,6 +303,13 @@ def test_who_is_heard_but_is_no_member_does_not_make_a_majority() -> None:
     assert not restarted.meets_majority(NOW)
 
 
+def test_all_were_heard_when_the_last_of_them_was() -> None:
+    presence = _presence(3, (1, 2, 3))
+    presence.peers[2].heard, presence.peers[3].heard = NOW - 70, NOW - 20
+    assert presence.all_heard(NOW) == NOW - 70
+    assert _presence(1, (1,)).all_heard(NOW) == NOW
+
+
 def test_one_of_one_is_a_majority() -> None:
     assert _presence(1, (1,)).meets_majority(NOW)
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import PECL_FLAGS, Hold, orphan_ms
+from memrep.locks import ORPHAN_MS, PATIENT_MS, Hold
 from memrep.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.version import ZERO, make
 
@@ -647,7 +647,32 @@ def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
     ):
         store.put(key, entry, NOW)
     store.orphan_locks({2: 2}, NOW)
-    assert store.doubtful == {b"new.lock": (3 << 20, NOW + orphan_ms(b"new.lock", PECL_FLAGS))}
+    assert store.doubtful == {b"new.lock": (3 << 20, NOW + ORPHAN_MS)}
+
+
+def _in_doubt() -> Store:
+    """A store with a lock of each kind of PHP's client, both granted by node 2."""
+    store = Store(1 << 20)
+    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Hold(2, 15_000))
+    store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
+    store.put(b"a.lock", _lock(3, 2), NOW)
+    return store
+
+
+def test_where_another_node_is_silent_a_lock_of_php_memcacheds_is_in_doubt_for_longer() -> None:
+    store = _in_doubt()
+    store.orphan_locks({2: 2, 3: 2}, NOW, silent=[3])
+    ends = {key: end for key, (_, end) in store.doubtful.items()}
+    assert ends == {b"memc.sess.key.lock.a": NOW + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
+
+
+def test_who_falls_silent_later_prolongs_the_doubt() -> None:
+    store = _in_doubt()
+    store.orphan_locks({2: 2}, NOW)
+    assert {end for _, end in store.doubtful.values()} == {NOW + ORPHAN_MS}
+    store.orphan_locks({3: 2}, NOW + 900, silent=[3])
+    ends = {key: end for key, (_, end) in store.doubtful.items()}
+    assert ends == {b"memc.sess.key.lock.a": NOW + 900 + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
 
 
 def test_whose_a_lock_is_changes_neither_its_version_nor_its_end() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from memrep.decisions import NOT_FOUND, STORED, Decision
 from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.habits import Habits
-from memrep.locks import PECL_FLAGS, Hold, is_free, orphan_ms
+from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free
 from memrep.php.holder import Holder
 from memrep.php.walk import Walk
 from memrep.replication.view import Standing
@@ -101,10 +100,11 @@ class Sessions:
         back on another connection and writes once more.
         """
         caller.gone = True
+        change = self._ends_soon if cut else self.freed
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique, partial(self._ends_soon, key) if cut else self.freed))
+            self._due.append((key, unique, change))
         caller.locks.clear()
 
     def deserted(self, caller: Holder) -> None:
@@ -128,14 +128,18 @@ class Sessions:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[key] = unique
 
-    def tick(self) -> None:
+    def tick(self, all_heard: int) -> None:
         """See which remembered releases count now, for nobody owns their lock any more; every 50 ms.
 
         And end the locks that were in doubt for long enough. Each node tries; the first one ends it for all.
+
+        Args:
+            all_heard: when all members had been heard last, own monotonic ms. A lock's holder may be waiting
+                for one that has stopped before the doubt was over.
         """
         doubtful = self.store.doubtful
         for key, (unique, end) in list(doubtful.items()):
-            if end <= self.clock.now:
+            if end <= all_heard:
                 del doubtful[key]
                 self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
@@ -164,10 +168,10 @@ class Sessions:
         span = entry.hold.span
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
 
-    def _ends_soon(self, key: bytes, entry: Entry) -> Entry:
+    def _ends_soon(self, entry: Entry) -> Entry:
         """A lock whose holder may come back at once, or never."""
         orphan = _disowned(entry)
-        orphan.expires = min(entry.expires, self.clock.now + orphan_ms(key, entry.flags))
+        orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
     def has_owner(self, key: bytes, entry: Entry, caller: Holder) -> bool:

@@ -233,6 +233,10 @@ class Presence:
         """Whether the members that are heard and this node are a majority of the configured nodes."""
         return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
 
+    def all_heard(self, now: int) -> int:
+        """When every other member had been heard last, own monotonic ms; now if there is none."""
+        return min((self.peers[node].heard for node in self._standing.others), default=now)
+
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer on its own link."""
         peer = self.peers[node]

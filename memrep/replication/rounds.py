@@ -29,7 +29,6 @@ from msgspec.structs import replace
 from memrep.copies import Copies, Copy
 from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
-from memrep.locks import orphan_ms
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
 from memrep.replication.view import Standing
@@ -294,11 +293,14 @@ class Rounds:
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
                 self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
-            if entry.hold is not None and not _keeps_clients(entry.hold.node, message):
-                entry.hold = replace(entry.hold, node=0)
-                entry.expires = min(entry.expires, now + orphan_ms(settled.write.key, entry.flags))
+            hold = entry.hold
+            orphaned = hold is not None and hold.node and not _keeps_clients(hold.node, message)
+            if hold is not None and orphaned:
+                entry.hold = replace(hold, node=0)
             if keep:
                 self._store.put(settled.write.key, entry, now)
+                if orphaned:
+                    self._store.doubt(settled.write.key, entry, now, message.silent)
             else:
                 self._inflight.pending[settled.write.key] = Pending(entry, None, None)
         for _, version, attempt in given_up:
