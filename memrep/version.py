@@ -51,7 +51,12 @@ def node_of(version: Version) -> int:
 
 def milliseconds(version: Version) -> int:
     """The hybrid clock's milliseconds when it was made."""
-    return cas_unique(version) >> (_COUNTER_BITS + _NODE_BITS)
+    return stamped_at(cas_unique(version))
+
+
+def stamped_at(unique: int) -> int:
+    """The hybrid clock's milliseconds when the version was made that has this cas unique."""
+    return unique >> (_COUNTER_BITS + _NODE_BITS)
 
 
 def cas_unique(version: Version) -> int:

@@ -224,6 +224,23 @@ def test_a_node_that_was_stopped_ends_no_lock_for_its_own_clock_having_gone_on()
     assert _says(next_one, _lock()) == [EXISTS]
 
 
+def test_who_finds_its_connection_closed_after_a_stop_can_release_its_lock_at_once() -> None:
+    """php-memcached does so if it could not read the session."""
+    cluster = serving_cluster()
+    holder, next_one = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    cluster.freeze(1)
+    cluster.advance(300)
+    cluster.thaw(1, lambda node: holder.receive(node, _request(GETK, SESSION)))
+    cluster.deliver()
+    assert holder.closed
+    again = cluster.client(1)
+    again.send(_release())
+    cluster.advance(50)
+    assert _statuses(again.take()) == [OK]
+    assert _says(next_one, _lock()) == [OK]
+
+
 def test_who_is_cut_off_and_never_comes_back_holds_nobody_up() -> None:
     cluster = serving_cluster()
     holder, next_one = cluster.client(1), cluster.client(2)

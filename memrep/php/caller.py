@@ -13,7 +13,7 @@ from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock
 from memrep.php.holder import Holder
 from memrep.php.sessions import Sessions
 from memrep.ticket import Ticket
-from memrep.version import ZERO, latest_unique, milliseconds
+from memrep.version import ZERO, latest_unique, stamped_at
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
@@ -151,13 +151,13 @@ class Caller(Holder):
         """Whether a release cannot be a late copy of the one that let the present holder in.
 
         What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
-        Where nothing was, time does.
+        Where nothing was, time does: that since the grant, for whose the lock is may have been written since.
         """
         habits = self._sessions.habits
         session = habits.session_of(key)
         if self._last[0] == session or not habits.is_memcacheds(session):
             return True
-        return self._sessions.clock.hybrid - milliseconds(entry.version) >= _COPY_MS
+        return self._sessions.clock.hybrid - stamped_at(entry.cas_unique) >= _COPY_MS
 
     def _hold(self, span: int) -> Hold:
         return Hold(self._sessions.me, span, self.origin)

@@ -33,7 +33,9 @@ declare(strict_types=1);
 
 $notices = [];
 set_error_handler(function (int $level, string $text) use (&$notices): bool {
-    $notices[] = $text;
+    if (end($notices) !== $text) { // while it waits for a lock php-memcached says the same many times
+        $notices[] = $text;
+    }
     return true;
 });
 
