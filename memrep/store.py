@@ -202,8 +202,6 @@ class Store:
             silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
                 for many seconds, and come back with their writes; pecl's have given up after a second.
         """
-        if silent:
-            self.prolong_doubts(now)
         for key in list(self._locks):
             entry = self.values[key]
             hold = entry.hold
@@ -224,7 +222,7 @@ class Store:
             key: the lock.
             entry: it is held.
             now: own monotonic ms.
-            silent: see `orphan_locks`.
+            silent: the other nodes that have just lost touch and may yet live.
         """
         patient = silent and not names_pecl_lock(key)
         self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)

@@ -209,6 +209,20 @@ def test_a_grant_of_which_nobody_may_know_outlives_its_holders_wait_at_a_second_
     assert _says(next_one, _lock()) == [OK]
 
 
+def test_a_grant_that_was_on_its_way_when_its_node_fell_silent_ends_after_a_second() -> None:
+    """Its client has not been told, or the others would know; it asks again, in vain meanwhile."""
+    cluster = serving_cluster()
+    next_one = cluster.client(2)
+    cluster.hold((3, 1))
+    assert cluster.client(1).send(_lock()) == b""
+    cluster.freeze(1)
+    cluster.advance(ORPHAN_MS)
+    assert cluster.members(2) == [2, 3]
+    assert _says(next_one, _lock()) == [EXISTS]
+    cluster.advance(1_000)
+    assert _says(next_one, _lock()) == [OK]
+
+
 def test_a_node_that_was_stopped_ends_no_lock_for_its_own_clock_having_gone_on() -> None:
     cluster = serving_cluster()
     holder, next_one = cluster.client(1), cluster.client(2)

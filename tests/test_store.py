@@ -666,11 +666,11 @@ def test_where_another_node_is_silent_a_lock_of_php_memcacheds_is_in_doubt_for_l
     assert ends == {b"memc.sess.key.lock.a": NOW + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
 
 
-def test_who_falls_silent_later_prolongs_the_doubt() -> None:
+def test_a_prolonged_doubt_is_one_about_php_memcacheds_locks() -> None:
     store = _in_doubt()
     store.orphan_locks({2: 2}, NOW)
     assert {end for _, end in store.doubtful.values()} == {NOW + ORPHAN_MS}
-    store.orphan_locks({3: 2}, NOW + 900, silent=[3])
+    store.prolong_doubts(NOW + 900)
     ends = {key: end for key, (_, end) in store.doubtful.items()}
     assert ends == {b"memc.sess.key.lock.a": NOW + 900 + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
 

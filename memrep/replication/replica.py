@@ -403,6 +403,8 @@ class Replica:
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
+        if message.silent:
+            self._store.prolong_doubts(self._clock.now)
         self.rounds.settle(message, keep)
         if message.lost:
             self._store.orphan_locks(message.lost, self._clock.now, message.silent)

@@ -293,14 +293,14 @@ class Rounds:
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
                 self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
-            hold = entry.hold
-            orphaned = hold is not None and hold.node and not _keeps_clients(hold.node, message)
-            if hold is not None and orphaned:
-                entry.hold = replace(hold, node=0)
+            granter = _lost_granter(entry, message)
+            if entry.hold is not None and granter:
+                entry.hold = replace(entry.hold, node=0)
             if keep:
                 self._store.put(settled.write.key, entry, now)
-                if orphaned:
-                    self._store.doubt(settled.write.key, entry, now, message.silent)
+                if granter:
+                    others = [node for node in message.silent if node != granter]
+                    self._store.doubt(settled.write.key, entry, now, others)
             else:
                 self._inflight.pending[settled.write.key] = Pending(entry, None, None)
         for _, version, attempt in given_up:
@@ -332,12 +332,13 @@ class Rounds:
             attempt.committed()
 
 
-def _keeps_clients(node: int, message: Install) -> bool:
-    """Whether the clients of this node are still connected when this view begins.
+def _lost_granter(entry: Entry, message: Install) -> int:
+    """The node that has granted this lock, if its clients are gone when this view begins; else 0.
 
     Whatever is in flight is from the view before, so no earlier start of the node comes into question.
     """
-    return node in message.full and node not in message.alone
+    node = entry.hold.node if entry.hold is not None else 0
+    return 0 if node in message.full and node not in message.alone else node
 
 
 def _version(base: bytes | None) -> Version | None:
