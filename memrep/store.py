@@ -192,7 +192,9 @@ class Store:
             self.remove(key)
         return freed
 
-    def orphan_locks(self, gone: Mapping[int, int], now: int, silent: Collection[int] = ()) -> None:
+    def orphan_locks(
+        self, gone: Mapping[int, int], now: int, silent: Collection[int] = (), away: Collection[int] = ()
+    ) -> None:
         """Nobody owns the locks any more that clients of these nodes hold; who does is no part of a version.
 
         Args:
@@ -201,6 +203,7 @@ class Store:
             now: own monotonic ms.
             silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
                 for many seconds, and come back with their writes; pecl's have given up after a second.
+            away: see `doubt`.
         """
         for key in list(self._locks):
             entry = self.values[key]
@@ -209,10 +212,10 @@ class Store:
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
                 doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
                 if doubtful:
-                    self.doubt(key, entry, now, silent)
+                    self.doubt(key, entry, now, away)
                 entry.hold = replace(hold, node=0)
 
-    def doubt(self, key: bytes, entry: Entry, now: int, silent: Collection[int]) -> None:
+    def doubt(self, key: bytes, entry: Entry, now: int, away: Collection[int]) -> None:
         """Remember that this lock may be nobody's, and is to end soon.
 
         It must end by a write, not by another expiry here: a node that is away now would come back with the
@@ -222,9 +225,9 @@ class Store:
             key: the lock.
             entry: it is held.
             now: own monotonic ms.
-            silent: the other nodes that have just lost touch and may yet live.
+            away: the other nodes that have just been left out and may yet live.
         """
-        patient = silent and not names_pecl_lock(key)
+        patient = away and not names_pecl_lock(key)
         self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
 
     def prolong_doubts(self, now: int) -> None:

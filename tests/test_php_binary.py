@@ -194,6 +194,19 @@ def test_a_grant_of_which_nobody_may_know_ends_after_a_second() -> None:
     assert _says(next_one, _lock()) == [OK]
 
 
+def test_who_comes_back_after_a_restart_prolongs_no_doubt() -> None:
+    cluster = serving_cluster()
+    holder, next_one = cluster.client(1), cluster.client(2)
+    assert _says(holder, _lock()) == [OK]
+    cluster.kill(1)
+    cluster.deliver()
+    cluster.advance(300)
+    cluster.start(1)
+    cluster.advance(ORPHAN_MS)
+    assert cluster.members(2) == [1, 2, 3]
+    assert _says(next_one, _lock()) == [OK]
+
+
 @pytest.mark.parametrize("late", [100, 900])
 def test_a_grant_of_which_nobody_may_know_outlives_its_holders_wait_at_a_second_node(late: int) -> None:
     cluster = serving_cluster()

@@ -661,7 +661,7 @@ def _in_doubt() -> Store:
 
 def test_where_another_node_is_silent_a_lock_of_php_memcacheds_is_in_doubt_for_longer() -> None:
     store = _in_doubt()
-    store.orphan_locks({2: 2, 3: 2}, NOW, silent=[3])
+    store.orphan_locks({2: 2, 3: 2}, NOW, silent=[3], away=[3])
     ends = {key: end for key, (_, end) in store.doubtful.items()}
     assert ends == {b"memc.sess.key.lock.a": NOW + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
 

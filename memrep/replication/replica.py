@@ -41,7 +41,7 @@ from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.stream import Stream
 from memrep.replication.transfer import Donor, Newcomer
-from memrep.replication.view import Standing, horizon_of, installed
+from memrep.replication.view import Standing, horizon_of, installed, out_of_touch
 from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
@@ -403,11 +403,12 @@ class Replica:
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
-        if message.silent:
+        away = out_of_touch(message)
+        if away:
             self._store.prolong_doubts(self._clock.now)
         self.rounds.settle(message, keep)
         if message.lost:
-            self._store.orphan_locks(message.lost, self._clock.now, message.silent)
+            self._store.orphan_locks(message.lost, self._clock.now, message.silent, away)
         self.presence.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()

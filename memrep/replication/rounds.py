@@ -31,7 +31,7 @@ from memrep.entry import Entry
 from memrep.inflight import Attempt, InFlight, Pending
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
 from memrep.replication.stream import Stream
-from memrep.replication.view import Standing
+from memrep.replication.view import Standing, out_of_touch
 from memrep.store import FLUSH_KEY, Store
 from memrep.version import Clock, Version
 
@@ -299,7 +299,7 @@ class Rounds:
             if keep:
                 self._store.put(settled.write.key, entry, now)
                 if granter:
-                    others = [node for node in message.silent if node != granter]
+                    others = [node for node in out_of_touch(message) if node != granter]
                     self._store.doubt(settled.write.key, entry, now, others)
             else:
                 self._inflight.pending[settled.write.key] = Pending(entry, None, None)

@@ -181,6 +181,14 @@ def installed(message: Install) -> View:
     )
 
 
+def out_of_touch(message: Install) -> list[int]:
+    """The nodes of the last view that this one is without, and that may yet live: clients may be waiting there.
+
+    Not those who come back: whoever was their client knows of it.
+    """
+    return [node for node in message.silent if node not in message.members]
+
+
 def horizon_of(message: Install) -> Version:
     """The purge horizon that a message brings."""
     return Version(message.horizon)
