@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import random
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from .processes import HOST
 
 READ_MAX = 65536
 PACKETS_APART_S = 0.01
+LOOKS_APART_S = 0.02
 
 
 class Way:
@@ -35,7 +37,7 @@ class Way:
 
 
 class Forwarder:
-    """A port for each of these nodes, to go to instead.
+    """A port for each of these nodes, to go to instead; it refuses while the node does.
 
     Attributes:
         ports: in the order of the nodes.
@@ -64,16 +66,41 @@ class Forwarder:
             self._end = partial(token.run_sync_soon, nursery.cancel_scope.cancel)
             ports = []
             for node in self._nodes:
-                (listener,) = await trio.open_tcp_listeners(0, host=HOST)
-                ports.append(listener.socket.getsockname()[1])
-                nursery.start_soon(trio.serve_listeners, partial(self._carry, node), [listener])
+                ports.append(await nursery.start(self._stand_for, node, nursery))
             self._started.put(ports)
 
-    async def _carry(self, node_port: int, client: trio.SocketStream) -> None:
+    async def _stand_for(
+        self, node: int, connections: trio.Nursery, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Accept clients for a node as long as it does; that it does not shows when it refuses one of them."""
+        with _bound(0) as place:  # keeps the port while nobody listens there
+            port: int = place.getsockname()[1]
+            while True:
+                refused = trio.Event()
+                listening = trio.socket.from_stdlib_socket(_bound(port))
+                listening.listen()
+                task_status.started(port)
+                task_status = trio.TASK_STATUS_IGNORED
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(
+                        partial(
+                            trio.serve_listeners,
+                            partial(self._carry, node, refused),
+                            [trio.SocketListener(listening)],
+                            handler_nursery=connections,
+                        )
+                    )
+                    await refused.wait()
+                    nursery.cancel_scope.cancel()
+                while not await _is_there(node):
+                    await trio.sleep(LOOKS_APART_S)
+
+    async def _carry(self, node_port: int, refused: trio.Event, client: trio.SocketStream) -> None:
         """One client's connection; it ends at both sides when it ends at one."""
         try:
             node = await trio.open_tcp_stream(HOST, node_port)
         except OSError:
+            refused.set()
             return
         way = self._way()
         async with node, trio.open_nursery() as nursery:
@@ -95,6 +122,23 @@ class Forwarder:
 
             nursery.start_soon(until_it_ends, ask)
             nursery.start_soon(until_it_ends, answer)
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket at this port, 0 for any, where others of ours may be, too."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((HOST, port))
+    return sock
+
+
+async def _is_there(node: int) -> bool:
+    try:
+        stream = await trio.open_tcp_stream(HOST, node)
+    except OSError:
+        return False
+    await stream.aclose()
+    return True
 
 
 class Late(Way):
