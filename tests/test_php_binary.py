@@ -182,12 +182,18 @@ def test_who_is_cut_off_while_it_writes_has_a_moment_to_come_back_with_the_same_
     assert _says(next_one, _lock()) == [OK]
 
 
-def test_a_grant_of_which_nobody_may_know_ends_after_a_second() -> None:
+def _killed_after_granting() -> tuple[Cluster, Client]:
+    """A cluster whose node 1 has granted the lock and died, and a client of node 2 who wants it."""
     cluster = serving_cluster()
     holder, next_one = cluster.client(1), cluster.client(2)
     assert _says(holder, _lock()) == [OK]
     cluster.kill(1)
     cluster.deliver()
+    return cluster, next_one
+
+
+def test_a_grant_of_which_nobody_may_know_ends_after_a_second() -> None:
+    cluster, next_one = _killed_after_granting()
     cluster.advance(ORPHAN_MS - 50)
     assert _says(next_one, _lock()) == [EXISTS]
     cluster.advance(200)
@@ -195,11 +201,7 @@ def test_a_grant_of_which_nobody_may_know_ends_after_a_second() -> None:
 
 
 def test_who_comes_back_after_a_restart_prolongs_no_doubt() -> None:
-    cluster = serving_cluster()
-    holder, next_one = cluster.client(1), cluster.client(2)
-    assert _says(holder, _lock()) == [OK]
-    cluster.kill(1)
-    cluster.deliver()
+    cluster, next_one = _killed_after_granting()
     cluster.advance(300)
     cluster.start(1)
     cluster.advance(ORPHAN_MS)
@@ -207,13 +209,26 @@ def test_who_comes_back_after_a_restart_prolongs_no_doubt() -> None:
     assert _says(next_one, _lock()) == [OK]
 
 
-@pytest.mark.parametrize("late", [100, 900])
-def test_a_grant_of_which_nobody_may_know_outlives_its_holders_wait_at_a_second_node(late: int) -> None:
+def test_who_comes_back_in_the_view_that_is_without_the_granter_prolongs_no_doubt() -> None:
     cluster = serving_cluster()
     holder, next_one = cluster.client(1), cluster.client(2)
+    cluster.kill(3)
+    cluster.advance(100)
     assert _says(holder, _lock()) == [OK]
-    cluster.kill(1)
+    cluster.hold((1, 2), (2, 1), (1, 3), (3, 1))
+    cluster.start(3)
     cluster.deliver()
+    cluster.kill(1)
+    cluster.release()
+    cluster.deliver()
+    cluster.advance(ORPHAN_MS + 150)
+    assert cluster.members(2) == [2, 3]
+    assert _says(next_one, _lock()) == [OK]
+
+
+@pytest.mark.parametrize("late", [100, 900])
+def test_a_grant_of_which_nobody_may_know_outlives_its_holders_wait_at_a_second_node(late: int) -> None:
+    cluster, next_one = _killed_after_granting()
     cluster.advance(late)
     cluster.freeze(3)
     cluster.advance(5_000)
@@ -237,11 +252,7 @@ def test_a_grant_that_was_on_its_way_when_its_node_fell_silent_ends_after_a_seco
 
 
 def test_a_node_that_was_stopped_ends_no_lock_for_its_own_clock_having_gone_on() -> None:
-    cluster = serving_cluster()
-    holder, next_one = cluster.client(1), cluster.client(2)
-    assert _says(holder, _lock()) == [OK]
-    cluster.kill(1)
-    cluster.deliver()
+    cluster, next_one = _killed_after_granting()
     cluster.advance(100)
     cluster.freeze(3)
     cluster.advance(2_000)
