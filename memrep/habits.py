@@ -10,7 +10,8 @@ from typing import Final
 
 import attrs
 
-_PECL_SUFFIX: Final = b".lock"
+from memrep.locks import PECL_SUFFIX, names_pecl_lock
+
 _MEMCACHED_WORD: Final = b"lock."
 
 
@@ -30,7 +31,7 @@ class Habits:
 
     def names_lock(self, key: bytes) -> bool:
         """Whether a lock of PHP's could have this name. What is there may change until a command is decided."""
-        return key.endswith(_PECL_SUFFIX) or key.startswith(self.prefixes)
+        return names_pecl_lock(key) or key.startswith(self.prefixes)
 
     def is_memcacheds(self, session: bytes) -> bool:
         """Whether php-memcached would give a session this name."""
@@ -42,11 +43,11 @@ class Habits:
             common = prefix.removesuffix(_MEMCACHED_WORD)
             if session.startswith(common):
                 return prefix + session[len(common) :]
-        return session + _PECL_SUFFIX
+        return session + PECL_SUFFIX
 
     def session_of(self, lock: bytes) -> bytes:
         """The key of the session that the lock of this name is for."""
         for prefix in self.prefixes:
             if lock.startswith(prefix):
                 return prefix.removesuffix(_MEMCACHED_WORD) + lock[len(prefix) :]
-        return lock.removesuffix(_PECL_SUFFIX)
+        return lock.removesuffix(PECL_SUFFIX)

@@ -15,7 +15,8 @@ import msgspec
 #: The flags with which pecl-memcache stores a lock: its bits for "an integer".
 PECL_FLAGS: Final = 768
 
-_PECL_SUFFIX: Final = b".lock"
+#: How the names of pecl-memcache's locks end.
+PECL_SUFFIX: Final = b".lock"
 
 #: A held lock of which nobody may know lives on for so long, ms. The node that granted it died in the moment
 #: of granting, perhaps before it answered: then nobody will release it, and PHP would spin until its timeout.
@@ -47,7 +48,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 def is_lock(key: bytes) -> bool:
     """Whether this key has the shape of a session lock of either PHP extension."""
-    return key.endswith(_PECL_SUFFIX) or b".lock." in key
+    return names_pecl_lock(key) or b".lock." in key
 
 
 def is_pecl_lock(key: bytes, flags: int) -> bool:
@@ -57,7 +58,7 @@ def is_pecl_lock(key: bytes, flags: int) -> bool:
 
 def names_pecl_lock(key: bytes) -> bool:
     """Whether a lock of pecl-memcache's has such a name."""
-    return key.endswith(_PECL_SUFFIX)
+    return key.endswith(PECL_SUFFIX)
 
 
 def is_free(value: bytes | None) -> bool:

@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, PATIENT_MS, is_free, is_lock, is_pecl_lock, names_pecl_lock
+from memrep.locks import ORPHAN_MS, PATIENT_MS, is_free, is_lock, names_pecl_lock
 from memrep.version import ZERO, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -210,7 +210,7 @@ class Store:
             hold = entry.hold
             if hold is not None and hold.node in gone and not is_free(entry.value):
                 doubtful = milliseconds(entry.version) >= gone[hold.node]
-                doubtful = doubtful and (hold.node not in silent or is_pecl_lock(key, entry.flags))
+                doubtful = doubtful and (hold.node not in silent or names_pecl_lock(key))
                 if doubtful:
                     self.doubt(key, entry, now, away)
                 entry.hold = replace(hold, node=0)

@@ -44,11 +44,6 @@ def generation(version: Version) -> int:
     return int.from_bytes(version[:8], "big")
 
 
-def node_of(version: Version) -> int:
-    """The number of the node that made it."""
-    return version[-1] & NODE_MAX
-
-
 def milliseconds(version: Version) -> int:
     """The hybrid clock's milliseconds when it was made."""
     return stamped_at(cas_unique(version))

@@ -9,7 +9,7 @@ from memrep import decisions
 from memrep.copies import DELETE_MARK, Arrival, mark_of
 from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
 from memrep.entry import Entry
-from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock
+from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock, names_pecl_lock
 from memrep.php.holder import Holder
 from memrep.php.sessions import Sessions
 from memrep.ticket import Ticket
@@ -97,7 +97,7 @@ class Caller(Holder):
         By the binary protocol pecl lets it make the lock, too, where there is none.
         """
         sessions = self._sessions
-        if not key.endswith(b".lock"):
+        if not names_pecl_lock(key):
             return sessions.engine.incr(key, delta, initial, show=show)
 
         def grant(entry: Entry | None) -> Entry | None:

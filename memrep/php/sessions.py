@@ -13,7 +13,7 @@ from memrep.decisions import NOT_FOUND, STORED, Decision
 from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.habits import Habits
-from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free
+from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free, names_pecl_lock
 from memrep.php.holder import Holder
 from memrep.php.walk import Walk
 from memrep.replication.view import Standing
@@ -79,7 +79,7 @@ class Sessions:
             self._forget_ended(caller)
             self.owners[key] = caller, unique
             caller.locks[key] = unique
-            if key.endswith(b".lock"):
+            if names_pecl_lock(key):
                 caller.on_grant(b"")
 
     def _forget_ended(self, caller: Holder) -> None:

@@ -11,14 +11,13 @@ from typing import Final
 from memrep.engine import Engine
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.numbers import unsigned
+from memrep.protocol.refusals import BAD_LINE, ERROR
 
 #: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
 _MEMORY_MIN_MB: Final = 8
 _SLABS: Final = 64
 
 _OK: Final = b"OK\r\n"
-_ERROR: Final = b"ERROR\r\n"
-_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
 _TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 
 Words = list[bytes]
@@ -44,11 +43,11 @@ class Administration:
         """How much is logged."""
         noreply = words[-1] == b"noreply"
         if not 2 <= len(words) <= 3 + (noreply and len(words) == 3):
-            self._say(_ERROR)
+            self._say(ERROR)
         elif len(words) == 2 and noreply:
             pass
         elif (level := unsigned(words[1])) is None:
-            self._say(_BAD_LINE, noreply)
+            self._say(BAD_LINE, noreply)
         else:
             self._surroundings.set_verbosity(level)
             self._say(_OK, noreply)
@@ -56,12 +55,12 @@ class Administration:
     def cache_memlimit(self, words: Words) -> None:
         """How many MB items may take, on this node."""
         if not 2 <= len(words) <= 4:
-            self._say(_ERROR)
+            self._say(ERROR)
             return
         noreply = words[-1] == b"noreply"
         megabytes = unsigned(words[1])
         if megabytes is None:
-            self._say(_ERROR, noreply)
+            self._say(ERROR, noreply)
         elif megabytes < _MEMORY_MIN_MB:
             self._say(_TOO_SMALL, noreply)
         else:
@@ -96,7 +95,7 @@ class Administration:
             return
         report = self._surroundings.reports.get(group)
         if report is None:
-            self._say(_ERROR)
+            self._say(ERROR)
             return
         lines = [f"STAT {name} {value}\r\n" for name, value in report()]
         block = "".join(lines).encode() + b"END\r\n"
@@ -114,5 +113,5 @@ def _no_keys(words: Words) -> bytes:
         return b"CLIENT_ERROR bad command line\r\n"
     slab, limit = unsigned(words[0]), unsigned(words[1])
     if slab is None or limit is None:
-        return _BAD_LINE
+        return BAD_LINE
     return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"

@@ -16,6 +16,7 @@ from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol.connection import QUEUE_MAX, Connection
 from memrep.protocol.numbers import signed32
+from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.ticket import Ticket
 
@@ -23,9 +24,6 @@ from memrep.ticket import Ticket
 _KEY_SIZE: Final = 32
 
 _END: Final = b"END\r\n"
-_ERROR: Final = b"ERROR\r\n"
-_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
-_BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
 
 Words = list[bytes]
 Show = Callable[[bytes, Entry], bytes]
@@ -57,9 +55,9 @@ class Retrieval:
         engine = self._engine
         keys = words[2:]
         if len(words) < 2:
-            self._say(_ERROR)
+            self._say(ERROR)
         elif exptime is None:
-            self._say(_BAD_EXPTIME)
+            self._say(BAD_EXPTIME)
         elif not keys:
             self._say(_END)
         else:
@@ -95,9 +93,9 @@ class Retrieval:
 
     def _begin(self, keys: Words, shows: Show, look_up: Callable[[bytes], Result | Ticket]) -> None:
         if not keys:
-            self._say(_ERROR)
+            self._say(ERROR)
         elif max(map(len, keys)) > KEY_BYTES_MAX:
-            self._say(_BAD_LINE)
+            self._say(BAD_LINE)
         else:
             self.keys[:] = reversed(keys)
             self._show = shows

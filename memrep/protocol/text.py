@@ -39,6 +39,7 @@ from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundi
 from memrep.protocol.meta import commands as meta
 from memrep.protocol.meta.line import BadMeta, check
 from memrep.protocol.numbers import of_storage, signed32, unsigned
+from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, NO_NUMBER, OUT_OF_MEMORY
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
 from memrep.ticket import Ticket
@@ -49,11 +50,8 @@ GET_LINE_MAX: Final = 1 << 20
 
 _VALUE_MAX: Final = (1 << 31) - 3
 
-_ERROR: Final = b"ERROR\r\n"
-_BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
 _BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
 _BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
-_BAD_EXPTIME: Final = b"CLIENT_ERROR invalid exptime argument\r\n"
 _BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
 _TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
@@ -66,8 +64,8 @@ _REPLIES: Final[dict[Outcome, bytes]] = {
     DELETED: b"DELETED\r\n",
     TOUCHED: b"TOUCHED\r\n",
     FLUSHED: b"OK\r\n",
-    NOT_A_NUMBER: b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
-    NO_MEMORY: b"SERVER_ERROR out of memory storing object\r\n",
+    NOT_A_NUMBER: NO_NUMBER,
+    NO_MEMORY: OUT_OF_MEMORY,
 }
 
 Words = list[bytes]
@@ -186,7 +184,7 @@ class Text(Dialect):
             self._out.append(error)
 
     def _unknown(self, words: Words) -> None:
-        self._out.append(_ERROR)
+        self._out.append(ERROR)
 
     # --- retrieval: get gets gat gats
 
@@ -227,14 +225,14 @@ class Text(Dialect):
         """
         count = len(words) - store.words
         if count not in (0, 1):
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return body
         noreply = words[-1] == b"noreply"
         key = words[1]
         numbers = of_storage(words[2], words[3], words[4])
         unique = unsigned(words[5]) if store.cas else 0
         if len(key) > KEY_BYTES_MAX or numbers is None or unique is None or numbers[2] >= _VALUE_MAX:
-            self._refuse(_BAD_LINE, noreply)
+            self._refuse(BAD_LINE, noreply)
             return body
         flags, exptime, length = numbers
         if self._engine.room.too_large(key, flags, length):
@@ -266,12 +264,12 @@ class Text(Dialect):
 
     def _arithmetic(self, words: Words, execute: Callable[[bytes, int], Result | Ticket]) -> None:
         if len(words) not in (3, 4):
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return
         noreply = words[-1] == b"noreply"
         delta = unsigned(words[2])
         if len(words[1]) > KEY_BYTES_MAX:
-            self._refuse(_BAD_LINE, noreply)
+            self._refuse(BAD_LINE, noreply)
         elif delta is None:
             self._refuse(_BAD_DELTA, noreply)
         else:
@@ -279,26 +277,26 @@ class Text(Dialect):
 
     def _touch(self, words: Words) -> None:
         if len(words) not in (3, 4):
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return
         noreply = words[-1] == b"noreply"
         exptime = signed32(words[2])
         if len(words[1]) > KEY_BYTES_MAX:
-            self._refuse(_BAD_LINE, noreply)
+            self._refuse(BAD_LINE, noreply)
         elif exptime is None:
-            self._refuse(_BAD_EXPTIME, noreply)
+            self._refuse(BAD_EXPTIME, noreply)
         else:
             self._answer(self._commands.touch(words[1], exptime), noreply)
 
     def _delete(self, words: Words) -> None:
         if not 2 <= len(words) <= 4:
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return
         noreply = len(words) > 2 and words[-1] == b"noreply"
         if words[2:] not in ([], [b"0"], [b"noreply"], [b"0", b"noreply"]):
             self._refuse(_BAD_DELETE, noreply)
         elif len(words[1]) > KEY_BYTES_MAX:
-            self._refuse(_BAD_LINE, noreply)
+            self._refuse(BAD_LINE, noreply)
         else:
             self._answer(self._commands.delete(words[1]), noreply)
 
@@ -322,7 +320,7 @@ class Text(Dialect):
         words: Words,
     ) -> None:
         if len(words) < 2:
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return
         try:
             command = kind(self._engine, words)
@@ -341,7 +339,7 @@ class Text(Dialect):
     def _meta_set(self, words: Words, data: bytes, body: int) -> int:
         """Execute an ms whose data block begins at `body`; returns as `_storage` does."""
         if len(words) < 2:
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return body
         try:
             check(words)
@@ -350,7 +348,7 @@ class Text(Dialect):
             return body
         length = signed32(words[2]) if len(words) > 2 else None
         if length is None or not 0 <= length < _VALUE_MAX:
-            self._refuse(_BAD_LINE)
+            self._refuse(BAD_LINE)
             return body
         try:
             command = meta.Set(self._engine, words)
@@ -389,12 +387,12 @@ class Text(Dialect):
 
     def _flush_all(self, words: Words) -> None:
         if len(words) > 3:
-            self._refuse(_ERROR)
+            self._refuse(ERROR)
             return
         noreply = words[-1] == b"noreply"
         delay = signed32(words[1]) if len(words) - noreply > 1 else 0
         if delay is None:
-            self._refuse(_BAD_EXPTIME, noreply)
+            self._refuse(BAD_EXPTIME, noreply)
         else:
             self._answer(self._engine.flush_all(delay), noreply)
 

@@ -22,7 +22,6 @@ from memrep.decisions import (
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import NEVER, STALE, WON, Entry
 from memrep.protocol.meta.line import (
-    BAD_LINE,
     TOO_LONG_GET,
     BadMeta,
     Words,
@@ -31,11 +30,9 @@ from memrep.protocol.meta.line import (
     read,
     read_strictly,
 )
+from memrep.protocol.refusals import BAD_LINE, NO_NUMBER, OUT_OF_MEMORY
 from memrep.store import cost_of
 from memrep.version import ZERO
-
-_NO_NUMBER: Final = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
-_NO_MEMORY: Final = b"SERVER_ERROR out of memory storing object\r\n"
 
 #: The codes of the outcomes that every command may have.
 _CODES: Final[dict[Outcome, bytes]] = {
@@ -44,7 +41,7 @@ _CODES: Final[dict[Outcome, bytes]] = {
     EXISTS: b"EX",
     DELETED: b"HD",
 }
-_ERRORS: Final = {NOT_A_NUMBER: _NO_NUMBER, NO_MEMORY: _NO_MEMORY}
+_ERRORS: Final = {NOT_A_NUMBER: NO_NUMBER, NO_MEMORY: OUT_OF_MEMORY}
 
 Show = Callable[[Result], bytes]
 

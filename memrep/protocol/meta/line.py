@@ -9,6 +9,7 @@ import attrs
 
 from memrep.engine import KEY_BYTES_MAX
 from memrep.protocol.numbers import signed32, unsigned
+from memrep.protocol.refusals import BAD_LINE
 
 #: A line has no more words than this.
 _WORDS_MAX: Final = 19
@@ -16,7 +17,6 @@ _WORDS_MAX: Final = 19
 #: Longest opaque, the O in front counted.
 _OPAQUE_MAX: Final = 32
 
-BAD_LINE: Final = b"CLIENT_ERROR bad command line format\r\n"
 TOO_LONG: Final = b"CLIENT_ERROR options flags too long\r\n"
 TOO_LONG_GET: Final = b"CLIENT_ERROR options flags are too long\r\n"
 _DUPLICATE: Final = b"CLIENT_ERROR duplicate flag\r\n"
