@@ -11,10 +11,10 @@ FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test check lint types unit real php sim broken faults fuzz bench malformed join format clean packages
+.PHONY: help run test test-long check lint types unit real php sim broken faults fuzz bench malformed join format clean packages
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@tools/need-venv $(PYTHON)
@@ -26,6 +26,9 @@ run: $(INSTALLED) ## three nodes on 127.0.0.1:11211-11213, in the foreground
 	@$(BIN)/python -m bench.run_three "$(NODES)"
 
 test: packages check sim real ## everything: lint, types, unit tests, simulator, real clients
+
+test-long: packages ## what is slow by nature: what only long runs, or every case of a kind, can show
+	$(BIN)/pytest -q -m long tests
 
 packages: ## install the Debian packages that the tests need, if allowed
 	@tools/test-packages
@@ -46,7 +49,7 @@ real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
 	$(BIN)/pytest -q tests/real
 
 php: $(INSTALLED) ## parallel PHP requests: every client, save_path and fault, RUNS times
-	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "" -k "_no_increment" tests/real || exit; done
+	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "product or not product" -k "_no_increment" tests/real || exit; done
 
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)
