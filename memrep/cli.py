@@ -16,6 +16,7 @@ import click
 
 from memrep import __version__
 from memrep.daemon.certificate import Certificate, read_certificate
+from memrep.daemon.journal import say
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.daemon.secret import read_auth_file, read_secret
@@ -281,10 +282,10 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except UsageError as error:
-        print(f"memrep: {error}", file=sys.stderr)
+        say(f"memrep: {error}")
         sys.exit(2)
     except click.ClickException as error:
-        print(f"memrep: {error.format_message()} (see memrep serve --help)", file=sys.stderr)
+        say(f"memrep: {error.format_message()} (see memrep serve --help)")
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

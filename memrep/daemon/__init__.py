@@ -12,4 +12,5 @@ anteroom     who has connected but not yet shown who he is
 secret       what nodes prove to each other that they know
 machine      which address of the list is this machine's; whether a port can be had
 journal      log lines, and what systemd is told
+signals      which signals mean something
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -330,7 +331,8 @@ class Clients:
             elif self._has_room():
                 self._admit(sock, address[0] if is_tcp else "", is_tcp)
             else:
-                sock.send(_TOO_MANY)
+                with suppress(OSError):  # it has hung up meanwhile
+                    sock.send(_TOO_MANY)
                 sock.close()
 
     def tick(self) -> None:

@@ -1,43 +1,231 @@
-"""What the operator and systemd are told.
+"""What the operator and systemd are told. Neither of them can stop a node by not listening.
 
-A log line goes to standard error; under systemd the journal adds the time, elsewhere it is put in front. The
-notification protocol of systemd (sd_notify(3)) is one datagram to a unix socket, which needs no library.
+A log line goes to standard error; under systemd the journal adds the time, elsewhere it is put in front.
+
+Problem: whoever reads the log may read no more (a pager, a full pipe), be gone (a closed pipe), or have no room
+(a full disk). A write to standard error then waits for ever or fails, and an error in the midst of a turn ends
+the node: all nodes at the same moment, if their logs share a disk.
+
+So lines are only queued here, and a thread of its own writes them. It may wait as long as it must; the queue is
+bounded; what does not fit, or cannot be written, is counted, and the number is told when the next line gets
+through. Whatever else prints to standard error in this process comes the same way.
+
+The notification protocol of systemd (sd_notify(3)) is one datagram to a unix socket, which needs no library.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import socket
 import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Final
+
+from memrep.errors import UsageError
+
+#: Standard error.
+_STDERR: Final = 2
+
+#: Lines that may wait to be written.
+_LINES_MAX: Final = 1_000
+
+#: Seconds between two tries to tell how many lines were lost.
+_RETRY_S: Final = 1.0
 
 
 class Journal:
-    """The log of one node.
+    """The log of one node. None of its methods ever waits for a reader, or raises.
 
     Args:
         name: put in front of each line, to tell several nodes in one terminal apart; may be empty.
+        fd: where the lines go.
+
+    Raises:
+        UsageError: the system allows no thread.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", fd: int = _STDERR) -> None:
         self._name = f"{name} " if name else ""
         self._timed = "JOURNAL_STREAM" not in os.environ
+        self._fd = fd
+        self._lines: deque[bytes] = deque()
+        self._lost = 0
+        self._why = ""
+        self._torn = b""  # ends the half of a line that has come through
+        self._failing = False
+        self._closing = False
+        # Reentrant: a collection of garbage inside of `log` may log in its turn.
+        self._changed = threading.Condition(threading.RLock())
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            raise UsageError(
+                "the system allows no thread, which the log needs; raise TasksMax= (systemd) or `ulimit -u`, "
+                "or free memory"
+            ) from None
 
     def log(self, line: str) -> None:
-        """Write one line."""
-        now = datetime.now(UTC)
-        time = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d} " if self._timed else ""
-        print(f"{time}{self._name}{line}", file=sys.stderr, flush=True)
+        """Write one line, soon."""
+        with suppress(MemoryError):  # no line is worth a node
+            now = datetime.now(UTC)
+            stamp = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d} " if self._timed else ""
+            data = f"{stamp}{self._name}{line}\n".encode(errors="backslashreplace")
+            with self._changed:
+                if len(self._lines) < _LINES_MAX:
+                    self._lines.append(data)
+                else:
+                    self._lose("nobody reads it")
+                self._changed.notify()
+
+    def close(self, patience_s: float) -> None:
+        """Give what is still queued so many seconds to get through."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        sys.stderr = sys.__stderr__
+        self._thread.join(patience_s)
+
+    def capture(self) -> None:
+        """From now on let all that Python prints to standard error come this way."""
+        sys.stderr = _Stderr(self)
+
+    # --- the thread
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if not self._write_next():
+                    return
+            except MemoryError as error:  # the next line may find some
+                self._lose(repr(error))
+                time.sleep(_RETRY_S)
+
+    def _write_next(self) -> bool:
+        """Write a line, or tell of those that were lost; False when there is nothing left to do."""
+        with self._changed:
+            while not self._lines and (self._failing or not self._lost):
+                if self._closing:
+                    return False
+                if not self._changed.wait(_RETRY_S if self._lost else None):
+                    break
+            lost, why = self._lost, self._why
+            data = self._lines.popleft() if self._lines else b""
+        if data:
+            self._failing = not self._write(data)
+            if self._failing:
+                self._lose("")
+        elif lost:
+            self._failing = not self._write(f"{self._name}{lost} lines of the log were lost: {why}\n".encode())
+            if not self._failing:
+                with self._changed:
+                    self._lost -= lost
+        return True
+
+    def _lose(self, why: str) -> None:
+        with self._changed:
+            self._lost += 1
+            self._why = why or self._why
+
+    def _write(self, data: bytes) -> bool:
+        """Write this, however long it takes; False if it cannot be written."""
+        data = self._torn + data
+        begun = False
+        while data:
+            try:
+                written = os.write(self._fd, data)
+            except BlockingIOError:  # somebody else has made it so
+                _wait_for_room(self._fd)
+                continue
+            except OSError as error:
+                self._why = error.strerror or repr(error)
+                if begun:
+                    self._torn = b"\n"
+                return False
+            self._torn = b""
+            begun = True
+            data = data[written:]
+        return True
 
 
-def notify(state: str) -> None:
-    """Tell systemd, if it wants to know: "READY=1", "STOPPING=1", "STATUS=..." (sd_notify(3))."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    address = "\0" + path[1:] if path.startswith("@") else path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+def _wait_for_room(fd: int) -> None:
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        poll.poll(_RETRY_S * 1000)
+    except OSError:
+        time.sleep(_RETRY_S)
+
+
+class _Stderr(io.TextIOBase):
+    """Standard error for the rest of Python: whole lines go to the log."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Take a piece of a line."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._journal.log(line)
+        return len(text)
+
+
+def keep_standard_files_open() -> None:
+    """Let nothing else become standard input, output or error, where the caller has closed one of them.
+
+    The kernel gives the lowest free number to what is opened next: log lines would go to a client.
+    """
+    with suppress(OSError):
+        fd = os.open(os.devnull, os.O_RDWR)
+        while fd <= _STDERR:
+            fd = os.dup(fd)
+        os.close(fd)
+
+
+def say(line: str) -> None:
+    """The last words of a program that exits; whoever cannot take them misses them."""
+    with suppress(OSError):
+        os.write(_STDERR, line.encode(errors="backslashreplace") + b"\n")
+
+
+class Notifier:
+    """What systemd is told: "READY=1", "STOPPING=1", "STATUS=..." (sd_notify(3)).
+
+    Where it cannot take it now it is told at the next `tick`; the latest state is what counts then.
+    """
+
+    def __init__(self) -> None:
+        path = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        self._untold = b""
+
+    def tell(self, state: str) -> None:
+        """Tell systemd, if it wants to know."""
+        if self._address:
+            self._untold = state.encode()
+            self.tick()
+
+    def tick(self) -> None:
+        """Tell what could not be told yet."""
+        if not self._untold:
+            return
         try:
-            sock.sendto(state.encode(), address)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         except OSError:
             return
+        try:
+            sock.sendto(self._untold, self._address)
+            self._untold = b""
+        except OSError:
+            return
+        finally:
+            with suppress(OSError):
+                sock.close()

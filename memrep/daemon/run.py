@@ -1,9 +1,9 @@
 """Running a node: the nursery with its tasks, the signals, and an orderly end.
 
-    reactor.run     serves every socket
-    _tick           every 50 ms: heartbeats, views, expiry
-    keep_dialled    one for each peer
-    _wait_for_end   SIGTERM or SIGINT, then the drain
+    reactor.run       serves every socket
+    _tick             every 50 ms: heartbeats, views, expiry
+    keep_dialled      one for each peer
+    _wait_for_signal  SIGTERM or SIGINT, then the drain
 
 The drain: nobody new is accepted, clients that are connected are served on for a while, because a PHP request
 that has read its data will want to write it; then the writes on their way are finished, the peers are told,
@@ -28,10 +28,11 @@ import trio
 
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients, Listener
-from memrep.daemon.journal import Journal, notify
+from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
 from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
+from memrep.daemon.signals import HEARD, ignore_the_rest
 from memrep.errors import UsageError
 from memrep.habits import Habits
 from memrep.node import Node
@@ -44,6 +45,10 @@ from memrep.users import Users
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
+
+#: How long the last lines of the log may take.
+_LAST_WORDS_S: Final = 0.5
+
 #: For links, those who have not shown yet who they are, and the program itself.
 _SPARE_DESCRIPTORS: Final = 448
 
@@ -94,15 +99,21 @@ class ServeOptions:
 
 
 class Daemon:
-    """A node, its sockets and its tasks."""
+    """A node, its sockets and its tasks.
 
-    def __init__(self, options: ServeOptions) -> None:
+    Args:
+        options: what it was told.
+        journal: where its log lines go.
+    """
+
+    def __init__(self, options: ServeOptions, journal: Journal) -> None:
         self._options = options
         self._verbose = options.verbose
         self._end = trio.Event()
         self._ready = False
         me = options.nodes.index(options.me) + 1
-        self._journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
+        self._journal = journal
+        self._notifier = Notifier()
         _raise_descriptor_limit(options.connections)
         listeners = list(_bind_client_ports(options))
         link_port = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else None
@@ -151,7 +162,7 @@ class Daemon:
         self._peers.close_superseded()
         if self._clients.listening and not self._ready:
             self._ready = True
-            notify("READY=1\nSTATUS=serving")
+            self._notifier.tell("READY=1\nSTATUS=serving")
 
     async def run(self) -> None:
         """Serve until told to end."""
@@ -161,7 +172,7 @@ class Daemon:
             f"memrep starts, process {os.getpid()}, clients on {options.listen}:{options.port}"
             + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
         )
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(*HEARD) as signals:
             async with trio.open_nursery() as nursery:
                 self._peers.open()
                 nursery.start_soon(self._tick)
@@ -181,18 +192,23 @@ class Daemon:
             self._reactor.turn(self._node.tick)
             self._peers.renew()
             self._clients.tick()
+            self._notifier.tick()
             await trio.sleep(_TICK_S)
 
     async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
+            if number == signal.SIGHUP:
+                self._journal.log("SIGHUP: nothing is read anew; restart one node at a time for that")
+                continue
             if self._end.is_set():
                 self._journal.log("a second signal: stops at once")
+                self._journal.close(_LAST_WORDS_S)
                 os._exit(1)
             self._journal.log(f"{signal.Signals(number).name}: stops")
             self._end.set()
 
     async def _drain(self) -> None:
-        notify("STOPPING=1\nSTATUS=serving the clients that are connected")
+        self._notifier.tell("STOPPING=1\nSTATUS=serving the clients that are connected")
         self._reactor.turn(self._clients.shut)
         with trio.move_on_after(self._options.drain_ms / 1000):
             while len(self._clients):
@@ -288,6 +304,13 @@ def serve(options: ServeOptions) -> None:
     Raises:
         UsageError: a port cannot be had, or the system's limits do not allow what is asked.
     """
-    daemon = Daemon(options)
-    gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
-    trio.run(daemon.run)
+    keep_standard_files_open()
+    ignore_the_rest()
+    journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
+    try:
+        daemon = Daemon(options, journal)
+        journal.capture()
+        gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
+        trio.run(daemon.run)
+    finally:
+        journal.close(_LAST_WORDS_S)

@@ -1,0 +1,44 @@
+"""Signals: which of them mean something to a node, and that no other ends it.
+
+By default most signals end a process, and two of them stop one that writes to its terminal from the background.
+None of that is what anybody wants of a node when a terminal closes, a script asks for a reload, or a limit on
+CPU time is reached. What asks for nothing that memrep can do is ignored. Those that a person sends on purpose,
+to end, stop or dump a process, keep their meaning, as do those by which the kernel tells of a fault.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+#: What the daemon hears.
+HEARD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+#: What the kernel does by itself then is right.
+_LEFT: Final = frozenset(
+    [
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGABRT,
+        signal.SIGKILL,
+        signal.SIGSTOP,
+        signal.SIGTSTP,
+        signal.SIGCONT,
+        signal.SIGCHLD,
+        signal.SIGURG,
+        signal.SIGWINCH,
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGILL,
+        signal.SIGFPE,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+    ]
+)
+
+
+def ignore_the_rest() -> None:
+    """From now on let no signal end or stop this process that is not meant to."""
+    for number in signal.valid_signals() - _LEFT:
+        signal.signal(number, signal.SIG_IGN)

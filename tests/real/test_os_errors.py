@@ -1,0 +1,206 @@
+"""Errors of the operating system that are nobody's: no node dies of them, or stands still.
+
+The kind as a whole is searched by tests/oserrors; here are those that a real life has seen, one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from .cluster import CHECKOUT
+from .processes import HOST, PortLease, accepts, until
+
+pytestmark = pytest.mark.real
+
+TIMEOUT_S: Final = 5.0
+
+#: More than a pipe of the default size holds, and what the node keeps for it besides.
+CHATTER: Final = 2_000
+
+
+class Node:
+    """One node, whose standard error is the test's to choose."""
+
+    def __init__(self, port: int, *options: str, **popen: Any) -> None:
+        self.port = port
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
+        env["PYTHONPATH"] = str(CHECKOUT)
+        argv = [sys.executable, "-m", "memrep", "serve", "-p", str(port), *options]
+        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, **popen)
+
+    def wait_serving(self) -> None:
+        """Return once it takes clients."""
+        until(lambda: self.process.poll() is not None or accepts(self.port), 15, "the node serves")
+        assert self.process.poll() is None, f"the node ended, status {self.process.returncode}"
+
+    def ask(self, command: bytes, end: bytes = b"\r\n") -> bytes:
+        """One command on a connection of its own."""
+        with socket.create_connection((HOST, self.port), timeout=TIMEOUT_S) as client:
+            client.sendall(command + b"\r\n")
+            reply = b""
+            while not reply.endswith(end):
+                received = client.recv(65536)
+                assert received, f"the node closed the connection after {reply!r}"
+                reply += received
+        return reply
+
+    def wait_right(self) -> None:
+        """It lives, and answers as it should."""
+        assert self.process.poll() is None, f"the node ended, status {self.process.returncode}"
+        assert self.ask(b"set right 0 0 2\r\nok") == b"STORED\r\n"
+        assert self.ask(b"get right", b"END\r\n") == b"VALUE right 0 2\r\nok\r\nEND\r\n"
+
+    def stop(self) -> int:
+        """Ask it to end; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    lease = PortLease(1)
+    yield lease.ports[0]
+    lease.close()
+
+
+@contextmanager
+def running(port: int, *options: str, **popen: Any) -> Iterator[Node]:
+    """A node, as long as it is needed."""
+    node = Node(port, *options, **popen)
+    try:
+        yield node
+    finally:
+        node.process.kill()
+        node.process.wait()
+
+
+@contextmanager
+def serving(port: int, *options: str, **popen: Any) -> Iterator[Node]:
+    """A node that serves."""
+    with running(port, *options, **popen) as node:
+        node.wait_serving()
+        yield node
+
+
+def logged(path: Path, what: str) -> Callable[[], bool]:
+    """Whether the log says this."""
+    return lambda: what in path.read_text(errors="replace")
+
+
+# --- the log
+
+
+def test_a_full_disk_under_the_log_costs_nothing_but_the_log(port: int) -> None:
+    with Path("/dev/full").open("wb") as full, serving(port, "-v", stderr=full) as node:
+        node.wait_right()
+        assert node.stop() == 0
+
+
+def test_a_closed_pipe_under_the_log_costs_nothing_but_the_log(port: int) -> None:
+    reader, writer = os.pipe()
+    with serving(port, "-v", stderr=writer) as node:
+        os.close(writer)
+        os.close(reader)
+        node.wait_right()
+        assert node.stop() == 0
+
+
+def test_a_reader_of_the_log_that_stops_reading_stops_no_node_and_is_told_what_it_missed(port: int) -> None:
+    reader, writer = os.pipe()
+    with serving(port, "-v", stderr=writer) as node:
+        os.close(writer)
+        for _ in range(CHATTER):
+            socket.create_connection((HOST, port), timeout=TIMEOUT_S).close()
+        node.wait_right()
+        told = bytearray()
+        os.set_blocking(reader, False)
+
+        def missed() -> bool:
+            with suppress(BlockingIOError):
+                told.extend(os.read(reader, 1 << 20))
+            return b" lines of the log were lost: nobody reads it\n" in told
+
+        until(missed, TIMEOUT_S, "the log tells how much of it was lost")
+        assert node.stop() == 0
+        with suppress(BlockingIOError):
+            told.extend(os.read(reader, 1 << 20))
+        assert told.endswith(b"memrep has stopped\n")
+    os.close(reader)
+
+
+def test_when_the_disk_has_room_again_the_log_tells_how_many_lines_were_lost(port: int, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("ab") as log, serving(port, "-v", stderr=log) as node:
+        _, hard = resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 10, hard))
+        for _ in range(10):
+            node.wait_right()
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        until(logged(path, " lines of the log were lost: File too large\n"), TIMEOUT_S, "the log goes on")
+        node.wait_right()
+        assert node.stop() == 0
+    assert path.read_text().endswith("memrep has stopped\n")
+
+
+def test_a_closed_standard_error_is_not_replaced_by_a_client(port: int, tmp_path: Path) -> None:
+    # What a shell's 2>&- does: the next descriptor that is opened would be number 2.
+    with serving(port, "-v", preexec_fn=lambda: os.closerange(0, 3)) as node:
+        with socket.create_connection((HOST, port), timeout=TIMEOUT_S) as first:
+            for _ in range(10):
+                node.wait_right()
+            first.sendall(b"version\r\n")
+            assert first.recv(4096).startswith(b"VERSION ")
+        assert node.stop() == 0
+
+
+# --- signals
+
+
+@pytest.mark.parametrize(
+    "name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGIO", "SIGXCPU", "SIGTTOU", "SIGRTMIN"]
+)
+def test_a_signal_that_asks_for_nothing_ends_no_node(port: int, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "log"
+    with path.open("ab") as log, serving(port, stderr=log) as node:
+        node.process.send_signal(signal.Signals[name])
+        node.wait_right()
+        if name == "SIGHUP":
+            until(logged(path, "SIGHUP: nothing is read anew"), TIMEOUT_S, "the log says what SIGHUP does")
+        assert node.stop() == 0
+
+
+# --- clients
+
+
+def test_connections_that_are_reset_while_the_node_is_full_end_no_node(port: int) -> None:
+    with serving(port, "-c", "2") as node:
+        guests = [socket.create_connection((HOST, port), timeout=TIMEOUT_S) for _ in range(2)]
+        for guest in guests:
+            guest.sendall(b"version\r\n")
+            assert guest.recv(4096)
+        for _ in range(20):
+            # The node is stopped while they come and go: all of them are accepted after their reset.
+            os.kill(node.process.pid, signal.SIGSTOP)
+            crowd = [socket.create_connection((HOST, port), timeout=TIMEOUT_S) for _ in range(20)]
+            for caller in crowd:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                caller.close()
+            os.kill(node.process.pid, signal.SIGCONT)
+            guests[0].sendall(b"version\r\n")
+            assert guests[0].recv(4096)
+        for guest in guests:
+            guest.close()
+        until(lambda: node.ask(b"version").startswith(b"VERSION"), TIMEOUT_S, "there is room again")
+        node.wait_right()
