@@ -24,9 +24,9 @@ from memrep.version import Clock
 
 Lines = Iterable[tuple[str, object]]
 
-#: What `version` answers. Clients look at the first numbers to learn what the server can (libmemcached's
-#: memccapable, for one): memcached's, of the version that memrep answers like.
-VERSION: Final = f"1.6.18-memrep-{__version__}"
+#: What `version` answers: memcached's, of the version that memrep answers like, and nothing else. Clients learn
+#: from it what a server can; some take the first three numbers in it, some the last, some split at the dots.
+VERSION: Final = "1.6.18"
 
 
 def _no_process() -> Lines:
@@ -83,6 +83,7 @@ class Reports:
         yield "uptime", (self._clock.now - self._started) // 1000
         yield "time", self._clock.wall // 1000
         yield "version", VERSION
+        yield "memrep_version", __version__
         yield "pointer_size", 64
         yield "cmd_get", self._counters.get_hits + self._counters.get_misses
         for field in attrs.fields(Counters):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memrep.complaints import Complaints
+from memrep.complaints import REPEAT_MS, Complaints, Recurrence
 
 
 def _complaints() -> tuple[Complaints, list[str]]:
@@ -51,3 +51,39 @@ def test_only_so_many_hosts_are_remembered_and_the_latest_of_them() -> None:
     assert len(log) == 5_000
     complaints.about("0", "0 knocks")
     assert len(log) == 5_001
+
+
+def _recurrence() -> tuple[Recurrence, list[str]]:
+    lines: list[str] = []
+    return Recurrence(lines.append, lambda count: f"happened {count} times"), lines
+
+
+def test_what_begins_to_happen_is_told_at_the_next_tick() -> None:
+    recurrence, lines = _recurrence()
+    recurrence.tick(0)
+    assert lines == []
+    recurrence.happened()
+    recurrence.happened(2)
+    recurrence.tick(50)
+    assert lines == ["happened 3 times"]
+
+
+def test_what_goes_on_happening_is_told_once_a_minute_with_what_has_happened_since() -> None:
+    recurrence, lines = _recurrence()
+    for now in range(0, 180_000, 50):
+        recurrence.happened()
+        recurrence.tick(now)
+    assert lines == ["happened 1 times", "happened 1200 times", "happened 1200 times"]
+
+
+def test_the_last_of_them_are_told_too_though_nothing_follows() -> None:
+    recurrence, lines = _recurrence()
+    recurrence.happened()
+    recurrence.tick(0)
+    recurrence.happened(5)
+    for now in range(0, REPEAT_MS * 5, 50):
+        recurrence.tick(now)
+    assert lines == ["happened 1 times", "happened 5 times"]
+    recurrence.happened()
+    recurrence.tick(REPEAT_MS * 5)
+    assert lines[2:] == ["happened 1 times"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import pytest
 
+from memrep import __version__
 from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.report import VERSION, Facts, Lines
@@ -86,6 +89,16 @@ def test_the_version_is_that_of_the_program() -> None:
     client = lone_node().connect()
     assert _stats(client)["version"] == VERSION
     assert client.receive(b"version\r\n").decode() == f"VERSION {VERSION}\r\n"
+    assert _stats(client)["memrep_version"] == __version__
+
+
+def test_the_version_is_1_6_however_a_library_takes_it_apart() -> None:
+    told = lone_node().connect().receive(b"version\r\n").decode().split()[1]
+    first, last = re.match(r"(\d+)\.(\d+)\.(\d+)", told), re.search(r"(\d+)\.(\d+)\.(\d+)$", told)
+    assert first is not None
+    assert last is not None
+    assert first.groups() == last.groups() == tuple(told.split("."))
+    assert [int(number) for number in told.split(".")][:2] == [1, 6]
 
 
 def test_items_and_their_cost_are_told() -> None:

@@ -3,6 +3,9 @@
 The port is bound from the start, so that a taken one is found at once, but it listens only while the node
 holds everything: until then connecting is refused, the one answer that sends PHP to the next node at once.
 
+A client more than `-c` allows is hung up on without a word. Any word would be taken for the reply to its first
+command; memcached's "ERROR Too many open connections" made php-memcached begin empty sessions.
+
 What a client can cost is bounded: it is read 64 KiB at a time, and not read at all while replies to it are
 unsent or its connection is blocked.
 
@@ -13,11 +16,12 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from memrep.complaints import Recurrence
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import READ, WRITE, Reactor
@@ -28,7 +32,6 @@ from memrep.protocol.connection import Connection
 _RECEIVE_BYTES: Final = 1 << 16
 _ACCEPTS_A_TURN: Final = 64
 _BACKLOG: Final = 1024
-_TOO_MANY: Final = b"ERROR Too many open connections\r\n"
 
 
 class Client:
@@ -218,6 +221,13 @@ class Clients:
         self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
         self._clients: dict[Connection, Client] = {}
         self.partings = Partings()
+        self._rejections = Recurrence(
+            log,
+            lambda count: (
+                f"sends clients away ({count}): {limit} are connected, as many as -c allows; raise it on every "
+                "server, count the workers of all web servers"
+            ),
+        )
         self._shut = False
         self._fenced = False
 
@@ -331,12 +341,11 @@ class Clients:
             elif self._has_room():
                 self._admit(sock, address[0] if is_tcp else "", is_tcp)
             else:
-                with suppress(OSError):  # it has hung up meanwhile
-                    sock.send(_TOO_MANY)
-                sock.close()
+                self.partings.begin(sock, self.reactor)
 
     def tick(self) -> None:
         """What is due by the clock."""
+        self._rejections.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
         if self._tls is not None:
             self._tls.tick()
@@ -345,6 +354,7 @@ class Clients:
         if len(self._clients) < self._limit:
             return True
         self.node.counters.rejected_connections += 1
+        self._rejections.happened()
         return False
 
     def _admit(self, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
@@ -360,7 +370,7 @@ class Clients:
         if self._has_room():
             self._admit(sock, host, is_tcp=True).ready(READ)
         else:
-            sock.close()
+            self.partings.begin(sock.farewell(), self.reactor)
 
     def _make_room(self) -> None:
         """Hang up on the oldest client, so that the one at the door does not spin the loop."""

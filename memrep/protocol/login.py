@@ -2,7 +2,8 @@
 
 memcached has made that command up for its auth file (its doc/protocol.txt, "Authentication"), so that clients
 need no new one: `set KEY FLAGS EXPTIME LENGTH` and a data block of user, blank, password. Nothing is stored.
-Any other line is refused. How binary clients log in is a matter of that protocol itself.
+Any other line is refused, and a browser's request ends the connection, lest its body try passwords. How binary
+clients log in is a matter of that protocol itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from memrep.protocol.connection import Connection, Dialect
 from memrep.protocol.numbers import signed32
+from memrep.protocol.refusals import speaks_http
 from memrep.protocol.text import LINE_MAX
 from memrep.users import Users
 
@@ -56,6 +58,9 @@ class Login(Dialect):
             words = data[start:end].split()
             length = signed32(words[4]) if words[:1] == [b"set"] and len(words) in (5, 6) else None
             if length is None or length < 0:
+                if speaks_http(words):
+                    connection.closing = True
+                    return start
                 self._out.append(_UNAUTHENTICATED)
                 start = end + 1
                 continue

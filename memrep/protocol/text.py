@@ -39,7 +39,7 @@ from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundi
 from memrep.protocol.meta import commands as meta
 from memrep.protocol.meta.line import BadMeta, check
 from memrep.protocol.numbers import of_storage, signed32, unsigned
-from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, NO_NUMBER, OUT_OF_MEMORY
+from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, NO_NUMBER, OUT_OF_MEMORY, speaks_http
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
 from memrep.ticket import Ticket
@@ -184,7 +184,10 @@ class Text(Dialect):
             self._out.append(error)
 
     def _unknown(self, words: Words) -> None:
-        self._out.append(ERROR)
+        if speaks_http(words):
+            self._connection.closing = True
+        else:
+            self._out.append(ERROR)
 
     # --- retrieval: get gets gat gats
 
