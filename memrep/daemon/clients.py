@@ -1,7 +1,8 @@
 """Clients: the listening sockets, and one client's socket.
 
 The port is bound from the start, so that a taken one is found at once, but it listens only while the node
-holds everything: until then connecting is refused, the one answer that sends PHP to the next node at once.
+holds everything: until then connecting is refused, the one answer that sends PHP to the next node at once
+(listener.py).
 
 A client more than `-c` allows is hung up on without a word. Any word would be taken for the reply to its first
 command; memcached's "ERROR Too many open connections" made php-memcached begin empty sessions.
@@ -14,15 +15,16 @@ With TLS (tls.py) a client on the port comes in when its handshake is done. The 
 
 from __future__ import annotations
 
-import errno
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 from memrep.complaints import Recurrence
 from memrep.daemon.certificate import Certificate
+from memrep.daemon.guard import Troubles
+from memrep.daemon.listener import Door, Listener
 from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
@@ -30,8 +32,6 @@ from memrep.node import Node
 from memrep.protocol.connection import Connection
 
 _RECEIVE_BYTES: Final = 1 << 16
-_ACCEPTS_A_TURN: Final = 64
-_BACKLOG: Final = 1024
 
 
 class Client:
@@ -130,7 +130,8 @@ class Client:
         if self._is_tcp and connection.waiting:
             # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
             # small packet would wait for the delayed one, and its two-part write would take twice as long.
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            with suppress(OSError):
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._listen()
 
     def _listen(self) -> None:
@@ -144,50 +145,6 @@ class Client:
         if events != self._events and self.sock.fileno() >= 0:
             self._events = events
             self._owner.reactor.modify(self.sock.fileno(), events)
-
-
-class Listener:
-    """A bound address that listens when told to."""
-
-    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
-        self.family = family
-        self.address = address
-        self.sock = self._bind()
-
-    def _bind(self) -> socket.socket:
-        sock = socket.socket(self.family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            if self.family == socket.AF_UNIX:
-                _remove_socket(Path(str(self.address)))
-            else:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(self.address)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-
-    def listen(self) -> None:
-        """Accept connections from now on."""
-        self.sock.listen(_BACKLOG)
-
-    def rebind(self) -> None:
-        """Refuse connections from now on, but keep the address."""
-        self.sock.close()
-        self.sock = self._bind()
-
-    def close(self) -> None:
-        """Give the address up."""
-        self.sock.close()
-        if self.family == socket.AF_UNIX:
-            _remove_socket(Path(str(self.address)))
-
-
-def _remove_socket(path: Path) -> None:
-    """Remove a socket that an earlier run has left; leave alone anything that is none."""
-    if path.is_socket():
-        path.unlink()
 
 
 class Clients:
@@ -215,7 +172,11 @@ class Clients:
         self.log = log
         self.reactor: Reactor
         self.listening = False
-        self._listeners = listeners
+        troubles = Troubles(log)
+        self._doors = [
+            Door(f"clients on {listener}", listener, self.receive, self._make_room, troubles)
+            for listener in listeners
+        ]
         self._limit = limit
         self._verbose = verbose
         self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
@@ -281,8 +242,8 @@ class Clients:
 
     def give_up(self) -> None:
         """Close whatever is still open."""
-        for listener in self._listeners:
-            listener.close()
+        for door in self._doors:
+            door.close()
         self.partings.close()
 
     def close(self, client: Client, reason: str) -> None:
@@ -293,7 +254,8 @@ class Clients:
             self.log(f"client {client.sock.fileno()}: {reason}")
         self.reactor.unregister(client.sock.fileno())
         if client.ended:
-            client.sock.close()
+            with suppress(OSError):
+                client.sock.close()
         else:
             sock = client.sock
             self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self.reactor)
@@ -308,43 +270,36 @@ class Clients:
 
     def _open(self) -> None:
         self.listening = True
-        for listener in reversed(self._listeners):  # the port last: where it answers the unix socket does, too
-            listener.listen()
-            self.reactor.register(listener.sock.fileno(), _Door(self, listener), READ)
+        for door in reversed(self._doors):  # the port last: where it answers the unix socket does, too
+            door.open(self.reactor)
 
     def _close_listeners(self) -> None:
         self.listening = False
-        for listener in self._listeners:
-            self.reactor.unregister(listener.sock.fileno())
-            listener.rebind()
+        for door in self._doors:
+            door.shut()
         if self._tls is not None:
             self._tls.close_all()
 
-    def accept(self, listener: Listener) -> None:
-        """Take the clients that are waiting."""
-        for _ in range(_ACCEPTS_A_TURN):
-            try:
-                sock, address = listener.sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self.log("cannot accept a client: no file descriptor left; raise LimitNOFILE or lower -c")
-                    self._make_room()
-                return
-            sock.setblocking(False)
-            is_tcp = listener.family != socket.AF_UNIX
-            if is_tcp:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if is_tcp and self._tls is not None:
-                self._tls.receive(self.reactor, sock, address[0])
-            elif self._has_room():
-                self._admit(sock, address[0] if is_tcp else "", is_tcp)
-            else:
-                self.partings.begin(sock, self.reactor)
+    def receive(self, sock: socket.socket, host: str, port: int) -> None:
+        """Somebody has connected.
+
+        Raises:
+            OSError: the system does not allow what it takes to serve him.
+        """
+        is_tcp = sock.family != socket.AF_UNIX
+        if is_tcp:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_tcp and self._tls is not None:
+            self._tls.receive(self.reactor, sock, host)
+        elif self._has_room():
+            self._admit(sock, host, is_tcp)
+        else:
+            self.partings.begin(sock, self.reactor)
 
     def tick(self) -> None:
         """What is due by the clock."""
+        for door in self._doors:
+            door.tick()
         self._rejections.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
         if self._tls is not None:
@@ -359,33 +314,30 @@ class Clients:
 
     def _admit(self, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
         client = Client(self, sock, self.node.connect(host), is_tcp)
+        try:
+            self.reactor.register(sock.fileno(), client, READ)
+        except OSError:
+            self.node.disconnect(client.connection)
+            raise
         self._clients[client.connection] = client
-        self.reactor.register(sock.fileno(), client, READ)
         if self._verbose():
             self.log(f"client {sock.fileno()}: connected")
         return client
 
     def _admit_tls(self, sock: TlsSocket, host: str) -> None:
         """A client has finished its handshake; what it sent along with that may have been read with it."""
-        if self._has_room():
-            self._admit(sock, host, is_tcp=True).ready(READ)
-        else:
+        if not self._has_room():
             self.partings.begin(sock.farewell(), self.reactor)
+            return
+        try:
+            client = self._admit(sock, host, is_tcp=True)
+        except OSError:
+            sock.close()
+            return
+        client.ready(READ)
 
     def _make_room(self) -> None:
-        """Hang up on the oldest client, so that the one at the door does not spin the loop."""
+        """No descriptor is left: hang up on the oldest client, so that another can come in."""
         if self._clients and not len(self.partings):
             self.close(next(iter(self._clients.values())), "no file descriptor left")
         self.partings.close()
-
-
-class _Door:
-    """A listening socket in the epoll."""
-
-    def __init__(self, clients: Clients, listener: Listener) -> None:
-        self._clients = clients
-        self._listener = listener
-
-    def ready(self, events: int) -> None:
-        """Somebody knocks."""
-        self._clients.accept(self._listener)

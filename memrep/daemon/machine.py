@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+from memrep.daemon.listener import Listener
 from memrep.errors import UsageError
 from memrep.nodes import Address, plain_host
 
@@ -110,23 +111,19 @@ def source_of_links(host: str) -> str:
     return found if is_own(found) and not (address.is_loopback or address.is_unspecified) else ""
 
 
-def bind_link_port(address: Address, host: str) -> socket.socket:
-    """A listening socket for the other nodes.
+def bind_link_port(address: Address, host: str) -> Listener:
+    """Where the other nodes come in; it listens.
 
     Raises:
         UsageError: it cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setblocking(False)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, address.link_port))
-        sock.listen(1024)  # strangers who knock in crowds must not keep out a node
+        listener = Listener(family, (host, address.link_port))
+        listener.listen()
     except OSError as error:
-        sock.close()
         raise port_error(host, address.link_port, error, "for the other nodes") from None
-    return sock
+    return listener
 
 
 def port_error(host: str, port: int, error: OSError, use: str) -> UsageError:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from memrep.daemon.guard import hang_up
 from memrep.daemon.reactor import READ, Reactor
 
 _PATIENCE_S: Final = 1.0
@@ -37,16 +38,16 @@ class Partings:
 
     def begin(self, sock: socket.socket, reactor: Reactor) -> None:
         """Part from the client of this socket, which nobody else uses any more."""
+        parting = _Parting(self, sock, reactor)
         try:
             sock.shutdown(socket.SHUT_WR)
+            reactor.register(sock.fileno(), parting, READ)
         except OSError:
-            sock.close()
+            hang_up(sock)
             return
         if len(self._left) >= _MANY:
             next(iter(self._left)).close()
-        parting = _Parting(self, sock, reactor)
         self._left[parting] = time.monotonic() + _PATIENCE_S
-        reactor.register(sock.fileno(), parting, READ)
 
     def sweep(self) -> None:
         """Close those that have not ended in time."""
@@ -95,5 +96,5 @@ class _Parting:
     def close(self) -> None:
         """Give the socket up."""
         self._reactor.unregister(self._sock.fileno())
-        self._sock.close()
+        hang_up(self._sock)
         self._partings.forget(self)

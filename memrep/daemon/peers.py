@@ -22,6 +22,8 @@ import trio
 
 from memrep.complaints import Complaints
 from memrep.daemon.anteroom import Anteroom
+from memrep.daemon.guard import Troubles, guarded, hang_up, in_words
+from memrep.daemon.listener import Door, Listener
 from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
@@ -45,7 +47,10 @@ _RENEW_S: Final = 0.5
 _GREETING_S: Final = 3.0
 _GREETINGS_MAX: Final = 64
 
-_ACCEPTS_A_TURN: Final = 64
+
+#: Why a peer may not be dialled now. Without a thread to look its name up there is a RuntimeError; if the
+#: codec for names cannot be loaded, a LookupError.
+_NOT_NOW: Final = (OSError, UnicodeError, RuntimeError, LookupError, MemoryError, trio.TooSlowError)
 
 
 class OutLink:
@@ -72,20 +77,22 @@ class OutLink:
             return
         if self.outgoing.welcome and not self._unsent:
             try:
-                sent = self._sock.send(data)
-            except BlockingIOError:
-                sent = 0
+                try:
+                    sent = self._sock.send(data)
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                if sent == len(data):
+                    return
+                data = data[sent:]
+                self._peers.reactor.modify(self._sock.fileno(), READ | WRITE)
             except OSError as error:
-                self.close(str(error))
+                self.broken(error)
                 return
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._peers.reactor.modify(self._sock.fileno(), READ | WRITE)
         self._unsent += data
         if len(self._unsent) > UNSENT_MAX:
             self.close(f"it has not read {len(self._unsent)} bytes")
 
+    @guarded
     def ready(self, events: int) -> None:
         """Send the rest, or hear what the greeting comes to, or see the link closed."""
         try:
@@ -99,8 +106,12 @@ class OutLink:
                     self.close(self.reason)
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, PeerError) as error:
+        except PeerError as error:
             self.close(str(error))
+
+    def broken(self, error: OSError) -> None:
+        """A system call has failed."""
+        self.close(in_words(error))
 
     def _hear(self, data: bytes) -> None:
         outgoing = self.outgoing
@@ -124,7 +135,7 @@ class OutLink:
         if not self.closed.is_set():
             self.reason = reason
             self._peers.reactor.unregister(self._sock.fileno())
-            self._sock.close()
+            hang_up(self._sock)
             self.closed.set()
 
 
@@ -171,7 +182,7 @@ class InLink:
             return
         self._peers.reactor.unregister(self._sock.fileno())
         self._peers.forget(self)
-        self._sock.close()
+        hang_up(self._sock)
 
 
 class Peers:
@@ -181,7 +192,7 @@ class Peers:
         node: the node.
         addresses: of all nodes; node n is the n-th.
         me: this node's number.
-        listener: the bound and listening socket for the others.
+        listener: where the others come in; it listens.
         source: the address that this node calls from, the one that the others know; "" if the kernel chooses.
         log: takes a line for the operator.
     """
@@ -191,16 +202,21 @@ class Peers:
         node: Node,
         addresses: list[Address],
         me: int,
-        listener: socket.socket | None,
+        listener: Listener | None,
         source: str,
         log: Callable[[str], None],
     ) -> None:
         self.node = node
         self.reactor: Reactor
         self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
-        self._listener = listener
         self._source = source
         self._log = log
+        self._troubles = Troubles(log)
+        self._door = (
+            Door(f"nodes on {listener}", listener, self._receive, lambda: None, self._troubles)
+            if listener is not None
+            else None
+        )
         self._complaints = Complaints(log)
         self._neighbours = Neighbours(self._addresses)
         self._out: dict[int, OutLink] = {}
@@ -210,19 +226,12 @@ class Peers:
 
     def open(self) -> None:
         """Let the others in."""
-        if self._listener is not None:
-            self.reactor.register(self._listener.fileno(), self, READ)
+        if self._door is not None:
+            self._door.open(self.reactor)
 
-    def ready(self, events: int) -> None:
+    def _receive(self, sock: socket.socket, host: str, port: int) -> None:
         """A node, or a stranger, knocks."""
-        assert self._listener is not None
-        for _ in range(_ACCEPTS_A_TURN):
-            try:
-                sock, address = self._listener.accept()
-            except OSError:
-                return
-            sock.setblocking(False)
-            self._admit(sock, plain_host(address[0]), address[1])
+        self._admit(sock, plain_host(host), port)
 
     def _admit(self, sock: socket.socket, host: str, port: int) -> None:
         """Greet who may be a node."""
@@ -237,12 +246,13 @@ class Peers:
 
     def _turn_away(self, sock: socket.socket, host: str) -> None:
         """Close a stranger's connection; told the reason, for it may be a node that calls from elsewhere."""
-        with sock:
-            if not self._neighbours.known:  # a moment after the start; should it be a node, it comes again
-                return
-            reason = f"no other node in --nodes has the address {host}, from which it calls"
-            with suppress(OSError):
-                sock.send(encode(Sorry(reason)))
+        if not self._neighbours.known:  # a moment after the start; should it be a node, it comes again
+            hang_up(sock)
+            return
+        reason = f"no other node in --nodes has the address {host}, from which it calls"
+        with suppress(OSError):
+            sock.send(encode(Sorry(reason)))
+        hang_up(sock)
         self._complaints.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
 
     def forget(self, link: InLink) -> None:
@@ -266,7 +276,13 @@ class Peers:
         for link in [link for link in self._in if link.link.closing]:
             link.close()
 
-    def renew(self) -> None:
+    def tick(self) -> None:
+        """What is due by the clock."""
+        if self._door is not None:
+            self._door.tick()
+        self._renew()
+
+    def _renew(self) -> None:
         """Close the links that do not carry what is sent on them, or on which no greeting comes about.
 
         Ours are dialled again at once. After a cut has healed a new connection gets through at the first try,
@@ -304,20 +320,29 @@ class Peers:
         plain.setblocking(False)
         return plain
 
-    async def _use(self, node: int, sock: socket.socket) -> OutLink:
-        """Greet this peer and send on this link until it is closed."""
-        used: list[OutLink] = []
+    def _begin(self, node: int, sock: socket.socket) -> OutLink:
+        """Greet this peer; what is for it is sent on this link from now on.
+
+        Raises:
+            OSError: the system does not allow it.
+        """
+        begun: list[OutLink] = []
+        failed: list[OSError] = []
 
         def begin() -> None:
-            link = OutLink(self, sock, self.node.links.dialled(node))
-            self._out[node] = link
-            used.append(link)
+            try:
+                link = OutLink(self, sock, self.node.links.dialled(node))
+            except OSError as error:
+                failed.append(error)
+            else:
+                self._out[node] = link
+                begun.append(link)
 
         self.reactor.turn(begin)
-        (link,) = used
-        await link.closed.wait()
-        del self._out[node]
-        return link
+        if not begun:
+            hang_up(sock)
+            raise failed[0]
+        return begun[0]
 
     async def keep_dialled(self, node: int) -> None:
         """Keep our link to this peer open, for ever; tell the node what becomes of it."""
@@ -331,7 +356,8 @@ class Peers:
             try:
                 with trio.fail_after(_CONNECT_S):
                     sock = await self._connect(node)
-            except (OSError, UnicodeError, trio.TooSlowError) as error:
+                link = self._begin(node, sock)
+            except _NOT_NOW as error:
                 refused = isinstance(error, ConnectionRefusedError)
                 reason = "its port refuses" if refused else str(error) or "it does not answer"
                 if refused and established:
@@ -345,7 +371,8 @@ class Peers:
                 pause = _REDIAL_S if refused else _RETRY_S
             else:
                 established = True
-                link = await self._use(node, sock)
+                await link.closed.wait()
+                del self._out[node]
                 if link.outgoing.welcome:
                     complaint = ""
                     failing_since = trio.current_time()

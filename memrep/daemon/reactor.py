@@ -18,6 +18,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 import trio
@@ -80,18 +81,30 @@ class Reactor:
         self._handlers: dict[int, Callable[[int], None]] = {}
 
     def register(self, fd: int, handler: Handler, events: int) -> None:
-        """Call `handler.ready` whenever `fd` is ready for these events."""
+        """Call `handler.ready` whenever `fd` is ready for these events.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
+        try:
+            self._epoll.register(fd, events)
+        except FileExistsError:  # it could not be forgotten
+            self._epoll.modify(fd, events)
         self._handlers[fd] = handler.ready
-        self._epoll.register(fd, events)
 
     def modify(self, fd: int, events: int) -> None:
-        """Wait for other events on a registered descriptor."""
+        """Wait for other events on a registered descriptor.
+
+        Raises:
+            OSError: the system does not allow it.
+        """
         self._epoll.modify(fd, events)
 
     def unregister(self, fd: int) -> None:
         """Forget a descriptor; to be called before it is closed."""
         if self._handlers.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+            with suppress(OSError):  # the kernel forgets it when it is closed
+                self._epoll.unregister(fd)
 
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""

@@ -27,8 +27,9 @@ import attrs
 import trio
 
 from memrep.daemon.certificate import Certificate
-from memrep.daemon.clients import Clients, Listener
+from memrep.daemon.clients import Clients
 from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
+from memrep.daemon.listener import Listener
 from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
@@ -190,7 +191,7 @@ class Daemon:
     async def _tick(self) -> None:
         while True:
             self._reactor.turn(self._node.tick)
-            self._peers.renew()
+            self._peers.tick()
             self._clients.tick()
             self._notifier.tick()
             await trio.sleep(_TICK_S)

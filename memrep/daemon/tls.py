@@ -25,6 +25,7 @@ import trio
 
 from memrep.complaints import Complaints
 from memrep.daemon.anteroom import Anteroom
+from memrep.daemon.guard import guarded, hang_up, in_words
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.nodes import plain_host
 
@@ -86,7 +87,7 @@ class TlsSocket:
 
     def close(self) -> None:
         """Hang up at once."""
-        self.farewell().close()
+        hang_up(self.farewell())
 
 
 class _Handshake:
@@ -101,6 +102,7 @@ class _Handshake:
         self._begun = False
         reactor.register(sock.fileno(), self, READ)
 
+    @guarded
     def ready(self, events: int) -> None:
         """Go on as far as it goes."""
         try:
@@ -137,8 +139,12 @@ class _Handshake:
     def close(self, reason: str) -> None:
         """Hang up; a reason is for the log."""
         self._reactor.unregister(self._sock.fileno())
-        self._sock.close()
+        hang_up(self._sock)
         self._door.turn_away(self, reason)
+
+    def broken(self, error: OSError) -> None:
+        """A system call has failed."""
+        self.close(in_words(error))
 
 
 class TlsDoor:
@@ -165,13 +171,21 @@ class TlsDoor:
         return len(self._anteroom)
 
     def receive(self, reactor: Reactor, sock: socket.socket, host: str) -> None:
-        """A client has connected; the socket is this door's from now on."""
+        """A client has connected; the socket is this door's from now on.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
         try:
             tls = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:  # it has hung up already
-            sock.close()
+            hang_up(sock)
             return
-        handshake = _Handshake(self, reactor, tls, host)
+        try:
+            handshake = _Handshake(self, reactor, tls, host)
+        except OSError:
+            hang_up(tls)
+            raise
         crowded_out = self._anteroom.enter(handshake, host, trio.current_time())
         if crowded_out is not None:
             crowded_out.close("")

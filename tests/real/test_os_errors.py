@@ -20,11 +20,14 @@ from typing import Any, Final
 import pytest
 
 from .cluster import CHECKOUT
-from .processes import HOST, PortLease, accepts, until
+from .processes import HOST, PortLease, accepts, find_program, missing, pause, until
 
 pytestmark = pytest.mark.real
 
 TIMEOUT_S: Final = 5.0
+
+#: An address that a node can lose.
+AWAY: Final = "10.99.0.1"
 
 #: More than a pipe of the default size holds, and what the node keeps for it besides.
 CHATTER: Final = 2_000
@@ -39,6 +42,13 @@ class Node:
         env["PYTHONPATH"] = str(CHECKOUT)
         argv = [sys.executable, "-m", "memrep", "serve", "-p", str(port), *options]
         self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, **popen)
+
+    @classmethod
+    def of(cls, port: int, process: subprocess.Popen[bytes]) -> Node:
+        """A node that runs already."""
+        node = cls.__new__(cls)
+        node.port, node.process = port, process
+        return node
 
     def wait_serving(self) -> None:
         """Return once it takes clients."""
@@ -55,6 +65,13 @@ class Node:
                 assert received, f"the node closed the connection after {reply!r}"
                 reply += received
         return reply
+
+    def has_room(self) -> bool:
+        """Whether it lets somebody in."""
+        assert self.process.poll() is None, f"the node ended, status {self.process.returncode}"
+        with socket.create_connection((HOST, self.port), timeout=TIMEOUT_S) as client:
+            client.sendall(b"version\r\n")
+            return client.recv(4096).startswith(b"VERSION ")
 
     def wait_right(self) -> None:
         """It lives, and answers as it should."""
@@ -186,10 +203,7 @@ def test_a_signal_that_asks_for_nothing_ends_no_node(port: int, tmp_path: Path, 
 
 def test_connections_that_are_reset_while_the_node_is_full_end_no_node(port: int) -> None:
     with serving(port, "-c", "2") as node:
-        guests = [socket.create_connection((HOST, port), timeout=TIMEOUT_S) for _ in range(2)]
-        for guest in guests:
-            guest.sendall(b"version\r\n")
-            assert guest.recv(4096)
+        guests = [socket.create_connection((HOST, port), timeout=TIMEOUT_S) for _ in range(3)]
         for _ in range(20):
             # The node is stopped while they come and go: all of them are accepted after their reset.
             os.kill(node.process.pid, signal.SIGSTOP)
@@ -198,9 +212,99 @@ def test_connections_that_are_reset_while_the_node_is_full_end_no_node(port: int
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 caller.close()
             os.kill(node.process.pid, signal.SIGCONT)
-            guests[0].sendall(b"version\r\n")
-            assert guests[0].recv(4096)
         for guest in guests:
             guest.close()
-        until(lambda: node.ask(b"version").startswith(b"VERSION"), TIMEOUT_S, "there is room again")
+        until(node.has_room, TIMEOUT_S, "there is room again")
         node.wait_right()
+
+
+# --- the door
+
+
+@contextmanager
+def in_a_room_of_its_own(port: int, directory: Path, *options: str) -> Iterator[Node]:
+    """A node on an address and a name that can be taken from it: in namespaces of its own."""
+    hosts = directory / "hosts"
+    hosts.write_text(f"{AWAY} web1\n")
+    log = directory / "log"
+    make = f"ip link set lo up && ip addr add {AWAY}/32 dev lo && mount --bind {hosts} /etc/hosts"
+    enter = [find_program("unshare"), "--net", "--mount", "sh", "-c", f'{make} && exec "$@"', "sh"]
+    if subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        missing("the right to make namespaces of the network")
+    argv = [*enter, sys.executable, "-m", "memrep", "serve", "--nodes", f"web1:{port}", *options]
+    with log.open("ab") as file:
+        process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stderr=file)
+    node = Node.of(port, process)
+    try:
+        until(logged(log, "serves clients"), 15, "the node serves")
+        yield node
+        assert process.poll() is None, log.read_text()
+        assert node.stop() == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def inside(node: Node, *argv: str) -> str:
+    """Run a program where the node is."""
+    assert node.process.poll() is None, f"the node ended, status {node.process.returncode}"
+    enter = [find_program("nsenter"), "-t", str(node.process.pid), "--net", "--mount"]
+    return subprocess.run([*enter, *argv], capture_output=True, text=True, check=True).stdout
+
+
+def version_inside(node: Node) -> str:
+    """What the node answers where it is, or why it cannot be asked."""
+    program = (
+        "import socket, sys\n"
+        "try: client = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)\n"
+        "except OSError as error: sys.exit(print(error.strerror))\n"
+        "client.sendall(b'version\\r\\n'); print(client.recv(99).decode())"
+    )
+    return inside(node, sys.executable, "-c", program, AWAY, str(node.port))
+
+
+def shut_and_open(node: Node, log: Path) -> None:
+    """Have the door shut and opened again: as after any stop of the machine."""
+    os.kill(node.process.pid, signal.SIGSTOP)
+    pause(0.4)
+    os.kill(node.process.pid, signal.SIGCONT)
+    until(logged(log, "was stopped"), TIMEOUT_S, "the node notices its stop")
+
+
+def test_a_node_whose_own_name_is_gone_opens_its_door_again(port: int, tmp_path: Path) -> None:
+    with in_a_room_of_its_own(port, tmp_path) as node:
+        (tmp_path / "hosts").write_text("")
+        shut_and_open(node, tmp_path / "log")
+        until(lambda: version_inside(node).startswith("VERSION"), TIMEOUT_S, "the node serves again")
+
+
+def test_a_node_whose_address_has_left_the_machine_serves_when_it_is_back(port: int, tmp_path: Path) -> None:
+    with in_a_room_of_its_own(port, tmp_path) as node:
+        inside(node, "ip", "addr", "del", f"{AWAY}/32", "dev", "lo")
+        shut_and_open(node, tmp_path / "log")
+        inside(node, "ip", "addr", "add", f"{AWAY}/32", "dev", "lo")
+        until(lambda: version_inside(node).startswith("VERSION"), TIMEOUT_S, "the node serves again")
+
+
+def test_a_node_whose_unix_socket_has_lost_its_folder_serves_on_the_port_and_there_when_it_is_back(
+    port: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    unix = folder / "sock"
+    with path.open("ab") as log, serving(port, "--unix", str(unix), stderr=log) as node:
+        unix.unlink()
+        folder.rmdir()
+        shut_and_open(node, path)
+        until(logged(path, f"cannot let in clients on {unix}"), TIMEOUT_S, "the log tells of it")
+        until(lambda: accepts(port), TIMEOUT_S, "the port is open")
+        node.wait_right()
+        folder.mkdir()
+        until(unix.exists, TIMEOUT_S, "the socket is there again")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(unix))
+            client.sendall(b"version\r\n")
+            assert client.recv(99).startswith(b"VERSION")
+        assert node.stop() == 0
+    assert path.read_text().count("cannot let in clients") == 1

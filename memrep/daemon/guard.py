@@ -1,0 +1,91 @@
+"""Guards: what an error of the operating system may cost, and what the operator is told of it.
+
+Any system call can fail, for reasons that are nobody's: no memory for a socket's buffers, no descriptor left, a
+network that goes down. Nothing that a node does may hang on one of them. So what fails costs the smallest thing
+that it belongs to, and there are four of those:
+
+- a socket: a client or a link whose call fails is closed; it comes again. (`guarded`, below)
+- a door: a listening socket that cannot accept rests until the next tick, so that it does not spin the loop.
+- a task, a tick for example: what it was at is given up, and begun anew. (run.py)
+- a turn, in which only the node itself can fail, which makes no system call at all: run.py says what then.
+
+Each kind of trouble is told at most once a minute: on a machine in need the log must not become part of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from socket import socket
+from typing import Final, Protocol, TypeVar
+
+_AGAIN_S: Final = 60.0
+
+
+class Troubles:
+    """What the operating system refuses, for the log.
+
+    Args:
+        log: takes a line for the operator.
+    """
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._told: dict[str, float] = {}
+        self._untold: dict[str, int] = {}
+
+    def tell(self, kind: str, reason: object) -> None:
+        """Tell the operator, unless that has been done within the last minute.
+
+        Args:
+            kind: what was not possible; one of a few.
+            reason: what the system says.
+        """
+        line = f"{kind}: {in_words(reason)}"
+        now = time.monotonic()
+        if now - self._told.get(line, -_AGAIN_S) < _AGAIN_S:
+            self._untold[line] = self._untold.get(line, 0) + 1
+            return
+        self._told[line] = now
+        count = self._untold.pop(line, 0)
+        self._log(f"{line} ({count} more times since it was last said)" if count else line)
+
+
+def in_words(reason: object) -> str:
+    """What has gone wrong, for people."""
+    if isinstance(reason, MemoryError):
+        return "no memory"
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason) or repr(reason)
+    return str(reason) if isinstance(reason, str) else repr(reason)
+
+
+class Breakable(Protocol):
+    """Somebody with a socket."""
+
+    def broken(self, error: OSError) -> None:
+        """A system call on the socket has failed: do without it."""
+
+
+_Owner = TypeVar("_Owner", bound=Breakable)
+
+
+def guarded(ready: Callable[[_Owner, int], None]) -> Callable[[_Owner, int], None]:
+    """Let an error of the operating system cost the socket's owner only."""
+
+    @functools.wraps(ready)
+    def call(self: _Owner, events: int) -> None:
+        try:
+            ready(self, events)
+        except OSError as error:
+            self.broken(error)
+
+    return call
+
+
+def hang_up(sock: socket) -> None:
+    """Close a socket. What the kernel has to say to that (close(2)) changes nothing: it is closed."""
+    with suppress(OSError):
+        sock.close()

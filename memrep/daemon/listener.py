@@ -1,0 +1,218 @@
+"""Listeners: bound addresses that listen and refuse when told to, whatever has become of the address.
+
+Problem: a node that holds less than everything must refuse, and nothing refuses like a port on which nobody
+listens. The port must stay bound all the same, or somebody else could have it. To close it and bind it again
+takes more than a running node can count on: its name may not resolve any more, or only after seconds; its
+address may have left the machine; the folder of the unix socket may be gone.
+
+So a port is bound once, and never again: `shutdown` on a listening socket ends the listening, resets those who
+wait to be accepted, and leaves it bound; `listen` begins anew. A unix socket cannot do that. It is closed,
+which leaves its file, and a file at which nobody listens refuses; it is made anew when the node serves again.
+
+Should the system refuse that, the door stays shut and the operator is told why; it is tried again at each tick.
+A door that cannot accept for want of memory or descriptors rests until the next tick: the loop would spin, for
+who waits to be accepted stays there.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from memrep.daemon.guard import Troubles, guarded, hang_up
+from memrep.daemon.reactor import READ, Reactor
+
+_BACKLOG: Final = 1024
+_ACCEPTS_A_TURN: Final = 64
+
+#: What accept(2) says of the one who has come; the next may come all the same.
+_HIS_OWN: Final = frozenset(
+    [
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.EPERM,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENONET,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.ETIMEDOUT,
+    ]
+)
+
+
+class Listener:
+    """A bound address.
+
+    Args:
+        family: of the address.
+        address: where they come in; a host's name is looked up here, and never again.
+
+    Raises:
+        OSError: the address cannot be had.
+
+    Attributes:
+        sock: the bound socket; None while the address is not held.
+    """
+
+    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
+        self.family = family
+        self._is_path = family == socket.AF_UNIX
+        self._address: Any = address
+        self.sock: socket.socket | None = self._bind()
+        if not self._is_path:
+            self._address = self.sock.getsockname()
+
+    def __str__(self) -> str:
+        """As an operator writes it."""
+        if self._is_path:
+            return str(self._address)
+        host, port = self._address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def listen(self) -> socket.socket:
+        """Accept connections from now on.
+
+        Raises:
+            OSError: not possible now; it may be later.
+        """
+        if self.sock is None:
+            self.sock = self._bind()
+        self.sock.listen(_BACKLOG)
+        return self.sock
+
+    def shut(self) -> None:
+        """Refuse connections from now on, but keep the address."""
+        if self.sock is None:
+            return
+        if not self._is_path:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+                return
+        hang_up(self.sock)
+        self.sock = None
+
+    def close(self) -> None:
+        """Give the address up."""
+        if self.sock is not None:
+            hang_up(self.sock)
+            self.sock = None
+        if self._is_path:
+            with suppress(OSError):
+                _remove_socket(Path(self._address))
+
+    def _bind(self) -> socket.socket:
+        sock = socket.socket(self.family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            if self._is_path:
+                _remove_socket(Path(self._address))
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(self._address)
+        except OSError:
+            hang_up(sock)
+            raise
+        return sock
+
+
+class Door:
+    """A listener in the epoll.
+
+    Args:
+        whose: who comes in here, and where, for the log.
+        listener: it may be listening already.
+        receive: takes a socket, and the host and port of its other end ("" and 0 on a unix socket).
+        make_room: gives back a descriptor, if it can.
+        troubles: where it says what the system refuses.
+    """
+
+    def __init__(
+        self,
+        whose: str,
+        listener: Listener,
+        receive: Callable[[socket.socket, str, int], None],
+        make_room: Callable[[], None],
+        troubles: Troubles,
+    ) -> None:
+        self._whose = whose
+        self._listener = listener
+        self._receive = receive
+        self._make_room = make_room
+        self._troubles = troubles
+        self._reactor: Reactor | None = None  # while it is to be open
+        self._fd = -1  # in the epoll; -1 while it rests
+
+    def open(self, reactor: Reactor) -> None:
+        """Let them in from now on, or as soon as that is possible."""
+        self._reactor = reactor
+        self.tick()
+
+    def shut(self) -> None:
+        """Let nobody in from now on."""
+        self._rest()
+        self._reactor = None
+        self._listener.shut()
+
+    def close(self) -> None:
+        """Give the address up."""
+        self._rest()
+        self._reactor = None
+        self._listener.close()
+
+    def tick(self) -> None:
+        """Open if it should be open and is not."""
+        if self._reactor is None or self._fd >= 0:
+            return
+        try:
+            fd = self._listener.listen().fileno()
+            self._reactor.register(fd, self, READ)
+            self._fd = fd
+        except OSError as error:
+            self._troubles.tell(f"cannot let in {self._whose}, tries again", error)
+
+    def broken(self, error: OSError) -> None:
+        """It cannot accept now."""
+        self._troubles.tell(f"cannot accept {self._whose}", error)
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            self._make_room()
+        self._rest()
+
+    @guarded
+    def ready(self, events: int) -> None:
+        """Somebody knocks."""
+        for _ in range(_ACCEPTS_A_TURN):
+            if self._listener.sock is None:
+                return
+            try:
+                sock, address = self._listener.sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _HIS_OWN:
+                    continue
+                raise
+            host, port = address[:2] if isinstance(address, tuple) else ("", 0)
+            try:
+                sock.setblocking(False)
+                self._receive(sock, host, port)
+            except OSError as error:
+                hang_up(sock)
+                self._troubles.tell(f"cannot serve {self._whose}", error)
+
+    def _rest(self) -> None:
+        if self._reactor is not None and self._fd >= 0:
+            self._reactor.unregister(self._fd)
+        self._fd = -1
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove a socket that an earlier run has left; leave alone anything that is none."""
+    if path.is_socket():
+        path.unlink()
