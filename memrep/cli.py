@@ -148,11 +148,7 @@ def cli() -> None:
     help="Provide for PHP's session handlers: recognise their copies, and let a session's lock belong to the "
     "connection that took it.",
 )  # fmt: skip
-@click.option(
-    "--pecl-walk", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
-    help="Let pecl-memcache 8.2 take the lock of a new session again at the next node: for clients of the same "
-    "host (auto), for all, or not. Older versions do not need it.",
-)  # fmt: skip
+@click.option("--pecl-walk", hidden=True, expose_value=False, help="Of earlier versions; it means nothing now.")
 @click.option(
     "--lock-prefix", default="memc.sess.key.lock.", show_default=True, metavar="PREFIX[,PREFIX]",
     help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
@@ -211,7 +207,6 @@ def _checked(  # noqa: PLR0913
     drain: float,
     partition: str,
     php: bool,
-    pecl_walk: str,
     lock_prefix: str,
     tls_cert: str | None,
     tls_key: str | None,
@@ -251,7 +246,6 @@ def _checked(  # noqa: PLR0913
         strict=partition == "majority",
         habits=Habits(
             on=php,
-            walk=pecl_walk,
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
         certificate=_certificate(tls_cert, tls_key, tls_ca),

@@ -101,6 +101,10 @@ class Engine:
             self._counters.get_hits += 1
         return entry
 
+    def missed(self, key: bytes) -> Entry | None:
+        """What a retrieval shows of what does not exist."""
+        return None
+
     def look(self, key: bytes) -> Entry | None:
         """The committed entry, read by nobody; for people."""
         return None if self._store.dead(key, self._clock.now) else self._store.get(key)

@@ -21,12 +21,10 @@ class Habits:
 
     Attributes:
         on: any at all.
-        walk: pecl 8.2's walk: "auto" for clients of the lock holder's host, "on" for all, "off" for none.
         prefixes: how keys begin that php-memcached takes locks under.
     """
 
     on: bool = True
-    walk: str = "auto"
     prefixes: tuple[bytes, ...] = (b"memc.sess.key.lock.",)
 
     def names_lock(self, key: bytes) -> bool:

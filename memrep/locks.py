@@ -38,12 +38,10 @@ class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Attributes:
         node: the node whose client holds it; 0 if it is free, or if nobody knows any more.
         span: its full timeout, ms; it starts when the lock is taken.
-        origin: a number for the host from which the holder came; 0 if that says nothing.
     """
 
     node: int
     span: int
-    origin: int = 0
 
 
 def is_lock(key: bytes) -> bool:

@@ -112,7 +112,6 @@ class Node:
             self._clock,
             self.counters,
             options.nodes,
-            options.own_host,
         )
         reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
         self._surroundings = Surroundings(
@@ -217,11 +216,12 @@ class Node:
     def connect(self, host: str = "") -> Connection:
         """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
-        caller = Caller(self._sessions, host) if self.options.habits.on else None
+        caller = Caller(self._sessions) if self.options.habits.on else None
         connection = connect(self._engine, caller or self._engine, self._surroundings)
         self._connections[connection] = caller
         if caller is not None:
             caller.on_grant = connection.withhold
+            caller.untold = connection.withholding
         return connection
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
@@ -283,7 +283,7 @@ class Node:
 
     def hung_up(self, connection: Connection) -> None:
         """The client sends no more; it may still listen."""
-        if connection.waiting and not connection.withholding:
+        if connection.waiting and not connection.withholding():
             self._cut.add(connection)
 
     def disconnect(self, connection: Connection) -> None:
@@ -326,7 +326,7 @@ class Node:
     def _close(self, connection: Connection) -> None:
         """Hang up on a client, which may live, and go on at another node with the locks that it was granted."""
         caller = self._connections.get(connection)
-        if caller is not None and not connection.withholding:
+        if caller is not None and not connection.withholding():
             self._sessions.deserted(caller)
         self.disconnect(connection)
         self._is_ready(connection)

@@ -17,7 +17,7 @@ def _options(*arguments: str) -> ServeOptions:
 
 def test_php_is_provided_for_and_partitions_do_not_stop_anybody_unless_told_otherwise() -> None:
     options = _options()
-    assert options.habits == Habits(on=True, walk="auto", prefixes=(b"memc.sess.key.lock.",))
+    assert options.habits == Habits(on=True, prefixes=(b"memc.sess.key.lock.",))
     assert not options.strict
 
 
@@ -31,12 +31,8 @@ def test_php_can_be_left_alone() -> None:
     assert not _options("--no-php").habits.on
 
 
-def test_who_may_walk_can_be_told() -> None:
-    assert [_options("--pecl-walk", walk).habits.walk for walk in ("auto", "on", "off")] == [
-        "auto",
-        "on",
-        "off",
-    ]
+def test_an_option_of_earlier_versions_changes_nothing() -> None:
+    assert _options("--pecl-walk", "on") == _options()
 
 
 def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:

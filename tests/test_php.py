@@ -1,12 +1,10 @@
-"""PHP's habits at whole nodes: whose a lock is, what is a copy, who walks, and what is never said by half.
+"""PHP's habits at whole nodes: whose a lock is, what is a copy, what is new, and what is never said by half.
 
 Requests are written as pecl-memcache sends them: "take the lock, or add it; read the session" in one go, later
 the session and the release to each node, each over its own connection.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
@@ -28,7 +26,7 @@ READ = b"get s\r\n"
 RELEASE = b"set s.lock 768 15 1\r\n0\r\n"
 
 #: The answers to one who gets a new lock for a session that does not exist.
-GRANTED = b"NOT_FOUND\r\nSTORED\r\nEND\r\n"
+GRANTED = b"NOT_FOUND\r\nSTORED\r\nVALUE s 0 0\r\n\r\nEND\r\n"
 
 
 def _set(value: bytes, key: bytes = SESSION, exptime: int = 1440) -> bytes:
@@ -74,7 +72,7 @@ def test_the_owner_releases_its_lock_and_the_next_one_gets_it() -> None:
     owner = _granted(cluster, 1)
     assert owner.send(RELEASE) == b"STORED\r\n"
     assert not _is_held(cluster)
-    assert cluster.client(2).send(ASK + READ) == b"1\r\nEND\r\n"
+    assert cluster.client(2).send(ASK + READ) == b"1\r\n" + _shown(b"")
     assert _is_held(cluster)
 
 
@@ -83,7 +81,7 @@ def test_the_end_of_the_owners_connection_releases_its_lock() -> None:
     owner = _granted(cluster, 1)
     owner.hang_up()
     assert not _is_held(cluster)
-    assert cluster.client(2).send(ASK + READ) == b"1\r\nEND\r\n"
+    assert cluster.client(2).send(ASK + READ) == b"1\r\n" + _shown(b"")
 
 
 def test_the_end_of_another_connection_does_not() -> None:
@@ -128,7 +126,7 @@ def test_the_full_timeout_starts_when_a_released_lock_is_taken() -> None:
     cluster = serving_cluster()
     assert _granted(cluster, 1).send(RELEASE) == b"STORED\r\n"
     cluster.advance(TIMEOUT_S * 1000 - 1_000)
-    assert cluster.client(2).send(ASK + READ) == b"1\r\nEND\r\n"
+    assert cluster.client(2).send(ASK + READ) == b"1\r\n" + _shown(b"")
     cluster.advance(TIMEOUT_S * 1000 - 50)
     assert _is_held(cluster)
     cluster.advance(50)
@@ -141,7 +139,7 @@ def test_the_full_timeout_starts_when_a_lock_is_taken_that_an_end_has_released()
     cluster.advance(TIMEOUT_S * 1000 - 1_000)
     owner.hang_up()
     cluster.advance(TIMEOUT_S * 1000 - 1_000)
-    assert cluster.client(2).send(ASK + READ) == b"1\r\nEND\r\n"
+    assert cluster.client(2).send(ASK + READ) == b"1\r\n" + _shown(b"")
     cluster.advance(TIMEOUT_S * 1000 - 50)
     assert _is_held(cluster)
 
@@ -281,7 +279,7 @@ def test_a_remembered_release_is_not_that_of_a_lock_taken_since() -> None:
     owner = _granted(cluster, 1)
     assert cluster.client(2).send(RELEASE) == b"STORED\r\n"
     assert owner.send(RELEASE) == b"STORED\r\n"
-    assert cluster.client(1).send(ASK + READ) == b"1\r\nEND\r\n"
+    assert cluster.client(1).send(ASK + READ) == b"1\r\n" + _shown(b"")
     cluster.advance(500)
     cluster.kill(1)
     cluster.deliver()
@@ -515,7 +513,7 @@ def test_a_late_copy_of_a_delete_is_answered_and_has_no_effect() -> None:
     owner = _granted(cluster, 1)
     assert owner.send(_set(b"one") + b"delete s\r\n" + RELEASE) == b"STORED\r\nDELETED\r\nSTORED\r\n"
     owner = cluster.client(1)
-    assert owner.send(ASK + READ) == b"1\r\nEND\r\n"
+    assert owner.send(ASK + READ) == b"1\r\n" + _shown(b"")
     assert owner.send(_set(b"two") + RELEASE) == b"STORED\r\n" * 2
     for number in (2, 3):
         assert cluster.client(number).send(b"delete s\r\n") == b"DELETED\r\n"
@@ -615,73 +613,44 @@ def test_a_node_without_peers_takes_every_write_for_itself() -> None:
 
 # --- the walk
 
-_ONE_HOST = ["127.0.0.1:11211", "127.0.0.1:11212", "127.0.0.1:11213"]
-
-#: The answers to one who is taken for the holder on its walk, and to one who is not.
-_WALKS = b"1\r\nNOT_STORED\r\nEND\r\n"
-_WAITS = b"2\r\nNOT_STORED\r\nEND\r\n"
+_NOTHING = b"END\r\n"
 
 
-def _meets(walk: str, first: str, second: str, **options: Any) -> bytes:
-    """What a client of node 2 hears who meets the new lock of a client of node 1; both by their hosts."""
-    cluster = serving_cluster(habits=Habits(walk=walk), **options)
-    _granted(cluster, 1, first)
-    return cluster.client(2, second).send(ASK + ADD + READ)
-
-
-def test_who_meets_its_hosts_new_lock_at_the_next_node_goes_on() -> None:
-    assert _meets("auto", "10.1.0.5", "10.1.0.5") == _WALKS
-    assert _meets("auto", "10.1.0.5", "10.1.0.6") == _WAITS
-
-
-@pytest.mark.parametrize("local", ["", "127.0.0.1", "::1", "10.0.0.1"])
-def test_a_local_clients_host_is_that_of_its_node(local: str) -> None:
-    assert _meets("auto", local, "10.0.0.1") == _WALKS
-    assert _meets("auto", local, "") == _WAITS
-
-
-def test_the_walk_can_be_allowed_to_all_or_forbidden() -> None:
-    assert _meets("on", "10.1.0.5", "10.1.0.6") == _WALKS
-    assert _meets("off", "10.1.0.5", "10.1.0.5") == _WAITS
-
-
-def test_where_the_nodes_share_a_host_nobody_walks_unless_all_may() -> None:
-    for host in ("", "127.0.0.1", "10.1.0.5"):
-        assert _meets("auto", host, host, names=_ONE_HOST) == _WAITS
-        assert _meets("on", host, host, names=_ONE_HOST) == _WALKS
-
-
-def test_nobody_walks_at_the_node_that_granted_the_lock() -> None:
-    cluster = serving_cluster(habits=Habits(walk="on"))
-    _granted(cluster, 1, "10.1.0.5")
-    assert cluster.client(1, "10.1.0.5").send(ASK + ADD + READ) == _WAITS
-
-
-def test_nobody_walks_where_the_session_exists() -> None:
-    cluster = serving_cluster(habits=Habits(walk="on"))
+def test_a_new_session_is_empty_to_who_begins_it_and_a_miss_to_everybody_else() -> None:
+    cluster = serving_cluster()
     owner = _granted(cluster, 1)
-    assert owner.send(_set(b"v")) == b"STORED\r\n"
-    assert cluster.client(2).send(ASK + ADD + READ) == b"2\r\nNOT_STORED\r\n" + _shown(b"v")
+    assert owner.send(READ) == _NOTHING  # it knows that it has the lock; no session handler asks so late
+    for number in cluster.nodes:
+        assert cluster.client(number).send(READ) == _NOTHING
+        assert cluster.client(number).send(ASK + ADD + READ).endswith(b"NOT_STORED\r\n" + _NOTHING)
 
 
-def test_nobody_walks_past_a_lock_whose_node_is_gone() -> None:
-    cluster = serving_cluster(habits=Habits(walk="on"))
-    _granted(cluster, 1)
-    cluster.kill(1)
-    cluster.deliver()
-    assert cluster.client(2).send(ASK + ADD + READ) == _WAITS
-
-
-def test_who_walks_changes_nothing_and_does_not_own_the_lock() -> None:
-    cluster = serving_cluster(habits=Habits(walk="on"))
+def test_a_session_that_was_destroyed_is_new_again() -> None:
+    cluster = serving_cluster()
     owner = _granted(cluster, 1)
-    walker = cluster.client(2)
-    assert walker.send(ASK + ADD + READ) == _WALKS
-    walker.hang_up()
-    assert _is_held(cluster)
-    assert _owners(cluster) == {1}
-    owner.hang_up()
-    assert not _is_held(cluster)
+    assert owner.send(_set(b"v") + b"delete s\r\n" + RELEASE) == b"STORED\r\nDELETED\r\nSTORED\r\n"
+    assert cluster.client(2).send(ASK + ADD + READ) == b"1\r\nNOT_STORED\r\n" + _shown(b"")
+
+
+def test_a_new_session_is_empty_however_its_first_commands_are_cut() -> None:
+    for pieces in ([ASK, ADD + READ], [ASK, ADD, READ], [ASK + ADD, READ], [ASK + ADD + READ[:3], READ[3:]]):
+        client = serving_cluster().client(1)
+        assert b"".join(client.send(piece) for piece in pieces) == GRANTED, pieces
+
+
+def test_who_waits_for_the_answers_between_its_commands_is_no_session_handler() -> None:
+    """As a site is that locks a job with the class Memcache: what is not there is not there."""
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    assert client.send(ADD) == b""
+    cluster.advance(200)
+    assert client.take() == b"STORED\r\n"
+    assert client.send(READ) == _NOTHING
+
+
+def test_only_a_lock_opens_the_session_of_its_own_name() -> None:
+    client = serving_cluster().client(1)
+    assert client.send(ASK + ADD + b"get t\r\n").endswith(b"STORED\r\nEND\r\n")
 
 
 # --- all or nothing
@@ -693,17 +662,8 @@ def test_a_grant_is_withheld_until_the_session_is_shown() -> None:
     assert client.send(ASK) == b"NOT_FOUND\r\n"
     assert client.send(ADD) == b""
     assert _is_held(cluster)
-    assert client.send(READ) == b"STORED\r\nEND\r\n"
+    assert client.send(READ) == b"STORED\r\n" + _shown(b"")
     assert client.send(_set(b"v")) == b"STORED\r\n"
-
-
-def test_a_walkers_lock_is_withheld_until_the_session_is_shown() -> None:
-    cluster = serving_cluster(habits=Habits(walk="on"))
-    _granted(cluster, 1)
-    walker = cluster.client(2)
-    assert walker.send(ASK) == b""
-    assert walker.send(ADD) == b""
-    assert walker.send(READ) == _WALKS
 
 
 def test_who_has_to_wait_for_a_held_lock_is_told_so_at_once() -> None:
@@ -800,7 +760,7 @@ def test_a_delete_is_executed_though_copies_of_an_earlier_one_found_nothing_and_
     for number in (2, 3):
         assert cluster.client(number).send(b"delete s\r\n") == b"NOT_FOUND\r\n"
     second = cluster.client(1)
-    assert second.send(ASK + READ) == b"1\r\nEND\r\n"
+    assert second.send(ASK + READ) == b"1\r\n" + _shown(b"")
     assert second.send(_set(b"two") + RELEASE) == b"STORED\r\n" * 2
     assert cluster.client(1).send(ASK + READ) == b"1\r\n" + _shown(b"two")
     cluster.kill(1)
@@ -843,5 +803,5 @@ def test_what_only_looks_like_a_held_lock_is_answered_as_any_other_value() -> No
     assert client.send(ASK) == not_a_number
     largest = b"%d" % (2**64 - 1)
     assert client.send(b"delete s.lock\r\n") == b"DELETED\r\n"
-    assert client.send(b"add s.lock 768 15 1\r\n1\r\nget s\r\n") == b"STORED\r\nEND\r\n"
+    assert client.send(ADD + READ) == b"STORED\r\n" + _shown(b"")
     assert cluster.client(2).send(b"incr s.lock " + largest + b"\r\n") == b"0\r\n"

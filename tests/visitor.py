@@ -196,7 +196,8 @@ class Visitor:
         if taken == b"1" or added == b"STORED":
             self._asks = None
             self._owner = talk
-            count = int(value[1]) if value[0].startswith(b"VALUE") else 0
+            assert value[0].startswith(b"VALUE"), "PHP was granted the lock and sent on to the next node"
+            count = int(value[1] or 0)
             self.world.note(f"visitor {self.number} has the lock at node {talk.host.number} and reads {count}")
             assert count >= self._seen, (
                 f"the session shows {count} visits, {self._seen} were acknowledged before"

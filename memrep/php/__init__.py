@@ -25,11 +25,11 @@ written before it on the same connection tells, for the cluster has accepted tha
 before. Releases that will count when the owner's node is gone are remembered; it may be dying. Increments of a
 held lock, by those who wait for it, are answered and change nothing.
 
-The walk. pecl-memcache 8.2 goes to the next node when it finds no session, asks for the lock again, and meets
-its own. So a lock that another node has just granted to a client of the same host, for a session that does not
-exist, is answered as granted, once at each node, to who reads the session in the same breath. Clients of the
-same host begin at the same node, so a rival would have met the lock there. Where the addresses of the nodes
-cannot tell hosts apart (several on one address) the rule is off, unless told otherwise (`--pecl-walk`).
+The walk. pecl-memcache 8.2 goes to the next node when it finds no session, asks for the lock again, meets its
+own, and spins for 30 s. It goes on from a miss, not from an empty session, and PHP makes the same of both. What
+one node does not hold none does, so there is nothing to be found further on: to who has taken a session's lock
+and reads it in the same breath (see below; nobody else does), a session that does not exist is shown as an
+empty one.
 
 All or nothing. pecl sends "take the lock", "read the session" in one go. If it has been told of the lock, and
 the connection breaks before it has the session, it takes the session for empty and overwrites it everywhere; if
@@ -40,5 +40,5 @@ The switch for all of it is `--php`. Keys that are no locks of PHP's, and whatev
 `add`, keep memcached's plain meaning.
 
 The rooms: `caller.py` is one client and what it means by its commands, `sessions.py` what the node knows of
-everybody's locks, `holder.py` a client as far as locks go, `walk.py` the walk.
+everybody's locks, `holder.py` a client as far as locks go.
 """

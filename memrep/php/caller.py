@@ -8,7 +8,7 @@ from typing import Final
 from memrep import decisions
 from memrep.copies import DELETE_MARK, Arrival, mark_of
 from memrep.decisions import DELETED, NOT_FOUND, NOT_STORED, STORED, Decision, Outcome, Result
-from memrep.entry import Entry
+from memrep.entry import NEVER, Entry
 from memrep.locks import PECL_FLAGS, Hold, is_free, is_pecl_lock, names_pecl_lock
 from memrep.php.holder import Holder
 from memrep.php.sessions import Sessions
@@ -27,13 +27,12 @@ class Caller(Holder):
 
     Args:
         sessions: what its node knows of everybody's locks.
-        host: where it comes from; "" for a unix socket.
     """
 
     __slots__ = ("_last", "_sessions")
 
-    def __init__(self, sessions: Sessions, host: str) -> None:
-        super().__init__(sessions.walk.origin(host))
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__()
         self._sessions = sessions
         # The last session that was written, what was, and when the cluster accepted that.
         self._last: tuple[bytes, int, int] = b"", 0, 0
@@ -76,7 +75,7 @@ class Caller(Holder):
     def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
         """A lock, or anything else."""
         sessions = self._sessions
-        if not (is_pecl_lock(key, flags) or key.startswith(sessions.habits.prefixes)):
+        if not ((is_pecl_lock(key, flags) and value == b"1") or key.startswith(sessions.habits.prefixes)):
             return sessions.engine.add(key, flags, exptime, value, show=show)
         sessions.counters.cmd_set += 1
         engine = sessions.engine
@@ -116,14 +115,14 @@ class Caller(Holder):
             counted = decisions.incr(delta)(entry)
             if not isinstance(counted, tuple):
                 return counted  # whatever it is, it is no lock that pecl has taken
-            held = counted[1]
-            assert isinstance(held, bytes)
-            if sessions.walks(key, entry, self):
-                self.on_grant(held)
-                return b"1"
-            return held
+            return counted[1]
 
         return self._take(key, grant, refuse, b"1", sessions.engine.counted("incr"), show=show)
+
+    def missed(self, key: bytes) -> Entry | None:
+        """A session that does not exist is empty to pecl, which begins it; from a miss it would walk on."""
+        begins = self.untold() and self._sessions.habits.lock_of(key) in self.locks
+        return Entry(ZERO, b"", 0, NEVER) if begins else None
 
     # --- shared
 
@@ -160,7 +159,7 @@ class Caller(Holder):
         return self._sessions.clock.hybrid - stamped_at(entry.cas_unique) >= _COPY_MS
 
     def _hold(self, span: int) -> Hold:
-        return Hold(self._sessions.me, span, self.origin)
+        return Hold(self._sessions.me, span)
 
     def _freed_as_sent(self, exptime: int) -> Callable[[Entry | None], Entry]:
         engine, clock = self._sessions.engine, self._sessions.clock

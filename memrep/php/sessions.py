@@ -15,7 +15,6 @@ from memrep.entry import Entry
 from memrep.habits import Habits
 from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free, names_pecl_lock
 from memrep.php.holder import Holder
-from memrep.php.walk import Walk
 from memrep.replication.view import Standing
 from memrep.stats import Counters
 from memrep.store import Store
@@ -43,7 +42,6 @@ class Sessions:
         clock: the time.
         counters: the statistics.
         nodes: the addresses of all nodes.
-        own_host: this node's address as other nodes see it, if `nodes` has names.
     """
 
     def __init__(
@@ -56,7 +54,6 @@ class Sessions:
         clock: Clock,
         counters: Counters,
         nodes: list[str],
-        own_host: str = "",
     ) -> None:
         self.habits = habits
         self.engine = engine
@@ -65,7 +62,6 @@ class Sessions:
         self.clock = clock
         self.counters = counters
         self.me = standing.me
-        self.walk = Walk(habits.walk, nodes, own_host, standing, clock)
         self.replicated = len(nodes) > 1
         self.owners: dict[bytes, tuple[Holder, int]] = {}
         self._remembered: dict[bytes, int] = {}
@@ -80,7 +76,7 @@ class Sessions:
             self.owners[key] = caller, unique
             caller.locks[key] = unique
             if names_pecl_lock(key):
-                caller.on_grant(b"")
+                caller.on_grant()
 
     def _forget_ended(self, caller: Holder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
@@ -193,12 +189,6 @@ class Sessions:
         lock = self.habits.lock_of(key)
         entry = self.store.live(lock, self.clock.now)
         return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
-
-    def walks(self, key: bytes, entry: Entry, caller: Holder) -> bool:
-        """Whether who asks for this held lock must be its holder on its walk."""
-        if not self.store.dead(self.habits.session_of(key), self.clock.now):
-            return False
-        return self.walk.comes_by(key, entry, caller.origin)
 
 
 def _disowned(entry: Entry) -> Entry:

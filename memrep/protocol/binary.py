@@ -68,12 +68,6 @@ class Binary(Dialect):
         opcodes = [opcode for opcode, _ in _cut(replies)]
         return len(opcodes), bool(opcodes) and packet.QUIET.get(opcodes[-1], opcodes[-1]) in _RETRIEVALS
 
-    def amend(self, replies: bytes, number: bytes) -> bytes:
-        """The replies with another number in the first one."""
-        opcode, end = next(_cut(replies))
-        _, _, _, _, _, _, _, opaque, cas = HEADER.unpack_from(replies)
-        return response(opcode, opaque, value=int(number).to_bytes(8, "big"), cas=cas) + replies[end:]
-
     def execute(self, data: bytes, start: int) -> int:
         """Execute the packets in `data` from `start`; return where the first unfinished one begins."""
         connection, replies = self._connection, self._replies
@@ -161,7 +155,10 @@ class Binary(Dialect):
     # --- retrieval
 
     def _get(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._answer(self._engine.get(request.key), request.shown)
+        def shown(found: Result) -> bytes:
+            return request.shown(found if isinstance(found, Entry) else self._commands.missed(request.key))
+
+        self._answer(self._engine.get(request.key), shown)
 
     def _gat(self, request: Request, extras: bytes, value: bytes) -> None:
         self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)

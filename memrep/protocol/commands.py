@@ -12,6 +12,7 @@ from memrep.ticket import Ticket
 class Commands(Protocol):
     """The commands that PHP's habits may bend.
 
+    `missed` tells what a retrieval shows that has found nothing: nothing, as a rule.
     With `show` a success is told by the entry as it was stored, which knows its cas unique, and not by STORED
     or the new number. `quiet` tells that the client asked for no answer: so libmemcached marks its replicas'
     copies.
@@ -30,5 +31,7 @@ class Commands(Protocol):
     ) -> Result | Ticket: ...
 
     def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket: ...
+
+    def missed(self, key: bytes) -> Entry | None: ...
 
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket: ...

@@ -77,10 +77,6 @@ class Dialect:
         """How many replies these are, and whether the last one answers a retrieval."""
         return 0, True
 
-    def amend(self, replies: bytes, number: bytes) -> bytes:
-        """The replies with another number in the first one."""
-        return replies
-
 
 class Connection:
     """One client's connection.
@@ -100,7 +96,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_dialect", "_execute", "_inbox", "_instead", "_withheld", "_withholds",
+        "_dialect", "_execute", "_inbox", "_withheld", "_withholds",
         "busy", "closing", "need", "out", "replies", "size", "stopped",
     )  # fmt: skip
 
@@ -115,7 +111,6 @@ class Connection:
         self._inbox = bytearray()
         self._withholds = False  # a reply must not go without the retrieval behind it
         self._withheld = b""
-        self._instead = b""
         self.speak(dialect(self))
 
     def speak(self, dialect: Dialect) -> None:
@@ -204,19 +199,13 @@ class Connection:
 
     # --- replies that must not go alone
 
-    @property
     def withholding(self) -> bool:
         """Whether a reply is known but not told."""
         return self._withholds
 
-    def withhold(self, instead: bytes) -> None:
-        """Say nothing until a retrieval has been answered, too; see memrep/php on why.
-
-        Args:
-            instead: what the number that is withheld becomes if there is no retrieval; "" to leave it.
-        """
+    def withhold(self) -> None:
+        """Say nothing until a retrieval has been answered, too; see memrep/php on why."""
         self._withholds = True
-        self._instead = instead
 
     def let_go(self, waited: int) -> bool:
         """If nothing but a retrieval is waited for, and long enough, say at the next `resume` what there is.
@@ -234,8 +223,6 @@ class Connection:
             return False
         self._withholds = False
         self._withheld += self.replies.take()
-        if self._instead:
-            self._withheld = self._dialect.amend(self._withheld, self._instead)
         return True
 
     def _take_withheld(self) -> bytes:

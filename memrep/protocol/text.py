@@ -14,6 +14,7 @@ The meta commands (meta/) are lines like all others. A line is bounded by LINE_M
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from memrep.decisions import (
@@ -115,10 +116,6 @@ class Text(Dialect):
         """How many lines these are, and whether they end as a retrieval does."""
         return replies.count(b"\n"), replies.endswith(b"END\r\n")
 
-    def amend(self, replies: bytes, number: bytes) -> bytes:
-        """The replies with another first line."""
-        return number + replies[replies.index(b"\r\n") :]
-
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
         connection, replies, keys = self._connection, self._replies, self._retrieval.keys
@@ -198,6 +195,8 @@ class Text(Dialect):
         key = words[1]  # one key is the usual case, so it gets a short way
         found = self._engine.get(key)
         if found is None:
+            found = self._commands.missed(key)
+        if found is None:
             self._out.append(b"END\r\n")
         elif type(found) is Entry:
             value = found.value or b""
@@ -205,8 +204,12 @@ class Text(Dialect):
             self._out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
         else:
             assert isinstance(found, Ticket)
-            self._retrieval.show_later(key, found, show)
+            self._replies.hold(found, partial(self._shown, key))
             self._out.append(b"END\r\n")
+
+    def _shown(self, key: bytes, found: Result) -> bytes:
+        entry = found if isinstance(found, Entry) else self._commands.missed(key)
+        return b"" if entry is None else show(key, entry)
 
     def _gets(self, words: Words) -> None:
         self._retrieval.get(words, show_cas)

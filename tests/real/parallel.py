@@ -309,11 +309,12 @@ def die(worker: Worker) -> None:
 
 
 def home(cluster: Cluster, worker: Worker, session: int = 0) -> int:
-    """The node that this worker begins a session at, as a visit shows."""
+    """The node that this worker begins a session at, as a visit shows; the first of all may ask others, too."""
 
     def gets() -> list[int]:
         return [int(cluster.stats(i, "")["cmd_get"]) for i in range(cluster.count)]
 
+    worker.visit(session)
     before = gets()
     worker.visit(session)
     (asked,) = [i for i, now in enumerate(gets()) if now > before[i]]

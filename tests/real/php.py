@@ -18,7 +18,8 @@ from typing import Any, Self
 
 import attrs
 
-from .processes import HOST, Child, Family, find_program, missing
+from .generation import USED
+from .processes import HOST, Child, Family, missing
 
 HERE = Path(__file__).resolve().parent
 ANSWER_TIMEOUT_S = 60
@@ -111,10 +112,10 @@ CLI_SETTINGS = {
 }
 
 
-def find_php(extension: str) -> str:
-    """php-cli with this extension loaded."""
-    php = find_program("php8.2", "php")
-    loaded = subprocess.run([php, "-m"], capture_output=True, text=True, timeout=20, check=True).stdout
+def find_php(extension: str) -> list[str]:
+    """How php-cli is called, of the generation that the test is about; it has this extension."""
+    php = USED.command("php")
+    loaded = subprocess.run([*php, "-m"], capture_output=True, text=True, timeout=20, check=True).stdout
     if extension not in loaded.split():
         missing(f"the PHP extension {extension}")
     return php
@@ -140,7 +141,7 @@ class Php(Family):
         super().__init__()
         handler = settings["session.save_handler"]
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
-        argv = [find_php(handler), *options, str(HERE / script), str(sessions), label]
+        argv = [*find_php(handler), *options, str(HERE / script), str(sessions), label]
         self.child = self.add(Child(name, argv, directory, pipes=True))
         self.anomalies: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -96,7 +96,7 @@ class Page:
 
 
 #: What a session holds that does not exist.
-NEW = b"END"
+NEW = b""
 
 
 def test_a_late_copy_of_a_write_undoes_no_later_write(tmp_path: Path) -> None:
@@ -256,41 +256,3 @@ def test_a_lock_that_is_taken_again_lasts_its_full_timeout(tmp_path: Path) -> No
         assert incremented.isdigit()
         assert int(incremented) > 1
         assert added == b"NOT_STORED"
-
-
-# --- pecl-memcache 8.2, which goes on to the next node when a session is new
-
-
-class Walkable(Cluster):
-    """Nodes that grant a new session's lock to a client that comes to them with the lock from another node.
-
-    By itself a node of these would not: all have one address, and so cannot tell whose client it is.
-    """
-
-    def argv(self, i: int) -> list[str]:
-        return [*super().argv(i), "--pecl-walk", "on"]
-
-
-def test_a_client_that_walks_is_granted_a_new_session_at_every_node(tmp_path: Path) -> None:
-    with Walkable(3, tmp_path) as cluster, Page(cluster) as walker, Page(cluster) as later:
-        for node in range(cluster.count):
-            assert walker.start(node) == NEW
-        for node in range(cluster.count):
-            walker.write(node, b"one")
-        assert later.start(1) == b"one"
-
-
-def test_a_client_that_walks_keeps_those_out_who_begin_where_it_began(tmp_path: Path) -> None:
-    """So all of them must, where nodes are told to let everybody walk."""
-    with (
-        Walkable(3, tmp_path) as cluster,
-        Page(cluster) as walker,
-        Page(cluster) as other,
-    ):
-        for node in range(cluster.count):
-            assert walker.start(node) == NEW
-            assert other.start(0) is None
-        for node in range(cluster.count):
-            walker.write(node, b"one")
-        assert other.start(0) == b"one"
-        assert [walker.start(node) for node in (1, 2)] == [None] * 2

@@ -227,7 +227,7 @@ def test_php_keeps_a_session_of_a_megabyte_whichever_node_it_asks(
         options = [
             word for pair in (CLI_SETTINGS | settings).items() for word in ("-d", '{}="{}"'.format(*pair))
         ]
-        command = [php, *options, "-r", BIG_SESSION, "--", str(visit), str(int(compresses))]
+        command = [*php, *options, "-r", BIG_SESSION, "--", str(visit), str(int(compresses))]
         run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stderr) == (0, "")
         was, now = run.stdout.split()

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from .cluster import Cluster
+from .generation import always_both, both_generations
 from .php import Php, Summary, pecl_memcache, session_ids
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 CYCLES = 1000
 KILLS = 13
@@ -40,7 +41,27 @@ def cycle_while(disturb: Callable[[int], None], php: Php) -> Summary:
     return php.summary()
 
 
-@pytest.mark.parametrize("redundancy", [3, 4])
+NEW_SESSIONS = 50
+AT_ONCE_MS = 1_000
+
+
+@always_both
+@pytest.mark.parametrize("protocol", ["ascii", "binary"])
+def test_a_new_session_is_had_at_once(protocol: str, tmp_path: Path) -> None:
+    """pecl-memcache 8.2 goes on to the next node if there is none, and must not meet its own lock there."""
+    settings = {"memcache.protocol": protocol}
+    with Cluster(3, tmp_path) as cluster, ExitStack() as stack:
+        for own in (None, 0, 1, 2):
+            client = pecl_memcache(cluster.ports, 3, own=own) | settings
+            php = stack.enter_context(Php(client, tmp_path, f"php{own}", NEW_SESSIONS, label=f"{own}"))
+            outcome = php.ask("round")
+            print(f"begins at node {own}: slowest {outcome.slowest_ms} ms")
+            assert (outcome.ok, outcome.notices) == (NEW_SESSIONS, {})
+            assert outcome.slowest_ms < AT_ONCE_MS
+
+
+@always_both
+@pytest.mark.parametrize("redundancy", [3, pytest.param(4, marks=pytest.mark.long)])
 def test_a_killed_node_loses_no_session(redundancy: int, tmp_path: Path) -> None:
     chance = random.Random(redundancy)
     with Cluster(3, tmp_path) as cluster, Php(pecl_memcache(cluster.ports, redundancy), tmp_path) as php:

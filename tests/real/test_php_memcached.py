@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from .cluster import Cluster
+from .generation import both_generations
 from .php import Php, Summary, php_memcached_text
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 SESSIONS = 60
 

@@ -26,6 +26,7 @@ import pytest
 
 from .cluster import Cluster, Unreplicated
 from .distance import BrokenSet, Forwarder, Held
+from .generation import both_generations
 from .parallel import (
     LOCK_TIMEOUT_S,
     Crowd,
@@ -42,7 +43,7 @@ from .parallel import (
 from .php import MEMCACHED_LOCK_PREFIX, MEMCACHED_PREFIX, Php, php_memcached_binary, session_ids
 from .processes import HOST, pause, until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 SESSIONS = 60
 

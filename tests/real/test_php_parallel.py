@@ -17,6 +17,7 @@ import pytest
 
 from .cluster import Cluster, Unreplicated
 from .distance import BrokenOff, Forwarder
+from .generation import both_generations
 from .parallel import (
     BREATH_MS,
     PAUSE_MS,
@@ -36,7 +37,7 @@ from .parallel import (
 from .php import pecl_memcache, php_memcached_text, session_ids
 from .processes import pause, until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 # Requests of each worker.
 TIMES = 30
@@ -255,7 +256,7 @@ def test_a_short_freeze_takes_no_lock_away(tmp_path: Path) -> None:
         )
         held = holding.release()
         waiting.wait()
-        assert_one_at_a_time([held, *waiting.requests], count_in(cluster, session_ids(1)[0]), before=1)
+        assert_one_at_a_time([held, *waiting.requests], count_in(cluster, session_ids(1)[0]), before=2)
 
 
 def lock_attempts(cluster: Cluster) -> int:

@@ -18,6 +18,7 @@ from typing import Self
 import pytest
 
 from .cluster import Cluster
+from .generation import USED, always_both
 from .php import HERE, find_php, pecl_memcache
 from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
 
@@ -86,7 +87,7 @@ class Site(Family):
 
     def _start_php(self) -> None:
         find_php(self._settings["session.save_handler"])
-        fpm = find_program("php-fpm8.2", "php-fpm")
+        fpm = USED.command("php-fpm")
         # Started by root, php-fpm wants to be told that its workers may stay root.
         root = os.geteuid() == 0
         user = f"user = {user_name()}" if root else ""
@@ -97,7 +98,7 @@ class Site(Family):
         ]
         config = self._config("php-fpm.conf", POOLS="\n".join(pools))
         as_root = ["--allow-to-run-as-root"] if root else []
-        self.add(Child("php-fpm", [fpm, "--nodaemonize", *as_root, "-y", config], self._directory))
+        self.add(Child("php-fpm", [*fpm, "--nodaemonize", *as_root, "-y", config], self._directory))
 
     def _start_nginx(self) -> None:
         nginx = find_program("nginx")
@@ -159,6 +160,7 @@ def user_name() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
+@always_both
 def test_the_visit_counter_survives_whatever_happens_to_the_nodes(tmp_path: Path) -> None:
     with (
         Cluster(3, tmp_path) as cluster,

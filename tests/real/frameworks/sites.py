@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.real.cluster import CHECKOUT
+from tests.real.generation import USED
 from tests.real.php import find_php
 from tests.real.processes import HOST, Child, Family, PortLease, accepts, find_program, missing, until
 
@@ -117,13 +118,13 @@ class PhpSite(Site):
 
     def build(self) -> None:
         for path, package in self.needs.items():
-            if not Path("/usr/share", path).exists():
+            if not USED.generation.has(f"/usr/share/{path}"):
                 missing(package)
         super().build()
 
     def argv(self, port: int) -> list[str]:
         php = find_php(self.extension)
-        return [php, "-S", f"{HOST}:{port}", str(self.directory / "index.php")]
+        return [*php, "-S", f"{HOST}:{port}", str(self.directory / "index.php")]
 
 
 class Laravel(PhpSite):
@@ -195,7 +196,7 @@ class WordPress(PhpIni):
         plugins.mkdir(parents=True)
         (self.directory / "wp-content/themes").mkdir()
         self._start_database(mariadbd)
-        self.run(find_php("mysqli"), "install.php")
+        self.run(*find_php("mysqli"), "install.php")
         # From now on it answers every page.
         (self.directory / "story.php").rename(plugins / "story.php")
 

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from tests.real.cluster import Cluster
+from tests.real.generation import both_generations
 from tests.real.php import find_php
 from tests.real.processes import HOST
 
 from .sites import DEPLOY, HERE, with_addresses
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 KEYS = 20  # so many that each node has some
 
@@ -47,7 +48,7 @@ def memcache(cluster: Cluster, round_number: int, *, plugin: str) -> list[str]:
 
 def wrong_answers(extension: str, script: str, order: dict[str, Any]) -> list[str]:
     # Warnings go to stderr; what counts is what a site gets.
-    argv = [find_php(extension), "-d", "display_errors=stderr", str(HERE / script)]
+    argv = [*find_php(extension), "-d", "display_errors=stderr", str(HERE / script)]
     argv.append(json.dumps(order | {"keys": KEYS}))
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     answers: list[str] = json.loads(done.stdout)
