@@ -174,6 +174,19 @@ def cli() -> None:
     help="One line of 16 bytes or more, the same on every server, readable by memrep only (chmod 600): nodes "
     "prove to each other that they know it. Without it a node believes who calls from an address in --nodes.",
 )  # fmt: skip
+@click.option(
+    "-F", "--disable-flush-all", is_flag=True,
+    help="Refuse flush_all, which ends every session on every node (memcached's -F).",
+)  # fmt: skip
+@click.option(
+    "-X", "--disable-dumping", is_flag=True,
+    help="Refuse stats cachedump and lru_crawler metadump (memcached's -X). They are refused without it, too: "
+    "who knows a session's key has the session.",
+)  # fmt: skip
+@click.option(
+    "-W", "--disable-watch", is_flag=True,
+    help="Refuse watch, which shows keys (memcached's -W). It is refused without it, too.",
+)  # fmt: skip
 @click.option("--enable-shutdown", is_flag=True, help="Obey the shutdown command of clients.")
 @click.option("-v", "--verbose", is_flag=True, help="Log clients' connections, too.")
 @click.option(
@@ -213,6 +226,9 @@ def _checked(  # noqa: PLR0913
     tls_ca: str | None,
     auth_file: str,
     secret_file: str | None,
+    disable_flush_all: bool,
+    disable_dumping: bool,
+    disable_watch: bool,
     enable_shutdown: bool,
     verbose: bool,
 ) -> ServeOptions:
@@ -249,6 +265,7 @@ def _checked(  # noqa: PLR0913
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),
         certificate=_certificate(tls_cert, tls_key, tls_ca),
+        flush_all=not disable_flush_all,
         users=read_auth_file(auth_file) if auth_file else None,
         secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,

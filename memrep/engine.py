@@ -39,9 +39,9 @@ from memrep.entry import NEVER, Entry
 from memrep.inflight import InFlight
 from memrep.room import Room
 from memrep.stats import Counters
-from memrep.store import ENTRY_BYTES, FLUSH_KEY, TOMBSTONE_MS, Store
+from memrep.store import ENTRY_BYTES, FLUSH_KEY, RAN_OUT, TOMBSTONE_MS, WAS_FLUSHED, Store, idle
 from memrep.ticket import Ticket, nothing, uncounted
-from memrep.version import ZERO, Clock, milliseconds
+from memrep.version import ZERO, Clock
 
 #: Longest key, bytes (protocol.txt, "Keys").
 KEY_BYTES_MAX: Final = 250
@@ -89,13 +89,13 @@ class Engine:
     def get(self, key: bytes) -> Entry | Ticket | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
-            ticket = Ticket(self._count_get)
+            ticket = Ticket(partial(self._count_get, key))
             self._get_later(key, ticket)
             return ticket
         now = self._clock.now
         entry = self._store.live(key, now)
         if entry is None:
-            self._counters.get_misses += 1
+            self._count_miss(key)
         else:
             entry.seen = now
             self._counters.get_hits += 1
@@ -144,6 +144,7 @@ class Engine:
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
         if store.used + size > store.limit and not self.room.make(size):
+            self._counters.store_no_memory += 1
             return self.refuse(key, NO_MEMORY)
         self._counters.total_items += 1
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
@@ -228,6 +229,11 @@ class Engine:
         """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
         return self._modify(key, decide, count or uncounted)
 
+    @property
+    def counters(self) -> Counters:
+        """What is counted."""
+        return self._counters
+
     def is_pending(self, key: bytes) -> bool:
         """Whether some write of this key is on its way."""
         return key in self._pending
@@ -278,8 +284,7 @@ class Engine:
 
     def idle(self, entry: Entry) -> int:
         """For how many seconds nobody has read or written this entry, as far as this node knows."""
-        written = self._clock.now - max(0, self._clock.hybrid - milliseconds(entry.version))
-        return (self._clock.now - max(entry.seen, written)) // 1000
+        return idle(entry, self._clock)
 
     @property
     def now(self) -> int:
@@ -320,6 +325,7 @@ class Engine:
         self._counters.cmd_set += 1
         size = ENTRY_BYTES + len(key) + length
         if self._store.used + size > self._store.limit and not self.room.make(size):
+            self._counters.store_no_memory += 1
             return NO_MEMORY
         return self._modify(key, decide, count or self.count_stored)
 
@@ -357,9 +363,15 @@ class Engine:
 
     # --- counting, once a command, when its outcome is known
 
-    def _count_get(self, result: Result) -> None:
+    def _count_miss(self, key: bytes) -> None:
+        self._counters.get_misses += 1
+        end = self._store.end_of(key, self._clock.now)
+        self._counters.get_expired += end == RAN_OUT
+        self._counters.get_flushed += end == WAS_FLUSHED
+
+    def _count_get(self, key: bytes, result: Result) -> None:
         if result is None:
-            self._counters.get_misses += 1
+            self._count_miss(key)
         else:
             self._counters.get_hits += 1
 

@@ -40,7 +40,8 @@ class Entry(msgspec.Struct, gc=False):
             same value, and memcached leaves the cas unique alone then. 0 otherwise.
         hold: whose it is, if it is one of PHP's session locks.
         marks: STALE and WON.
-        seen: this node's monotonic clock (ms) when a client read it here last; 0 if none did.
+        seen: this node's monotonic clock (ms) when a client read it here last; 0 if none did. That of a
+            tombstone tells how it ended (store.py).
     """
 
     version: Version

@@ -101,7 +101,7 @@ class Node:
         )
         self.links = Links(identity, self.replica, self._clock, chance, log)
         rounds = self.replica.rounds
-        room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max)
+        room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max, log)
         self._engine = Engine(self.store, self._inflight, rounds, self._clock, self.counters, room)
         self._sessions = Sessions(
             options.habits,
@@ -118,10 +118,12 @@ class Node:
             version=VERSION.encode(),
             reports=reports.groups,
             ready=self._is_ready,
-            reset=self.counters.reset,
+            reset=reports.reset,
             set_verbosity=set_verbosity,
             shutdown=shutdown,
             users=options.users,
+            flush_all=options.flush_all,
+            prefixes=reports.prefixes,
         )
         self._connections: dict[Connection, Caller | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
@@ -173,6 +175,7 @@ class Node:
             self._engine.tick()
             if self.store.used > self.store.limit:
                 self._engine.room.evict()
+        self._engine.room.evictions.tick(self._clock.now)
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
         self._let_go()
         self._close_the_late()
@@ -242,6 +245,7 @@ class Node:
                 self._waits.setdefault(connection, self._clock.now)
                 self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
             elif not replies and connection.blocked:
+                self.counters.conn_yields += 1
                 self._is_ready(connection)  # it has done its share of this turn, and has nothing to say yet
         return replies
 

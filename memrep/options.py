@@ -23,6 +23,7 @@ class NodeOptions:
         habits: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
         secret: what nodes prove to each other that they know; empty if there is none.
+        flush_all: whether any client may end everything at once.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -36,6 +37,7 @@ class NodeOptions:
     own_host: str = ""
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
+    flush_all: bool = True
 
     @property
     def terms(self) -> str:

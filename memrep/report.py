@@ -1,8 +1,9 @@
 """The groups of `stats`: what an operator reads, at any hour, in telnet.
 
 The general group bears memcached's names, so that its tools and graphs find them; what memcached has and
-memrep has not (slabs, LRU crawlers) is left out rather than shown as nought. `stats cluster` is memrep's own:
-a few lines on this node, then for each other node whether it serves and since when.
+memrep has not (a hash table that grows, LRU crawlers) is left out rather than shown as nought. Of slabs there
+are none, but the group is there: tools ask for it, and read until its END. `stats cluster` is memrep's own: a
+few lines on this node, then for each other node whether it serves and since when.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from memrep.options import NodeOptions
 from memrep.replication.presence import Peer
 from memrep.replication.replica import Replica
 from memrep.replication.view import number_of
-from memrep.stats import Counters
+from memrep.stats import ITEMS, Counters, Prefixes
 from memrep.store import Store
 from memrep.version import Clock
 
@@ -29,7 +30,8 @@ Lines = Iterable[tuple[str, object]]
 VERSION: Final = "1.6.18"
 
 
-def _no_process() -> Lines:
+def nothing_known() -> Lines:
+    """What there is to tell of no shell."""
     return []
 
 
@@ -40,10 +42,12 @@ class Facts:
     Attributes:
         process: (name, value) lines on the process: pid, rusage, connections.
         settings: the options as the operator gave them.
+        connections: (name, value) lines on each connection.
     """
 
-    process: Callable[[], Lines] = _no_process
-    settings: Callable[[], Lines] = _no_process
+    process: Callable[[], Lines] = nothing_known
+    settings: Callable[[], Lines] = nothing_known
+    connections: Callable[[], Lines] = nothing_known
 
 
 class Reports:
@@ -51,6 +55,7 @@ class Reports:
 
     Attributes:
         groups: by name, "" being the general one.
+        prefixes: what `stats detail` counts.
     """
 
     def __init__(
@@ -63,19 +68,38 @@ class Reports:
         facts: Facts,
     ) -> None:
         self._counters = counters
+        self.prefixes = Prefixes()
         self._store = store
         self._replica = replica
         self._clock = clock
         self._options = options
         self._facts = facts
         self._started = clock.now
+        self._before = 0, 0  # what had run out, and had never been read, when statistics began anew
         self.groups: dict[bytes, Callable[[], Lines]] = {
             b"": self.general,
             b"settings": self.settings,
             b"items": self.items,
+            b"slabs": self.slabs,
             b"sizes": self.sizes,
+            b"conns": facts.connections,
+            b"extstore": nothing_known,
             b"cluster": self.cluster,
         }
+
+    def reset(self) -> None:
+        """Count from here on, as `stats reset` asks."""
+        self._counters.reset()
+        self.prefixes.clear()
+        self._before = self._store.expired, self._store.expired_unfetched
+
+    @property
+    def _reclaimed(self) -> int:
+        return self._store.expired - self._before[0]
+
+    @property
+    def _expired_unfetched(self) -> int:
+        return self._store.expired_unfetched - self._before[1]
 
     def general(self) -> Lines:
         """As memcached's, and this node's state in one line."""
@@ -87,7 +111,11 @@ class Reports:
         yield "pointer_size", 64
         yield "cmd_get", self._counters.get_hits + self._counters.get_misses
         for field in attrs.fields(Counters):
-            yield field.name, getattr(self._counters, field.name)
+            if ITEMS not in field.metadata:
+                yield field.name, getattr(self._counters, field.name)
+        yield "expired_unfetched", self._expired_unfetched
+        yield "reclaimed", self._reclaimed
+        yield "malloc_fails", 0
         users = self._options.users
         yield "auth_cmds", users.asked if users is not None else 0
         yield "auth_errors", users.refused if users is not None else 0
@@ -106,18 +134,43 @@ class Reports:
         yield "item_size_max", self._options.item_max
         yield "evictions", "on"
         yield "cas_enabled", "yes"
+        yield "num_threads", 1
+        yield "stat_key_prefix", ":"
+        yield "detail_enabled", _yes(self.prefixes.on)
+        yield "flush_enabled", _yes(self._options.flush_all)
+        yield "dump_enabled", "no"
+        yield "watch_enabled", "no"
+        yield "track_sizes", "no"
+        yield "slab_reassign", "no"
+        yield "lru_crawler", "no"
+        yield "lru_maintainer_thread", "no"
+        yield "lru_segmented", "no"
         yield "failure_timeout_ms", self._options.timing.silence
         yield "nodes", ",".join(self._options.nodes)
-        yield "auth_enabled", "yes" if self._options.users is not None else "no"
+        for name in ("auth_enabled", "auth_enabled_ascii", "auth_enabled_sasl"):
+            yield name, _yes(self._options.users is not None)
         yield from self._facts.settings()
 
     def items(self) -> Lines:
-        """As memcached's, with all items in one class: memrep has no slabs."""
-        if not len(self._store):
+        """As memcached's, with all items in one class, and that in one list: memrep has no slabs."""
+        number, counters = len(self._store), self._counters
+        if not number:
             return
-        yield "items:1:number", len(self._store)
-        yield "items:1:evicted", self._counters.evictions
-        yield "items:1:mem_requested", self._store.used
+        figures = {
+            "number": number, "number_hot": 0, "number_warm": 0, "number_cold": number,
+            "age_hot": 0, "age_warm": 0, "age": self._store.age(self._clock), "mem_requested": self._store.used,
+            "evicted": counters.evictions, "evicted_nonzero": counters.evicted_nonzero,
+            "evicted_time": counters.evicted_time, "outofmemory": counters.store_no_memory, "tailrepairs": 0,
+            "reclaimed": self._reclaimed, "expired_unfetched": self._expired_unfetched,
+            "evicted_unfetched": counters.evicted_unfetched,
+        }  # fmt: skip
+        for name, figure in figures.items():
+            yield f"items:1:{name}", figure
+
+    def slabs(self) -> Lines:
+        """There are none. The memory is what items cost."""
+        yield "active_slabs", 0
+        yield "total_malloced", self._store.used
 
     def sizes(self) -> Lines:
         """Item sizes are not tracked, as in memcached by default."""
@@ -164,3 +217,7 @@ class Reports:
                 at = datetime.fromtimestamp(peer.synced / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 parts.append(f"in sync since {at}")
         return ", ".join(parts)
+
+
+def _yes(whether: bool) -> str:
+    return "yes" if whether else "no"

@@ -7,13 +7,15 @@ counts as gone; until it is, the store may be a little above its limit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from memrep.committer import Committer
-from memrep.entry import Entry
+from memrep.complaints import Recurrence
+from memrep.entry import NEVER, Entry
 from memrep.inflight import InFlight
 from memrep.stats import Counters
-from memrep.store import EVICTED, EVICTED_MS, Store
+from memrep.store import EVICTED, EVICTED_MS, Store, idle
 from memrep.version import ZERO, Clock
 
 #: What memcached adds to key and value when it holds an item against its size limit.
@@ -33,6 +35,10 @@ class Room:
         clock: the time of the present turn.
         counters: where evictions are counted.
         item_max: the largest item, bytes, as memcached counts it.
+        log: takes a line for the operator.
+
+    Attributes:
+        evictions: those of values that had not run out, for the operator.
     """
 
     def __init__(
@@ -43,8 +49,16 @@ class Room:
         clock: Clock,
         counters: Counters,
         item_max: int,
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.item_max = item_max
+        self.evictions = Recurrence(
+            log,
+            lambda count: (
+                f"memory is full: {count} live sessions or other values were dropped, the least recently used "
+                f"first; raise -m on every server (it is {store.limit >> 20} MB)"
+            ),
+        )
         self._evicting = 0
         self._store = store
         self._pending = inflight.pending
@@ -79,16 +93,26 @@ class Room:
         for key, entry, cost in store.victims(excess):
             if key not in self._pending:
                 self._evicting += cost
+                self._describe(entry)
                 gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
                 if self._committer.commit(key, gone):
                     self.evicted(cost, done=True)
                 else:
                     self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
 
+    def _describe(self, entry: Entry) -> None:
+        """Keep for `stats items` what has to go."""
+        counters = self._counters
+        counters.evicted_time = idle(entry, self._clock)
+        counters.evicted_nonzero += entry.expires < NEVER
+        counters.evicted_unfetched += not entry.seen
+
     def evicted(self, cost: int, done: bool) -> None:
         """An eviction of this cost (bytes) has ended, by success or not."""
         self._evicting -= cost
         self._counters.evictions += done
+        if done:
+            self.evictions.happened()
 
 
 class _Eviction:

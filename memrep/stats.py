@@ -2,11 +2,25 @@
 
 The names and their order are memcached's (protocol.txt, "General-purpose statistics"), so that existing
 monitoring finds what it looks for. The `stats` reply is made by walking over the fields.
+
+`Prefixes` counts for whoever has asked for it (`stats detail on`), which nobody does all day.
 """
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import attrs
+
+#: What `stats items` tells, and not the general group.
+ITEMS: Final = "items"
+
+#: So many prefixes are told apart. Clients make up keys as they like; the rest is not counted.
+_PREFIXES_MAX: Final = 1_000
+
+
+def _of_items() -> Any:
+    return attrs.field(default=0, metadata={ITEMS: True})
 
 
 @attrs.define(eq=False)
@@ -18,8 +32,11 @@ class Counters:
     cmd_set: int = 0
     cmd_flush: int = 0
     cmd_touch: int = 0
+    cmd_meta: int = 0
     get_hits: int = 0
     get_misses: int = 0
+    get_expired: int = 0
+    get_flushed: int = 0
     delete_misses: int = 0
     delete_hits: int = 0
     incr_misses: int = 0
@@ -31,13 +48,68 @@ class Counters:
     cas_badval: int = 0
     touch_hits: int = 0
     touch_misses: int = 0
+    store_too_large: int = 0
+    store_no_memory: int = 0
+    conn_yields: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
     total_items: int = 0
     evictions: int = 0
+    evicted_unfetched: int = 0
+    evicted_nonzero: int = _of_items()
+    evicted_time: int = _of_items()
     fences: int = 0
 
     def reset(self) -> None:
-        """All to zero, as `stats reset` asks."""
+        """All to zero."""
         for field in attrs.fields(Counters):
             setattr(self, field.name, 0)
+
+
+class Prefixes:
+    """What is asked for and stored, by what stands before the first ":" of a key.
+
+    Attributes:
+        on: whether anything is counted.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self._counts: dict[bytes, list[int]] = {}  # gets, hits, sets, deletes
+
+    def got(self, key: bytes, hit: bool) -> None:
+        """Somebody asked for a key, which was there or not."""
+        counts = self._of(key)
+        counts[0] += 1
+        counts[1] += hit
+
+    def stored(self, key: bytes) -> None:
+        """Somebody sent a value, whatever became of it."""
+        self._of(key)[2] += 1
+
+    def deleted(self, key: bytes) -> None:
+        """Somebody asked for a key's end."""
+        self._of(key)[3] += 1
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._counts.clear()
+
+    def dump(self) -> bytes:
+        """All lines."""
+        line = b"PREFIX %b get %d hit %d set %d del %d\r\n"
+        return b"".join(line % (prefix, *counts) for prefix, counts in self._counts.items()) + b"END\r\n"
+
+    def _of(self, key: bytes) -> list[int]:
+        prefix, colon, _ = key.partition(b":")
+        counts = self._counts.get(prefix)
+        if counts is None:
+            counts = [0, 0, 0, 0]
+            if (
+                colon
+                and prefix.isascii()
+                and prefix.decode().isprintable()
+                and len(self._counts) < _PREFIXES_MAX
+            ):
+                self._counts[prefix] = counts  # a binary key may hold anything, the end of this very list too
+        return counts

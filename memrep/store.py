@@ -29,10 +29,14 @@ from msgspec.structs import replace
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
 from memrep.locks import ORPHAN_MS, PATIENT_MS, is_free, is_lock, names_pecl_lock
-from memrep.version import ZERO, Version, milliseconds
+from memrep.version import ZERO, Clock, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
 TOMBSTONE_MS: Final = 3_600_000
+
+#: How a key ended that nobody deleted, told by its tombstone's `seen`; on each node as that node found it.
+RAN_OUT: Final = -1
+WAS_FLUSHED: Final = -2
 
 #: How long an evicted key does, on a node that is still joining: long enough to outlive the transfer's chunks
 #: that are under way. Anywhere else an eviction leaves no tombstone: it has to give memory back.
@@ -70,6 +74,7 @@ class Store:
         limit: the cost above which entries are evicted, bytes.
         flushed: the version of the last flush_all.
         expired: how many values have run out so far.
+        expired_unfetched: how many of them nobody had read here.
         doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
             monotonic ms.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
@@ -83,6 +88,7 @@ class Store:
         self.used = 0
         self.limit = limit
         self.expired = 0
+        self.expired_unfetched = 0
         self.joining = False
         self._compared = compared
         self.flushed: Version = ZERO
@@ -114,6 +120,20 @@ class Store:
         entry = self.values.get(key)
         return entry is None or entry.expires <= now or entry.version <= self.flushed
 
+    def age(self, clock: Clock) -> int:
+        """For how many seconds nobody has used the least recently used value, as far as this node knows."""
+        for key, entry in self.values.items():
+            if key != FLUSH_KEY:
+                return idle(entry, clock)
+        return 0
+
+    def end_of(self, key: bytes, now: int) -> int:
+        """How a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is still known."""
+        entry = self.get(key)
+        if entry is None or entry.value is None:
+            return 0 if entry is None else entry.seen
+        return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
+
     def keys(self) -> list[bytes]:
         """All keys that have an entry, tombstones among them."""
         return list(chain(self.values, self.tombstones))
@@ -133,7 +153,7 @@ class Store:
             self._clear_flushed(now)
         elif entry.value is not None:
             if entry.expires <= now or entry.version <= self.flushed:
-                entry = _tombstone(entry, now)
+                entry = _tombstone(entry, now, WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
             return True
@@ -170,8 +190,10 @@ class Store:
             keys = self._slots.get(self._swept)
             while keys and budget:
                 key = keys.pop()
+                entry = self.values[key]
                 self.expired += 1
-                self._place(key, self.values[key], _tombstone(self.values[key], now))
+                self.expired_unfetched += not entry.seen
+                self._place(key, entry, _tombstone(entry, now, RAN_OUT))
                 budget -= 1
             if not budget:
                 return
@@ -258,7 +280,7 @@ class Store:
         for key in self._flushing[-_SWEEP_KEYS:]:
             entry = self.values.get(key)
             if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
-                self._place(key, entry, _tombstone(entry, now))
+                self._place(key, entry, _tombstone(entry, now, WAS_FLUSHED))
         del self._flushing[-_SWEEP_KEYS:]
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
@@ -297,10 +319,16 @@ class Store:
                 del self._slots[slot]
 
 
-def _tombstone(entry: Entry, now: int) -> Entry:
-    return Entry(entry.version, None, 0, now + TOMBSTONE_MS)
+def _tombstone(entry: Entry, now: int, end: int) -> Entry:
+    return Entry(entry.version, None, 0, now + TOMBSTONE_MS, seen=end)
 
 
 def cost_of(key: bytes, entry: Entry) -> int:
     """What an entry counts in memory, bytes."""
     return ENTRY_BYTES + len(key) + len(entry.value or b"")
+
+
+def idle(entry: Entry, clock: Clock) -> int:
+    """For how many seconds nobody has read or written this entry, as far as this node knows."""
+    written = clock.now - max(0, clock.hybrid - milliseconds(entry.version))
+    return (clock.now - max(entry.seen, written)) // 1000

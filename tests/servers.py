@@ -8,7 +8,12 @@ A file of conversations may ask for a server that lets nobody in without a passw
     @server: authfile       memcached -Y: the text protocol's authentication
     @server: sasl           memcached -S: the binary protocol's
 
-memcached has one protocol left in either case. memrep has one file of users for both.
+memcached has one protocol left in either case. memrep has one file of users for both. Or for one that obeys
+less:
+
+    @server: noflush        memcached -F
+    @server: bare           memcached -X -W, without the parts of its memory management that can be switched
+                            off; memrep always answers like that
 """
 
 from __future__ import annotations
@@ -36,6 +41,9 @@ SASLPASSWD: Final = "/usr/sbin/saslpasswd2"
 
 #: Seconds after which a server that owes bytes is taken for silent. Only a failing replay ever waits so long.
 PATIENCE_S: Final = 5.0
+
+#: The kinds of server that ask for a password.
+LOCKED: Final = frozenset(["authfile", "sasl"])
 
 #: The users of a server that knows any.
 USERS: Final = {"user": "secret", "other": "pass:word"}
@@ -171,8 +179,18 @@ def _users_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="users")
 
 
+def _without_flush() -> _Start:
+    return ["-F"], {}
+
+
+def _bare() -> _Start:
+    return ["-X", "-W", "-o", "no_lru_crawler,no_lru_maintainer,no_slab_reassign"], {}
+
+
 _KINDS: Final[dict[str, Callable[[], _Start]]] = {
     "": _as_usual,
+    "noflush": _without_flush,
+    "bare": _bare,
     "authfile": _with_auth_file,
     "sasl": _with_sasl,
 }
@@ -206,10 +224,10 @@ class MemrepNode:
     def __init__(self, kind: str = "") -> None:
         # Read only when a node is wanted: the transcripts can be proved true before there is any node.
         support = importlib.import_module("tests.support")
-        users = (
-            importlib.import_module("memrep.users").parse_users(AUTH_FILE.encode(), "users") if kind else None
+        users = importlib.import_module("memrep.users").parse_users(AUTH_FILE.encode(), "users")
+        self._node: _LoneNode = support.lone_node(
+            users=users if kind in LOCKED else None, flush_all=kind != "noflush"
         )
-        self._node: _LoneNode = support.lone_node(users=users)
         self._unix_time: float = support.WALL / 1000
 
     def connect(self) -> _LoneClient:

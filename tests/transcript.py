@@ -53,6 +53,7 @@ from typing import Final, Protocol
 import attrs
 
 from tests import packet
+from tests.servers import LOCKED
 from tests.template import (
     AnyText,
     BadTranscript,
@@ -390,7 +391,7 @@ def _still_there(conversation: Conversation, first: Round) -> Round:
         sends, expects = packet.request("version"), packet.reply("version value={any}")
     else:
         # Whoever has not been let in is told nothing but that.
-        version = b"" if conversation.server else b"VERSION "
+        version = b"" if conversation.server in LOCKED else b"VERSION "
         sends, expects = (b"version\r\n",), (version, AnyText(), b"\r\n")
     return Round(first.client, 0.0, sends, expects, closes=False)
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 from memrep.complaints import Recurrence
@@ -39,7 +40,7 @@ class Client:
 
     __slots__ = (
         "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_stopped", "_unsent",
-        "connection", "ended", "sock",
+        "connection", "ended", "heard", "sock",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,7 @@ class Client:
         self._is_tcp = is_tcp
         self._unsent = b""
         self.ended = False
+        self.heard = monotonic()
         self._events = READ
 
     def ready(self, events: int) -> None:
@@ -68,6 +70,7 @@ class Client:
                     return
                 if self._stopped():
                     return
+                self.heard = monotonic()
                 replies = self._execute(self.connection, data)
                 if self.connection.busy or not replies:
                     self.answer(replies)
@@ -88,6 +91,13 @@ class Client:
         except Exception as error:  # our own mistake must cost this client only
             self._owner.log(f"closes a client's connection because of a fault in memrep: {error!r}")
             self._owner.close(self, "a fault in memrep")
+
+    @property
+    def state(self) -> str:
+        """What it does, in memcached's words."""
+        if self._unsent:
+            return "conn_mwrite"
+        return "conn_io_queue" if self.connection.waiting else "conn_read"
 
     def answer(self, replies: bytes) -> None:
         """Send replies, as far as the socket takes them; then do what the connection wants next.
@@ -185,8 +195,8 @@ class Clients:
         self._rejections = Recurrence(
             log,
             lambda count: (
-                f"sends clients away ({count}): {limit} are connected, as many as -c allows; raise it on every "
-                "server, count the workers of all web servers"
+                f"sends clients away ({count}): {limit} are connected; raise -c on every server, to the number "
+                "of workers of all web servers"
             ),
         )
         self._shut = False
@@ -208,6 +218,23 @@ class Clients:
                 self._open()
         elif self.listening:
             self._close_listeners()
+
+    def describe(self) -> Iterator[tuple[str, object]]:
+        """Each socket, as in memcached's `stats conns`: address, state, for how long it has been quiet."""
+        now = monotonic()
+        for door in self._doors:
+            if door.sock is not None:
+                yield f"{door.sock.fileno()}:addr", spell(door.sock.getsockname())
+                yield f"{door.sock.fileno()}:state", "conn_listening"
+                yield f"{door.sock.fileno()}:secs_since_last_cmd", 0
+        for client in self._clients.values():
+            number = client.sock.fileno()
+            with suppress(OSError):  # it is gone, and not noticed yet
+                peer, own = client.sock.getpeername(), client.sock.getsockname()
+                yield f"{number}:addr", spell(peer or own)
+                yield f"{number}:listen_addr", spell(own)
+                yield f"{number}:state", client.state
+                yield f"{number}:secs_since_last_cmd", int(now - client.heard)
 
     def unread(self, connection: Connection) -> bool:
         """Whether something of this client lies in its socket, be it only that it has hung up."""
@@ -341,3 +368,11 @@ class Clients:
         if self._clients and not len(self.partings):
             self.close(next(iter(self._clients.values())), "no file descriptor left")
         self.partings.close()
+
+
+def spell(address: object) -> str:
+    """A socket's address, as memcached spells it."""
+    if not isinstance(address, tuple):
+        return f"unix:{address}"
+    host, port = address[:2]
+    return f"tcp6:[{host}]:{port}" if ":" in host else f"tcp:{host}:{port}"

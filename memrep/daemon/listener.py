@@ -177,6 +177,11 @@ class Door:
         except OSError as error:
             self._troubles.tell(f"cannot let in {self._whose}, tries again", error)
 
+    @property
+    def sock(self) -> socket.socket | None:
+        """The socket that listens; None while none does."""
+        return self._listener.sock if self._fd >= 0 else None
+
     def broken(self, error: OSError) -> None:
         """It cannot accept now."""
         self._troubles.tell(f"cannot accept {self._whose}", error)

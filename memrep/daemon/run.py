@@ -72,6 +72,7 @@ class ServeOptions:
         drain_ms: how long connected clients are served after SIGTERM.
         habits: which of PHP's habits are provided for.
         users: the clients that are let in; None for all.
+        flush_all: whether clients may end everything at once.
         strict: whether a node without a majority in reach serves nobody.
         secret: what nodes prove to each other that they know; empty if there is none.
         certificate: what clients are shown, who then speak TLS on the port; None if they do not.
@@ -93,6 +94,7 @@ class ServeOptions:
     strict: bool = False
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
+    flush_all: bool = True
     secret: bytes = attrs.field(default=b"", repr=False)
     certificate: Certificate | None = None
     verbose: bool = False
@@ -128,6 +130,7 @@ class Daemon:
                 strict=options.strict,
                 habits=options.habits,
                 users=options.users,
+                flush_all=options.flush_all,
                 own_host=address_of(options.me.host),
                 secret=options.secret,
             ),
@@ -136,7 +139,7 @@ class Daemon:
             wall=time.time_ns() // 1_000_000,
             chance=secrets.token_bytes,
             log=self._journal.log,
-            facts=Facts(process=self._process, settings=self._settings),
+            facts=Facts(process=self._process, settings=self._settings, connections=self._connections),
             set_verbosity=self._set_verbosity,
             shutdown=self._end.set if options.shutdown else None,
         )
@@ -238,8 +241,15 @@ class Daemon:
         yield "rusage_system", f"{usage.ru_stime:.6f}"
         yield "max_connections", self._options.connections
         yield "curr_connections", len(self._clients)
+        yield "connection_structures", len(self._clients)
+        yield "reserved_fds", _SPARE_DESCRIPTORS
+        yield "listen_disabled_num", 0  # who is one too many is sent away, nobody waits
+        yield "time_in_listen_disabled_us", 0
         yield "accepting_conns", int(self._clients.listening)
         yield "turns", self._reactor.turns
+
+    def _connections(self) -> Iterator[tuple[str, object]]:
+        return self._clients.describe()
 
     def _settings(self) -> Iterator[tuple[str, object]]:
         options = self._options
@@ -248,6 +258,7 @@ class Daemon:
         yield "tcpport", options.port
         yield "domain_socket", options.unix or "NULL"
         yield "maxconns", options.connections
+        yield "maxconns_fast", "yes"
         yield "verbosity", int(self._verbose)
         yield "ssl_enabled", "yes" if options.certificate is not None else "no"
         yield "secret", "yes" if options.secret else "no"

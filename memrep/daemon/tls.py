@@ -46,13 +46,15 @@ class TlsSocket:
     It raises what a plain socket raises: `BlockingIOError` for "not now", another `OSError` for "broken".
     """
 
-    __slots__ = ("_read", "_sock", "_write", "fileno", "setsockopt")
+    __slots__ = ("_read", "_sock", "_write", "fileno", "getpeername", "getsockname", "setsockopt")
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock = sock
         self._read = sock.read
         self._write = sock.send
         self.fileno = sock.fileno
+        self.getpeername = sock.getpeername
+        self.getsockname = sock.getsockname
         self.setsockopt = sock.setsockopt
 
     def recv(self, size: int, flags: int = 0) -> bytes:

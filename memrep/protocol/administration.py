@@ -9,16 +9,21 @@ from __future__ import annotations
 from typing import Final
 
 from memrep.engine import Engine
+from memrep.protocol import allocator
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.numbers import unsigned
 from memrep.protocol.refusals import BAD_LINE, ERROR
 
-#: memcached's own bounds: of `cache_memlimit`, MB, and of the numbers of slab classes.
+#: memcached's own bounds of `cache_memlimit`, MB.
 _MEMORY_MIN_MB: Final = 8
-_SLABS: Final = 64
+_MEMORY_MAX_MB: Final = 1_000_000_000
 
 _OK: Final = b"OK\r\n"
 _TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
+_TOO_LARGE: Final = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"
+_NO_FLUSH: Final = b"CLIENT_ERROR flush_all not allowed\r\n"
+_NO_DUMP: Final = b"CLIENT_ERROR stats cachedump not allowed\r\n"
+_DETAIL_USAGE: Final = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n"
 
 Words = list[bytes]
 
@@ -63,6 +68,8 @@ class Administration:
             self._say(ERROR, noreply)
         elif megabytes < _MEMORY_MIN_MB:
             self._say(_TOO_SMALL, noreply)
+        elif megabytes > _MEMORY_MAX_MB:
+            self._say(_TOO_LARGE, noreply)
         else:
             self._engine.room.limit(megabytes << 20)
             self._say(_OK, noreply)
@@ -90,8 +97,11 @@ class Administration:
             self._surroundings.reset()
             self._say(b"RESET\r\n")
             return
+        if group == b"detail":
+            self._detail(words)
+            return
         if group == b"cachedump":
-            self._say(_no_keys(words[2:]))
+            self._say(_NO_DUMP)  # who knows a session's key has the session
             return
         report = self._surroundings.reports.get(group)
         if report is None:
@@ -102,16 +112,32 @@ class Administration:
         self._connection.size += len(block)  # a long answer to a short line
         self._say(block)
 
+    def _detail(self, words: Words) -> None:
+        prefixes = self._surroundings.prefixes
+        order = words[2] if len(words) > 2 else b""
+        if order == b"dump":
+            block = prefixes.dump()
+            self._connection.size += len(block)
+            self._say(block)
+        elif order in (b"on", b"off"):
+            prefixes.on = order == b"on"
+            self._say(_OK)
+        else:
+            self._say(_DETAIL_USAGE)
+
+    def may_flush(self, noreply: bool) -> bool:
+        """Whether everything may be ended at once; if not, say so."""
+        if not self._surroundings.flush_all:
+            self._engine.counters.cmd_flush += 1
+            self._say(_NO_FLUSH, noreply)
+        return self._surroundings.flush_all
+
+    def lru_crawler(self, words: Words) -> None:
+        """Refuse, and for good: see NO_DUMP."""
+        reply = allocator.lru_crawler(words)
+        self._say(reply)
+        self._connection.closing |= reply == allocator.NO_DUMP
+
     def _say(self, reply: bytes, noreply: bool = False) -> None:
         if not noreply:
             self._connection.out.append(reply)
-
-
-def _no_keys(words: Words) -> bytes:
-    """The keys of a slab class: none. Who knows a session's key has the session."""
-    if len(words) < 2:
-        return b"CLIENT_ERROR bad command line\r\n"
-    slab, limit = unsigned(words[0]), unsigned(words[1])
-    if slab is None or limit is None:
-        return BAD_LINE
-    return b"CLIENT_ERROR Illegal slab id\r\n" if slab >= _SLABS else b"END\r\n"

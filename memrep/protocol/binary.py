@@ -43,7 +43,7 @@ class Binary(Dialect):
     """What one client of the binary protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_admitted", "_asked", "_commands", "_connection", "_engine", "_out", "_replies", "_skip",
+        "_admitted", "_asked", "_commands", "_connection", "_engine", "_out", "_prefixes", "_replies", "_skip",
         "_surroundings", "_was_admitted",
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class Binary(Dialect):
         self._engine = engine
         self._commands = commands
         self._surroundings = surroundings
+        self._prefixes = surroundings.prefixes
         self._replies = connection.replies
         self._out = connection.out
         self._admitted = surroundings.users is None
@@ -109,6 +110,8 @@ class Binary(Dialect):
                 return start
             key = data[begin : begin + keys]
             request = Request(opcode, base, opcode != base, opaque, cas, key)
+            if self._prefixes.on:
+                self._note(base, key)
             _COMMANDS[base](self, request, data[body:begin], data[begin + keys : body + length])
             start = body + length
             if start == size:
@@ -138,6 +141,7 @@ class Binary(Dialect):
 
     def _refuse_large(self, request: Request) -> None:
         """Refuse a value that is too large; as in memcached, a set that fails leaves no old value behind."""
+        self._engine.counters.store_too_large += 1
         if request.base == packet.SET:
             self._answer(self._engine.refuse(request.key, TOO_LARGE), request.stored)
         else:
@@ -151,6 +155,15 @@ class Binary(Dialect):
             reply = spell(result)
             self._connection.size += len(reply)
             self._out.append(reply)
+
+    def _note(self, base: int, key: bytes) -> None:
+        """Count a command for `stats detail`."""
+        if base in _STORING:
+            self._prefixes.stored(key)
+        elif base == packet.DELETE:
+            self._prefixes.deleted(key)
+        elif base in _RETRIEVALS or base == packet.TOUCH:
+            self._prefixes.got(key, self._engine.look(key) is not None)
 
     # --- retrieval
 
@@ -258,6 +271,10 @@ class Binary(Dialect):
     # --- administration
 
     def _flush(self, request: Request, extras: bytes, value: bytes) -> None:
+        if not self._surroundings.flush_all:
+            self._engine.counters.cmd_flush += 1
+            self._out.append(request.fails(packet.AUTH_ERROR))
+            return
         self._answer(self._engine.flush_all(_exptime(extras)), lambda result: request.done())
 
     def _noop(self, request: Request, extras: bytes, value: bytes) -> None:
@@ -275,6 +292,9 @@ class Binary(Dialect):
             self._surroundings.reset()
             self._out.append(request.done())
             return
+        if request.key.startswith(b"detail"):
+            self._detail(request)
+            return
         report = self._surroundings.reports.get(request.key)
         if report is None:
             self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
@@ -285,6 +305,21 @@ class Binary(Dialect):
         ]
         self._connection.size += sum(map(len, lines))  # a long answer to a short packet
         self._out += lines
+        self._out.append(request.done())
+
+    def _detail(self, request: Request) -> None:
+        """`stats detail`: memcached answers a dump by one line of statistics that holds them all."""
+        prefixes = self._surroundings.prefixes
+        order = request.key.removeprefix(b"detail ")
+        if order not in (b"on", b"off", b"dump"):
+            self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
+            return
+        if order == b"dump":
+            block = response(request.opcode, request.opaque, key=b"detailed", value=prefixes.dump())
+            self._connection.size += len(block)
+            self._out.append(block)
+        else:
+            prefixes.on = order == b"on"
         self._out.append(request.done())
 
     # --- login: SASL's PLAIN (RFC 4616), the one mechanism

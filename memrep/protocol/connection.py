@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 
 from memrep.protocol.replies import OUTPUT_MAX, Replies
+from memrep.stats import Prefixes
 from memrep.users import Users
 
 #: How long (ms) a reply is withheld for the sake of a retrieval behind it: over a lost packet, but if one reply
@@ -41,6 +42,8 @@ class Surroundings:
         set_verbosity: `verbosity LEVEL`.
         shutdown: ends the program; None if that is not enabled.
         users: who may come in; None if everybody may.
+        flush_all: whether that is obeyed.
+        prefixes: what `stats detail` counts.
     """
 
     version: bytes
@@ -50,6 +53,8 @@ class Surroundings:
     set_verbosity: Callable[[int], None]
     shutdown: Callable[[], None] | None
     users: Users | None = None
+    flush_all: bool = True
+    prefixes: Prefixes = attrs.Factory(Prefixes)
 
 
 class Dialect:

@@ -18,6 +18,7 @@ from memrep.protocol.connection import QUEUE_MAX, Connection
 from memrep.protocol.numbers import signed32
 from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.stats import Prefixes
 from memrep.ticket import Ticket
 
 #: What a key counts as output, found or not, bytes: looking for it takes time, too.
@@ -36,12 +37,13 @@ class Retrieval:
         keys: what is left of the present one, last first; always the same list.
     """
 
-    __slots__ = ("_connection", "_engine", "_look_up", "_show", "keys")
+    __slots__ = ("_connection", "_engine", "_look_up", "_prefixes", "_show", "keys")
 
-    def __init__(self, connection: Connection, engine: Engine) -> None:
+    def __init__(self, connection: Connection, engine: Engine, prefixes: Prefixes) -> None:
         self.keys: Words = []
         self._connection = connection
         self._engine = engine
+        self._prefixes = prefixes
         self._show: Show = show
         self._look_up: Callable[[bytes], Result | Ticket] = engine.get
 
@@ -71,10 +73,12 @@ class Retrieval:
 
     def go_on(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
-        keys, connection = self.keys, self._connection
+        keys, connection, prefixes = self.keys, self._connection, self._prefixes
         while keys and connection.size < OUTPUT_MAX and len(connection.replies.queue) < QUEUE_MAX:
             connection.size += _KEY_SIZE
             key = keys.pop()
+            if prefixes.on:
+                prefixes.got(key, self._engine.look(key) is not None)
             found = self._look_up(key)
             if type(found) is Entry:
                 block = self._show(key, found)

@@ -33,6 +33,7 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
+from memrep.protocol import allocator
 from memrep.protocol.administration import Administration
 from memrep.protocol.block import end_of_block
 from memrep.protocol.commands import Commands
@@ -76,8 +77,8 @@ class Text(Dialect):
     """What one client of the text protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_administration", "_commands", "_connection", "_engine", "_out", "_replies", "_retrieval", "_skip",
-        "_skip_reply",
+        "_administration", "_commands", "_connection", "_engine", "_out", "_prefixes", "_replies", "_retrieval",
+        "_skip", "_skip_reply",
     )  # fmt: skip
 
     def __init__(
@@ -91,7 +92,8 @@ class Text(Dialect):
         self._out = connection.out
         self._skip = 0  # bytes of a refused data block still to come
         self._skip_reply = b""
-        self._retrieval = Retrieval(connection, engine)
+        self._prefixes = surroundings.prefixes
+        self._retrieval = Retrieval(connection, engine, self._prefixes)
 
     # --- the dialect's contract
 
@@ -189,7 +191,7 @@ class Text(Dialect):
     # --- retrieval: get gets gat gats
 
     def _get(self, words: Words) -> None:
-        if len(words) != 2 or len(words[1]) > KEY_BYTES_MAX:
+        if len(words) != 2 or len(words[1]) > KEY_BYTES_MAX or self._prefixes.on:
             self._retrieval.get(words, show)
             return
         key = words[1]  # one key is the usual case, so it gets a short way
@@ -242,12 +244,16 @@ class Text(Dialect):
             return body
         flags, exptime, length = numbers
         if self._engine.room.too_large(key, flags, length):
+            self._note_stored(key)
+            self._engine.counters.store_too_large += 1
             if store.verb == b"set":
                 self._answer(self._engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, b"" if noreply else _TOO_LARGE
             return body
         end = body + length
         after = end_of_block(data, end)
+        if after >= 0:
+            self._note_stored(key)
         if after <= 0:
             if not after:
                 self._refuse(_BAD_CHUNK, noreply)
@@ -259,6 +265,10 @@ class Text(Dialect):
             result = store.execute(self, key, flags, exptime, value)
         self._answer(result, noreply, plain=store.verb == b"set")
         return after
+
+    def _note_stored(self, key: bytes) -> None:
+        if self._prefixes.on:
+            self._prefixes.stored(key)
 
     # --- the other commands on one key
 
@@ -304,6 +314,8 @@ class Text(Dialect):
         elif len(words[1]) > KEY_BYTES_MAX:
             self._refuse(BAD_LINE, noreply)
         else:
+            if self._prefixes.on:
+                self._prefixes.deleted(words[1])
             self._answer(self._commands.delete(words[1]), noreply)
 
     # --- meta commands: mn mg ms md ma me
@@ -325,6 +337,7 @@ class Text(Dialect):
         kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate],
         words: Words,
     ) -> None:
+        self._engine.counters.cmd_meta += 1
         if len(words) < 2:
             self._refuse(ERROR)
             return
@@ -363,12 +376,15 @@ class Text(Dialect):
             return body
         engine, key = self._engine, command.meta.key
         if engine.room.too_large(key, command.flags, length):
+            engine.counters.store_too_large += 1
+            engine.counters.cmd_meta += 1
             self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
             self._skip, self._skip_reply = length + 2, _TOO_LARGE
             return body
         after = end_of_block(data, body + length)
         if after < 0:
             return after
+        engine.counters.cmd_meta += 1
         if after == 0:
             self._refuse(_BAD_CHUNK)
             return body + length + 2
@@ -396,6 +412,8 @@ class Text(Dialect):
             self._refuse(ERROR)
             return
         noreply = words[-1] == b"noreply"
+        if not self._administration.may_flush(noreply):
+            return
         delay = signed32(words[1]) if len(words) - noreply > 1 else 0
         if delay is None:
             self._refuse(BAD_EXPTIME, noreply)
@@ -455,6 +473,10 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"version": lambda self, words: self._administration.version(words),
     b"stats": lambda self, words: self._administration.stats(words),
     b"quit": lambda self, words: self._administration.quit(words),
+    b"lru": lambda self, words: self._out.append(allocator.lru(words)),
+    b"lru_crawler": lambda self, words: self._administration.lru_crawler(words),
+    b"slabs": lambda self, words: self._out.append(allocator.slabs(words)),
+    b"watch": lambda self, words: self._out.append(allocator.watch(words)),
     b"shutdown": lambda self, words: self._administration.shutdown(words),
     b"mn": Text._nothing_meta,
     b"mg": Text._meta_get,
