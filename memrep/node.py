@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from memrep.copies import Copies
+from memrep.door import Door
 from memrep.engine import Engine
 from memrep.inflight import InFlight
 from memrep.links import Links
@@ -100,6 +101,7 @@ class Node:
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )
         self.links = Links(identity, self.replica, self._clock, chance, log)
+        self._door = Door(options.nodes, self.replica, options.timing, self._clock, log)
         rounds = self.replica.rounds
         room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max, log)
         self._engine = Engine(self.store, self._inflight, rounds, self._clock, self.counters, room)
@@ -129,7 +131,6 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
-        self._was_open = False
         self._crowded = False  # too much is in flight: all of it has to fit into a vote
 
     # --- turns
@@ -158,6 +159,7 @@ class Node:
         self.counters.fences += 1
         self.store.prolong_doubts(now)
         self.replica.slept(stopped)
+        self._door.slept()
         for connection in old:
             self._close(connection)
         return True
@@ -179,10 +181,12 @@ class Node:
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
         self._let_go()
         self._close_the_late()
+        self._door.tick()
 
     def finish(self) -> Iterator[tuple[int, bytes]]:
         """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
-        if not self.replica.open and self._connections:
+        self._door.look(len(self.store))
+        if not self._door.open and self._connections:
             self._close_all()
             if self.replica.standing.full:
                 self.replica.lost_clients()
@@ -194,7 +198,6 @@ class Node:
         woken = self._inflight.woken
         while woken and self.serving:
             self._run(woken.popleft())
-        self._log_open()
         return self.replica.take()
 
     def _run(self, waiter: Callable[[], object]) -> None:
@@ -211,8 +214,8 @@ class Node:
 
     @property
     def open(self) -> bool:
-        """Whether the client port should be open: this node holds everything."""
-        return self.replica.open
+        """Whether the client port should be open: this node holds everything, and serves (door.py)."""
+        return self._door.open
 
     # --- clients
 
@@ -348,13 +351,3 @@ class Node:
             return False
         self.replica.leave()
         return True
-
-    def _log_open(self) -> None:
-        if self.replica.open != self._was_open:
-            self._was_open = self.replica.open
-            count = len(self.store)
-            self._log(
-                f"serves clients: it holds everything ({count} items)"
-                if self._was_open
-                else "serves no clients: it does not hold everything"
-            )

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from pytest import MonkeyPatch
 
 from memrep.copies import Arrival, Copies
+from memrep.door import Door
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
 from memrep.node import Node
@@ -260,6 +261,25 @@ def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
     patch.setattr(Connection, "withhold", lambda self, instead: None)
 
 
+def _never_refuses(patch: MonkeyPatch) -> None:
+    look = Door.look
+
+    def lenient(self: Door, items: int) -> None:
+        self._served = self._clock.now
+        look(self, items)
+
+    patch.setattr(Door, "look", lenient)
+
+
+def _goes_on_beside_who_is_deaf(patch: MonkeyPatch) -> None:
+    patch.setattr(election, "gives_way_to", lambda *args: None)
+    patch.setattr(election, "deaf_rival", lambda *args: None)
+
+
+def _votes_beside_who_is_deaf(patch: MonkeyPatch) -> None:
+    patch.setattr(election, "deaf_rival", lambda *args: None)
+
+
 _ALL = [
     Breakage(
         "opens-before-it-has-everything",
@@ -356,6 +376,24 @@ _ALL = [
         "clocks alone would let a minority's writes outrank a majority's",
         214,
         _stamps_without_generations,
+    ),
+    Breakage(
+        "never-refuses",
+        "a node neither serves nor refuses for as long as a fault lasts, and PHP hangs",
+        19,
+        _never_refuses,
+    ),
+    Breakage(
+        "goes-on-beside-who-is-deaf",
+        "of two nodes of which one hears the other both go on, and clients reach both",
+        44,
+        _goes_on_beside_who_is_deaf,
+    ),
+    Breakage(
+        "votes-beside-who-is-deaf",
+        "the same, if the proposer does not hear it and the voter does",
+        351,
+        _votes_beside_who_is_deaf,
     ),
 ]
 

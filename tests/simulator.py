@@ -32,6 +32,7 @@ from memrep.links import Link
 from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
+from memrep.replication.view import View
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.memcached_visitor import MemcachedVisitor
@@ -56,6 +57,9 @@ _JUMPS = 0.05
 
 #: And of the rest in runs where the sides go on by themselves.
 _CUTS_SPLIT = 0.4
+
+#: How long a node may be open without serving: a second, a tick, and a turn.
+_HANGS_MS = 1_100.0
 
 #: How long a connection lives that is cut, ms.
 _USER_TIMEOUT_MS = 2_000.0
@@ -155,6 +159,7 @@ class Host:
         self._world = world
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
+        self._able = world.now  # when it last served, or refused, or was stopped
         self._acts: list[Callable[[Node], None]] = []
         self._unread: set[Connection] = set()
 
@@ -178,6 +183,7 @@ class Host:
     def thaw(self) -> None:
         """The process goes on, with all that has come meanwhile."""
         self.frozen = False
+        self._able = self._world.now
         if self._acts:
             self._schedule()
 
@@ -195,6 +201,7 @@ class Host:
             return
         acts, self._acts = self._acts, []
         unread, self._unread = self._unread, set()
+        before = node.replica.standing.view
         node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
             act(node)
@@ -209,6 +216,25 @@ class Host:
                 break
         for link in [link for link in self.links if link.closing]:
             world.close(self, link)
+        if node.replica.standing.view is not before:
+            self._look_for_rivals(node, before)
+        if node.serving or not node.open:
+            self._able = world.now
+        elif world.now - self._able > _HANGS_MS + world.plan.turn:
+            ms = world.now - self._able
+            raise Broken(f"node {self.number} has neither served nor refused its clients for {ms:.0f} ms")
+
+    def _look_for_rivals(self, node: Node, before: View) -> None:
+        """Who hears that a node goes on without it must not go on beside it; but a majority may."""
+        standing, presence = node.replica.standing, node.replica.presence
+        if standing.view.quorate or not standing.full:
+            return
+        for peer in presence.here(1_000 + int(self._world.now)):
+            beat = peer.beat
+            together = before.members.get(peer.node) == peer.inc and peer.node not in standing.view.members
+            deaf = beat is not None and beat.full and beat.vid >= before.vid and not peer.hears(standing.me)
+            if together and deaf:
+                raise Broken(f"node {self.number} goes on beside node {peer.node}, which it hears")
 
     def reply(self, connection: Connection, replies: bytes) -> None:
         """Send a client what the node has answered."""
@@ -511,6 +537,8 @@ class World:
                 cuts = {(a, b) for a, b in cuts if a in side}
             elif rng.random() < 0.2:
                 cuts = {rng.choice(sorted(cuts))}
+            elif rng.random() < 0.2:  # what is left leads round no corner, or round one of them only
+                cuts = {pair for pair in sorted(cuts) if rng.random() < 0.7}
         self.note("cut: " + " ".join(f"{a}-{b}" for a, b in sorted(cuts)))
         self.cuts = cuts
         ms = rng.choice([100.0, 400.0, 1_000.0, 3_000.0]) * (0.5 + rng.random())

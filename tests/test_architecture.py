@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"engine", "replication"},
     {"php", "users"},
     {"protocol", "options"},
-    {"report", "links", "node"},
+    {"report", "links", "door", "node"},
     {"daemon"},
     {"cli"},
     {"__main__"},

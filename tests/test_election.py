@@ -107,13 +107,21 @@ def test_a_node_that_has_caught_up_makes_a_majority_in_the_next_view(caught_up: 
 
 
 @pytest.mark.parametrize(
-    ("vid", "full", "proposes"),
-    [(make_vid(2, 3), True, False), (make_vid(2, 3), False, True), (VID, True, True)],
+    ("vid", "full", "other_full", "proposes"),
+    [
+        (make_vid(2, 3), True, False, False),
+        (make_vid(2, 3), True, True, True),
+        (make_vid(2, 3), False, False, True),
+        (VID, True, False, False),
+        (VID, True, True, True),
+        (VID, False, False, True),
+    ],
 )
-def test_no_view_is_formed_without_a_node_with_data_that_is_heard_in_a_later_one(
-    vid: int, full: bool, proposes: bool
+def test_no_view_is_formed_without_a_deaf_node_with_data_but_by_a_majority_that_has_stayed_together(
+    vid: int, full: bool, other_full: bool, proposes: bool
 ) -> None:
     room = _room()
+    room.hear(2, full=other_full)
     beat = room.presence.peers[3].beat
     assert beat is not None
     room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from memrep.locks import DOUBT_MS
 from memrep.replication.message import Install, Propose, Refuse, Vote
+from memrep.replication.oneway import deaf_rival, gives_way_to, leaves_beginning_to
 from memrep.replication.presence import TOOK_LEAVE, Presence, Timing
 from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
 from memrep.version import Clock
@@ -120,16 +121,10 @@ class Election:
         self._patient_until = self._clock.now + self._timing.promise
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
-        """Whether these nodes may form a view.
-
-        Never without a node with data that is heard and has a later view: it has gone on meanwhile, and holds
-        what this one has missed. It may be deaf to this node, or make it wait for falling silent too often.
-        """
+        """Whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
         standing = self._standing
-        for peer in self._presence.here(now):
-            beat = peer.beat
-            if beat is not None and beat.full and beat.vid > standing.view.vid and peer.node not in reach:
-                return False
+        if gives_way_to(standing, self._presence, reach, now) is not None:
+            return False
         if now < self._patient_until:
             heard = {peer.node for peer in self._presence.here(now)}
             if not heard <= reach.keys() or len(reach) == 1 < standing.configured:
@@ -182,19 +177,21 @@ class Election:
             candidates = [*full, standing.me]
         elif full:
             return None
-        elif len(reach) == standing.configured or self._begins_without_the_rest(now):
+        elif len(reach) == standing.configured or self._begins_without_the_rest(reach, now):
             candidates = list(reach)
         else:
             return None
         return sorted(candidates).index(standing.me)
 
-    def _begins_without_the_rest(self, now: int) -> bool:
+    def _begins_without_the_rest(self, reach: dict[int, int], now: int) -> bool:
         """Whether nodes without data have waited long enough for the others.
 
         Never while a node that lives has turned this one away: it belongs to a cluster that may have the data,
         and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
-        cannot reach itself.
+        cannot reach itself, nor while another one without data should begin (oneway.py).
         """
+        if leaves_beginning_to(self._standing, self._presence, reach, now):
+            return False
         disagree = any(peer.disagrees for peer in self._presence.peers.values())
         others_serve = any(peer.beat is not None and peer.beat.full for peer in self._presence.here(now))
         return not disagree and not others_serve and now - self._born >= self._timing.cold_start
@@ -227,7 +224,8 @@ class Election:
             for member, inc in standing.view.members.items()
             if member not in message.members and reach.get(member) == inc
         ]
-        if message.vid <= max(standing.promised, standing.view.vid) or left_out:
+        rival = deaf_rival(standing, self._presence, message.members, self._clock.now)
+        if message.vid <= max(standing.promised, standing.view.vid) or left_out or rival is not None:
             self._send(node, Refuse(message.vid, standing.promised, left_out))
             return
         self._proposal = None

@@ -48,6 +48,7 @@ class Timing:
     chunk: int = 500
     cold_start: int = 10_000
     hold: int = 750
+    refuse: int = 1_000
 
     @classmethod
     def scaled(cls, failure_timeout_ms: int, cold_start_ms: int = 10_000) -> Timing:
@@ -67,6 +68,7 @@ class Timing:
             ignore=scale(1_000),
             chunk=scale(500),
             hold=scale(750),
+            refuse=scale(1_000),
             cold_start=cold_start_ms,
         )
 
@@ -117,6 +119,7 @@ class Peer:
         met: since when this incarnation is known, own monotonic ms.
         had_direct: whether it has ever said that our link to it works.
         via: the node over which it is reached; 0 if directly (relay.py).
+        lets_in: whether it has let in the link that this node has dialled, which is open: it lives.
     """
 
     node: int
@@ -146,6 +149,7 @@ class Peer:
     met: int = 0
     had_direct: bool = False
     via: int = 0
+    lets_in: bool = False
 
     def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""

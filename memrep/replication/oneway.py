@@ -1,0 +1,84 @@
+"""One way only: of two nodes of which one hears the other and is not heard, one goes on, and both tell which.
+
+Problem: a cable or a firewall stops one direction, and no third node is there to go round it. Who is heard but
+hears nothing cannot know that the other one lives: it goes on without it, as after its death. If the one that
+hears did so, too, clients would reach two nodes that know nothing of each other, though one of them knows.
+
+Rule: the one that hears gives way. While it hears a node with data that does not hear it, it forms no view
+without that node, so it serves nobody (and refuses, see door.py); when both directions work again it joins. It
+does not give way where it stands with a majority of the configured nodes, all of them with data and in the same
+view as it: then the other one is in a minority, or alone, whatever it has done since.
+
+Likewise where nobody has data yet: who hears a node by which it is not heard leaves the beginning to that one,
+and who is let in by a majority that it does not hear leaves it to them: they live, and cannot reach this node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from memrep.replication.presence import Peer, Presence
+from memrep.replication.view import Standing
+
+
+def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int], now: int) -> Peer | None:
+    """The node without which no view may be formed, though it is out of reach; None if there is none.
+
+    That is one with data that is heard, and has a later view (it has gone on meanwhile, and holds what this
+    node has missed), or is deaf to this node and about to go on. It need not be deaf: this node may make it
+    wait for falling silent too often.
+
+    Args:
+        standing: where this node stands.
+        presence: the peers.
+        reach: the nodes that could form a view with this one.
+        now: own monotonic ms.
+    """
+    for peer in presence.here(now):
+        beat = peer.beat
+        later = beat is not None and beat.full and beat.vid > standing.view.vid
+        if later and peer.node not in reach and peer.hears(standing.me):
+            return peer
+    return deaf_rival(standing, presence, reach, now)
+
+
+def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int], now: int) -> Peer | None:
+    """A node with data that is deaf to this one, and goes on without it; None if there is none that counts.
+
+    Who votes asks, too: the proposer may not hear it.
+
+    Args:
+        standing: where this node stands.
+        presence: the peers.
+        members: those of the view that is to be formed.
+        now: own monotonic ms.
+    """
+    if _stands_with_majority(standing, presence, members):
+        return None
+    for peer in presence.here(now):
+        beat = peer.beat
+        if beat is None or not beat.full or peer.node in members or peer.hears(standing.me):
+            continue
+        if beat.vid > standing.view.vid or (standing.full and beat.vid == standing.view.vid):
+            return peer
+    return None
+
+
+def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:
+    beats = [presence.peers[node].beat for node in reach if node != standing.me]
+    vid = standing.view.vid
+    together = sum(beat is not None and beat.full and beat.vid == vid for beat in beats)
+    return standing.full and together + 1 >= standing.majority
+
+
+def leaves_beginning_to(
+    standing: Standing, presence: Presence, reach: Mapping[int, int], now: int
+) -> list[Peer]:
+    """Those who live but cannot be met, while nobody has data; this node must not begin without them."""
+    here = presence.here(now)
+    if len(reach) < standing.majority:
+        unmet = [peer for peer in here if peer.beat is not None and not peer.hears(standing.me)]
+        if unmet:
+            return unmet
+    mute = [peer for peer in presence.peers.values() if peer.lets_in and peer not in here]
+    return mute if len(mute) >= standing.majority else []
