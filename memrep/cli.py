@@ -16,6 +16,7 @@ import click
 
 from memrep import __version__
 from memrep.daemon.certificate import Certificate, read_certificate
+from memrep.daemon.guard import in_words, remedy
 from memrep.daemon.journal import say
 from memrep.daemon.machine import check_listen, find_self
 from memrep.daemon.run import ServeOptions, serve
@@ -297,6 +298,9 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         say(f"memrep: {error.format_message()} (see memrep serve --help)")
+        sys.exit(2)
+    except (OSError, MemoryError) as error:  # only at the start: a node that runs lets none of them out
+        say(f"memrep: the system refuses what a node needs to start: {in_words(error)}; {remedy(error)}")
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -217,6 +217,11 @@ class Node:
         """Whether the client port should be open: this node holds everything, and serves (door.py)."""
         return self._door.open
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether another member of the view holds everything, so that nothing is lost with this node."""
+        return self.replica.presence.held_elsewhere
+
     # --- clients
 
     def connect(self, host: str = "") -> Connection:

@@ -88,6 +88,9 @@ class Client:
             self._follow()
         except OSError as error:
             self._owner.close(self, str(error))
+        except MemoryError as error:  # in the midst of a command: the node may be torn
+            self._owner.close(self, "no memory")
+            self._owner.reactor.distrust(error)
         except Exception as error:  # our own mistake must cost this client only
             self._owner.log(f"closes a client's connection because of a fault in memrep: {error!r}")
             self._owner.close(self, "a fault in memrep")
@@ -268,9 +271,12 @@ class Clients:
             self.close(client, "memrep stops")
 
     def give_up(self) -> None:
-        """Close whatever is still open."""
+        """Close whatever is still open; the addresses are kept."""
         for door in self._doors:
-            door.close()
+            door.shut()
+        for client in list(self._clients.values()):
+            client.ended = True  # no farewell
+            self.close(client, "")
         self.partings.close()
 
     def close(self, client: Client, reason: str) -> None:

@@ -14,6 +14,7 @@ Each kind of trouble is told at most once a minute: on a machine in need the log
 
 from __future__ import annotations
 
+import errno
 import functools
 import time
 from collections.abc import Callable
@@ -60,6 +61,24 @@ def in_words(reason: object) -> str:
     if isinstance(reason, OSError):
         return reason.strerror or str(reason) or repr(reason)
     return str(reason) if isinstance(reason, str) else repr(reason)
+
+
+def remedy(error: OSError | MemoryError) -> str:
+    """What an operator can do about an error at the start."""
+    number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
+    return _REMEDIES.get(number or 0, "`dmesg` and the limits of its service (systemctl show) may say why")
+
+
+_REMEDIES: Final = {
+    errno.EMFILE: "raise LimitNOFILE= (systemd) or `ulimit -n`",
+    errno.ENFILE: "the machine's descriptors are used up: raise fs.file-max (sysctl)",
+    errno.ENOMEM: "free memory, or raise MemoryMax= (systemd) or `ulimit -v`",
+    errno.ENOBUFS: "free memory: the kernel has none for sockets",
+    errno.EAGAIN: "raise TasksMax= (systemd) or `ulimit -u`",
+    errno.ENOSPC: "raise fs.epoll.max_user_watches (sysctl)",
+    errno.EPERM: "its service may not do that: see SystemCallFilter=, RestrictAddressFamilies= (systemd)",
+    errno.EACCES: "its user may not do that: see the owner and mode of its files",
+}
 
 
 class Breakable(Protocol):

@@ -159,6 +159,7 @@ def _wait_for_room(fd: int) -> None:
         poll = select.poll()
         poll.register(fd, select.POLLOUT)
         poll.poll(_RETRY_S * 1000)
+        time.sleep(0.01)  # should that have told nothing
     except OSError:
         time.sleep(_RETRY_S)
 

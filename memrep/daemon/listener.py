@@ -160,12 +160,6 @@ class Door:
         self._reactor = None
         self._listener.shut()
 
-    def close(self) -> None:
-        """Give the address up."""
-        self._rest()
-        self._reactor = None
-        self._listener.close()
-
     def tick(self) -> None:
         """Open if it should be open and is not."""
         if self._reactor is None or self._fd >= 0:

@@ -155,7 +155,7 @@ class InLink:
             data = self._sock.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except (OSError, MemoryError):
             data = b""
         node = self._peers.node
         if not data:
@@ -163,7 +163,12 @@ class InLink:
             self.close()
             return
         greeted = self.link.incoming.node is not None
-        node.links.receive(self.link, data)
+        try:
+            node.links.receive(self.link, data)
+        except MemoryError:  # what came behind it is lost
+            node.links.closed(self.link)
+            self.close()
+            raise
         if not greeted:
             self._say()
             if self.link.incoming.node is not None:
@@ -223,6 +228,22 @@ class Peers:
         self._in: dict[InLink, None] = {}
         self._greeting: Anteroom[InLink] = Anteroom(_GREETINGS_MAX, _GREETING_S)
         self._pokes = {n: trio.Event() for n in self._addresses}
+
+    def begin_anew(self) -> None:
+        """The tasks that dial begin, maybe not for the first time: what former ones have dialled is closed."""
+        self._pokes = {n: trio.Event() for n in self._addresses}
+        for link in list(self._out.values()):
+            link.closed = trio.Event()  # who waits for the old one is no more
+            link.close("")
+        self._out.clear()
+
+    def give_up(self) -> None:
+        """Close all links; the address is kept."""
+        if self._door is not None:
+            self._door.shut()
+        for link in list(self._in):
+            link.close()
+        self.begin_anew()
 
     def open(self) -> None:
         """Let the others in."""

@@ -61,18 +61,21 @@ class Reactor:
     Args:
         node: what they serve.
         end_turn: called at the end of each turn, after the node's own; sends what there is to send.
-
         fence: knows what of clients lies unread when the process turns out to have been stopped for a while,
             and keeps out who waits at the door; see `Node.turn`.
+        distrust: takes an error that has happened in the midst of what the node itself does.
 
     Attributes:
         turns: how many turns there were.
     """
 
-    def __init__(self, node: Node, end_turn: Callable[[], None], fence: Fence) -> None:
+    def __init__(
+        self, node: Node, end_turn: Callable[[], None], fence: Fence, distrust: Callable[[Exception], None]
+    ) -> None:
         self.turns = 0
         self._node = node
         self._end_turn = end_turn
+        self.distrust = distrust
         self._fence = fence
         self._unread = fence.unread
         self._fence_s = node.options.timing.fence / 1000
@@ -108,9 +111,12 @@ class Reactor:
 
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""
-        self._look_at_clock()
-        act()
-        self._end_turn()
+        try:
+            self._look_at_clock()
+            act()
+            self._end_turn()
+        except Exception as error:  # no system call's, for each of those has its own guard: the node's
+            self.distrust(error)
         self.turns += 1
 
     def _look_at_clock(self) -> None:

@@ -19,8 +19,9 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import attrs
@@ -28,6 +29,7 @@ import trio
 
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients
+from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
 from memrep.daemon.listener import Listener
 from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
@@ -46,6 +48,14 @@ from memrep.users import Users
 _TICK_S: Final = 0.05
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
+
+#: Between the failure of a task and its next try.
+_BREATH_S: Final = 0.05
+
+#: If a node that had to begin anew has to do so again within so many seconds, it makes a pause first, and a
+#: longer one each time.
+_STEADY_S: Final = 10.0
+_PAUSE_MAX_S: Final = 5.0
 
 #: How long the last lines of the log may take.
 _LAST_WORDS_S: Final = 0.5
@@ -106,20 +116,26 @@ class Daemon:
 
     Args:
         options: what it was told.
+        place: where it lives.
         journal: where its log lines go.
+
+    Attributes:
+        distrusted: whether another one has to take its place; see `_distrust`.
     """
 
-    def __init__(self, options: ServeOptions, journal: Journal) -> None:
+    def __init__(self, options: ServeOptions, place: Place, journal: Journal) -> None:
+        self.distrusted = False
         self._options = options
         self._verbose = options.verbose
         self._end = trio.Event()
+        self._ending = False
+        self._started = False
+        self._failures: list[Exception] = []  # kept: to collect trio's dead tasks would wake them
         self._ready = False
         me = options.nodes.index(options.me) + 1
         self._journal = journal
+        self._troubles = Troubles(journal.log)
         self._notifier = Notifier()
-        _raise_descriptor_limit(options.connections)
-        listeners = list(_bind_client_ports(options))
-        link_port = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else None
         self._node = Node(
             NodeOptions(
                 nodes=[str(node) for node in options.nodes],
@@ -131,7 +147,7 @@ class Daemon:
                 habits=options.habits,
                 users=options.users,
                 flush_all=options.flush_all,
-                own_host=address_of(options.me.host),
+                own_host=place.own_host,
                 secret=options.secret,
             ),
             inc=secrets.randbits(62),
@@ -141,20 +157,15 @@ class Daemon:
             log=self._journal.log,
             facts=Facts(process=self._process, settings=self._settings, connections=self._connections),
             set_verbosity=self._set_verbosity,
-            shutdown=self._end.set if options.shutdown else None,
+            shutdown=self._stop if options.shutdown else None,
         )
         log = self._journal.log
         self._clients = Clients(
-            self._node, listeners, options.connections, log, lambda: self._verbose, options.certificate
+            self._node, place.listeners, options.connections, log, lambda: self._verbose, options.certificate
         )
-        source = source_of_links(options.me.host)
-        self._peers = Peers(self._node, options.nodes, me, link_port, source, log)
-        self._reactor = Reactor(self._node, self._end_turn, self._clients)
+        self._peers = Peers(self._node, options.nodes, me, place.links, place.source, log)
+        self._reactor = Reactor(self._node, self._end_turn, self._clients, self._distrust)
         self._clients.reactor = self._peers.reactor = self._reactor
-        if warning := warning_of_strangers(options):
-            log(warning)
-        if options.certificate is not None and (warning := options.certificate.warning(datetime.now(UTC))):
-            log(warning)
 
     def _end_turn(self) -> None:
         while True:
@@ -168,28 +179,75 @@ class Daemon:
             self._ready = True
             self._notifier.tell("READY=1\nSTATUS=serving")
 
-    async def run(self) -> None:
-        """Serve until told to end."""
-        options = self._options
-        others = [str(node) for node in options.nodes if node != options.me]
-        self._journal.log(
-            f"memrep starts, process {os.getpid()}, clients on {options.listen}:{options.port}"
-            + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
-        )
+    def serve(self) -> None:
+        """Serve until told to end, or until `distrusted`.
+
+        Raises:
+            OSError: the system does not allow what it takes to begin.
+        """
+        over = False
+        while not over:
+            try:
+                trio.run(self._run)
+                over = True
+            except Exception as error:  # trio's own: the node and its clients do not depend on it
+                if not self._started:
+                    raise
+                self._troubles.tell("trio has failed and is begun anew", error)
+                self._failures.append(error)
+                time.sleep(_BREATH_S)
+        self._clients.give_up()
+        self._peers.give_up()
+        self._reactor.close()
+
+    async def _run(self) -> None:
+        self._end = trio.Event()
+        if self._ending:
+            self._end.set()
+        self._peers.begin_anew()
         with trio.open_signal_receiver(*HEARD) as signals:
             async with trio.open_nursery() as nursery:
+                self._started = True
                 self._peers.open()
-                nursery.start_soon(self._tick)
-                nursery.start_soon(self._reactor.run)
-                for number, node in enumerate(options.nodes, start=1):
-                    if node != options.me:
-                        nursery.start_soon(self._peers.keep_dialled, number)
-                nursery.start_soon(self._wait_for_signal, signals)
+                nursery.start_soon(self._for_ever, "a tick", self._tick)
+                nursery.start_soon(self._for_ever, "serving", self._reactor.run)
+                for number, node in enumerate(self._options.nodes, start=1):
+                    if node != self._options.me:
+                        dial = partial(self._peers.keep_dialled, number)
+                        nursery.start_soon(self._for_ever, f"dialling {node}", dial)
+                nursery.start_soon(self._for_ever, "hearing signals", partial(self._wait_for_signal, signals))
                 await self._end.wait()
-                await self._drain()
+                if not self.distrusted:
+                    await self._drain()
                 nursery.cancel_scope.cancel()
-        self._clients.give_up()
-        self._journal.log("memrep has stopped")
+
+    async def _for_ever(self, what: str, task: Callable[[], Awaitable[None]]) -> None:
+        """Do this until the end; what fails is given up and begun anew."""
+        while True:
+            try:
+                await task()
+            except Exception as error:
+                self._troubles.tell(f"{what} has failed and is begun anew", error)
+            await trio.sleep(_BREATH_S)
+
+    def _stop(self) -> None:
+        self._ending = True
+        self._end.set()
+
+    def _distrust(self, error: Exception) -> None:
+        """Something has failed in the midst of what the node itself does: memory may have run out.
+
+        What it holds may be torn now, and a node must not answer from that. So another takes its place here, as
+        after a restart: empty, with the doors shut until it has fetched everything. Where nobody else holds
+        everything that would be the loss of all, and it goes on with what it has.
+        """
+        if self._node.replaceable:
+            if not self.distrusted:
+                self._journal.log(f"a fault in memrep ({in_words(error)}): begins anew, as after a restart")
+            self.distrusted = True
+            self._stop()
+        else:
+            self._troubles.tell("a fault in memrep; goes on, for no other node holds everything", error)
 
     async def _tick(self) -> None:
         while True:
@@ -204,12 +262,12 @@ class Daemon:
             if number == signal.SIGHUP:
                 self._journal.log("SIGHUP: nothing is read anew; restart one node at a time for that")
                 continue
-            if self._end.is_set():
+            if self._ending:
                 self._journal.log("a second signal: stops at once")
                 self._journal.close(_LAST_WORDS_S)
                 os._exit(1)
             self._journal.log(f"{signal.Signals(number).name}: stops")
-            self._end.set()
+            self._stop()
 
     async def _drain(self) -> None:
         self._notifier.tell("STOPPING=1\nSTATUS=serving the clients that are connected")
@@ -267,6 +325,46 @@ class Daemon:
         yield "drain_ms", options.drain_ms
 
 
+@attrs.frozen(kw_only=True)
+class Place:
+    """What a node needs of this machine. It is had at the start, and kept: it might not be had again.
+
+    Attributes:
+        listeners: where clients come in.
+        links: where the other nodes come in; None if there are none.
+        own_host: the address that clients of this machine come from.
+        source: the address from which the others have to be called; "" for any.
+    """
+
+    listeners: list[Listener]
+    links: Listener | None
+    own_host: str
+    source: str
+
+    @classmethod
+    def of(cls, options: ServeOptions) -> Place:
+        """What these options ask for.
+
+        Raises:
+            UsageError: a port cannot be had, or the system's limits do not allow what is asked.
+            OSError: the system refuses something else.
+        """
+        _raise_descriptor_limit(options.connections)
+        return cls(
+            listeners=list(_bind_client_ports(options)),
+            links=bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else None,
+            own_host=address_of(options.me.host),
+            source=source_of_links(options.me.host),
+        )
+
+    def give_up(self) -> None:
+        """The node is gone for good."""
+        for listener in self.listeners:
+            listener.close()
+        if self.links is not None:
+            self.links.close()
+
+
 def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
     family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
     try:
@@ -310,19 +408,45 @@ def _raise_descriptor_limit(connections: int) -> None:
         )
 
 
+def _announce(options: ServeOptions, log: Callable[[str], None]) -> None:
+    others = [str(node) for node in options.nodes if node != options.me]
+    log(
+        f"memrep starts, process {os.getpid()}, clients on {options.listen}:{options.port}"
+        + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
+    )
+    if warning := warning_of_strangers(options):
+        log(warning)
+    if options.certificate is not None and (warning := options.certificate.warning(datetime.now(UTC))):
+        log(warning)
+
+
 def serve(options: ServeOptions) -> None:
     """Run a node until SIGTERM, SIGINT or an enabled `shutdown`.
 
     Raises:
         UsageError: a port cannot be had, or the system's limits do not allow what is asked.
+        OSError: the system refuses something else that it takes to begin.
     """
     keep_standard_files_open()
     ignore_the_rest()
     journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
     try:
-        daemon = Daemon(options, journal)
+        place = Place.of(options)
+        daemon = Daemon(options, place, journal)
         journal.capture()
+        _announce(options, journal.log)
         gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
-        trio.run(daemon.run)
+        began, pause = time.monotonic(), 0.0
+        daemon.serve()
+        while daemon.distrusted:
+            pause = min(2 * pause + _BREATH_S, _PAUSE_MAX_S) if time.monotonic() - began < _STEADY_S else 0.0
+            time.sleep(pause)
+            gc.unfreeze()
+            daemon = Daemon(options, place, journal)
+            gc.collect()
+            began = time.monotonic()
+            daemon.serve()
+        place.give_up()
+        journal.log("memrep has stopped")
     finally:
         journal.close(_LAST_WORDS_S)

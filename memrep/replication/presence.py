@@ -219,6 +219,15 @@ class Presence:
             return True
         return peer.hears(self._standing.me)
 
+    @property
+    def held_elsewhere(self) -> bool:
+        """Whether another member of the view says that it holds everything."""
+        return any(
+            peer.beat is not None and peer.beat.full and peer.beat.vid == self._standing.view.vid
+            for peer in self.peers.values()
+            if self._is_member(peer) and not peer.gone
+        )
+
     def hears(self, now: int) -> int:
         """The peers that this node hears, as bits; for its heartbeat."""
         return sum(1 << p.node for p in self.here(now))

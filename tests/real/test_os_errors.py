@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-from .cluster import CHECKOUT
+from .cluster import CHECKOUT, Cluster
 from .processes import HOST, PortLease, accepts, find_program, missing, pause, until
 
 pytestmark = pytest.mark.real
@@ -308,3 +308,30 @@ def test_a_node_whose_unix_socket_has_lost_its_folder_serves_on_the_port_and_the
             assert client.recv(99).startswith(b"VERSION")
         assert node.stop() == 0
     assert path.read_text().count("cannot let in clients") == 1
+
+
+# --- memory
+
+
+def test_a_node_that_finds_no_memory_begins_anew_and_never_says_that_there_is_nothing(tmp_path: Path) -> None:
+    value = "y" * 900_000
+    written: set[str] = set()
+    with Cluster(3, tmp_path) as cluster:
+        process = cluster.node(0).process.pid
+        size = int(Path(f"/proc/{process}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(process, resource.RLIMIT_AS, (size + (1 << 20), resource.RLIM_INFINITY))
+        for n in range(45):
+            with suppress(OSError):
+                command = f"set k{n} 0 0 {len(value)}\r\n{value}".encode()
+                if cluster.talk(n % 3, command, b"\r\n") == b"STORED\r\n":
+                    written.add(f"k{n}")
+            for key in sorted(written)[-3:]:
+                with suppress(OSError):  # it may refuse, or hang up
+                    assert len(cluster.stored(0, key)) > len(value), f"{key} was there, and is not"
+        resource.prlimit(process, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        cluster.wait_healed()
+        assert len(written) > 20
+        for key in written:
+            for i in range(3):
+                assert len(cluster.stored(i, key)) > len(value), f"{key} is not at node {i}"
+        assert "(no memory): begins anew" in cluster.node(0).log.read_text()
