@@ -32,6 +32,9 @@ class Generation:
     name: str
     php: str
 
+    def __str__(self) -> str:
+        return self.name
+
     def command(self, *names: str) -> list[str]:
         """How the first of these programs that is there is called."""
         return [find_program(*names)]
@@ -101,9 +104,5 @@ def generation(request: pytest.FixtureRequest) -> Iterator[Generation]:
 
 
 both_generations = pytest.mark.usefixtures("generation")
-always_both = pytest.mark.parametrize(
-    "generation", [INSTALLED, DEBIAN_13], indirect=True, ids=lambda generation: generation.name
-)
-only_debian_13 = pytest.mark.parametrize(
-    "generation", [DEBIAN_13], indirect=True, ids=lambda generation: generation.name
-)
+always_both = pytest.mark.parametrize("generation", [INSTALLED, DEBIAN_13], indirect=True, ids=str)
+only_debian_13 = pytest.mark.parametrize("generation", [DEBIAN_13], indirect=True, ids=str)

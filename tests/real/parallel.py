@@ -178,6 +178,17 @@ def pecl(redundancy: int) -> Client:
     return lambda ports, own: pecl_memcache(ports, redundancy, own=own, lock_timeout_s=LOCK_TIMEOUT_S)
 
 
+def pecl_in_order(redundancy: int) -> Client:
+    """The same, where a session begins at another node if the path does: by the older way to find it."""
+
+    def settings(ports: Sequence[int], own: int | None) -> dict[str, str]:
+        mine = pecl_memcache(ports, redundancy, own=own, lock_timeout_s=LOCK_TIMEOUT_S)
+        path = mine["session.save_path"].replace("&weight=20", "")
+        return mine | {"memcache.hash_strategy": "standard", "session.save_path": path}
+
+    return settings
+
+
 class Crowd:
     """Several PHPs on three nodes.
 
