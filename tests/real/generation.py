@@ -3,7 +3,7 @@
 What memrep knows of PHP's clients it knows of certain versions, and the next one may do otherwise:
 pecl-memcache 8.2, for one, goes on to the next node where 8.0 took a session for new. So every test with PHP
 runs with both. `USED` tells which one it is; a test module asks for both with `both_generations`, which leaves
-the newer one's share to `make test-long`, and a test of which that is too little with `always_both`.
+the newer one's share to `make test-long`, and there a test of which that is too little with `always_both`.
 """
 
 import os
@@ -35,9 +35,18 @@ class Generation:
     def __str__(self) -> str:
         return self.name
 
-    def command(self, *names: str) -> list[str]:
+    def command(self, name: str) -> list[str]:
+        """How this program is called; PHP's bear their version in their names."""
+        return self.found(f"{name}{self.php}", name) if name.startswith("php") else self.found(name)
+
+    def found(self, *names: str) -> list[str]:
         """How the first of these programs that is there is called."""
         return [find_program(*names)]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are any programs."""
+        return True
 
     def has(self, path: str) -> bool:
         """Whether this file or directory is there."""
@@ -47,11 +56,15 @@ class Generation:
 class Unpacked(Generation):
     """Programs that see their own Debian, and of this system the network, /tmp and the checkout."""
 
-    def command(self, *names: str) -> list[str]:
+    def found(self, *names: str) -> list[str]:
         root = _root()
         places = [f"/usr/{part}/{name}" for name in names for part in ("sbin", "bin")]
         found = next((place for place in places if (root / place[1:]).exists()), None)
         return [str(TOOL), "run", found or missing(" or ".join(names))]
+
+    @property
+    def is_there(self) -> bool:
+        return os.geteuid() == 0 and _place().is_dir()
 
     def has(self, path: str) -> bool:
         return (_root() / path.removeprefix("/")).exists()
@@ -59,10 +72,9 @@ class Unpacked(Generation):
 
 def _root() -> Path:
     """Where it is, if tests may enter it."""
-    root = _place()
-    if os.geteuid() != 0 or not root.is_dir():
+    if not DEBIAN_13.is_there:
         missing("Debian 13 beside this system (tools/debian13 build, as root)")
-    return root
+    return _place()
 
 
 @cache
@@ -79,11 +91,6 @@ class Used:
 
     def __init__(self) -> None:
         self.generation: Generation = INSTALLED
-
-    def command(self, *names: str) -> list[str]:
-        """How the first of these programs is called; "php" and "php-fpm" are looked for by version, too."""
-        versioned = [f"{name}{self.generation.php}" for name in names if name.startswith("php")]
-        return self.generation.command(*versioned, *names)
 
 
 USED = Used()
@@ -103,6 +110,14 @@ def generation(request: pytest.FixtureRequest) -> Iterator[Generation]:
     USED.generation = before
 
 
+@pytest.fixture
+def debian_13() -> Iterator[None]:
+    """The test runs with the newer one only."""
+    before = USED.generation
+    USED.generation = DEBIAN_13
+    yield
+    USED.generation = before
+
+
 both_generations = pytest.mark.usefixtures("generation")
 always_both = pytest.mark.parametrize("generation", [INSTALLED, DEBIAN_13], indirect=True, ids=str)
-only_debian_13 = pytest.mark.parametrize("generation", [DEBIAN_13], indirect=True, ids=str)

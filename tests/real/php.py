@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import attrs
 
-from .generation import USED
+from .generation import USED, Generation
 from .processes import HOST, Child, Family, missing
 
 HERE = Path(__file__).resolve().parent
@@ -112,13 +112,20 @@ CLI_SETTINGS = {
 }
 
 
-def find_php(extension: str) -> list[str]:
-    """How php-cli is called, of the generation that the test is about; it has this extension."""
-    php = USED.command("php")
+def find_php(extension: str, generation: Generation | None = None) -> list[str]:
+    """How php-cli is called, of the generation that the test is about or of this one; it has this extension."""
+    php = (generation or USED.generation).command("php")
     loaded = subprocess.run([*php, "-m"], capture_output=True, text=True, timeout=20, check=True).stdout
     if extension not in loaded.split():
         missing(f"the PHP extension {extension}")
     return php
+
+
+def version_of(extension: str) -> str:
+    """What this extension says its version is."""
+    code = f"echo phpversion('{extension}');"
+    done = subprocess.run([*find_php(extension), "-r", code], capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 @attrs.frozen

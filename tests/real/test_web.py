@@ -18,11 +18,11 @@ from typing import Self
 import pytest
 
 from .cluster import Cluster
-from .generation import USED, always_both
+from .generation import USED, always_both, both_generations
 from .php import HERE, find_php, pecl_memcache
 from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, both_generations]
 
 WEB_SERVERS = ["web1", "web2", "web3"]
 
@@ -87,7 +87,7 @@ class Site(Family):
 
     def _start_php(self) -> None:
         find_php(self._settings["session.save_handler"])
-        fpm = USED.command("php-fpm")
+        fpm = USED.generation.command("php-fpm")
         # Started by root, php-fpm wants to be told that its workers may stay root.
         root = os.geteuid() == 0
         user = f"user = {user_name()}" if root else ""

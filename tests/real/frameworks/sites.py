@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.real.cluster import CHECKOUT
-from tests.real.generation import USED
+from tests.real.generation import DEBIAN_13, INSTALLED, Generation
 from tests.real.php import find_php
 from tests.real.processes import HOST, Child, Family, PortLease, accepts, find_program, missing, until
 
@@ -112,18 +112,19 @@ class Site(Family):
 class PhpSite(Site):
     """Served by PHP's own web server: one process, which keeps nothing from one request to the next."""
 
+    generation: ClassVar[Generation] = INSTALLED
     extension: ClassVar[str]
     #: What must be installed under /usr/share, and the Debian package that it comes with.
     needs: ClassVar[dict[str, str]]
 
     def build(self) -> None:
         for path, package in self.needs.items():
-            if not USED.generation.has(f"/usr/share/{path}"):
+            if not self.generation.has(f"/usr/share/{path}"):
                 missing(package)
         super().build()
 
     def argv(self, port: int) -> list[str]:
-        php = find_php(self.extension)
+        php = find_php(self.extension, self.generation)
         return [*php, "-S", f"{HOST}:{port}", str(self.directory / "index.php")]
 
 
@@ -142,6 +143,13 @@ class Laravel(PhpSite):
         super().build()
         for directory in ("bootstrap/cache", "storage/logs", "storage/framework"):
             (self.directory / directory).mkdir(parents=True)
+
+
+class Laravel10(Laravel):
+    """The same site on a later Laravel, and a later PHP."""
+
+    name = "laravel-10"
+    generation = DEBIAN_13
 
 
 class Symfony(PhpSite):
