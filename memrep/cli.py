@@ -181,8 +181,8 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "-X", "--disable-dumping", is_flag=True,
-    help="Refuse stats cachedump and lru_crawler metadump (memcached's -X). They are refused without it, too: "
-    "who knows a session's key has the session.",
+    help="Refuse stats cachedump and lru_crawler metadump (memcached's -X). Without it the answer is an empty "
+    "list: who knows a session's key has the session.",
 )  # fmt: skip
 @click.option(
     "-W", "--disable-watch", is_flag=True,
@@ -267,6 +267,7 @@ def _checked(  # noqa: PLR0913
         ),
         certificate=_certificate(tls_cert, tls_key, tls_ca),
         flush_all=not disable_flush_all,
+        lists=not disable_dumping,
         users=read_auth_file(auth_file) if auth_file else None,
         secret=read_secret(secret_file) if secret_file else b"",
         verbose=verbose,

@@ -125,6 +125,7 @@ class Node:
             shutdown=shutdown,
             users=options.users,
             flush_all=options.flush_all,
+            lists=options.lists,
             prefixes=reports.prefixes,
         )
         self._connections: dict[Connection, Caller | None] = {}

@@ -24,6 +24,7 @@ class NodeOptions:
         users: who may come in; None if everybody may.
         secret: what nodes prove to each other that they know; empty if there is none.
         flush_all: whether any client may end everything at once.
+        lists: whether a client that wants a list of keys gets an empty one, and no refusal.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -38,6 +39,7 @@ class NodeOptions:
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
     flush_all: bool = True
+    lists: bool = True
 
     @property
     def terms(self) -> str:

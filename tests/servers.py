@@ -13,7 +13,7 @@ less:
 
     @server: noflush        memcached -F
     @server: bare           memcached -X -W, without the parts of its memory management that can be switched
-                            off; memrep always answers like that
+                            off; save for -X memrep always answers like that
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ class MemrepNode:
         support = importlib.import_module("tests.support")
         users = importlib.import_module("memrep.users").parse_users(AUTH_FILE.encode(), "users")
         self._node: _LoneNode = support.lone_node(
-            users=users if kind in LOCKED else None, flush_all=kind != "noflush"
+            users=users if kind in LOCKED else None, flush_all=kind != "noflush", lists=kind != "bare"
         )
         self._unix_time: float = support.WALL / 1000
 

@@ -83,6 +83,7 @@ class ServeOptions:
         habits: which of PHP's habits are provided for.
         users: the clients that are let in; None for all.
         flush_all: whether clients may end everything at once.
+        lists: whether a list of keys is empty, and not refused.
         strict: whether a node without a majority in reach serves nobody.
         secret: what nodes prove to each other that they know; empty if there is none.
         certificate: what clients are shown, who then speak TLS on the port; None if they do not.
@@ -105,6 +106,7 @@ class ServeOptions:
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
     flush_all: bool = True
+    lists: bool = True
     secret: bytes = attrs.field(default=b"", repr=False)
     certificate: Certificate | None = None
     verbose: bool = False
@@ -147,6 +149,7 @@ class Daemon:
                 habits=options.habits,
                 users=options.users,
                 flush_all=options.flush_all,
+                lists=options.lists,
                 own_host=place.own_host,
                 secret=options.secret,
             ),

@@ -22,7 +22,6 @@ _OK: Final = b"OK\r\n"
 _TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 _TOO_LARGE: Final = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"
 _NO_FLUSH: Final = b"CLIENT_ERROR flush_all not allowed\r\n"
-_NO_DUMP: Final = b"CLIENT_ERROR stats cachedump not allowed\r\n"
 _DETAIL_USAGE: Final = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n"
 
 Words = list[bytes]
@@ -101,7 +100,7 @@ class Administration:
             self._detail(words)
             return
         if group == b"cachedump":
-            self._say(_NO_DUMP)  # who knows a session's key has the session
+            self._say(allocator.cachedump(words, self._surroundings.lists))
             return
         report = self._surroundings.reports.get(group)
         if report is None:
@@ -133,10 +132,8 @@ class Administration:
         return self._surroundings.flush_all
 
     def lru_crawler(self, words: Words) -> None:
-        """Refuse, and for good: see NO_DUMP."""
-        reply = allocator.lru_crawler(words)
-        self._say(reply)
-        self._connection.closing |= reply == allocator.NO_DUMP
+        """There is none."""
+        self._say(allocator.lru_crawler(words, self._surroundings.lists))
 
     def _say(self, reply: bytes, noreply: bool = False) -> None:
         if not noreply:

@@ -1,10 +1,11 @@
 """Orders to memcached's memory management, of which memrep has none: lru, lru_crawler, slabs, watch.
 
 Whoever sends them waits for an answer, some tools for ever. So each is answered in memcached's own words, those
-of one that was started without crawler, maintainer, slab reassignment and dumps (`-o no_lru_crawler,
-no_lru_maintainer,no_slab_reassign -X -W`): settings that nothing heeds are taken, deeds are refused for good.
+of one that was started without crawler, maintainer, slab reassignment and watchers (`-o no_lru_crawler,
+no_lru_maintainer,no_slab_reassign -W`): settings that nothing heeds are taken, deeds are refused for good.
 
-Keys are never listed, nor shown to a watcher: who knows a session's key has the session.
+Keys are never listed, nor shown to a watcher: who knows a session's key has the session. A list of keys is
+empty, for tools read on until its END, whatever else they are told; with `-X` it is refused, as memcached does.
 """
 
 from __future__ import annotations
@@ -15,10 +16,7 @@ from typing import Final
 from memrep.protocol.numbers import unsigned
 from memrep.protocol.refusals import BAD_LINE, ERROR
 
-#: What `lru_crawler metadump` is told. The tools that send it read on until END, whatever comes; so this is the
-#: last that they are told.
-NO_DUMP: Final = b"ERROR metadump not allowed\r\n"
-
+_END: Final = b"END\r\n"
 _OK: Final = b"OK\r\n"
 _NO_CRAWLER: Final = b"CLIENT_ERROR lru crawler disabled\r\n"
 _CRAWLER_FAILS: Final = b"ERROR failed to start lru crawler thread\r\n"
@@ -26,11 +24,17 @@ _SLEEP_TOO_LONG: Final = b"CLIENT_ERROR sleep must be one second or less\r\n"
 _NO_REASSIGNMENT: Final = b"CLIENT_ERROR slab reassignment disabled\r\n"
 _TOO_MUCH: Final = b"ERROR hot and warm pcts must not exceed 80\r\n"
 _TOO_LITTLE: Final = b"ERROR hot/warm age factors must be greater than 0\r\n"
+_NO_LIST: Final = b"CLIENT_ERROR stats cachedump not allowed\r\n"
+_NO_DUMP: Final = b"ERROR metadump not allowed\r\n"
+_BAD_CLASS: Final = b"BADCLASS invalid class id\r\n"
 _NO_WATCHING: Final = b"CLIENT_ERROR watch commands not allowed\r\n"
 
 _SLEEP_MAX_US: Final = 1_000_000
 _PERCENT_MAX: Final = 80
 _AUTOMOVE_MAX: Final = 2
+
+#: The numbers of memcached's slab classes end before this.
+_CLASSES: Final = 64
 
 #: A number with or without a fraction.
 _DECIMAL: Final = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -55,15 +59,20 @@ def _lru(words: Words) -> bytes:
     return _OK if all(factor and factor > 0 for factor in factors) else _TOO_LITTLE
 
 
-def lru_crawler(words: Words) -> bytes:
-    """What memcached's crawler is to do."""
+def lru_crawler(words: Words, lists: bool) -> bytes:
+    """What memcached's crawler is to do.
+
+    Args:
+        words: the line.
+        lists: whether a list of keys is empty, and not refused.
+    """
     order = words[1] if len(words) > 1 else b""
     if len(words) == 2 and order in (b"enable", b"disable"):
         return _CRAWLER_FAILS if order == b"enable" else _OK
     if len(words) != 3:
         return ERROR
     if order == b"metadump":
-        return NO_DUMP
+        return _metadump(words[2]) if lists else _NO_DUMP
     if order == b"crawl":
         return _NO_CRAWLER
     if order not in (b"sleep", b"tocrawl"):
@@ -72,6 +81,24 @@ def lru_crawler(words: Words) -> bytes:
     if number is None:
         return BAD_LINE
     return _SLEEP_TOO_LONG if order == b"sleep" and number > _SLEEP_MAX_US else _OK
+
+
+def _metadump(classes: bytes) -> bytes:
+    numbers = [unsigned(word) for word in classes.split(b",")]
+    known = classes in (b"all", b"hash") or all(number and number < _CLASSES for number in numbers)
+    return _END if known else _BAD_CLASS
+
+
+def cachedump(words: Words, lists: bool) -> bytes:
+    """The keys of a slab class; `lists` as in `lru_crawler`."""
+    if not lists:
+        return _NO_LIST
+    if len(words) < 4:
+        return b"CLIENT_ERROR bad command line\r\n"
+    slab, limit = unsigned(words[2]), unsigned(words[3])
+    if slab is None or limit is None:
+        return BAD_LINE
+    return _END if slab < _CLASSES else b"CLIENT_ERROR Illegal slab id\r\n"
 
 
 def slabs(words: Words) -> bytes:

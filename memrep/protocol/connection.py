@@ -43,6 +43,7 @@ class Surroundings:
         shutdown: ends the program; None if that is not enabled.
         users: who may come in; None if everybody may.
         flush_all: whether that is obeyed.
+        lists: whether a list of keys is empty, and not refused.
         prefixes: what `stats detail` counts.
     """
 
@@ -54,6 +55,7 @@ class Surroundings:
     shutdown: Callable[[], None] | None
     users: Users | None = None
     flush_all: bool = True
+    lists: bool = True
     prefixes: Prefixes = attrs.Factory(Prefixes)
 
 
