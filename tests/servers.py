@@ -53,7 +53,7 @@ AUTH_FILE: Final = "".join(f"{name}:{password}\n" for name, password in USERS.it
 class RealMemcached:
     """The oracle, by way of TCP."""
 
-    def __init__(self, kind: str = "", quiet: bool = False) -> None:
+    def __init__(self, kind: str = "", quiet: bool = False, program: Sequence[str] = (str(MEMCACHED),)) -> None:
         self._clients: list[_Socket] = []
         self._folder = tempfile.TemporaryDirectory(prefix="memcached")
         # memcached chooses a free port by itself and tells it in this file, so that no port is ever tried that
@@ -62,7 +62,7 @@ class RealMemcached:
         options, environment = _KINDS[kind]()
         user = pwd.getpwuid(os.getuid()).pw_name
         self._process = subprocess.Popen(
-            [MEMCACHED, "-u", user, "-l", "127.0.0.1", "-p", "-1", "-U", "0", "-m", "64", *options],
+            [*program, "-u", user, "-l", "127.0.0.1", "-p", "-1", "-U", "0", "-m", "64", *options],
             env={**os.environ, **environment, "MEMCACHED_PORT_FILENAME": str(port_file)},
             stderr=subprocess.DEVNULL if kind or quiet else None,
         )

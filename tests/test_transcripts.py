@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import pytest
 
+from tests.real.generation import DEBIAN_13
 from tests.servers import MemrepNode, RealMemcached, missing
 from tests.template import BadTranscript, parse_text
 from tests.transcript import (
@@ -37,6 +38,7 @@ def _each(conversations: Sequence[Conversation]) -> pytest.MarkDecorator:
 ALL = read_all()
 each_conversation = _each(ALL)
 each_agreement = _each([each for each in ALL if each.differs is None])
+each_change = _each([each for each in ALL if each.has_changed and not each.moves_time])
 each_difference = _each([each for each in ALL if each.differs is not None and not each.moves_time])
 whole_and_bytewise = pytest.mark.parametrize("feeding", [whole, bytewise], ids=["whole", "bytewise"])
 
@@ -70,6 +72,36 @@ def test_memcached_answers_as_the_transcript_says(conversation: Conversation, fe
 def test_a_deliberate_difference_from_memcached_is_one(conversation: Conversation) -> None:
     with RealMemcached(conversation.server) as server, pytest.raises(Mismatch):
         replay(conversation, server)
+
+
+# --- a later memcached: what has changed there, and has nothing else?
+
+
+@pytest.mark.long
+@each_conversation
+def test_a_later_memcached_answers_as_the_transcript_says_of_it(conversation: Conversation) -> None:
+    if conversation.moves_time:
+        pytest.skip("reference cannot move time")
+    with _later_memcached(conversation) as server:
+        if conversation.of_later.differs is None:
+            replay(conversation.of_later, server)
+        else:
+            with pytest.raises(Mismatch):
+                replay(conversation.of_later, server)
+
+
+@each_change
+def test_what_has_changed_in_a_later_memcached_is_not_as_it_was(conversation: Conversation) -> None:
+    with _later_memcached(conversation) as server:
+        if conversation.until_later:
+            replay(conversation.of_later, server)
+        else:
+            with pytest.raises(Mismatch):
+                replay(conversation, server)
+
+
+def _later_memcached(conversation: Conversation) -> RealMemcached:
+    return RealMemcached(conversation.server, program=DEBIAN_13.command("memcached"))
 
 
 # --- memrep: does it answer alike? --------------------------------------------------------------------------
@@ -151,6 +183,12 @@ def _replay_with(conversation: Conversation, parrots: list[Parrot]) -> None:
 def _conversation(text: str) -> Conversation:
     (conversation,) = read(text, "here")
     return conversation
+
+
+def test_what_a_later_memcached_answers_stands_in_place_of_the_line_above() -> None:
+    conversation = _conversation("== it has changed\n> a\n< b\n< c\n<1.6.38 e\n< f\n")
+    replay(conversation, Parrot([b"b\r\nc\r\nf\r\n", VERSION]))
+    replay(conversation.of_later, Parrot([b"b\r\ne\r\nf\r\n", VERSION]))
 
 
 def test_a_number_that_the_server_told_is_sent_back_to_it() -> None:

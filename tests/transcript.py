@@ -15,6 +15,7 @@ A file is made of conversations with blank lines between them:
     > text              the client sends text and CRLF
     >> text             the client sends text exactly, without a line end
     < text              the server answers text and CRLF
+    <1.6.38 text        memcached from 1.6.38 on answers so instead of with the line above; memrep does not
     <closed>            the server closes the connection
     >b PACKET           the client sends a binary request; see packet.py
     <b PACKET           the server answers with such a packet
@@ -24,6 +25,7 @@ A file is made of conversations with blank lines between them:
     @wait               the client waits for the replies before it goes on
     @advance SECONDS    virtual time passes; a server whose clock cannot be moved is not asked
     @differs: reason    memrep deliberately answers otherwise than memcached; see `Conversation.differs`
+    @differs before 1.6.38: reason      than earlier ones than that
 
 A file may begin with `@server: KIND` for a server that is started in another way than usual; see servers.py.
 
@@ -71,6 +73,9 @@ from tests.template import (
 
 TRANSCRIPTS: Final = Path(__file__).parent / "transcripts"
 
+#: Of the two memcacheds that conversations are held with, the one that came later.
+LATER: Final = "1.6.38"
+
 #: A conversation of more bytes is too long to be fed in single bytes, or to be cut at each position.
 LONG: Final = 2_000
 
@@ -98,6 +103,7 @@ class Round:
         sends: what the client sends.
         expects: what the server answers.
         closes: whether the server then closes the connection.
+        later: what memcached from LATER on answers, if it is something else.
     """
 
     client: str
@@ -105,6 +111,7 @@ class Round:
     sends: Template
     expects: Template
     closes: bool
+    later: Template | None = None
 
 
 @attrs.frozen
@@ -118,6 +125,7 @@ class Conversation:
         rounds: what is said; see the module's description.
         differs: why memrep answers this otherwise than memcached. What memcached answers is then none of this
             transcript's business, save that it must be something else: or else the difference is gone.
+        until_later: whether that is so with memcacheds before LATER only.
     """
 
     title: str
@@ -125,6 +133,18 @@ class Conversation:
     server: str
     rounds: tuple[Round, ...]
     differs: str | None
+    until_later: bool = False
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether memcached answers this otherwise since LATER."""
+        return self.until_later or any(round_.later is not None for round_ in self.rounds)
+
+    @property
+    def of_later(self) -> Conversation:
+        """The same as memcached holds it since LATER."""
+        rounds = tuple(attrs.evolve(each, expects=each.later or each.expects) for each in self.rounds)
+        return attrs.evolve(self, rounds=rounds, differs=None if self.until_later else self.differs)
 
     @property
     def moves_time(self) -> bool:
@@ -186,11 +206,14 @@ class _Draft:
     def __init__(self, title: str) -> None:
         self.title = title
         self._differs: str | None = None
+        self._until_later = False
         self._rounds: list[Round] = []
         self._client = ""
         self._advance = 0.0
         self._sends: Template = ()
         self._expects: Template = ()
+        self._later: list[Template] = []
+        self._has_changed = False
         self._closed: set[str] = set()
         self._known: set[str] = set()
         self._learnt: set[str] = set()
@@ -202,6 +225,9 @@ class _Draft:
             self._send(_SENT[mark](text))
         elif mark in _ANSWERED:
             self._expect(_ANSWERED[mark](text))
+        elif mark == f"<{LATER}" and self._later:
+            self._later[-1] = _ANSWERED["<"](text)
+            self._has_changed = True
         elif line == "<closed>":
             self._closed.add(self._client)
         elif mark == "@client":
@@ -214,6 +240,9 @@ class _Draft:
             self._end_round()
         elif mark == "@differs:" and text:
             self._differs = text
+        elif mark == "@differs" and text.startswith(_BEFORE_LATER):
+            self._differs = text.removeprefix(_BEFORE_LATER)
+            self._until_later = True
         else:
             raise BadTranscript("no known mark")
 
@@ -222,7 +251,7 @@ class _Draft:
         self._end_round()
         if not self._rounds:
             raise BadTranscript(f"{source}.txt: nothing is said in {self.title!r}")
-        return Conversation(self.title, source, server, tuple(self._rounds), self._differs)
+        return Conversation(self.title, source, server, tuple(self._rounds), self._differs, self._until_later)
 
     def _send(self, template: Template) -> None:
         for part in template:
@@ -239,14 +268,17 @@ class _Draft:
             raise BadTranscript("the server answers after it has closed")
         self._learnt |= {part.name for part in template if isinstance(part, Number)}
         self._expects += template
+        self._later.append(template)
 
     def _end_round(self) -> None:
         closes = self._client in self._closed
         if self._sends or self._expects or closes:
             sends, expects = joined(self._sends), joined(self._expects)
-            self._rounds.append(Round(self._client, self._advance, sends, expects, closes))
+            later = joined(tuple(itertools.chain.from_iterable(self._later))) if self._has_changed else None
+            self._rounds.append(Round(self._client, self._advance, sends, expects, closes, later))
             self._advance = 0.0
         self._sends = self._expects = ()
+        self._later, self._has_changed = [], False
         self._known |= self._learnt
 
 
@@ -256,6 +288,8 @@ def _hex(text: str) -> Template:
     except ValueError:
         raise BadTranscript("not hexadecimal bytes") from None
 
+
+_BEFORE_LATER: Final = f"before {LATER}: "
 
 #: The marks of lines that are sent, and of lines that are answered.
 _SENT: Final[dict[str, Callable[[str], Template]]] = {
