@@ -20,6 +20,7 @@ DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 UNIT = DEPLOY / "memrep.service"
 CONFIG = DEPLOY / "memrep.toml"
 NFTABLES = DEPLOY / "nftables.conf"
+IPTABLES = DEPLOY / "iptables.rules"
 MEMCACHE = DEPLOY / "php" / "memcache.ini"
 MEMCACHED = DEPLOY / "php" / "memcached.ini"
 PROFILES = ["all nodes", "local node only"]
@@ -195,6 +196,13 @@ def test_one_list_of_nodes_in_all_files() -> None:
     assert [f"{host}:11211" for host in defined[0].split(", ")] == addresses(nodes)
 
 
+def test_the_iptables_rules_let_in_just_these_nodes_at_both_ports() -> None:
+    nodes = addresses(tomllib.loads(CONFIG.read_text())["nodes"])
+    let_in = re.findall(r"^-A INPUT -s (\S+) .* --dport (\d+) -j ACCEPT$", IPTABLES.read_text(), re.MULTILINE)
+    hosts = [node.split(":")[0] for node in nodes]
+    assert let_in == [(host, port) for port in ("11211", "21211") for host in hosts]
+
+
 def test_memcache_reads_from_and_writes_to_every_node() -> None:
     settings = php_settings(MEMCACHE, "all nodes")
     path = settings["session.save_path"]
@@ -229,6 +237,11 @@ def test_nft_accepts_the_ruleset() -> None:
 
 def test_the_firewall_never_answers_for_a_node_link() -> None:
     # A reset from 21211 tells a peer that nobody listens there, and it shuts a living node out at once.
+    iptables = [line for line in IPTABLES.read_text().splitlines() if not line.startswith("#")]
+    refuses = [line for line in iptables if "REJECT" in line]
+    assert refuses
+    assert all("--dport 11211 " in line for line in refuses)
+    assert ":INPUT DROP [0:0]" in iptables
     rules = [line.strip() for line in NFTABLES.read_text().splitlines() if not line.strip().startswith("#")]
     resets = [rule for rule in rules if "reject" in rule]
     assert resets, "the client port has to refuse, a dropped SYN costs PHP a second"

@@ -37,7 +37,8 @@ table inet cut {
 _serial: Final = count()
 
 
-def _unshare() -> list[str]:
+def namespaces() -> list[str]:
+    """The beginning of a command that runs in namespaces of its own."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return ["unshare", *user, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -48,7 +49,7 @@ def forbidden() -> str | None:
         return None
     try:
         done = subprocess.run(
-            [*_unshare(), "sh", "-c", _PROBE], env=_with_sbin(), capture_output=True, timeout=20, check=False
+            [*namespaces(), "sh", "-c", _PROBE], env=with_sbin(), capture_output=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
@@ -59,8 +60,8 @@ def forbidden() -> str | None:
 def enter(arguments: Sequence[str]) -> None:
     """Become the same command inside new namespaces, unless we are there already."""
     if _INSIDE not in os.environ:
-        command = [*_unshare(), sys.executable, "-m", "tests.faults", *arguments]
-        _become(command, _with_sbin() | {_INSIDE: "1"})
+        command = [*namespaces(), sys.executable, "-m", "tests.faults", *arguments]
+        _become(command, with_sbin() | {_INSIDE: "1"})
     _ip("link", "set", "lo", "up")
 
 
@@ -152,7 +153,8 @@ class Networked(Nodes):
         return f"cable{self._net}.{i}"
 
 
-def _with_sbin() -> dict[str, str]:
+def with_sbin() -> dict[str, str]:
+    """The environment, with the administrator's programs in its PATH."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return {**os.environ, "PATH": path}
 
