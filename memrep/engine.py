@@ -366,8 +366,9 @@ class Engine:
     def _count_miss(self, key: bytes) -> None:
         self._counters.get_misses += 1
         end = self._store.end_of(key, self._clock.now)
-        self._counters.get_expired += end == RAN_OUT
-        self._counters.get_flushed += end == WAS_FLUSHED
+        if end:
+            self._counters.get_expired += end == RAN_OUT
+            self._counters.get_flushed += end == WAS_FLUSHED
 
     def _count_get(self, key: bytes, result: Result) -> None:
         if result is None:

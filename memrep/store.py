@@ -129,8 +129,9 @@ class Store:
 
     def end_of(self, key: bytes, now: int) -> int:
         """How a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is still known."""
-        entry = self.get(key)
-        if entry is None or entry.value is None:
+        entry = self.values.get(key)
+        if entry is None:
+            entry = self.tombstones.get(key)
             return 0 if entry is None else entry.seen
         return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
 

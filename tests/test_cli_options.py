@@ -41,6 +41,17 @@ def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
     assert _options("--lock-prefix", "").habits.prefixes == ()
 
 
+def test_memcacheds_options_for_what_is_not_obeyed_are_taken() -> None:
+    options = _options()
+    assert (options.flush_all, options.lists) == (True, True)
+    for short, long in (("-F", "--disable-flush-all"), ("-X", "--disable-dumping"), ("-W", "--disable-watch")):
+        for word in (short, long):
+            options = _options(word)
+            assert (options.flush_all, options.lists) == (short != "-F", short != "-X")
+    options = _options("-FXW")
+    assert (options.flush_all, options.lists) == (False, False)
+
+
 def test_times_are_told_in_seconds() -> None:
     options = _options("--failure-timeout", "1.25", "--cold-start", "30", "--drain", "0")
     assert (options.failure_timeout_ms, options.cold_start_ms, options.drain_ms) == (1_250, 30_000, 0)

@@ -46,6 +46,7 @@ _LISTED: Final = re.compile(
     rb"|-\d{19}"  # a number far below 0 is none
     rb"|flush_all[ \t]+(?!noreply)[^ \r]"  # in milliseconds; a delayed one undoes an earlier one
     rb"|verbosity"  # it would fill the logs
+    rb"|HTTP/|(?i:host:)"  # hung up on earlier
     rb"|\b(watch|lru|lru_crawler|slabs|cache_memlimit|refresh_certs|stats|shutdown|extstore|mop)\b"
     rb"|m\w [^\n]* [Ex]"  # of later versions, as are MA and MP with N
     rb"|ms [^\n]* N"

@@ -8,6 +8,7 @@ from typing import Final
 
 from tests import grammar
 from tests.fuzz.target import KINDS
+from tests.servers import LOCKED
 from tests.template import Known, Number, spell
 from tests.transcript import Conversation, read_all
 
@@ -29,7 +30,7 @@ b k v q c s t f I x u h l T0 N30 R10 C1 E9 D5 J7 F3 MI MD ME MA MP MR MS O1
 
 
 def _kind(conversation: Conversation, talk: bytes) -> str:
-    if conversation.server:
+    if conversation.server in LOCKED:
         return "login"
     return "binary" if talk.startswith(b"\x80") else "text"
 
