@@ -18,7 +18,7 @@ from memrep import __version__
 from memrep.daemon.certificate import Certificate, read_certificate
 from memrep.daemon.guard import in_words, remedy
 from memrep.daemon.journal import say
-from memrep.daemon.machine import check_listen, find_self
+from memrep.daemon.machine import check_listen, check_own_name, find_self
 from memrep.daemon.run import ServeOptions, serve
 from memrep.daemon.secret import read_auth_file, read_secret
 from memrep.errors import UsageError
@@ -244,6 +244,7 @@ def _checked(  # noqa: PLR0913
     else:
         addresses = parse_nodes(nodes)
         me = find_self(addresses, parse_address(self_, "--self") if self_ else None)
+        check_own_name(addresses, me, listen)
     if len(addresses) > 1 and port not in (None, me.port):
         raise UsageError(f"-p {port} is not the port of {me} in --nodes; leave -p out, or correct --nodes")
     if not _ITEM_MIN <= item_size_max <= memory << 19:

@@ -128,10 +128,11 @@ class Door:
         """What stands between this node and that one; empty if nothing does."""
         standing, now = self._replica.standing, self._clock.now
         beat = peer.beat
-        if peer.gone and not peer.lets_in:
+        lets_in = peer.let_in > now
+        if peer.gone and not lets_in:
             return f"{peer.name} is down ({peer.gone})"
         if peer.gone or now - peer.heard >= self._timing.silence:
-            lives = ", but lets this one in: it cannot reach this node" if peer.lets_in else ""
+            lives = ", but lets this one in: it cannot reach this node" if lets_in else ""
             return f"{peer.name} is not heard{lives}"
         if beat is not None and not peer.hears(standing.me):
             later = "" if beat.vid <= standing.view.vid else ", and has gone on without it"

@@ -71,9 +71,9 @@ class Links:
         self._replica.dialled(node)
         return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
 
-    def let_in(self, node: int, stands: bool) -> None:
-        """A peer has let in the link that this node dialled; or that link is closed (`stands` is false)."""
-        self._replica.presence.peers[node].lets_in = stands
+    def let_in(self, node: int, *, stands: bool) -> None:
+        """A peer has let in the link that this node dialled; or that link is closed, if it does not stand."""
+        self._replica.let_in(node, stands=stands)
 
     def deaf(self, node: int) -> bool:
         """Whether a peer has not heard this node directly for so long that the link to it must be broken."""

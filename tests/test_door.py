@@ -164,13 +164,15 @@ def test_in_the_beginning_a_majority_does_not_wait_for_who_hears_nobody() -> Non
 def test_in_the_beginning_who_is_let_in_by_a_majority_that_it_does_not_hear_waits_for_it() -> None:
     cluster = Cluster(3, start=[3])
     for number in (1, 2):
-        cluster.turn(3, lambda node, number=number: node.links.let_in(number, True))  # type: ignore[misc]
+        cluster.turn(3, lambda node, number=number: node.links.let_in(number, stands=True))  # type: ignore[misc]
     cluster.advance(15_000)
     assert _states(cluster) == {3: "refuses"}
     (line,) = (line for line in cluster.logs[3] if line.startswith("does not begin"))
     assert "10.0.0.1:11211 is not heard, but lets this one in: it cannot reach this node" in line
-    cluster.turn(3, lambda node: node.links.let_in(1, False))
-    cluster.advance(100)
+    cluster.turn(3, lambda node: node.links.let_in(1, stands=False))
+    cluster.advance(900)
+    assert _states(cluster) == {3: "refuses"}
+    cluster.advance(200)
     assert _states(cluster) == {3: "serves"}
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
 from memrep.daemon import machine
 from memrep.daemon.machine import (
+    bind_client_port,
     bind_link_port,
     check_listen,
+    check_own_name,
     find_self,
     is_own,
     is_private,
     port_error,
-    source_of_links,
+    sources_of_links,
 )
+from memrep.daemon.names import Endpoint, look_up
 from memrep.errors import UsageError
 from memrep.nodes import LINK_PORT_OFFSET, Address
 
@@ -91,10 +94,28 @@ def test_a_node_does_not_face_strangers_unless_told_to(own: str) -> None:
         check_listen(None, own)
 
 
-def test_a_name_is_as_public_as_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for address, private in [("8.8.8.8", False), ("10.1.1.1", True)]:
-        monkeypatch.setattr(machine, "address_of", lambda host, address=address: address)
-        assert is_private("web1.example.com") == private
+class Resolver:
+    """Says what names stand for on this machine; addresses stand for themselves, other names for nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **names: list[str]) -> None:
+        self._names = names
+        self._look_up = look_up
+        monkeypatch.setattr(machine, "look_up", self)
+
+    def __call__(self, host: str, port: int = 0) -> list[Endpoint]:
+        hosts = self._names.get(host, [host])
+        return [endpoint for one in hosts for endpoint in self._look_up(one, port)]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "private"),
+    [(["8.8.8.8"], False), (["10.1.1.1"], True), (["10.1.1.1", "2606:4700::1"], False), (["::1"], True)],
+)
+def test_a_name_is_as_public_as_any_address_that_it_stands_for(
+    hosts: list[str], private: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, web1=hosts)
+    assert is_private("web1") == private
 
 
 @pytest.mark.parametrize(
@@ -117,13 +138,46 @@ def test_strangers_can_reach(host: str) -> None:
 def test_where_every_address_does_or_the_known_one_is_elsewhere_the_kernel_chooses_the_source(
     host: str,
 ) -> None:
-    assert source_of_links(host) == ""
+    assert sources_of_links(host) == []
 
 
-def test_a_node_calls_from_the_address_that_the_others_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "is_own", lambda host: host == "10.1.1.1")
-    assert source_of_links("10.1.1.1") == "10.1.1.1"
-    assert source_of_links("10.2.2.2") == ""
+def test_a_node_may_call_from_all_addresses_that_the_others_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "is_loopback", lambda host: host == "127.0.0.3")
+    Resolver(monkeypatch, web1=["203.0.113.7", "127.0.0.1", "127.0.0.2", "127.0.0.3"])
+    assert [endpoint.host for endpoint in sources_of_links("web1")] == ["127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.parametrize("own", [["127.0.1.1"], ["127.0.1.1", "::1"]])
+def test_a_name_that_means_loopback_to_this_machine_alone_is_refused(
+    own: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, web1=own, web2=["203.0.113.7"])
+    me = Address("web1", 11211)
+    with pytest.raises(UsageError, match=r"^web1 stands for 127\.0\.1\.1 on this machine, .*/etc/hosts"):
+        check_own_name([me, Address("web2", 11211)], me, None)
+    check_own_name([me, Address("web2", 11211)], me, "0.0.0.0")
+
+
+def test_a_name_that_means_loopback_is_right_where_all_nodes_are_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Resolver(monkeypatch, web1=["127.0.0.1", "10.1.1.1"], web2=["203.0.113.7"])
+    local = Address("localhost", 11211)
+    check_own_name([local, Address("localhost", 11212), Address("127.0.0.1", 11213)], local, None)
+    check_own_name([HERE, ELSEWHERE], HERE, None)
+    check_own_name([Address("web1", 11211), Address("web2", 11211)], Address("web1", 11211), None)
+
+
+def test_who_finds_none_or_several_of_the_nodes_here_is_told_what_names_have_to_do_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Resolver(monkeypatch, web1=["127.0.0.1"], web2=["127.0.1.1"])
+    with pytest.raises(UsageError, match=r"say which .* --self; .*web2 stands for 127\.0\.1\.1 here"):
+        find_self([Address("web1", 11211), Address("web2", 11211)], None)
+    with pytest.raises(
+        UsageError, match=r"nothing is known here of no\.such\.invalid: correct /etc/hosts or DNS"
+    ):
+        find_self([Address("no.such.invalid", 11211), FAR], None)
 
 
 @pytest.fixture
@@ -143,8 +197,53 @@ def test_a_link_port_that_is_taken_is_refused_with_its_number(taken: int) -> Non
 
 
 def test_a_link_port_that_is_free_is_bound(taken: int) -> None:
-    with closing(bind_link_port(Address("127.0.0.1", taken - LINK_PORT_OFFSET), "127.0.0.2")) as listener:
-        assert str(listener) == f"127.0.0.2:{taken}"
+    (listener,) = bind_link_port(Address("127.0.0.1", taken - LINK_PORT_OFFSET), "127.0.0.2")
+    with closing(listener):
+        assert listener.sock is not None
+        assert listener.sock.getsockname() == ("127.0.0.2", taken)
+        assert not listener.sock.getblocking()
+
+
+def test_a_port_is_bound_at_every_address_of_a_name_that_is_this_machines(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, web1=["127.0.0.2", "203.0.113.7", "2001:db8::7", "127.0.0.3"])
+    clients = bind_client_port("web1", taken)
+    nodes = bind_link_port(Address("web1", taken - LINK_PORT_OFFSET + 1), "web1")
+    with ExitStack() as stack:
+        for listener in (*clients, *nodes):
+            stack.callback(listener.close)
+        assert list(map(str, clients)) == [f"127.0.0.2:{taken}", f"127.0.0.3:{taken}"]
+        assert list(map(str, nodes)) == [f"127.0.0.2:{taken + 1}", f"127.0.0.3:{taken + 1}"]
+
+
+def test_a_port_that_is_taken_at_one_address_of_a_name_is_refused_and_the_others_are_given_up(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, web1=["127.0.0.2", "127.0.0.1"])
+    with pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{taken} for clients: .*sport"):
+        bind_client_port("web1", taken)
+    Resolver(monkeypatch, web1=["127.0.0.2"])
+    for listener in bind_client_port("web1", taken):
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        (
+            "no.such.invalid",
+            "no.such.invalid stands for no address on this machine .*correct /etc/hosts or DNS",
+        ),
+        ("203.0.113.7", "no address of this machine; behind NAT or in a container give --listen 0.0.0.0"),
+    ],
+)
+def test_a_port_that_cannot_be_had_because_of_its_host_is_no_matter_of_who_has_it(
+    host: str, advice: str
+) -> None:
+    with pytest.raises(UsageError, match=advice) as refused:
+        bind_client_port(host, 11211)
+    assert "sport" not in str(refused.value)
 
 
 def test_a_port_error_says_what_where_why_and_what_to_do() -> None:

@@ -52,7 +52,7 @@ class Listener:
 
     Args:
         family: of the address.
-        address: where they come in; a host's name is looked up here, and never again.
+        address: where they come in: a path, or an address with its port.
 
     Raises:
         OSError: the address cannot be had.
@@ -61,7 +61,7 @@ class Listener:
         sock: the bound socket; None while the address is not held.
     """
 
-    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
+    def __init__(self, family: int, address: str | tuple[Any, ...]) -> None:
         self.family = family
         self._is_path = family == socket.AF_UNIX
         self._address: Any = address

@@ -2,32 +2,54 @@
 
 An address is this machine's if a socket can be bound to it. That asks the kernel itself and needs neither a
 list of interfaces nor any privilege, so it works the same in a container and under a strict systemd unit.
+
+A name may stand for several addresses (names.py): a node listens at all of them that are this machine's.
 """
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
+from collections.abc import Iterator
+from typing import Final
 
+from memrep.daemon.guard import in_words
 from memrep.daemon.listener import Listener
+from memrep.daemon.names import Endpoint, is_loopback, look_up
 from memrep.errors import UsageError
 from memrep.nodes import Address, plain_host
 
+_CORRECT: Final = "correct /etc/hosts or DNS on this machine, or write addresses into --nodes"
+
+#: What bind(2) says of an address that is not this machine's.
+_ELSEWHERE: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+
+
+def _own_endpoints(host: str) -> Iterator[Endpoint]:
+    """Those endpoints of this host to which a socket can be bound."""
+    try:
+        found = look_up(host)
+    except (OSError, UnicodeError):
+        return
+    for endpoint in found:
+        try:
+            with socket.socket(endpoint.family, socket.SOCK_STREAM) as sock:
+                sock.bind(endpoint.where)
+        except OSError:
+            continue
+        yield endpoint
+
 
 def is_own(host: str) -> bool:
-    """Whether a socket can be bound to this host's address."""
-    try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        return False
-    for family, kind, proto, _, target in found:
-        with socket.socket(family, kind, proto) as sock:
-            try:
-                sock.bind((target[0], 0))
-            except OSError:
-                continue
-            return True
-    return False
+    """Whether a socket can be bound to an address of this host."""
+    return any(True for _ in _own_endpoints(host))
+
+
+def _only_here(host: str) -> str:
+    """The loopback address that this name stands for, if it stands for nothing else here; or empty."""
+    hosts = addresses_of(host)
+    return hosts[0] if hosts and all(map(is_loopback, hosts)) and hosts != [plain_host(host)] else ""
 
 
 def find_self(nodes: list[Address], named: Address | None) -> Address:
@@ -50,10 +72,39 @@ def find_self(nodes: list[Address], named: Address | None) -> Address:
         return own[0]
     if own:
         which = " ".join(map(str, own))
-        raise UsageError(f"several of --nodes are on this machine ({which}); say which one this is with --self")
+        wrong = [f"{node.host} stands for {here} here" for node in own if (here := _only_here(node.host))]
+        hint = f"; {', '.join(wrong)}: if that is wrong, {_CORRECT}" if wrong else ""
+        raise UsageError(
+            f"several of --nodes are on this machine ({which}); say which one this is with --self{hint}"
+        )
+    unknown = [node.host for node in nodes if not addresses_of(node.host)]
+    hint = f"; nothing is known here of {' '.join(unknown)}: {_CORRECT}" if unknown else ""
     raise UsageError(
-        f"none of --nodes ({listed}) is an address of this machine; correct the list, or give --self"
+        f"none of --nodes ({listed}) is an address of this machine; correct the list, or give --self{hint}"
     )
+
+
+def check_own_name(nodes: list[Address], me: Address, named: str | None) -> None:
+    """Whether the others can find this node where it would listen.
+
+    Debian's installer writes the machine's own name beside 127.0.1.1 into /etc/hosts. Everybody else is told
+    another address, and calls in vain.
+
+    Args:
+        nodes: all of them.
+        me: this one.
+        named: what the operator gave as --listen, if anything.
+
+    Raises:
+        UsageError: its name stands for nothing but loopback here, and others are elsewhere.
+    """
+    here = _only_here(me.host)
+    if named is None and here and not all(is_own(node.host) for node in nodes):
+        raise UsageError(
+            f"{me.host} stands for {here} on this machine, where the other nodes cannot reach it; take it out "
+            "of that line of /etc/hosts (Debian puts it there), so that it means the address that the others "
+            "know, or write addresses into --nodes, or give --listen"
+        )
 
 
 def check_listen(named: str | None, own: str) -> str:
@@ -81,54 +132,90 @@ def check_listen(named: str | None, own: str) -> str:
     return named
 
 
-def address_of(host: str) -> str:
-    """The address that this name stands for here; the name itself if that cannot be told."""
+def addresses_of(host: str) -> list[str]:
+    """The addresses that this host stands for here; none if that cannot be told."""
     try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        return [endpoint.host for endpoint in look_up(host)]
     except (OSError, UnicodeError):
-        return host
+        return []
+
+
+def address_of(host: str) -> str:
+    """The address by which others best know this host, as far as that can be told here; else its name."""
+    hosts = addresses_of(host)
+    return next((one for one in hosts if not is_loopback(one)), hosts[0] if hosts else host)
 
 
 def is_private(host: str) -> bool:
     """Whether only this machine or a private network can reach this host; nobody's names count as private."""
-    try:
-        address = ipaddress.ip_address(plain_host(address_of(host)))
-    except ValueError:
-        return True
-    return not (address.is_global or address.is_unspecified)
+    found = [ipaddress.ip_address(one.partition("%")[0]) for one in addresses_of(host)]
+    return not any(address.is_global or address.is_unspecified for address in found)
 
 
-def source_of_links(host: str) -> str:
-    """The address from which this node has to call the others, who know it by this host; "" for any.
+def sources_of_links(host: str) -> list[Endpoint]:
+    """The endpoints from which this node may call the others, who know it by this host; none for any.
 
     A machine may have several addresses, and the kernel would take the first that fits. On loopback each does.
     """
-    found = address_of(host)
-    try:
-        address = ipaddress.ip_address(found)
-    except ValueError:
-        return ""
-    return found if is_own(found) and not (address.is_loopback or address.is_unspecified) else ""
+    return [
+        endpoint
+        for endpoint in _own_endpoints(host)
+        if not is_loopback(endpoint.host) and not ipaddress.ip_address(endpoint.host).is_unspecified
+    ]
 
 
-def bind_link_port(address: Address, host: str) -> Listener:
-    """Where the other nodes come in; it listens.
+def bind_client_port(host: str, port: int) -> list[Listener]:
+    """Where clients come in: at every address of this host that is this machine's.
 
     Raises:
         UsageError: it cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _bind(host, port, "for clients")
+
+
+def bind_link_port(address: Address, host: str) -> list[Listener]:
+    """Where the other nodes come in, at every address of this host; it listens.
+
+    Raises:
+        UsageError: it cannot be had.
+    """
+    listeners = _bind(host, address.link_port, "for the other nodes")
     try:
-        listener = Listener(family, (host, address.link_port))
-        listener.listen()
+        for listener in listeners:
+            listener.listen()
     except OSError as error:
         raise port_error(host, address.link_port, error, "for the other nodes") from None
-    return listener
+    return listeners
+
+
+def _bind(host: str, port: int, use: str) -> list[Listener]:
+    try:
+        found = look_up(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = f"{host} stands for no address on this machine ({in_words(error)}); {_CORRECT}"
+        raise UsageError(f"cannot listen on {host}:{port} {use}: {reason}") from None
+    listeners: list[Listener] = []
+    elsewhere: OSError | None = None
+    for endpoint in found:
+        try:
+            listeners.append(Listener(endpoint.family, endpoint.where))
+        except OSError as error:
+            if error.errno in _ELSEWHERE:
+                elsewhere = error
+                continue
+            for listener in listeners:
+                listener.close()
+            raise port_error(endpoint.host, port, error, use) from None
+    if not listeners and elsewhere is not None:
+        raise port_error(host, port, elsewhere, use)
+    return listeners
 
 
 def port_error(host: str, port: int, error: OSError, use: str) -> UsageError:
     """The one line that an operator needs when a port cannot be had."""
-    return UsageError(
-        f"cannot listen on {host}:{port} {use}: {error.strerror}; "
-        f"see who has it with `ss -ltnp 'sport = :{port}'`, or choose another port"
+    remedy = (
+        "it is no address of this machine; behind NAT or in a container give --listen 0.0.0.0 (or ::)"
+        if error.errno in _ELSEWHERE
+        else f"see who has it with `ss -ltnp 'sport = :{port}'`, or choose another port"
     )
+    return UsageError(f"cannot listen on {host}:{port} {use}: {error.strerror}; {remedy}")

@@ -4,8 +4,9 @@ Whoever reaches the nodes' port could pose as a node, and a node is believed eve
 nodes prove to each other (replication/handshake.py) only the addresses in --nodes are let in, and all others
 are turned away before a byte of theirs is read.
 
-Names are looked up by the tasks that dial (peers.py), again at each attempt, so an address that has changed is
-learnt when the old one is lost. A name that cannot be looked up any more keeps the addresses it had.
+Names are looked up again for each attempt to dial (names.py), so an address that has changed is learnt when the
+old one is lost. All addresses of a name count. A name that cannot be looked up any more keeps those that
+it had.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 
+from memrep.daemon.names import is_loopback
 from memrep.nodes import Address, plain_host
 
 
@@ -50,11 +52,11 @@ class Neighbours:
         Nodes that share a machine over loopback call from whichever of its addresses the kernel takes.
         """
         host = plain_host(host)
-        return host in self._expected or (self._loopback and _is_loopback(host))
+        return host in self._expected or (self._loopback and is_loopback(host))
 
     def _gather(self) -> None:
         self._expected = frozenset().union(*(hosts or () for hosts in self._found.values()))
-        self._loopback = any(map(_is_loopback, self._expected))
+        self._loopback = any(map(is_loopback, self._expected))
 
 
 def _is_literal(host: str) -> bool:
@@ -63,7 +65,3 @@ def _is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    return _is_literal(host) and ipaddress.ip_address(host).is_loopback

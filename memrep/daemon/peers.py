@@ -2,7 +2,8 @@
 
 Each node dials every other one and sends on the link that it dialled; on the links that it accepted it only
 listens. A task for each peer keeps the link dialled. It also tells a dead peer from a slow one: if our link
-was closed and the port then refuses, the process is gone, and the node is told at once.
+was closed and the port to which it had led then refuses, the process is gone, and the node is told at once.
+Which addresses a peer has, and how they are called in turn, is told in names.py.
 
 A peer that does not read costs at most UNSENT_MAX bytes: then its link is closed. What was lost shows as a gap
 on the new link and costs a change of view, not memory.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import trio
@@ -24,6 +26,7 @@ from memrep.complaints import Complaints
 from memrep.daemon.anteroom import Anteroom
 from memrep.daemon.guard import Troubles, guarded, hang_up, in_words
 from memrep.daemon.listener import Door, Listener
+from memrep.daemon.names import NOT_NOW, REFUSES, Call, Endpoint, Whereabouts, is_loopback
 from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
@@ -38,7 +41,6 @@ UNSENT_MAX: Final = 64 << 20
 
 _RECEIVE_BYTES: Final = 1 << 18
 _REDIAL_S: Final = 0.1
-_CONNECT_S: Final = 0.5
 _RETRY_S: Final = 0.25
 _PATIENCE_S: Final = 2.0
 _RENEW_S: Final = 0.5
@@ -48,15 +50,15 @@ _GREETING_S: Final = 3.0
 _GREETINGS_MAX: Final = 64
 
 
-#: Why a peer may not be dialled now. Without a thread to look its name up there is a RuntimeError; if the
-#: codec for names cannot be loaded, a LookupError.
-_NOT_NOW: Final = (OSError, UnicodeError, RuntimeError, LookupError, MemoryError, trio.TooSlowError)
+#: Different reasons that are told why a peer cannot be reached, until it is.
+_TOLD_MAX: Final = 4
 
 
 class OutLink:
     """Our end of the link that we dialled. What is sent before we are welcome waits until then."""
 
-    def __init__(self, peers: Peers, sock: socket.socket, outgoing: Outgoing) -> None:
+    def __init__(self, peers: Peers, node: int, sock: socket.socket, outgoing: Outgoing) -> None:
+        self.node = node
         self.closed = trio.Event()
         self.reason = "it closed the link"
         self.opened = trio.current_time()
@@ -115,7 +117,10 @@ class OutLink:
 
     def _hear(self, data: bytes) -> None:
         outgoing = self.outgoing
+        was_welcome = outgoing.welcome
         answer = outgoing.receive(data)
+        if outgoing.welcome and not was_welcome:
+            self._peers.node.links.let_in(self.node, stands=True)
         if outgoing.reason:
             self.close(outgoing.reason)
         elif answer:
@@ -137,6 +142,8 @@ class OutLink:
             self._peers.reactor.unregister(self._sock.fileno())
             hang_up(self._sock)
             self.closed.set()
+            if self.outgoing.welcome:
+                self._peers.node.links.let_in(self.node, stands=False)
 
 
 class InLink:
@@ -197,8 +204,8 @@ class Peers:
         node: the node.
         addresses: of all nodes; node n is the n-th.
         me: this node's number.
-        listener: where the others come in; it listens.
-        source: the address that this node calls from, the one that the others know; "" if the kernel chooses.
+        listeners: where the others come in; they listen.
+        sources: the addresses from which this node may call, those that the others know; none for any.
         log: takes a line for the operator.
     """
 
@@ -207,27 +214,32 @@ class Peers:
         node: Node,
         addresses: list[Address],
         me: int,
-        listener: Listener | None,
-        source: str,
+        listeners: list[Listener],
+        sources: list[Endpoint],
         log: Callable[[str], None],
     ) -> None:
         self.node = node
         self.reactor: Reactor
         self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
-        self._source = source
+        self._sources = sources
         self._log = log
         self._troubles = Troubles(log)
-        self._door = (
+        self._doors = [
             Door(f"nodes on {listener}", listener, self._receive, lambda: None, self._troubles)
-            if listener is not None
-            else None
-        )
+            for listener in listeners
+        ]
         self._complaints = Complaints(log)
         self._neighbours = Neighbours(self._addresses)
         self._out: dict[int, OutLink] = {}
         self._in: dict[InLink, None] = {}
         self._greeting: Anteroom[InLink] = Anteroom(_GREETINGS_MAX, _GREETING_S)
         self._pokes = {n: trio.Event() for n in self._addresses}
+        self._where = {
+            n: Whereabouts(a, partial(self._neighbours.looked_up, n)) for n, a in self._addresses.items()
+        }
+        self._last: dict[int, Endpoint] = {}  # where each peer has answered last
+        self._established: set[int] = set()  # peers that were linked and are not known to be gone
+        self._refusing: set[int] = set()  # peers whose ports refuse
 
     def begin_anew(self) -> None:
         """The tasks that dial begin, maybe not for the first time: what former ones have dialled is closed."""
@@ -236,19 +248,21 @@ class Peers:
             link.closed = trio.Event()  # who waits for the old one is no more
             link.close("")
         self._out.clear()
+        for where in self._where.values():
+            where.begin_anew()
 
     def give_up(self) -> None:
         """Close all links; the address is kept."""
-        if self._door is not None:
-            self._door.shut()
+        for door in self._doors:
+            door.shut()
         for link in list(self._in):
             link.close()
         self.begin_anew()
 
     def open(self) -> None:
         """Let the others in."""
-        if self._door is not None:
-            self._door.open(self.reactor)
+        for door in self._doors:
+            door.open(self.reactor)
 
     def _receive(self, sock: socket.socket, host: str, port: int) -> None:
         """A node, or a stranger, knocks."""
@@ -299,8 +313,8 @@ class Peers:
 
     def tick(self) -> None:
         """What is due by the clock."""
-        if self._door is not None:
-            self._door.tick()
+        for door in self._doors:
+            door.tick()
         self._renew()
 
     def _renew(self) -> None:
@@ -324,23 +338,6 @@ class Peers:
         """Whether something for a peer is still in our buffers."""
         return any(link.sending for link in self._out.values())
 
-    async def _connect(self, node: int) -> socket.socket:
-        """A connected, non-blocking socket to this peer; where it lives is remembered for when it calls."""
-        address = self._addresses[node]
-        found = await trio.socket.getaddrinfo(address.host, address.link_port, type=socket.SOCK_STREAM)
-        self._neighbours.looked_up(node, (str(where[0]) for *_, where in found))
-        family, kind, proto, _, where = found[0]
-        with trio.socket.socket(family, kind, proto) as sock:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2_000)
-            if self._source and (":" in self._source) == (family == socket.AF_INET6):
-                with suppress(OSError):  # the address may have gone since the start
-                    await sock.bind((self._source, 0))
-            await sock.connect(where)
-            plain = socket.socket(family, kind, proto, fileno=sock.detach())
-        plain.setblocking(False)
-        return plain
-
     def _begin(self, node: int, sock: socket.socket) -> OutLink:
         """Greet this peer; what is for it is sent on this link from now on.
 
@@ -352,7 +349,7 @@ class Peers:
 
         def begin() -> None:
             try:
-                link = OutLink(self, sock, self.node.links.dialled(node))
+                link = OutLink(self, node, sock, self.node.links.dialled(node))
             except OSError as error:
                 failed.append(error)
             else:
@@ -365,48 +362,92 @@ class Peers:
             raise failed[0]
         return begun[0]
 
+    async def keep_found(self, node: int) -> None:
+        """Look this peer's name up whenever it is to be called, for ever."""
+        await self._where[node].keep()
+
     async def keep_dialled(self, node: int) -> None:
         """Keep our link to this peer open, for ever; tell the node what becomes of it."""
-        address = self._addresses[node]
-        established = False
-        complaint = ""
+        told: list[str] = []
         failing_since = trio.current_time()
         while True:
             self._pokes[node] = trio.Event()
             pause = _REDIAL_S
-            try:
-                with trio.fail_after(_CONNECT_S):
-                    sock = await self._connect(node)
-                link = self._begin(node, sock)
-            except _NOT_NOW as error:
-                refused = isinstance(error, ConnectionRefusedError)
-                reason = "its port refuses" if refused else str(error) or "it does not answer"
-                if refused and established:
-                    established = False
-                    self.reactor.turn(lambda: self.node.links.refused(node, "its process is gone"))
-                self._neighbours.looked_up(node, ())
+            link, reason = await self._dial(node)
+            if link is None:
                 self.node.links.unreachable(node, reason)
-                if reason != complaint and trio.current_time() - failing_since > _PATIENCE_S:
-                    complaint = reason
-                    self._log(f"cannot reach {address} on port {address.link_port}: {reason}")
-                pause = _REDIAL_S if refused else _RETRY_S
+                line = f"cannot reach {self._named(node)}: {reason}"
+                if trio.current_time() - failing_since > _PATIENCE_S:
+                    self._tell(line, told)
+                pause = _REDIAL_S if node in self._refusing else _RETRY_S
             else:
-                established = True
                 await link.closed.wait()
                 del self._out[node]
                 if link.outgoing.welcome:
-                    complaint = ""
+                    told.clear()
                     failing_since = trio.current_time()
                     continue
                 patience = _PATIENCE_S
                 if link.outgoing.reason:
                     self.node.links.turned_away(node, link.reason)
                     pause, patience = _RETRY_S, 0.0
-                if link.reason != complaint and trio.current_time() - failing_since >= patience:
-                    complaint = link.reason
+                if trio.current_time() - failing_since >= patience:
                     turned = "turned this node away" if link.outgoing.reason else "opens no link"
-                    self._log(f"{address} {turned}: {link.reason}")
+                    self._tell(f"{self._addresses[node]} {turned}: {link.reason}{self._hint(node)}", told)
                 if trio.current_time() - link.opened > _RENEW_S:
                     continue
             with trio.move_on_after(pause):
                 await self._pokes[node].wait()
+
+    async def _dial(self, node: int) -> tuple[OutLink | None, str]:
+        """Call this peer at all of its endpoints: a new link to it, or why there is none."""
+        where = self._where[node]
+        call = Call(self._last.get(node), self._sources, partial(self._refused, node))
+        sock = await call.connect(await where.ask())
+        link, reason = None, ""
+        if sock is None:
+            reason = where.why(call.outcomes) + self._hint(node)
+        else:
+            try:
+                link = self._begin(node, sock)
+            except NOT_NOW as error:
+                reason = in_words(error)
+        self._refusing.discard(node)
+        if link is not None and call.endpoint is not None:
+            self._last[node] = call.endpoint
+            self._established.add(node)
+        elif call.outcomes and all(outcome == REFUSES for _, outcome in call.outcomes):
+            self._refusing.add(node)
+            self._gone(node)
+        return link, reason
+
+    def _refused(self, node: int, endpoint: Endpoint) -> None:
+        """The port at this endpoint of a peer refuses."""
+        if endpoint == self._last.get(node):
+            self._gone(node)
+
+    def _gone(self, node: int) -> None:
+        """The peer that our link had led to is not there any more."""
+        if node in self._established:
+            self._established.discard(node)
+            self.reactor.turn(lambda: self.node.links.refused(node, "its process is gone"))
+
+    def _named(self, node: int) -> str:
+        address = self._addresses[node]
+        return f"{address} on port {address.link_port}"
+
+    def _tell(self, line: str, told: list[str]) -> None:
+        if line not in told and len(told) < _TOLD_MAX:
+            told.append(line)
+            self._log(line)
+
+    def _hint(self, node: int) -> str:
+        """What is wrong with a peer's name, if it leads to this very machine and nobody else's does."""
+        hosts = [endpoint.host for endpoint in self._where[node].endpoints]
+        if not hosts or not all(map(is_loopback, hosts)) or not self._sources:
+            return ""
+        host = self._addresses[node].host
+        return (
+            f"; {host} stands for {hosts[0]}, this machine itself: correct /etc/hosts or DNS on this machine "
+            "(Debian writes 127.0.1.1 beside a machine's own name), or write its address into --nodes"
+        )

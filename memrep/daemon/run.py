@@ -2,6 +2,7 @@
 
     reactor.run       serves every socket
     _tick             every 50 ms: heartbeats, views, expiry
+    keep_found        one for each peer: where it lives
     keep_dialled      one for each peer
     _wait_for_signal  SIGTERM or SIGINT, then the drain
 
@@ -32,7 +33,14 @@ from memrep.daemon.clients import Clients
 from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
 from memrep.daemon.listener import Listener
-from memrep.daemon.machine import address_of, bind_link_port, is_private, port_error, source_of_links
+from memrep.daemon.machine import (
+    address_of,
+    bind_client_port,
+    bind_link_port,
+    is_private,
+    sources_of_links,
+)
+from memrep.daemon.names import Endpoint
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.signals import HEARD, ignore_the_rest
@@ -166,7 +174,7 @@ class Daemon:
         self._clients = Clients(
             self._node, place.listeners, options.connections, log, lambda: self._verbose, options.certificate
         )
-        self._peers = Peers(self._node, options.nodes, me, place.links, place.source, log)
+        self._peers = Peers(self._node, options.nodes, me, place.links, place.sources, log)
         self._reactor = Reactor(self._node, self._end_turn, self._clients, self._distrust)
         self._clients.reactor = self._peers.reactor = self._reactor
 
@@ -216,7 +224,9 @@ class Daemon:
                 nursery.start_soon(self._for_ever, "serving", self._reactor.run)
                 for number, node in enumerate(self._options.nodes, start=1):
                     if node != self._options.me:
+                        find = partial(self._peers.keep_found, number)
                         dial = partial(self._peers.keep_dialled, number)
+                        nursery.start_soon(self._for_ever, f"looking up {node}", find)
                         nursery.start_soon(self._for_ever, f"dialling {node}", dial)
                 nursery.start_soon(self._for_ever, "hearing signals", partial(self._wait_for_signal, signals))
                 await self._end.wait()
@@ -334,15 +344,15 @@ class Place:
 
     Attributes:
         listeners: where clients come in.
-        links: where the other nodes come in; None if there are none.
+        links: where the other nodes come in.
         own_host: the address that clients of this machine come from.
-        source: the address from which the others have to be called; "" for any.
+        sources: the addresses from which the others may be called; none for any.
     """
 
     listeners: list[Listener]
-    links: Listener | None
+    links: list[Listener]
     own_host: str
-    source: str
+    sources: list[Endpoint]
 
     @classmethod
     def of(cls, options: ServeOptions) -> Place:
@@ -355,25 +365,19 @@ class Place:
         _raise_descriptor_limit(options.connections)
         return cls(
             listeners=list(_bind_client_ports(options)),
-            links=bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else None,
+            links=bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else [],
             own_host=address_of(options.me.host),
-            source=source_of_links(options.me.host),
+            sources=sources_of_links(options.me.host),
         )
 
     def give_up(self) -> None:
         """The node is gone for good."""
-        for listener in self.listeners:
+        for listener in (*self.listeners, *self.links):
             listener.close()
-        if self.links is not None:
-            self.links.close()
 
 
 def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:
-    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
-    try:
-        yield Listener(family, (options.listen, options.port))
-    except OSError as error:
-        raise port_error(options.listen, options.port, error, "for clients") from None
+    yield from bind_client_port(options.listen, options.port)
     if options.unix:
         try:
             yield Listener(socket.AF_UNIX, options.unix)
@@ -411,10 +415,10 @@ def _raise_descriptor_limit(connections: int) -> None:
         )
 
 
-def _announce(options: ServeOptions, log: Callable[[str], None]) -> None:
+def _announce(options: ServeOptions, place: Place, log: Callable[[str], None]) -> None:
     others = [str(node) for node in options.nodes if node != options.me]
     log(
-        f"memrep starts, process {os.getpid()}, clients on {options.listen}:{options.port}"
+        f"memrep starts, process {os.getpid()}, clients on {' '.join(map(str, place.listeners))}"
         + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
     )
     if warning := warning_of_strangers(options):
@@ -437,7 +441,7 @@ def serve(options: ServeOptions) -> None:
         place = Place.of(options)
         daemon = Daemon(options, place, journal)
         journal.capture()
-        _announce(options, journal.log)
+        _announce(options, place, journal.log)
         gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
         began, pause = time.monotonic(), 0.0
         daemon.serve()

@@ -54,6 +54,10 @@ class News:
             f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"
             + (" (" + "; ".join(changes) + ")" if changes else "")
         )
+        absent = [peer for n, peer in self._presence.peers.items() if n not in view.members]
+        if not before.vid and self._standing.full and absent:
+            whom = ", ".join(f"{peer.name} ({peer.gone or 'it is not within reach'})" for peer in absent)
+            self._log(f"warning: begins without {whom}; if it holds sessions they are not here")
         if not self._standing.full:
             donor = self._names[min(view.full) - 1]
             again = "lost touch with the others and closes its port; " if was_full else ""

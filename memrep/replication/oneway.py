@@ -80,5 +80,5 @@ def leaves_beginning_to(
         unmet = [peer for peer in here if peer.beat is not None and not peer.hears(standing.me)]
         if unmet:
             return unmet
-    mute = [peer for peer in presence.peers.values() if peer.lets_in and peer not in here]
+    mute = [peer for peer in presence.peers.values() if peer.let_in > now and peer not in here]
     return mute if len(mute) >= standing.majority else []

@@ -119,7 +119,8 @@ class Peer:
         met: since when this incarnation is known, own monotonic ms.
         had_direct: whether it has ever said that our link to it works.
         via: the node over which it is reached; 0 if directly (relay.py).
-        lets_in: whether it has let in the link that this node has dialled, which is open: it lives.
+        let_in: until when it is known to live, for it has let in the link that this node has dialled, own
+            monotonic ms; NEVER while that link is open.
     """
 
     node: int
@@ -149,7 +150,7 @@ class Peer:
     met: int = 0
     had_direct: bool = False
     via: int = 0
-    lets_in: bool = False
+    let_in: int = 0
 
     def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""

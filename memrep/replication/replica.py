@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from memrep.copies import Copies
+from memrep.entry import NEVER
 from memrep.errors import PeerError
 from memrep.inflight import InFlight
 from memrep.replication.election import Election
@@ -165,6 +166,10 @@ class Replica:
         """Our link to this peer is open; let it hear of us at once."""
         self.presence.peers[node].refused = ""
         self._beat_now = True
+
+    def let_in(self, node: int, *, stands: bool) -> None:
+        """This peer has let in our link, so it lives; or that link is closed, and may soon be open again."""
+        self.presence.peers[node].let_in = NEVER if stands else self._clock.now + self._timing.ignore
 
     def lost_clients(self) -> None:
         """This node has closed its clients' connections; the others have to know: their locks are nobody's."""

@@ -57,12 +57,12 @@ def forbidden() -> str | None:
     return None if done.returncode == 0 else (complaint or [f"exit status {done.returncode}"])[-1]
 
 
-def enter(arguments: Sequence[str]) -> None:
+def enter(arguments: Sequence[str], module: str = "tests.faults") -> None:
     """Become the same command inside new namespaces, unless we are there already."""
     if _INSIDE not in os.environ:
-        command = [*namespaces(), sys.executable, "-m", "tests.faults", *arguments]
+        command = [*namespaces(), sys.executable, "-m", module, *arguments]
         _become(command, with_sbin() | {_INSIDE: "1"})
-    _ip("link", "set", "lo", "up")
+    ip("link", "set", "lo", "up")
 
 
 def _become(command: list[str], env: dict[str, str]) -> NoReturn:
@@ -76,74 +76,76 @@ class Networked(Nodes):
     def __init__(self, count: int, directory: Path, options: Sequence[str] = ()) -> None:
         super().__init__(count, directory, options)
         self._net = next(_serial)
-        self._bridge = f"br{self._net}"
+        self.bridge = f"br{self._net}"
         self._gateway = f"10.77.{self._net}.1"
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         super().__exit__(kind, failure, trace)
-        _ip("link", "delete", self._bridge)
+        ip("link", "delete", self.bridge)
 
     def find_addresses(self) -> list[tuple[str, int]]:
         """Build the network; then as on loopback."""
         assert _INSIDE in os.environ, "this would change the machine's own network"
-        _ip("link", "add", "name", self._bridge, "type", "bridge")
-        _ip("address", "add", f"{self._gateway}/24", "dev", self._bridge)
-        _ip("link", "set", self._bridge, "up")
+        ip("link", "add", "name", self.bridge, "type", "bridge")
+        ip("address", "add", f"{self._gateway}/24", "dev", self.bridge)
+        ip("link", "set", self.bridge, "up")
         for i in range(self.count):
             self._plug_in(i)
         return [(self._host(i), _PORT) for i in range(self.count)]
 
     def argv(self, i: int) -> list[str]:
         """The command that runs node i, in its namespace."""
-        return [*self._within(i), *super().argv(i)]
+        return [*self.within(i), *super().argv(i)]
 
     def block(self, sender: int, receiver: int) -> None:
         """Drop what this node sends to that one; the other direction stays."""
-        self._filter(receiver, f"add rule inet cut input ip saddr {self._host(sender)} drop")
+        self.filter(receiver, f"add rule inet cut input ip saddr {self._host(sender)} drop")
 
     def block_clients(self, node: int) -> None:
         """Drop what clients send to this node."""
-        self._filter(node, f"add rule inet cut input ip saddr {self._gateway} drop")
+        self.filter(node, f"add rule inet cut input ip saddr {self._gateway} drop")
 
     def reset(self, sender: int, receiver: int) -> None:
         """Answer what this node sends to that one with a TCP reset."""
         rule = f"add rule inet cut input ip saddr {self._host(sender)} meta l4proto tcp reject with tcp reset"
-        self._filter(receiver, rule)
+        self.filter(receiver, rule)
 
     def isolate(self, i: int) -> None:
         """Drop all packets from and to this node."""
-        self._filter(i, 'add rule inet cut input iifname "eth0" drop')
-        self._filter(i, 'add rule inet cut output oifname "eth0" drop')
+        self.filter(i, 'add rule inet cut input iifname "eth0" drop')
+        self.filter(i, 'add rule inet cut output oifname "eth0" drop')
 
     def unplug(self, i: int) -> None:
         """Pull this node's cable."""
-        _ip("link", "set", self._cable(i), "down")
+        ip("link", "set", self._cable(i), "down")
 
     def heal(self) -> None:
         """All packets pass again."""
         for i in range(self.count):
-            self._filter(i, "flush chain inet cut input; flush chain inet cut output")
-            _ip("link", "set", self._cable(i), "up")
+            self.filter(i, "flush chain inet cut input; flush chain inet cut output")
+            ip("link", "set", self._cable(i), "up")
 
     def _plug_in(self, i: int) -> None:
         holder = self.add(Child(f"network{i}", ["unshare", "--net", "sleep", "infinity"], self.directory))
         own, its = Path("/proc/self/ns/net"), Path(f"/proc/{holder.process.pid}/ns/net")
         until(lambda: its.exists() and own.readlink() != its.readlink(), 5, f"node {i} has a namespace")
         pid = str(holder.process.pid)
-        _ip("link", "add", "name", self._cable(i), "type", "veth", "peer", "name", "eth0", "netns", pid)
-        _ip("link", "set", self._cable(i), "master", self._bridge, "up")
+        ip("link", "add", "name", self._cable(i), "type", "veth", "peer", "name", "eth0", "netns", pid)
+        ip("link", "set", self._cable(i), "master", self.bridge, "up")
         for command in (
             ["ip", "link", "set", "lo", "up"],
             ["ip", "address", "add", f"{self._host(i)}/24", "dev", "eth0"],
             ["ip", "link", "set", "eth0", "up"],
         ):
-            _run([*self._within(i), *command])
-        self._filter(i, _TABLE)
+            _run([*self.within(i), *command])
+        self.filter(i, _TABLE)
 
-    def _filter(self, i: int, rules: str) -> None:
-        _run([*self._within(i), "nft", "-f", "-"], rules)
+    def filter(self, i: int, rules: str) -> None:
+        """Give these rules to the firewall of node i."""
+        _run([*self.within(i), "nft", "-f", "-"], rules)
 
-    def _within(self, i: int) -> list[str]:
+    def within(self, i: int) -> list[str]:
+        """What runs a command in the network of node i."""
         return ["nsenter", f"--net=/proc/{self.children[f'network{i}'].process.pid}/ns/net", "--"]
 
     def _host(self, i: int) -> str:
@@ -159,7 +161,8 @@ def with_sbin() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """Run ip(8) where the clients live."""
     _run(["ip", *arguments])
 
 
