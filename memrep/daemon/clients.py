@@ -100,7 +100,9 @@ class Client:
         """What it does, in memcached's words."""
         if self._unsent:
             return "conn_mwrite"
-        return "conn_io_queue" if self.connection.waiting else "conn_read"
+        if self.connection.waiting:
+            return "conn_io_queue"
+        return "conn_nread" if self.connection.need else "conn_read"
 
     def answer(self, replies: bytes) -> None:
         """Send replies, as far as the socket takes them; then do what the connection wants next.
@@ -225,6 +227,7 @@ class Clients:
     def describe(self) -> Iterator[tuple[str, object]]:
         """Each socket, as in memcached's `stats conns`: address, state, for how long it has been quiet."""
         now = monotonic()
+        asking = max(self._clients.values(), key=lambda client: client.heard, default=None)
         for door in self._doors:
             if door.sock is not None:
                 yield f"{door.sock.fileno()}:addr", spell(door.sock.getsockname())
@@ -236,7 +239,7 @@ class Clients:
                 peer, own = client.sock.getpeername(), client.sock.getsockname()
                 yield f"{number}:addr", spell(peer or own)
                 yield f"{number}:listen_addr", spell(own)
-                yield f"{number}:state", client.state
+                yield f"{number}:state", "conn_parse_cmd" if client is asking else client.state
                 yield f"{number}:secs_since_last_cmd", int(now - client.heard)
 
     def unread(self, connection: Connection) -> bool:

@@ -26,6 +26,7 @@ def test_each_connection_is_described_as_memcached_does(tmp_path: Path) -> None:
             for client in (local, quiet):
                 client.sendall(b"version\r\n")
                 assert client.recv(100).startswith(b"VERSION")
+            local.sendall(b"set a 0 0 100\r\nhalf")
             pause(1.1)
             own = quiet.getsockname()[1]
             told = cluster.stats(0, "conns")
@@ -41,6 +42,8 @@ def test_each_connection_is_described_as_memcached_does(tmp_path: Path) -> None:
     assert re.fullmatch(rf"tcp:{re.escape(HOST)}:\d+", asking)
     assert clients[f"tcp:{HOST}:{own}"]["listen_addr"] == clients[asking]["listen_addr"] == port
     assert clients[path]["listen_addr"] == path
-    assert {found["state"] for found in clients.values()} == {"conn_read"}
+    assert clients[path]["state"] == "conn_nread"
+    assert clients[f"tcp:{HOST}:{own}"]["state"] == "conn_read"
+    assert clients[asking]["state"] == "conn_parse_cmd"
     assert clients[asking]["secs_since_last_cmd"] == "0"
     assert int(clients[f"tcp:{HOST}:{own}"]["secs_since_last_cmd"]) >= 1
