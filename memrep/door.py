@@ -112,6 +112,8 @@ class Door:
         standing, presence = replica.standing, replica.presence
         if standing.slept:
             yield "it was stopped, and has had no view since"
+        if standing.met:
+            yield "a node that was silent is heard again and may have gone on"
         reach = presence.reach(now)
         first = gives_way_to(standing, presence, reach, now)
         if first is not None:

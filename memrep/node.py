@@ -27,6 +27,7 @@ from memrep.copies import Copies
 from memrep.door import Door
 from memrep.engine import Engine
 from memrep.inflight import InFlight
+from memrep.knocks import Knocks
 from memrep.links import Links
 from memrep.options import NodeOptions
 from memrep.php.caller import Caller
@@ -132,6 +133,8 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
+        self._hosts: dict[Connection, str] = {}
+        self._knocks: Knocks | None = None  # while this node may have been left behind
         self._crowded = False  # too much is in flight: all of it has to fit into a vote
 
     # --- turns
@@ -180,6 +183,7 @@ class Node:
                 self._engine.room.evict()
         self._engine.room.evictions.tick(self._clock.now)
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
+        self._consider_knocks()
         self._let_go()
         self._close_the_late()
         self._door.tick()
@@ -231,6 +235,7 @@ class Node:
         caller = Caller(self._sessions) if self.options.habits.on else None
         connection = connect(self._engine, caller or self._engine, self._surroundings)
         self._connections[connection] = caller
+        self._hosts[connection] = host
         if caller is not None:
             caller.on_grant = connection.withhold
             caller.untold = connection.withholding
@@ -241,13 +246,16 @@ class Node:
         counters = self.counters
         counters.bytes_read += len(data)
         kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
-        if kept or self._clock.now >= self.replica.serves_until or self._crowded:
+        if kept or self._clock.now >= self.replica.serves_all_until or self._crowded:
             if connection not in self._connections:
                 return b""
-            self._unheard[connection] = self._unheard.get(connection, b"") + data
-            self._waits.setdefault(connection, self._clock.now)
-            return b""
-        replies = connection.receive(data)
+            if kept or not (self.serving and self._lets_in(connection)):
+                self._unheard[connection] = self._unheard.get(connection, b"") + data
+                self._waits.setdefault(connection, self._clock.now)
+                return b""
+            replies = self._write_for(lambda: connection.receive(data))
+        else:
+            replies = connection.receive(data)
         counters.bytes_written += len(replies)
         if connection.busy:
             if connection.waiting:
@@ -261,7 +269,7 @@ class Node:
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
         """What can be sent now to clients that had to wait; a connection that is `closing` comes out too."""
         for connection in list(self._ready):
-            if connection.closing or self.serving:
+            if not self._has_to_wait(connection):
                 del self._ready[connection]
                 yield connection, self.resume(connection)
 
@@ -273,13 +281,15 @@ class Node:
 
         While the node may not serve nothing is executed; the connection comes out of `replies` when it may.
         """
-        if not self.serving and not connection.closing:
+        if self._has_to_wait(connection):
             self._is_ready(connection)
             return b""
-        replies = connection.resume()
+        sure = self.replica.serves_all_until or not self.replica.missed
+        replies = connection.resume() if sure else self._write_for(connection.resume)
         self.counters.bytes_written += len(replies)
         if connection.waiting:
-            self._waits[connection] = self._clock.now
+            if sure:  # else what counts is when it was heard last
+                self._waits[connection] = self._clock.now
         else:
             self._waits.pop(connection, None)
             if not replies and connection.blocked and not connection.closing:
@@ -308,17 +318,82 @@ class Node:
         caller = self._connections.pop(connection, None)
         if caller is not None:
             self._sessions.left(caller, cut)
+        self._hosts.pop(connection, None)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)
 
     def _hear(self) -> None:
         """Execute what came while this node might not serve; the replies are fetched by `resume`."""
-        unheard, self._unheard = self._unheard, {}
+        unheard = {c: data for c, data in self._unheard.items() if self._may_answer(c)}
         for connection, data in unheard.items():
+            del self._unheard[connection]
             connection.take_in(data)
-            self._waits.pop(connection, None)
             self._is_ready(connection)
+
+    # --- while this node may have been left behind (knocks.py)
+
+    @property
+    def wary(self) -> bool:
+        """Whether this node may have been left behind, and looks at each client's host before it serves it."""
+        return self._knocks is not None
+
+    def dials_afresh(self) -> list[int]:
+        """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
+        return self.replica.missed if self._knocks is not None and self._knocks.take_dial() else []
+
+    def _lets_in(self, connection: Connection) -> bool:
+        """Whether what this client has just sent may be executed."""
+        return not self.replica.missed or self._doubt.lets_in(self._hosts[connection])
+
+    @property
+    def _doubt(self) -> Knocks:
+        """Of the present view: who was served in an earlier one has to knock again."""
+        vid = self.replica.standing.view.vid
+        if self._knocks is None or self._knocks.vid != vid:
+            peers = self.replica.presence.peers
+            silence = max(peers[node].heard for node in self.replica.missed)
+            self._knocks = Knocks(self._clock, self.options.timing, vid, silence)
+        return self._knocks
+
+    def _may_answer(self, connection: Connection) -> bool:
+        """Whether what is known for this client may be said, and what was kept of it be executed."""
+        if not self.serving:
+            return False
+        if not self.replica.missed:
+            return True
+        return self._doubt.answers(self._hosts[connection], self._waits.get(connection, self._clock.now))
+
+    def _has_to_wait(self, connection: Connection) -> bool:
+        """Whether nothing may be said to this client now; to one who is let go only if it might be old."""
+        if connection not in self._connections or (connection.closing and not self.replica.missed):
+            return False
+        return not self._may_answer(connection)
+
+    def _write_for(self, act: Callable[[], bytes]) -> bytes:
+        """Execute a client's commands in a time of doubt; should they write, this side is one with clients."""
+        before = self._clock.logical
+        replies = act()
+        if self._clock.logical != before:
+            self.replica.standing.active = True
+        return replies
+
+    def _consider_knocks(self) -> None:
+        if self.replica.standing.met:
+            self._turn_away()
+        elif not self.replica.missed:
+            self._knocks = None
+        elif self._knocks is not None:
+            self._knocks.tick()
+
+    def _turn_away(self) -> None:
+        """A missed node is heard again; it may be a while until it hears this one. Who knocks is sent to it.
+
+        Those who are served wait for the next view, as ever.
+        """
+        knocks = self._knocks
+        for connection in [c for c in self._waits if knocks is None or not knocks.serves(self._hosts[c])]:
+            self._close(connection)
 
     def _let_go(self) -> None:
         """Withhold nothing from those who do not read on; people in telnet, for example."""
@@ -327,7 +402,7 @@ class Node:
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:
-        late = self._clock.now - self.options.timing.hold
+        late = self._clock.now - self.options.timing.hold - (self._knocks.grace if self._knocks else 0)
         for connection in [c for c, since in self._waits.items() if since <= late]:
             self._close(connection)
 

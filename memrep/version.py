@@ -87,10 +87,16 @@ class Clock:
         self._wall_logical = wall << _COUNTER_BITS
 
     def turn(self, now: int, wall: int) -> None:
-        """Start a turn at these times (ms)."""
+        """Start a turn at these times (ms).
+
+        A clock that has adopted a later reading than its own wall clock's runs on from there. Were it to stand
+        until its wall clock has caught up, a node with a slow one would stamp all it accepts in a partition
+        before what another node had stamped just before the cut.
+        """
+        reached = max(self._logical, self._wall_logical) + ((now - self.now) << _COUNTER_BITS)
         self.now = now
         self.wall = wall
-        self._wall_logical = wall << _COUNTER_BITS
+        self._wall_logical = max(wall << _COUNTER_BITS, reached)
 
     @property
     def logical(self) -> int:

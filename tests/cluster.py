@@ -45,6 +45,15 @@ class Client:
         self._cluster.deliver()
         return self.take()
 
+    def insist(self, data: bytes) -> bytes:
+        """Send bytes to a node that may have been left behind, and wait until it has looked for the others."""
+        return self.send(data) + self.wait(750)
+
+    def wait(self, ms: int) -> bytes:
+        """Let time pass; return the replies that have come by then."""
+        self._cluster.advance(ms)
+        return self.take()
+
     def post(self, data: bytes) -> None:
         """Send bytes; what the node says to its peers stays in the queues."""
         self._cluster.turn(self._number, lambda node: self.receive(node, data))

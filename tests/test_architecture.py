@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"engine", "replication"},
     {"php", "users"},
     {"protocol", "options"},
-    {"report", "links", "door", "node"},
+    {"report", "links", "knocks", "door", "node"},
     {"daemon"},
     {"cli"},
     {"__main__"},

@@ -124,7 +124,8 @@ def test_no_view_is_formed_without_a_deaf_node_with_data_but_by_a_majority_that_
     room.hear(2, full=other_full)
     beat = room.presence.peers[3].beat
     assert beat is not None
-    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)
+    gen = room.standing.view.gen
+    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0, gen=gen)
     room.election.consider()
     assert bool(room.proposals) is proposes
 

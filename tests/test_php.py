@@ -369,6 +369,7 @@ def test_a_node_that_comes_back_from_the_lesser_side_has_lost_its_clients() -> N
     cluster.hold(*ways)
     cluster.advance(1_000)
     assert cluster.members(3) == [3]
+    cluster.client(3).insist(b"version\r\n")
     owner = _granted(cluster, 3)
     cluster.advance(500)
     for way in ways:

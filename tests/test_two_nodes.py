@@ -45,9 +45,8 @@ def test_when_the_way_between_them_is_cut_both_go_on_and_both_have_the_same_afte
     cluster.hold(*WAYS)
     cluster.advance(1_000)
     assert sorted(cluster.serving()) == [1, 2]
-    assert cluster.client(1).send(_set(b"v", b"one") + _set(b"1", b"both")) == b"STORED\r\n" * 2
-    cluster.advance(100)
-    assert cluster.client(2).send(_set(b"v", b"two") + _set(b"2", b"both")) == b"STORED\r\n" * 2
+    assert cluster.client(1).insist(_set(b"v", b"one") + _set(b"1", b"both")) == b"STORED\r\n" * 2
+    assert cluster.client(2).insist(_set(b"v", b"two") + _set(b"2", b"both")) == b"STORED\r\n" * 2
     _heal(cluster)
     assert sorted(cluster.serving()) == [1, 2]
     for number in (1, 2):

@@ -16,6 +16,7 @@ With TLS (tls.py) a client on the port comes in when its handshake is done. The 
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +34,16 @@ from memrep.node import Node
 from memrep.protocol.connection import Connection
 
 _RECEIVE_BYTES: Final = 1 << 16
+
+#: SO_LINGER: close with a reset, and throw away what has not been sent.
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+
+#: How long a client's machine may leave an answer unacknowledged, ms: longer than an acknowledgement is
+#: delayed (40), shorter than the kernel waits before it sends again (200).
+_DEAF_MS: Final = 75
+
+#: Of tcp(7)'s TCP_INFO: packets in flight, ms since the last one was sent, and since the last acknowledgement.
+_TCP_INFO: Final = struct.Struct("=24xI16xI8xI")
 
 
 class Client:
@@ -126,6 +137,18 @@ class Client:
             replies = self._node.resume(connection)
         if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
+
+    def is_deaf(self) -> bool:
+        """Whether its machine has not acknowledged the last answer for too long.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        if isinstance(self.sock, TlsSocket) or not self._is_tcp:
+            return False
+        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        in_flight, since_sent, since_heard = _TCP_INFO.unpack(info)
+        return bool(in_flight) and min(since_sent, since_heard) >= _DEAF_MS
 
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
@@ -338,8 +361,24 @@ class Clients:
             door.tick()
         self._rejections.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
+        if self.node.wary:
+            self._take_back()
         if self._tls is not None:
             self._tls.tick()
+
+    def _take_back(self) -> None:
+        """Hang up on clients who are not there to hear an answer that may be worth nothing.
+
+        A node that is cut off takes writes for clients who were waiting when the cut began. Its kernel would
+        send them the answer again and again, and deliver it when the cut heals, though the others have gone on
+        without it. So such a connection is broken before it does that for the first time.
+        """
+        for client in list(self._clients.values()):
+            with suppress(OSError):
+                if client.is_deaf():
+                    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                    client.ended = True
+                    self.close(client, "its machine acknowledges nothing")
 
     def _has_room(self) -> bool:
         if len(self._clients) < self._limit:

@@ -240,6 +240,7 @@ class Peers:
         self._last: dict[int, Endpoint] = {}  # where each peer has answered last
         self._established: set[int] = set()  # peers that were linked and are not known to be gone
         self._refusing: set[int] = set()  # peers whose ports refuse
+        self._dialling: dict[int, trio.CancelScope] = {}
 
     def begin_anew(self) -> None:
         """The tasks that dial begin, maybe not for the first time: what former ones have dialled is closed."""
@@ -289,6 +290,13 @@ class Peers:
             sock.send(encode(Sorry(reason)))
         hang_up(sock)
         self._complaints.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
+
+    def dial_afresh(self, nodes: list[int]) -> None:
+        """Send these peers a new SYN now: that of an attempt under way comes again only after a second."""
+        for node in nodes:
+            self._pokes[node].set()
+            if node in self._dialling:
+                self._dialling[node].cancel()
 
     def forget(self, link: InLink) -> None:
         """A link that was accepted is closed."""
@@ -373,7 +381,9 @@ class Peers:
         while True:
             self._pokes[node] = trio.Event()
             pause = _REDIAL_S
-            link, reason = await self._dial(node)
+            link, reason = None, SILENT
+            with trio.CancelScope() as self._dialling[node]:
+                link, reason = await self._dial(node)
             if link is None:
                 self.node.links.unreachable(node, reason)
                 line = f"cannot reach {self._named(node)}: {reason}"

@@ -186,6 +186,7 @@ class Daemon:
             if not self._node.unfinished:
                 break
         self._peers.close_superseded()
+        self._peers.dial_afresh(self._node.dials_afresh())
         if self._clients.listening and not self._ready:
             self._ready = True
             self._notifier.tell("READY=1\nSTATUS=serving")

@@ -154,7 +154,8 @@ class Election:
         if standing.trouble or reach != standing.view.members or self._has_grown_to_majority():
             return True
         return any(
-            peer.beat is not None and peer.beat.trouble and peer.beat.vid == standing.view.vid
+            # In this view; or in a later one of its own, made when it heard nobody for a moment.
+            peer.beat is not None and peer.beat.trouble and peer.beat.vid >= standing.view.vid
             for peer in self._presence.here(now)
         )
 

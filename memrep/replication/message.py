@@ -115,6 +115,8 @@ class Beat(Message, frozen=True, tag="B"):
         wall: its wall clock, ms; for `stats`.
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
+        gen: the generation of its view.
+        active: whether it has written for clients since the last view that had a majority.
     """
 
     vid: int
@@ -128,6 +130,8 @@ class Beat(Message, frozen=True, tag="B"):
     wall: int
     hears: int = 0
     direct: int = 0
+    gen: int = 0
+    active: bool = False
 
 
 class BeatAck(Message, frozen=True, tag="b"):
@@ -157,6 +161,7 @@ class Vote(Message, frozen=True, tag="v"):
         horizon: the highest version it has purged.
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
+        active: whether it has written for clients since the last view that had a majority.
     """
 
     vid: int
@@ -168,6 +173,7 @@ class Vote(Message, frozen=True, tag="v"):
     horizon: _Version
     records: int
     alone: bool = False
+    active: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -191,7 +197,8 @@ class Install(Message, frozen=True, tag="I"):
     `alone` are the members that have closed all their clients' connections since the last one. Whose locks have
     lost their clients the proposer says for all, for nodes do not know the same of a peer, and a lock must end
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
-    are in doubt, `silent` those of them that may yet live.
+    are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
+    to write for: what they have above the full ones nobody was told of, and it gives way.
     """
 
     vid: int
@@ -204,6 +211,7 @@ class Install(Message, frozen=True, tag="I"):
     alone: list[int] = []
     lost: dict[int, int] = {}
     silent: list[int] = []
+    yields: list[int] = []
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from memrep.replication.message import Beat
 from memrep.replication.presence import Peer, Presence
 from memrep.replication.view import Standing
 
@@ -36,7 +37,7 @@ def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int
     """
     for peer in presence.here(now):
         beat = peer.beat
-        later = beat is not None and beat.full and beat.vid > standing.view.vid
+        later = beat is not None and beat.full and _has_gone_on(beat, standing)
         if later and peer.node not in reach and peer.hears(standing.me):
             return peer
     return deaf_rival(standing, presence, reach, now)
@@ -55,13 +56,24 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
     """
     if _stands_with_majority(standing, presence, members):
         return None
+    vid = standing.view.vid
     for peer in presence.here(now):
         beat = peer.beat
-        if beat is None or not beat.full or peer.node in members or peer.hears(standing.me):
+        if peer.node in members or peer.hears(standing.me):
             continue
-        if beat.vid > standing.view.vid or (standing.full and beat.vid == standing.view.vid):
+        if standing.met and peer.node in presence.missed:
+            # What is heard first after a cut its kernel may have kept since: it says nothing of today.
+            if beat is None or (beat.gen, beat.active) >= (standing.view.gen, standing.active):
+                return peer
+        elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
             return peer
     return None
+
+
+def _has_gone_on(beat: Beat, standing: Standing) -> bool:
+    """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
+    view = standing.view
+    return (beat.gen, beat.active, beat.vid) > (view.gen, standing.active, view.vid)
 
 
 def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:

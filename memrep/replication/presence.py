@@ -12,6 +12,10 @@ so the lease ends at the holder before the granter could have done without it: L
 node votes for a view that excludes another only after T of its own silence (election.py). So a node that
 others have given up does not serve any more, even if it does not know.
 
+A view without a majority that came about by silence is a guess: maybe the others are gone, maybe a cable is.
+The nodes that it is without for that reason are *missed* until a majority has met again, or until they are
+known to be gone. They may have gone on, and what this node holds may be old (memrep/knocks.py).
+
 Who comes and goes does not stall the others with a change of view each time: a node whose last membership was
 too short waits before it is let in again, longer each time. But not where it is needed for a
 majority: then two bad nodes are better than none. Once is no habit: the first time is free.
@@ -49,6 +53,8 @@ class Timing:
     cold_start: int = 10_000
     hold: int = 750
     refuse: int = 1_000
+    knock: int = 600
+    redial: int = 100
 
     @classmethod
     def scaled(cls, failure_timeout_ms: int, cold_start_ms: int = 10_000) -> Timing:
@@ -69,6 +75,8 @@ class Timing:
             chunk=scale(500),
             hold=scale(750),
             refuse=scale(1_000),
+            knock=scale(600),
+            redial=scale(100),
             cold_start=cold_start_ms,
         )
 
@@ -194,6 +202,7 @@ class Presence:
         self.peers = {node: Peer(node, name) for node, name in enumerate(names, start=1) if node != standing.me}
         self._standing = standing
         self._timing = timing
+        self._left: frozenset[int] = frozenset()
 
     def here(self, now: int) -> list[Peer]:
         """The peers that are heard, whether ignored or not."""
@@ -247,6 +256,19 @@ class Presence:
         """Whether the members that are heard and this node are a majority of the configured nodes."""
         return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
 
+    def believes(self, peer: Peer, inc: int, now: int) -> bool:
+        """Whether what comes over another node is this peer's, and not the last words of a former process."""
+        if peer.inc == inc:
+            if peer.gone and now - peer.gone_at < self._timing.relay:
+                return False
+        else:
+            silent = peer.gone or now - peer.heard >= self._timing.silence
+            if peer.linked or not (silent or self._standing.view.members.get(peer.node) == inc):
+                return False
+            peer.restarted(inc, now)
+        peer.gone = ""
+        return True
+
     def all_heard(self, now: int) -> int:
         """When every other member had been heard last, own monotonic ms; now if there is none."""
         return min((self.peers[node].heard for node in self._standing.others), default=now)
@@ -255,6 +277,16 @@ class Presence:
         """Something came from this peer on its own link."""
         peer = self.peers[node]
         peer.heard = peer.heard_directly = now
+
+    @property
+    def missed(self) -> list[int]:
+        """The nodes that a view without a majority is without, and that are not known to be gone."""
+        return [node for node in self._left if not _is_known_gone(self.peers[node])]
+
+    def is_back(self, node: int, now: int) -> bool:
+        """Whether a sign of life of this peer's, now, is the first of one that was missed and silent."""
+        peer = self.peers[node]
+        return node in self._left and now - peer.heard >= self._timing.silence and not _is_known_gone(peer)
 
     def slept(self, now: int) -> None:
         """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
@@ -274,6 +306,9 @@ class Presence:
             before: the members of the view before, node numbers to incarnations.
         """
         members = self._standing.view.members
+        # Who joins such a view with nothing does not know whom a majority has gone on without.
+        left = (before.keys() or self.peers.keys()) - members.keys() - {self._standing.me}
+        self._left = frozenset() if self._standing.view.quorate else (self._left | left) - members.keys()
         for peer in self.peers.values():
             peer.lease = 0
             peer.ignored = 0
@@ -317,3 +352,8 @@ class Presence:
         leases = sorted((self.peers[node].lease for node in standing.others), reverse=True)
         needed = standing.majority - 1 if standing.view.quorate else len(leases)
         return leases[needed - 1] if needed else NEVER
+
+
+def _is_known_gone(peer: Peer) -> bool:
+    """Whether its process has ended: its port refuses, or it said goodbye. Never heard means nothing."""
+    return bool(peer.gone) and peer.inc != 0

@@ -71,6 +71,7 @@ class Replica:
         news: what is logged.
         serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
             the turn: what comes behind a vote in the same turn must find it voted.
+        serves_all_until: the same, if whoever comes may be served; 0 where that has to be asked (knocks.py).
     """
 
     def __init__(
@@ -106,16 +107,17 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
-        self.serves_until = 0
+        self.serves_until = self.serves_all_until = 0
         if len(names) == 1:
             self._election.consider()
-            self.serves_until = self.presence.serves_until()
+            self._weigh()
 
     # --- what the shell tells
 
     def linked(self, node: int, inc: int) -> None:
         """This peer has opened its link to us."""
         peer = self.presence.peers[node]
+        self._may_be_back(peer)
         if peer.inc != inc:
             peer.restarted(inc, self._clock.now)
         peer.linked = True
@@ -160,7 +162,7 @@ class Replica:
             peer.lease = 0
             peer.beat = None
             self._election.consider()
-            self.serves_until = self.presence.serves_until()
+            self._weigh()
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
@@ -182,8 +184,28 @@ class Replica:
         self.standing.trouble = self.standing.trouble or f"it was stopped for {ms} ms"
         self.presence.slept(self._clock.now)
         self._election.slept()
-        self.serves_until = 0
+        self._weigh()
         self._beat_now = True
+
+    def _may_be_back(self, peer: Peer) -> None:
+        """This peer shows a sign of life; if it was missed it may have gone on, and a view must come first."""
+        if not self.presence.is_back(peer.node, self._clock.now):
+            return
+        self.standing.met = True
+        self.standing.trouble = self.standing.trouble or f"{peer.name} is heard again, and may have gone on"
+        self._election.slept()
+        self._weigh()
+        self._beat_now = True
+
+    def _weigh(self) -> None:
+        """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
+        self.serves_until = self.presence.serves_until()
+        self.serves_all_until = 0 if self.presence.missed else self.serves_until
+
+    @property
+    def missed(self) -> list[int]:
+        """The nodes that may have gone on without this one: what it holds may be old."""
+        return self.presence.missed
 
     def leave(self) -> None:
         """Tell the others that this node stops, so that they go on at once."""
@@ -213,13 +235,15 @@ class Replica:
             self._beat_now = True
         if not self.leaving:
             self._election.consider()
-        self.serves_until = self.presence.serves_until()
+        self._weigh()
         self.news.report()
 
     # --- what peers send
 
     def heard(self, node: int) -> None:
         """Some bytes have come from this peer, be it only a part of a message."""
+        if not self.serves_all_until:
+            self._may_be_back(self.presence.peers[node])
         self.presence.heard(node, self._clock.now)
 
     def receive(self, node: int, message: Any) -> None:
@@ -227,7 +251,7 @@ class Replica:
         kind = type(message)
         self._on[kind](self, node, message)
         if kind is not Frame and kind is not Ack:
-            self.serves_until = self.presence.serves_until()
+            self._weigh()
 
     def _on_frame(self, node: int, message: Frame) -> None:
         standing = self.standing
@@ -304,8 +328,9 @@ class Replica:
                 self._outbox.pass_on(message.to, encode(message))
             return
         peer = peers.get(message.origin)
-        if peer is None or not self._believes(peer, message.inc):
+        if peer is None or not self.presence.believes(peer, message.inc, self._clock.now):
             return
+        self._may_be_back(peer)
         peer.heard = self._clock.now
         try:
             relayed = decode(message.data)
@@ -315,20 +340,6 @@ class Replica:
         for one in relayed:
             if type(one) is not Relay:
                 self.receive(peer.node, one)
-
-    def _believes(self, peer: Peer, inc: int) -> bool:
-        """Whether what comes over another node is this peer's, and not the last words of a former process."""
-        now = self._clock.now
-        if peer.inc == inc:
-            if peer.gone and now - peer.gone_at < self._timing.relay:
-                return False
-        else:
-            silent = peer.gone or now - peer.heard >= self._timing.silence
-            if peer.linked or not (silent or self.standing.view.members.get(peer.node) == inc):
-                return False
-            peer.restarted(inc, now)
-        peer.gone = ""
-        return True
 
     def _on_propose(self, node: int, message: Propose) -> None:
         self._election.on_propose(node, message)
@@ -392,6 +403,7 @@ class Replica:
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
             standing.alone,
+            standing.active,
         )
 
     def _install(self, message: Install) -> None:
@@ -403,7 +415,8 @@ class Replica:
         standing.promised = max(standing.promised, message.vid)
         standing.full = keep
         standing.trouble = ""
-        standing.slept = standing.alone = False
+        standing.slept = standing.alone = standing.met = False
+        standing.active = standing.active and not message.quorate
         standing.since = self._clock.hybrid
         self._last_install = message
         self._store.joining = not keep
@@ -420,7 +433,7 @@ class Replica:
         self.newcomer.cancel()
         self.news.installed(before, was_full)
         if not keep:
-            self.newcomer.begin(horizon_of(message))
+            self.newcomer.begin(horizon_of(message), standing.me in message.yields)
         self._confirm()
         self._beat_now = True
         held, self._held = self._held, []
@@ -470,6 +483,8 @@ class Replica:
             self._clock.wall,
             self.presence.hears(now),
             self.presence.hears_directly(now),
+            standing.view.gen,
+            standing.active,
         )
         self._outbox.tell(self.presence.peers, encode(beat))
         if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round

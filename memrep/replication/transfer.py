@@ -9,6 +9,10 @@ Then the newcomer looks at what it had and the donor did not send. Such a key ma
 from a time when it was cut off: then it sends it round as a plain write under the version it has. Or one that
 was deleted so long ago that the tombstone is purged: the donor's purge horizon tells, and it is discarded.
 
+A node that was cut off with no client to write for has nothing that anybody was told of. What it has above the
+donor was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
+from. There it yields: it sends the donor's entry round under a new version, unless somebody writes meanwhile.
+
 Only when all this is acknowledged by everybody is the node full, and its client port opens. If a chunk does
 not come, or the view changes, the transfer starts again; what has been merged stays.
 """
@@ -26,7 +30,7 @@ from memrep.replication.message import Chunk, More, Sync, Write, describe
 from memrep.replication.presence import Timing
 from memrep.replication.rounds import Rounds
 from memrep.replication.view import Standing
-from memrep.store import Store
+from memrep.store import TOMBSTONE_MS, Store
 from memrep.version import ZERO, Clock, Version
 
 #: A chunk is closed when its values reach this many bytes,
@@ -142,15 +146,24 @@ class Newcomer:
         self._donor = 0
         self._horizon: Version = ZERO
         self._mine: dict[bytes, Version] = {}
+        self._theirs: dict[bytes, Write | None] = {}  # of those, what the donor has, if this node yields
+        self._yields = False
         self._everything = False
         self._expected = 0
         self._asked = 0
         self._heard = 0
         self._announcing: _Announcements | None = None
 
-    def begin(self, horizon: Version) -> None:
-        """Ask the lowest full member of the present view for what this node lacks."""
+    def begin(self, horizon: Version, yields: bool = False) -> None:
+        """Ask the lowest full member of the present view for what this node lacks.
+
+        Args:
+            horizon: the highest version that any full member has purged.
+            yields: whether what this node has above the donor gives way.
+        """
         view = self._standing.view
+        self._yields = yields
+        self._theirs = {}
         self._donor = min(view.full)
         self._horizon = horizon
         self._mine = {key: self._store.version(key) for key in self._store.keys()}  # noqa: SIM118
@@ -190,6 +203,8 @@ class Newcomer:
             self._store.put(write.key, write.entry(now), now)
             if self._mine.get(write.key, ZERO) <= write.version:
                 self._mine.pop(write.key, None)
+            else:
+                self._theirs[write.key] = write if self._yields else None
         self.taken += len(message.records)
         self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
         if message.last:
@@ -212,16 +227,30 @@ class Newcomer:
                 continue
             if self._rounds.pending(key):
                 later[key] = version
-            elif version <= self._horizon:
+            elif version <= self._horizon and key not in self._theirs:
                 self._store.remove(key)
             else:
                 kept.append((key, entry))
         announcing.open += len(kept)
         for key, entry in kept:
-            self._rounds.announce(key, entry, announcing)
+            if self._yields:
+                self._yield(key, announcing)
+            else:
+                self._rounds.announce(key, entry, announcing)
         self._mine = later
-        if kept:
+        if kept and not self._yields:
             self._log(f"sends round {len(kept)} keys that only this node has")
+
+    def _yield(self, key: bytes, announcing: _Announcements) -> None:
+        """Put the donor's entry, or its lack of one, above what this node has."""
+        now = self._clock.now
+        theirs = self._theirs.get(key)
+        if theirs is None:
+            entry, base = Entry(ZERO, None, 0, now + TOMBSTONE_MS), ZERO
+        else:
+            entry, base = theirs.entry(now), Version(theirs.version)
+            entry.cas = entry.cas_unique
+        self._rounds.propose(key, entry, base, _Yielding(announcing))
 
     def tick(self) -> None:
         """Become full when everything is here; ask for a new view if the donor has fallen silent."""
@@ -250,3 +279,18 @@ class _Announcements:
 
     def aborted(self) -> None:
         """The view ended; the transfer starts again."""
+
+
+@attrs.define(eq=False)
+class _Yielding:
+    """One of those rounds, in which this node yields."""
+
+    announcing: _Announcements
+
+    def committed(self) -> None:
+        """Everybody has what the donor had."""
+        self.announcing.committed()
+
+    def aborted(self) -> None:
+        """Somebody has written meanwhile, which is newer than what this node had, too; or the view ended."""
+        self.announcing.committed()

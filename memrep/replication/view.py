@@ -76,6 +76,8 @@ class Standing:
             others may have gone on without it.
         alone: whether it has closed all its clients' connections since its last view.
         since: when the view was installed, the hybrid clock's ms.
+        met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
+        active: whether it has written for clients since the last view that had a majority.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -89,12 +91,14 @@ class Standing:
     slept: bool = False
     alone: bool = False
     since: int = 0
+    met: bool = False
+    active: bool = False
     strict: bool = False
 
     @property
     def paused(self) -> bool:
-        """Whether a promise, or a stop of this process, stops everything."""
-        return self.promised > self.view.vid or self.slept
+        """Whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
+        return self.promised > self.view.vid or self.slept or self.met
 
     @property
     def majority(self) -> int:
@@ -137,23 +141,42 @@ def settle(
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
-    return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone)
+    yields = _yielding(votes, full)
+    return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone, yields=yields)
 
 
 def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
-    Those that were full in the latest view. If none was full it is a cold start: all of them where nobody has
-    any data, else the one that knows most, from which the others take and to which they add.
+    Those that were full in the latest view. Of views without a majority, whose order means nothing, one in
+    which a client has written comes before one in which none has. If none was full it is a cold start: all of
+    them where nobody has any data, else the one that knows most, from which the others take and to which they
+    add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        latest = max((votes[node].gen, votes[node].last) for node in full)
-        return frozenset(node for node in full if (votes[node].gen, votes[node].last) == latest)
+        active = {vote.last for vote in votes.values() if vote.active}
+        order = {n: (votes[n].gen, votes[n].last in active, votes[n].last) for n in full}
+        latest = max(order.values())
+        return frozenset(node for node in full if order[node] == latest)
     if not any(vote.records for vote in votes.values()):
         return frozenset(votes)
     return frozenset(
         [max(votes, key=lambda node: (votes[node].gen, votes[node].last, votes[node].records, -node))]
+    )
+
+
+def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
+    """The voters that were cut off and had nobody to write for, while those that are full now had.
+
+    What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
+    settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
+    """
+    donor = votes[min(full)]
+    if not any(votes[node].active for node in full):
+        return []
+    return sorted(
+        n for n, v in votes.items() if v.full and n not in full and v.gen == donor.gen and not v.active
     )
 
 

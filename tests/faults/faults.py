@@ -29,10 +29,8 @@ _FREEZE_S: Final = (0.3, 10.0)
 #: How long a link is cut, seconds.
 _CUT_S: Final = (0.1, 4.0)
 
-#: A node that is cut off from clients stays so for longer than they wait: it may answer itself what they asked
-#: before, and the answer may not get through when the cut heals.
-_LEFT_OUT_S: Final = 1.5
-
+#: How long clients are cut off from a node that hears the others: longer than they wait.
+_UNHEARD_S: Final = 1.5
 
 #: After a cut, how long until the next one: nodes dial, and leave their detours, only now and then, and a cut
 #: on a detour would be a second fault at the same time.
@@ -129,7 +127,7 @@ def isolate(run: Run) -> bool:
     pulled = run.rng.random() < 0.5
     run.strike([node], f"{'pull the cable of' if pulled else 'drop all packets of'} node {node}")
     (nodes.unplug if pulled else nodes.isolate)(node)
-    return _cut_off(run, [node])
+    return _cut_off(run)
 
 
 def halves(run: Run) -> bool:
@@ -140,7 +138,7 @@ def halves(run: Run) -> bool:
     for node in small:
         nodes.block_clients(node)
     _part(run, small)
-    return _cut_off(run, small)
+    return _cut_off(run)
 
 
 def alone(run: Run) -> bool:
@@ -171,8 +169,8 @@ def unheard(run: Run) -> bool:
     queued.before()
     run.strike([node], f"drop what clients send to node {node}")
     nodes.block_clients(node)
-    heal_at = time.monotonic() + max(_cut_s(run), _LEFT_OUT_S)
-    queued.deaf(_LEFT_OUT_S)
+    heal_at = time.monotonic() + max(_cut_s(run), _UNHEARD_S)
+    queued.deaf(_UNHEARD_S)
     time.sleep(max(0, heal_at - time.monotonic()))
     whole = _heal(run)
     # The kernel of a client that hung up sends again after twice as long each time.
@@ -224,15 +222,9 @@ def _part(run: Run, small: Sequence[int]) -> None:
             nodes.block(other, node)
 
 
-def _cut_off(run: Run, small: Sequence[int]) -> bool:
-    """Wait, and heal what also cuts off the clients.
-
-    In the mode `available` those nodes are a cluster of their own, with old data, until they have rejoined; the
-    clients keep away from them until then.
-    """
-    time.sleep(max(_cut_s(run), _LEFT_OUT_S))
-    if not run.majority:
-        run.world.avoid(small)
+def _cut_off(run: Run) -> bool:
+    """Wait, and heal what also cuts off the clients, who come back at once."""
+    time.sleep(_cut_s(run))
     return _heal(run)
 
 
