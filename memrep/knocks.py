@@ -131,11 +131,15 @@ class Knocks:
         """How long a host may be quiet, ms."""
         return min(max(_QUIET_MIN_MS, (self._clock.now - self._since) // _QUIET_SHARE), _QUIET_MAX_MS)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits to be served."""
+        return self._clock.now <= self._asked or any(not host.served for host in self._hosts.values())
+
     def take_dial(self) -> bool:
         """Whether the missed nodes are to be dialled afresh now: somebody waits, and the last dial is old."""
         now = self._clock.now
-        waiting = now <= self._asked or any(not host.served for host in self._hosts.values())
-        if not waiting or now - self._dialled < self._timing.redial:
+        if not self.waiting or now - self._dialled < self._timing.redial:
             return False
         self._dialled = now
         return True

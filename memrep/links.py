@@ -79,6 +79,10 @@ class Links:
         """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
         return self._replica.presence.deaf(node, self._clock.now)
 
+    def called(self, node: int) -> None:
+        """A peer's call has reached this machine, which cannot answer it yet."""
+        self._replica.called(node)
+
     def turned_away(self, node: int, reason: str) -> None:
         """A peer has closed the link that this node dialled, and said why it will not have this node."""
         self._replica.turned_away(node, reason)

@@ -338,6 +338,11 @@ class Node:
         """Whether this node may have been left behind, and looks at each client's host before it serves it."""
         return self._knocks is not None
 
+    @property
+    def doubts(self) -> bool:
+        """Whether somebody waits for this node to know whether the others can be reached again."""
+        return self.replica.standing.met or (self._knocks is not None and self._knocks.waiting)
+
     def dials_afresh(self) -> list[int]:
         """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
         return self.replica.missed if self._knocks is not None and self._knocks.take_dial() else []

@@ -91,7 +91,7 @@ def test_when_both_ways_work_again_who_refused_joins_and_shows_what_was_written_
     if third:
         cluster.freeze(3) if third == "frozen" else cluster.kill(3)
     cluster.advance(3_000)
-    assert cluster.client(2).send(_set(b"new")) == b"STORED\r\n"
+    assert cluster.client(2).insist(_set(b"new")) == b"STORED\r\n"
     cluster.release()
     cluster.advance(1_000)
     assert _states(cluster)[1] == "serves"
@@ -313,6 +313,8 @@ def test_who_refuses_has_closed_all_connections_and_the_locks_of_its_clients_are
     assert waiting.take() == b""
     # Its client goes on at the other node, where its release counts; nobody else can take it before.
     rival = cluster.client(2, "10.0.0.51")
+    for host in ("10.0.0.50", "10.0.0.51"):
+        cluster.client(2, host).insist(b"version\r\n")
     assert rival.send(b"add memc.sess.lock.k 0 30 1\r\n1\r\n") == b"NOT_STORED\r\n"
     assert cluster.client(2, "10.0.0.50").send(b"delete memc.sess.lock.k\r\n") == b"DELETED\r\n"
     assert rival.send(b"add memc.sess.lock.k 0 30 1\r\n1\r\n") == b"STORED\r\n"

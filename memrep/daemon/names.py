@@ -28,7 +28,7 @@ from memrep.nodes import Address, plain_host
 
 #: How many addresses of one name are called, and how long all of that may take.
 ENDPOINTS_MAX: Final = 8
-_CONNECT_S: Final = 0.5
+_CONNECT_S: Final = 0.4
 
 #: How long after one address the next one is called, if that one is silent; less if there are many.
 _STAGGER_S: Final = 0.1

@@ -54,6 +54,11 @@ class Neighbours:
         host = plain_host(host)
         return host in self._expected or (self._loopback and is_loopback(host))
 
+    def at(self, host: str) -> list[int]:
+        """The nodes that live at this address."""
+        host = plain_host(host)
+        return [node for node, hosts in self._found.items() if host in (hosts or ())]
+
     def _gather(self) -> None:
         self._expected = frozenset().union(*(hosts or () for hosts in self._found.values()))
         self._loopback = any(map(is_loopback, self._expected))

@@ -24,9 +24,10 @@ import trio
 
 from memrep.complaints import Complaints
 from memrep.daemon.anteroom import Anteroom
+from memrep.daemon.calls import callers
 from memrep.daemon.guard import Troubles, guarded, hang_up, in_words
 from memrep.daemon.listener import Door, Listener
-from memrep.daemon.names import NOT_NOW, REFUSES, Call, Endpoint, Whereabouts, is_loopback
+from memrep.daemon.names import NOT_NOW, REFUSES, SILENT, Call, Endpoint, Whereabouts, is_loopback
 from memrep.daemon.neighbours import Neighbours
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
@@ -41,7 +42,7 @@ UNSENT_MAX: Final = 64 << 20
 
 _RECEIVE_BYTES: Final = 1 << 18
 _REDIAL_S: Final = 0.1
-_RETRY_S: Final = 0.25
+_RETRY_S: Final = 0.1
 _PATIENCE_S: Final = 2.0
 _RENEW_S: Final = 0.5
 
@@ -230,6 +231,7 @@ class Peers:
         ]
         self._complaints = Complaints(log)
         self._neighbours = Neighbours(self._addresses)
+        self._link_port = addresses[me - 1].link_port
         self._out: dict[int, OutLink] = {}
         self._in: dict[InLink, None] = {}
         self._greeting: Anteroom[InLink] = Anteroom(_GREETINGS_MAX, _GREETING_S)
@@ -323,7 +325,15 @@ class Peers:
         """What is due by the clock."""
         for door in self._doors:
             door.tick()
+        if self.node.doubts:
+            self.reactor.turn(self._look_for_calls)
         self._renew()
+
+    def _look_for_calls(self) -> None:
+        """Tell the node of peers whose SYN has come (calls.py)."""
+        for host in callers(self._link_port):
+            for node in self._neighbours.at(host):
+                self.node.links.called(node)
 
     def _renew(self) -> None:
         """Close the links that do not carry what is sent on them, or on which no greeting comes about.

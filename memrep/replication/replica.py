@@ -197,6 +197,13 @@ class Replica:
         self._weigh()
         self._beat_now = True
 
+    def called(self, node: int) -> None:
+        """This peer's call has come, be it that nothing gets back to it yet: it lives."""
+        peer = self.presence.peers[node]
+        if node in self.presence.missed:
+            self._may_be_back(peer)
+            peer.heard = self._clock.now
+
     def _weigh(self) -> None:
         """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
         self.serves_until = self.presence.serves_until()
