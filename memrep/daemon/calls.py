@@ -1,8 +1,9 @@
 """Calls: whose SYN has arrived, though this machine cannot answer it yet.
 
 Problem: when a cable is plugged in again the others' packets arrive at once, but this machine has forgotten
-their hardware addresses, and its kernel asks for them only once a second (arp(7)). For so long nobody can finish
-a handshake with it. A node that may have been left behind would take that for the others' silence (knocks.py).
+their hardware addresses, and its kernel asks for them only once a second (arp(7)). For so long nobody can
+finish a handshake with it. A node that may have been left behind would take that for the others' silence
+(knocks.py).
 
 The kernel shows connections whose SYN has come and whose handshake is not done (proc(5), /proc/net/tcp, state
 SYN_RECV). A node that calls is alive, and within reach in one direction at least.
