@@ -28,8 +28,13 @@ ANSWER_TIMEOUT_S = 60
 PECL_TIMEOUT_S = 1
 
 
+def address_of(node: int | str) -> str:
+    """Where this node is; a number is its port on this host."""
+    return node if isinstance(node, str) else f"{HOST}:{node}"
+
+
 def pecl_memcache(
-    ports: Sequence[int], redundancy: int, *, own: int | None = None, lock_timeout_s: int = 15
+    nodes: Sequence[int | str], redundancy: int, *, own: int | None = None, lock_timeout_s: int = 15
 ) -> dict[str, str]:
     """pecl-memcache over these nodes; it reads from and writes to this many of them.
 
@@ -37,9 +42,9 @@ def pecl_memcache(
     """
     first = [] if own is None else [own]
     path = []
-    for i in [*first, *(i for i in range(len(ports)) if i != own)]:
+    for i in [*first, *(i for i in range(len(nodes)) if i != own)]:
         weight = "&weight=20" if i == own else ""
-        path.append(f"tcp://{HOST}:{ports[i]}?timeout={PECL_TIMEOUT_S}{weight}")
+        path.append(f"tcp://{address_of(nodes[i])}?timeout={PECL_TIMEOUT_S}{weight}")
     settings = {
         "session.save_handler": "memcache",
         "session.save_path": ",".join(path),
@@ -67,7 +72,7 @@ def php_memcached_text(ports: Sequence[int], *, drops_failed_servers: bool = Fal
 
 
 def php_memcached_binary(
-    ports: Sequence[int], *, own: int | None = None, lock_expire_s: int = 30
+    nodes: Sequence[int | str], *, own: int | None = None, lock_expire_s: int = 30
 ) -> dict[str, str]:
     """php-memcached with the binary protocol and the four settings that make it go to another node.
 
@@ -75,15 +80,15 @@ def php_memcached_binary(
     """
     first = [] if own is None else [own]
     path = []
-    for i in [*first, *(i for i in range(len(ports)) if i != own)]:
-        path.append(f"{HOST}:{ports[i]}:{20 if i == own else 1}")
+    for i in [*first, *(i for i in range(len(nodes)) if i != own)]:
+        path.append(f"{address_of(nodes[i])}:{20 if i == own else 1}")
     return {
         "session.save_handler": "memcached",
         "session.save_path": ",".join(path),
         "memcached.sess_binary_protocol": "On",
         "memcached.sess_remove_failed_servers": "1",
         "memcached.sess_server_failure_limit": "1",
-        "memcached.sess_number_of_replicas": str(len(ports) - 1),
+        "memcached.sess_number_of_replicas": str(len(nodes) - 1),
         "memcached.sess_consistent_hash_type": "ketama_weighted",
         "memcached.sess_connect_timeout": "200",
         "memcached.sess_locking": "On",

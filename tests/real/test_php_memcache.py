@@ -26,7 +26,7 @@ PACE_MS = 21
 
 # A lock whose node dies while it is granted ends a second later, and PHP, which asks at growing intervals,
 # waits for it. Everything else is far quicker; how much, the test prints.
-SLOWEST_MS_MAX = 5_000
+SLOWEST_MS_MAX = 3_000
 
 
 def cycle_while(disturb: Callable[[int], None], php: Php) -> Summary:

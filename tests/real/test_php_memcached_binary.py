@@ -329,6 +329,7 @@ def crowd(cluster: Cluster, path: str, directory: Path) -> Crowd:
         path,
         directory,
         prefix=MEMCACHED_PREFIX,
+        patience_ms=LOCK_TIMEOUT_S * 1000 / 3,  # it waits five seconds for a node that says nothing
     )
 
 
