@@ -31,6 +31,7 @@ import attrs
 from memrep.entry import NEVER
 from memrep.replication.message import Beat
 from memrep.replication.view import Standing
+from memrep.version import Clock
 
 
 @attrs.frozen(kw_only=True)
@@ -246,6 +247,25 @@ class Presence:
         """The peers whose own link to this node works, as bits; for its heartbeat."""
         relay = self._timing.relay
         return sum(1 << p.node for p in self.peers.values() if not p.gone and now - p.heard_directly < relay)
+
+    def beat(self, clock: Clock, sent: int, leaving: bool) -> Beat:
+        """This node's heartbeat."""
+        standing, now = self._standing, clock.now
+        return Beat(
+            standing.view.vid,
+            standing.promised,
+            standing.full,
+            standing.trouble,
+            leaving,
+            now,
+            sent,
+            clock.logical,
+            clock.wall,
+            self.hears(now),
+            self.hears_directly(now),
+            standing.view.gen,
+            standing.active,
+        )
 
     def deaf(self, node: int, now: int) -> bool:
         """Whether this peer has not said for the failure timeout that this node's own link to it works."""

@@ -476,23 +476,7 @@ class Replica:
         return self._outbox.take()
 
     def _beat(self) -> None:
-        standing = self.standing
-        now = self._clock.now
-        beat = Beat(
-            standing.view.vid,
-            standing.promised,
-            standing.full,
-            standing.trouble,
-            self.leaving,
-            now,
-            self._stream.sent,
-            self._clock.logical,
-            self._clock.wall,
-            self.presence.hears(now),
-            self.presence.hears_directly(now),
-            standing.view.gen,
-            standing.active,
-        )
+        beat = self.presence.beat(self._clock, self._stream.sent, self.leaving)
         self._outbox.tell(self.presence.peers, encode(beat))
         if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round
             self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
