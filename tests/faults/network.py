@@ -57,6 +57,25 @@ def forbidden() -> str | None:
     return None if done.returncode == 0 else (complaint or [f"exit status {done.returncode}"])[-1]
 
 
+def inside() -> bool:
+    """Whether this process lives in namespaces of its own."""
+    return _INSIDE in os.environ
+
+
+def run_inside(command: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run a command in new namespaces, to its end."""
+    env = with_sbin() | {_INSIDE: "1"}
+    script = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    return subprocess.run(
+        [*namespaces(), *script, *command],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
 def enter(arguments: Sequence[str], module: str = "tests.faults") -> None:
     """Become the same command inside new namespaces, unless we are there already."""
     if _INSIDE not in os.environ:
