@@ -62,11 +62,6 @@ def parse_address(text: str, option: str = "--nodes") -> Address:
     return Address(plain_host(found[1].strip("[]")), port)
 
 
-def host_of(node: str) -> str:
-    """The host of a node as it stands in the list of nodes."""
-    return parse_address(node).host
-
-
 def plain_host(host: str) -> str:
     """One spelling for each host, so that servers whose lists are spelled differently agree."""
     try:

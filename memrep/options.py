@@ -19,7 +19,6 @@ class NodeOptions:
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
         timing: the constants of membership.
-        own_host: this node's address as others see it; needed where `nodes` has names.
         habits: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
         secret: what nodes prove to each other that they know; empty if there is none.
@@ -35,7 +34,6 @@ class NodeOptions:
     timing: Timing = attrs.Factory(Timing)
     secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False
-    own_host: str = ""
     habits: Habits = attrs.Factory(Habits)
     users: Users | None = None
     flush_all: bool = True

@@ -140,12 +140,6 @@ def addresses_of(host: str) -> list[str]:
         return []
 
 
-def address_of(host: str) -> str:
-    """The address by which others best know this host, as far as that can be told here; else its name."""
-    hosts = addresses_of(host)
-    return next((one for one in hosts if not is_loopback(one)), hosts[0] if hosts else host)
-
-
 def is_private(host: str) -> bool:
     """Whether only this machine or a private network can reach this host; nobody's names count as private."""
     found = [ipaddress.ip_address(one.partition("%")[0]) for one in addresses_of(host)]

@@ -34,7 +34,6 @@ from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
 from memrep.daemon.listener import Listener
 from memrep.daemon.machine import (
-    address_of,
     bind_client_port,
     bind_link_port,
     is_private,
@@ -158,7 +157,6 @@ class Daemon:
                 users=options.users,
                 flush_all=options.flush_all,
                 lists=options.lists,
-                own_host=place.own_host,
                 secret=options.secret,
             ),
             inc=secrets.randbits(62),
@@ -346,13 +344,11 @@ class Place:
     Attributes:
         listeners: where clients come in.
         links: where the other nodes come in.
-        own_host: the address that clients of this machine come from.
         sources: the addresses from which the others may be called; none for any.
     """
 
     listeners: list[Listener]
     links: list[Listener]
-    own_host: str
     sources: list[Endpoint]
 
     @classmethod
@@ -367,7 +363,6 @@ class Place:
         return cls(
             listeners=list(_bind_client_ports(options)),
             links=bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else [],
-            own_host=address_of(options.me.host),
             sources=sources_of_links(options.me.host),
         )
 
