@@ -11,7 +11,7 @@ FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test test-long check lint types unit real php sim broken faults fuzz bench malformed join format clean packages
+.PHONY: help run test test-long check lint types unit real php sim broken faults oserrors fuzz bench malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ broken: $(INSTALLED) ## break each rule of replication on purpose; some seed mus
 
 faults: $(INSTALLED) ## real nodes under a checked load; SECONDS of each of FAULTS="kill freeze ..."
 	$(BIN)/python -m tests.faults --seconds $(SECONDS) $(FAULTS)
+
+oserrors: $(INSTALLED) ## let every system call of a real node fail, with every error that it can have
+	$(BIN)/python -m tests.oserrors
 
 fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage, and beside memcached
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]' >/dev/null 2>&1 || \

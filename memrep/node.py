@@ -224,8 +224,9 @@ class Node:
 
     @property
     def replaceable(self) -> bool:
-        """Whether another member of the view holds everything, so that nothing is lost with this node."""
-        return self.replica.presence.held_elsewhere
+        """Whether nothing is lost with this node: it does not hold everything, or another member does."""
+        replica = self.replica
+        return replica.presence.held_elsewhere or not replica.standing.full
 
     # --- clients
 

@@ -286,6 +286,12 @@ class Clients:
         if self.listening:
             self._close_listeners()
 
+    def refuse(self) -> None:
+        """Serve nobody until the next turn that finds the node open."""
+        if self.listening:
+            self._close_listeners()
+        self.close_all()
+
     def shut(self) -> None:
         """Accept nobody any more."""
         self._shut = True

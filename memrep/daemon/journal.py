@@ -93,8 +93,15 @@ class Journal:
         self._thread.join(patience_s)
 
     def capture(self) -> None:
-        """From now on let all that Python prints to standard error come this way."""
+        """From now on let all that Python prints to standard error come this way.
+
+        An error that nobody could take, in a thread of trio's for example, is one line and no traceback.
+        """
         sys.stderr = _Stderr(self)
+        sys.unraisablehook = lambda what: self.log(
+            f"{what.err_msg or 'nobody could take an error'}: {what.exc_value!r}"
+        )
+        threading.excepthook = lambda what: self.log(f"a thread has failed: {what.exc_value!r}")
 
     # --- the thread
 
@@ -165,17 +172,20 @@ def _wait_for_room(fd: int) -> None:
 
 
 class _Stderr(io.TextIOBase):
-    """Standard error for the rest of Python: whole lines go to the log."""
+    """Standard error for the rest of Python: whole lines go to the log, of a traceback only what it ends in."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._rest = ""
+        self._in_traceback = False
 
     def write(self, text: str) -> int:
         """Take a piece of a line."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            self._journal.log(line)
+            self._in_traceback = line.startswith("Traceback ") or (self._in_traceback and line.startswith(" "))
+            if line and not self._in_traceback:
+                self._journal.log(line)
         return len(text)
 
 

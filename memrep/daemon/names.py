@@ -38,6 +38,9 @@ _STAGGERS_S: Final = 0.3
 _KNOWN_S: Final = 0.1
 _UNKNOWN_S: Final = 0.5
 
+#: After so long a look-up is begun anew: its thread may have found nobody to tell.
+_LOST_S: Final = 30.0
+
 #: Why a name may not be looked up, or a peer not be called now. Without a thread to look its name up there is a
 #: RuntimeError; if the codec for names cannot be loaded, a LookupError.
 NOT_NOW: Final = (OSError, UnicodeError, RuntimeError, LookupError, MemoryError)
@@ -123,9 +126,10 @@ class Whereabouts:
     async def _look_up(self) -> None:
         host, port = self._address.host, self._address.link_port
         try:
-            found = endpoints(await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except NOT_NOW as error:
-            self.problem = in_words(error)
+            with trio.fail_after(_LOST_S):
+                found = endpoints(await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (*NOT_NOW, trio.TooSlowError) as error:
+            self.problem = in_words(error) if isinstance(error, NOT_NOW) else "the resolver does not answer"
             self._found(())
         else:
             self.endpoints, self.problem = found[:ENDPOINTS_MAX], ""

@@ -1,10 +1,9 @@
 """Running a node: the nursery with its tasks, the signals, and an orderly end.
 
     reactor.run       serves every socket
-    _tick             every 50 ms: heartbeats, views, expiry
+    _tick             every 50 ms: heartbeats, views, expiry; signals: SIGTERM and SIGINT begin the drain
     keep_found        one for each peer: where it lives
     keep_dialled      one for each peer
-    _wait_for_signal  SIGTERM or SIGINT, then the drain
 
 The drain: nobody new is accepted, clients that are connected are served on for a while, because a PHP request
 that has read its data will want to write it; then the writes on their way are finished, the peers are told,
@@ -20,7 +19,8 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -42,7 +42,7 @@ from memrep.daemon.machine import (
 from memrep.daemon.names import Endpoint
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
-from memrep.daemon.signals import HEARD, ignore_the_rest
+from memrep.daemon.signals import hear
 from memrep.errors import UsageError
 from memrep.habits import Habits
 from memrep.node import Node
@@ -58,6 +58,9 @@ _PART_S: Final = 0.25
 
 #: Between the failure of a task and its next try.
 _BREATH_S: Final = 0.05
+
+#: If trio fails again within so many seconds the node refuses clients until it works.
+_BRIEF_S: Final = 1.0
 
 #: If a node that had to begin anew has to do so again within so many seconds, it makes a pause first, and a
 #: longer one each time.
@@ -127,19 +130,20 @@ class Daemon:
         options: what it was told.
         place: where it lives.
         journal: where its log lines go.
+        signals: those that have come, until they are heeded.
 
     Attributes:
         distrusted: whether another one has to take its place; see `_distrust`.
     """
 
-    def __init__(self, options: ServeOptions, place: Place, journal: Journal) -> None:
+    def __init__(self, options: ServeOptions, place: Place, journal: Journal, signals: deque[int]) -> None:
         self.distrusted = False
         self._options = options
         self._verbose = options.verbose
         self._end = trio.Event()
         self._ending = False
         self._started = False
-        self._failures: list[Exception] = []  # kept: to collect trio's dead tasks would wake them
+        self._signals = signals
         self._ready = False
         me = options.nodes.index(options.me) + 1
         self._journal = journal
@@ -195,43 +199,49 @@ class Daemon:
         Raises:
             OSError: the system does not allow what it takes to begin.
         """
-        over = False
-        while not over:
-            try:
-                trio.run(self._run)
-                over = True
-            except Exception as error:  # trio's own: the node and its clients do not depend on it
-                if not self._started:
-                    raise
-                self._troubles.tell("trio has failed and is begun anew", error)
-                self._failures.append(error)
-                time.sleep(_BREATH_S)
+        while not self._run_trio():
+            # What is left of the tasks goes now, or trio would still believe itself at work.
+            gc.collect()
+            time.sleep(_BREATH_S)
         self._clients.give_up()
         self._peers.give_up()
         self._reactor.close()
+
+    def _run_trio(self) -> bool:
+        """Run the tasks; False if trio itself has failed. The node and its sockets do not depend on it."""
+        began = time.monotonic()
+        try:
+            trio.run(self._run)
+        except Exception as error:
+            cause = error.__cause__ or error
+            if not self._started:
+                raise OSError(f"trio cannot begin: {in_words(cause)}") from error
+            self._troubles.tell("trio has failed and is begun anew", cause)
+            if time.monotonic() - began < _BRIEF_S:
+                self._clients.refuse()  # until it works again
+            return False
+        return True
 
     async def _run(self) -> None:
         self._end = trio.Event()
         if self._ending:
             self._end.set()
         self._peers.begin_anew()
-        with trio.open_signal_receiver(*HEARD) as signals:
-            async with trio.open_nursery() as nursery:
-                self._started = True
-                self._peers.open()
-                nursery.start_soon(self._for_ever, "a tick", self._tick)
-                nursery.start_soon(self._for_ever, "serving", self._reactor.run)
-                for number, node in enumerate(self._options.nodes, start=1):
-                    if node != self._options.me:
-                        find = partial(self._peers.keep_found, number)
-                        dial = partial(self._peers.keep_dialled, number)
-                        nursery.start_soon(self._for_ever, f"looking up {node}", find)
-                        nursery.start_soon(self._for_ever, f"dialling {node}", dial)
-                nursery.start_soon(self._for_ever, "hearing signals", partial(self._wait_for_signal, signals))
-                await self._end.wait()
-                if not self.distrusted:
-                    await self._drain()
-                nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            self._started = True
+            self._peers.open()
+            nursery.start_soon(self._for_ever, "a tick", self._tick)
+            nursery.start_soon(self._for_ever, "serving", self._reactor.run)
+            for number, node in enumerate(self._options.nodes, start=1):
+                if node != self._options.me:
+                    find = partial(self._peers.keep_found, number)
+                    dial = partial(self._peers.keep_dialled, number)
+                    nursery.start_soon(self._for_ever, f"looking up {node}", find)
+                    nursery.start_soon(self._for_ever, f"dialling {node}", dial)
+            await self._end.wait()
+            if not self.distrusted:
+                await self._drain()
+            nursery.cancel_scope.cancel()
 
     async def _for_ever(self, what: str, task: Callable[[], Awaitable[None]]) -> None:
         """Do this until the end; what fails is given up and begun anew."""
@@ -250,7 +260,7 @@ class Daemon:
         """Something has failed in the midst of what the node itself does: memory may have run out.
 
         What it holds may be torn now, and a node must not answer from that. So another takes its place here, as
-        after a restart: empty, with the doors shut until it has fetched everything. Where nobody else holds
+        after a restart: empty, with the doors shut until it has fetched everything. Where it alone holds
         everything that would be the loss of all, and it goes on with what it has.
         """
         if self._node.replaceable:
@@ -263,14 +273,16 @@ class Daemon:
 
     async def _tick(self) -> None:
         while True:
+            self._heed_signals()
             self._reactor.turn(self._node.tick)
             self._peers.tick()
             self._clients.tick()
             self._notifier.tick()
             await trio.sleep(_TICK_S)
 
-    async def _wait_for_signal(self, signals: AsyncIterator[int]) -> None:
-        async for number in signals:
+    def _heed_signals(self) -> None:
+        while self._signals:
+            number = self._signals.popleft()
             if number == signal.SIGHUP:
                 self._journal.log("SIGHUP: nothing is read anew; restart one node at a time for that")
                 continue
@@ -431,11 +443,11 @@ def serve(options: ServeOptions) -> None:
         OSError: the system refuses something else that it takes to begin.
     """
     keep_standard_files_open()
-    ignore_the_rest()
+    signals = hear()
     journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
     try:
         place = Place.of(options)
-        daemon = Daemon(options, place, journal)
+        daemon = Daemon(options, place, journal, signals)
         journal.capture()
         _announce(options, place, journal.log)
         gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
@@ -445,7 +457,7 @@ def serve(options: ServeOptions) -> None:
             pause = min(2 * pause + _BREATH_S, _PAUSE_MAX_S) if time.monotonic() - began < _STEADY_S else 0.0
             time.sleep(pause)
             gc.unfreeze()
-            daemon = Daemon(options, place, journal)
+            daemon = Daemon(options, place, journal, signals)
             gc.collect()
             began = time.monotonic()
             daemon.serve()

@@ -4,15 +4,18 @@ By default most signals end a process, and two of them stop one that writes to i
 None of that is what anybody wants of a node when a terminal closes, a script asks for a reload, or a limit on
 CPU time is reached. What asks for nothing that memrep can do is ignored. Those that a person sends on purpose,
 to end, stop or dump a process, keep their meaning, as do those by which the kernel tells of a fault.
+
+What a node does hear waits for its next tick. A handler that did more, or had to wake somebody, could fail in
+the midst of anything.
 """
 
 from __future__ import annotations
 
 import signal
+from collections import deque
 from typing import Final
 
-#: What the daemon hears.
-HEARD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HEARD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 #: What the kernel does by itself then is right.
 _LEFT: Final = frozenset(
@@ -38,7 +41,11 @@ _LEFT: Final = frozenset(
 )
 
 
-def ignore_the_rest() -> None:
-    """From now on let no signal end or stop this process that is not meant to."""
+def hear() -> deque[int]:
+    """Take over the signals of this process; the ones that mean something come into this queue from now on."""
+    heard: deque[int] = deque(maxlen=16)
     for number in signal.valid_signals() - _LEFT:
         signal.signal(number, signal.SIG_IGN)
+    for number in _HEARD:
+        signal.signal(number, lambda number, frame: heard.append(number))
+    return heard
