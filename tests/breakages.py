@@ -257,6 +257,10 @@ def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
     patch.setattr(Caller, "_take", take)
 
 
+def _lets_pecl_walk(patch: MonkeyPatch) -> None:
+    patch.setattr(Caller, "missed", lambda self, key: None)
+
+
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
     patch.setattr(Connection, "withhold", lambda self, instead: None)
 
@@ -358,6 +362,12 @@ _ALL = [
         "PHP takes a session that it is not shown for empty, and overwrites it",
         59,
         _tells_of_the_lock_at_once,
+    ),
+    Breakage(
+        "lets-pecl-walk",
+        "PHP goes on from a session that does not exist to the next node, where it meets its own lock",
+        2,
+        _lets_pecl_walk,
     ),
     Breakage(
         "serves-without-leases",
