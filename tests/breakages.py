@@ -21,6 +21,7 @@ from memrep.copies import Arrival, Copies
 from memrep.door import Door
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
+from memrep.knocks import Knocks
 from memrep.node import Node
 from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
@@ -122,7 +123,7 @@ def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
 
 
 def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
-    patch.setattr(Standing, "paused", property(lambda self: self.slept))
+    patch.setattr(Standing, "paused", property(lambda self: self.slept or self.met))
 
 
 def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
@@ -136,6 +137,47 @@ def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
 
 def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
     patch.setattr(Presence, "confirmed", property(lambda self: self._standing.view.vid > 0))
+
+
+# --- nodes that may have been left behind
+
+
+def _serves_whoever_knocks(patch: MonkeyPatch) -> None:
+    patch.setattr(Knocks, "lets_in", lambda self, host: True)
+    patch.setattr(Knocks, "answers", lambda self, host, since: True)
+
+
+def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
+    def answers(self: Knocks, host: str, since: int) -> bool:
+        return self._served(host, since, heard=False)
+
+    patch.setattr(Knocks, "answers", answers)
+
+
+def _serves_on_when_they_are_back(patch: MonkeyPatch) -> None:
+    patch.setattr(Replica, "_may_be_back", lambda self, peer: None)
+
+
+def _prefers_the_later_view(patch: MonkeyPatch) -> None:
+    def settle(
+        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+    ) -> Install:
+        votes = {node: replace(vote, active=False) for node, vote in votes.items()}
+        return view.settle(vid, members, votes, configured, clock)
+
+    patch.setattr(election, "settle", settle)
+
+
+def _yields_nothing(patch: MonkeyPatch) -> None:
+    patch.setattr(view, "_yielding", lambda votes, full: [])
+
+
+def _lets_the_clock_stand(patch: MonkeyPatch) -> None:
+    def turn(self: Clock, now: int, wall: int) -> None:
+        self.now, self.wall = now, wall
+        self._wall_logical = wall << 14
+
+    patch.setattr(Clock, "turn", turn)
 
 
 def _stamps_without_generations(patch: MonkeyPatch) -> None:
@@ -386,6 +428,42 @@ _ALL = [
         "clocks alone would let a minority's writes outrank a majority's",
         214,
         _stamps_without_generations,
+    ),
+    Breakage(
+        "serves-whoever-knocks",
+        "a node that was cut off shows what is old until it has met the others",
+        1,
+        _serves_whoever_knocks,
+    ),
+    Breakage(
+        "takes-an-answer-for-a-knock",
+        "who asked before the cut is no sign that its host is on this side of it",
+        1,
+        _takes_an_answer_for_a_knock,
+    ),
+    Breakage(
+        "serves-on-when-they-are-back",
+        "until there is a view with those who are heard again, what is here is old",
+        1,
+        _serves_on_when_they_are_back,
+    ),
+    Breakage(
+        "prefers-the-later-view",
+        "of two sides without a majority the one without clients would be taken for the newer",
+        1,
+        _prefers_the_later_view,
+    ),
+    Breakage(
+        "yields-nothing",
+        "what was in flight at a cut overwrites what the side with clients has gone on from",
+        1,
+        _yields_nothing,
+    ),
+    Breakage(
+        "lets-the-clock-stand",
+        "a node whose wall clock is slow stamps all it accepts in a cut before what was stamped before it",
+        1,
+        _lets_the_clock_stand,
     ),
     Breakage(
         "never-refuses",

@@ -155,7 +155,7 @@ class MemcachedVisitor:
     # --- connections
 
     def _accepts(self, host: Host) -> bool:
-        return host.node is not None and host.node.open and not host.leaving
+        return host.node is not None and host.node.open and not (host.leaving or host.is_dark)
 
     def _ring(self, first: int) -> Host | None:
         """The first node of the ring, from this one on, whose port does not refuse."""

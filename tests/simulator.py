@@ -7,11 +7,13 @@ refuses, and write down when they sent each command and what came back. Afterwar
 linearizable, all stores equal, nothing in flight, and every node serving. PHP workers with either session
 handler (visitor.py, memcached_visitor.py) count visits in one session, and none may be lost.
 
-Three kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
+Four kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
 one direction or both, but always so that the cluster hangs together: every promise must hold. In `majority`
 ones nodes are cut off, too, and run with `--partition majority`: every promise but availability must hold. In
 `split` ones the same happens in the default mode: the sides go on by themselves, and what must hold is that in
 the end all nodes have the same, and nothing that a majority accepted has given way to what a minority did.
+In `isolated` ones a part of the nodes that is no majority is cut off, in the default mode, and from all clients
+as well, who come back at once when the cut heals (ways.py): every promise must hold.
 
 Faults are limited to what a cluster can survive: one node is always spared that is awake, open and in the
 newest view.
@@ -32,6 +34,7 @@ from memrep.links import Link
 from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
+from memrep.replication import transfer
 from memrep.replication.view import View
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
@@ -39,9 +42,11 @@ from tests.memcached_visitor import MemcachedVisitor
 from tests.support import WALL
 from tests.tongues import STORING, TEXT, TONGUES, Tongue
 from tests.visitor import Talk, Visitor, Worker
+from tests.ways import Ways
 
 #: How long faults and clients go on, and how long the cluster then has to heal at most, virtual ms.
 BUSY_MS = 2_500.0
+BUSY_ISOLATED_MS = 4_500.0
 HEAL_MS = 8_000.0
 
 _TICK_MS = 50.0
@@ -89,7 +94,9 @@ class Plan:
         own_first: whether each worker's list of nodes begins with another one, in php-memcached's case.
         turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
             makes one turn.
-        kind: whole, majority or split; see above.
+        kind: whole, majority, split or isolated; see above.
+        arp: how long after a cut the others do not hear those who were cut off, though these hear them, ms:
+            kernels ask for forgotten hardware addresses only once a second.
         tombstone: how long tombstones are kept, ms.
     """
 
@@ -106,12 +113,13 @@ class Plan:
     turn: float
     kind: str
     tombstone: int
+    arp: float
 
     @classmethod
     def draw(cls, rng: Random) -> Plan:
         """A plan for one seed."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
-        kind = rng.choice(["whole", "whole", "whole", "majority", "split", "split"])
+        kind = rng.choice(["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated"])
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -128,6 +136,7 @@ class Plan:
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
             kind=kind,
             tombstone=rng.choice([500, 2_000, 3_600_000]),
+            arp=rng.choice([0.0, 0.0, 300.0, 900.0]),
         )
 
 
@@ -176,6 +185,11 @@ class Host:
         world = self._world
         world.later(world.rng.random() * world.plan.turn, partial(self._take_turn, self.boot))
 
+    @property
+    def is_dark(self) -> bool:
+        """Whether no client reaches it."""
+        return self.number in self._world.ways.dark
+
     def freeze(self) -> None:
         """The process stops where it is; its kernel goes on taking what comes."""
         self.frozen = True
@@ -214,8 +228,7 @@ class Host:
                 self.reply(connection, replies)
             if not node.unfinished:
                 break
-        for link in [link for link in self.links if link.closing]:
-            world.close(self, link)
+        self._look_at_links(node)
         if node.replica.standing.view is not before:
             self._look_for_rivals(node, before)
         if node.serving or not node.open:
@@ -223,6 +236,13 @@ class Host:
         elif world.now - self._able > _HANGS_MS + world.plan.turn:
             ms = world.now - self._able
             raise Broken(f"node {self.number} has neither served nor refused its clients for {ms:.0f} ms")
+
+    def _look_at_links(self, node: Node) -> None:
+        for link in [link for link in self.links if link.closing]:
+            self._world.close(self, link)
+        if node.wary:
+            node.dials_afresh()  # each dials all the time
+            self._world.ways.take_back(self)
 
     def _look_for_rivals(self, node: Node, before: View) -> None:
         """Who hears that a node goes on without it must not go on beside it; but a majority may."""
@@ -241,11 +261,12 @@ class Host:
         client = self.clients.get(connection)
         if client is None:
             return
+        ways = self._world.ways
         if replies:
-            self._world.later(self._world.delay(), partial(client.answered, connection, replies))
+            ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
             del self.clients[connection]
-            self._world.later(self._world.delay(), partial(client.closed, connection))
+            ways.say(self, connection, partial(client.closed, connection))
 
 
 class World:
@@ -274,6 +295,8 @@ class World:
         ] = {}  # values that a minority acknowledged, and since which majority view
         self.cuts: set[tuple[int, int]] = set()  # from, to
         self.bridges: set[int] = set()  # nodes that hold the cluster together
+        self.ways = Ways(self)
+        self.behind: set[int] = set()  # nodes that were cut off, until a moment after the cut
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self.hosts = {n: Host(self, n) for n in range(1, self.plan.nodes + 1)}
@@ -366,6 +389,8 @@ class World:
         if host.node is None or host.boot != boot or other in host.pipes:
             return
         if (number, other) in self.cuts or (other, number) in self.cuts:
+            if (number, other) not in self.cuts and peer.node is not None and self.plan.kind == "isolated":
+                peer.turn(lambda node: node.links.called(number))  # the SYN has come
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, established))
             return
         if peer.node is None:
@@ -412,6 +437,7 @@ class World:
         """The process is gone: what it sent may still arrive or not, what was sent to it does not."""
         host = self.hosts[number]
         host.forget()
+        self.ways.ended(host)
         for pipe in host.pipes.values():
             if self.rng.random() < 0.5:
                 pipe.open = False
@@ -450,6 +476,7 @@ class World:
             if host.node is not None and host.node.replica.standing.full:
                 view = host.node.replica.standing.view
                 views[n] = (view.gen, view.vid)
+        views = {n: view for n, view in views.items() if n not in self.behind}
         newest = max(views.values(), default=(0, 0))
         return [n for n, view in views.items() if view == newest and self._open(n)]
 
@@ -467,14 +494,14 @@ class World:
         kind = rng.random()
         if kind < _RESETS:
             self._reset(rng.choice(list(self.hosts.values())))
-        elif kind < _RESETS + _CUTS or (self.plan.kind == "split" and rng.random() < _CUTS_SPLIT):
+        elif kind < _RESETS + _CUTS or (self.plan.kind in ("split", "isolated") and rng.random() < _CUTS_SPLIT):
             self._cut()
         elif kind < _RESETS + _CUTS + _JUMPS:
             self._jump(self.hosts[victim])
         elif victim not in up:
             self.start(victim)
         elif self._survivable(victim):
-            if rng.random() < 0.4:
+            if rng.random() < 0.4 and self._may_freeze():
                 self._freeze(victim, rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]))
             else:
                 self._stop_for_a_while(victim)
@@ -483,7 +510,7 @@ class World:
     def strike_now(self, number: int) -> None:
         """A node dies or freezes in just this moment, if the others can do without it."""
         if not self.quiet and self._open(number) and self._survivable(number):
-            if self.rng.random() < 0.5:
+            if self.rng.random() < 0.5 and self._may_freeze():
                 self._freeze(number, self.rng.choice([200.0, 1_800.0]))
             else:
                 self._stop_for_a_while(number)
@@ -496,6 +523,10 @@ class World:
     def _survivable(self, victim: int) -> bool:
         """Whether another node is left that has everything, and no cut that only this one bridges."""
         return victim not in self.bridges and bool([n for n in self.spared() if n != victim])
+
+    def _may_freeze(self) -> bool:
+        """Whether a stop is no second cut: those that are cut off or stopped together could be a majority."""
+        return not (self.plan.kind == "isolated" and self.behind)
 
     def _freeze(self, number: int, ms: float) -> None:
         """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
@@ -521,7 +552,7 @@ class World:
     def _cut(self) -> None:
         """Some ways are cut for a while: one link where the cluster must stay whole, else what chance takes."""
         rng, numbers = self.rng, list(self.hosts)
-        if self.cuts or self.bridges:
+        if self.cuts or self.bridges or self.behind:
             return
         if self.plan.kind == "whole":
             up = [n for n in numbers if self._open(n)]
@@ -530,6 +561,10 @@ class World:
             a, b, *bridges = rng.sample(up, len(up))
             cuts = rng.choice([{(a, b)}, {(a, b), (b, a)}])
             self.bridges = set(bridges)
+        elif self.plan.kind == "isolated":
+            cuts = self._isolate()
+            if not cuts:
+                return
         else:
             side = set(rng.sample(numbers, rng.randint(1, len(numbers) - 1)))
             cuts = {(a, b) for a in numbers for b in numbers if a != b and (a in side) != (b in side)}
@@ -544,9 +579,25 @@ class World:
         ms = rng.choice([100.0, 400.0, 1_000.0, 3_000.0]) * (0.5 + rng.random())
         if self.plan.kind == "split":
             ms += 1_000  # both sides have time to form views and to accept writes
+        elif self.plan.kind == "isolated":
+            ms = rng.choice([300.0, 800.0, 1_000.0, 1_500.0]) * (0.7 + 0.6 * rng.random())
         for pair in cuts:
             self.later(min(ms, _USER_TIMEOUT_MS), partial(self._time_out, pair, frozenset(cuts)))
         self.later(ms, self.heal)
+
+    def _isolate(self) -> set[tuple[int, int]]:
+        """Some nodes, no majority, are cut off from the others and from all clients, who can do without."""
+        rng, numbers = self.rng, list(self.hosts)
+        side = set(rng.sample(numbers, rng.randint(1, len(numbers) // 2)))
+        if not [n for n in self.spared() if n not in side] or any(host.frozen for host in self.hosts.values()):
+            return set()
+        self.behind = side
+        darken = partial(self.ways.dark.update, side)
+        if rng.random() < 0.5:
+            darken()
+        else:
+            self.later(rng.random() * 40, lambda: darken() if self.cuts else None)
+        return {(a, b) for a in numbers for b in numbers if a != b and (a in side) != (b in side)}
 
     def _time_out(self, pair: tuple[int, int], cuts: frozenset[tuple[int, int]]) -> None:
         """The sender's kernel gives a connection up whose bytes nobody acknowledges (TCP_USER_TIMEOUT)."""
@@ -563,7 +614,14 @@ class World:
         if not self.cuts:
             return
         self.note("healed")
-        self.cuts = set()
+        self.ways.heal()
+        unheard = {(a, b) for a, b in self.cuts if a in self.behind and not self.quiet and self.plan.arp}
+        if unheard and unheard != self.cuts:
+            self.cuts = unheard
+            self.later(self.plan.arp, self.heal)
+        else:
+            self.cuts = set()
+            self.later(_BRIDGED_MS, self.behind.clear)
         for host in self.hosts.values():
             for pipe in host.pipes.values():
                 kept, pipe.kept = pipe.kept, []
@@ -600,7 +658,7 @@ class _Client:
             return
         rng = world.rng
         host = world.hosts[rng.choice(list(world.hosts))]
-        if host.node is None or not host.node.open or host.leaving:
+        if host.node is None or not host.node.open or host.leaving or host.is_dark:
             world.later(1 + rng.random(), self.go)
             return
         key = b"key%d" % rng.randrange(world.plan.keys)
@@ -624,7 +682,7 @@ class _Client:
             if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
 
-        host.turn(receive, connection)
+        self._world.ways.arrive(host.number, partial(host.turn, receive, connection))
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""
@@ -642,16 +700,21 @@ class _Client:
 
     def _give_up(self, connection: Connection) -> None:
         if connection is self._connection and self._host is not None:
-            if self._host.clients.pop(connection, None) is not None and self._host.node is not None:
-                self._host.node.disconnect(connection)
+            self._hang_up(self._host, connection)
             self._finish(math.inf)
+
+    def _hang_up(self, host: Host, connection: Connection) -> None:
+        def disconnect() -> None:
+            if host.clients.pop(connection, None) is not None and host.node is not None:
+                host.node.disconnect(connection)
+
+        self._world.ways.arrive(host.number, disconnect)
 
     def _finish(self, end: float) -> None:
         world, command, host, connection = self._world, self._command, self._host, self._connection
         assert command is not None and host is not None and connection is not None
         self._command = self._connection = self._host = None
-        if host.clients.pop(connection, None) is not None and host.node is not None:
-            host.node.disconnect(connection)
+        self._hang_up(host, connection)
         world.commands += 1
         if end != math.inf:
             world.slowest = max(world.slowest, end - command.begin)
@@ -767,7 +830,7 @@ def simulate(seed: int) -> Outcome:
 
 def _keep_tombstones(ms: int) -> None:
     """Let tombstones be purged after this time."""
-    for module in (engine, store):
+    for module in (engine, store, transfer):
         setattr(module, "TOMBSTONE_MS", ms)  # noqa: B010 (a constant, for everybody else)
 
 
@@ -783,7 +846,7 @@ def _simulate(world: World) -> Outcome:
     for visitor in world.visitors:
         world.later(world.rng.random() * 20, visitor.go)
     world.later(world.rng.random() * 300, world.strike)
-    world.run(1_500 + BUSY_MS)
+    world.run(1_500 + (BUSY_ISOLATED_MS if world.plan.kind == "isolated" else BUSY_MS))
     world.quiet = True
     world.heal()
     for number, host in world.hosts.items():

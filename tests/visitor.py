@@ -85,7 +85,8 @@ class Talk:
                 host.reply(self.connection, node.receive(self.connection, data))
 
         self._last = max(self._last, world.now + after + world.delay())
-        world.later(self._last - world.now, partial(host.turn, receive, self.connection))
+        act = partial(host.turn, receive, self.connection)
+        world.later(self._last - world.now, partial(world.ways.arrive, host.number, act))
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""
@@ -98,6 +99,9 @@ class Talk:
 
     def hang_up(self) -> None:
         """This end has done."""
+        self.visitor.world.ways.arrive(self.host.number, self._hang_up)
+
+    def _hang_up(self) -> None:
         if self.host.clients.pop(self.connection, None) is not None and self.host.node is not None:
             self.host.turn(lambda node: node.disconnect(self.connection))
 
@@ -142,7 +146,7 @@ class Visitor:
         self._request += 1
         while self._order:
             host = self._order.pop(0)
-            if host.node is not None and host.node.open and not host.leaving:
+            if host.node is not None and host.node.open and not (host.leaving or host.is_dark):
                 self._asks = Talk(self, host)
                 self._ask()
                 return
@@ -223,7 +227,7 @@ class Visitor:
         self.uncertain += 1
         self._stored = False
         value = b"%d" % count
-        hosts = [host for host in world.hosts.values() if host.node is not None and host.node.open]
+        hosts = [host for host in world.hosts.values() if host.node and host.node.open and not host.is_dark]
         self._writes = [owner if host is owner.host else Talk(self, host) for host in hosts if not host.leaving]
         for talk in list(self._writes):
             talk.reply = b""
