@@ -432,31 +432,31 @@ _ALL = [
     Breakage(
         "serves-whoever-knocks",
         "a node that was cut off shows what is old until it has met the others",
-        1,
+        24,
         _serves_whoever_knocks,
     ),
     Breakage(
         "takes-an-answer-for-a-knock",
         "who asked before the cut is no sign that its host is on this side of it",
-        1,
+        712,
         _takes_an_answer_for_a_knock,
     ),
     Breakage(
         "serves-on-when-they-are-back",
         "until there is a view with those who are heard again, what is here is old",
-        1,
+        712,
         _serves_on_when_they_are_back,
     ),
     Breakage(
         "prefers-the-later-view",
         "of two sides without a majority the one without clients would be taken for the newer",
-        1,
+        617,
         _prefers_the_later_view,
     ),
     Breakage(
         "yields-nothing",
         "what was in flight at a cut overwrites what the side with clients has gone on from",
-        1,
+        617,
         _yields_nothing,
     ),
     Breakage(
