@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memrep import __version__
+from memrep.protocol.administration import SLOWNESS
+from memrep.protocol.replies import OUTPUT_MAX
 from tests.support import lone_node
 
 #: What memcached's tools, and people, send, and how the answer ends for which they wait.
@@ -73,3 +75,20 @@ def test_with_every_restriction_the_answer_is_final_too(line: bytes) -> None:
 
 def test_memreps_own_version_is_in_the_statistics() -> None:
     assert b"STAT memrep_version %b\r\n" % __version__.encode() in _answer(b"stats")
+
+
+@pytest.mark.parametrize("line", [b"stats", b"stats settings"], ids=bytes.decode)
+def test_statistics_asked_for_without_end_are_made_bit_by_bit(line: bytes) -> None:
+    lone = lone_node()
+    connection = lone.node.connect()
+    asked = 5_000
+    answered = lone.node.receive(connection, (line + b"\r\n") * asked)
+    assert (
+        0 < len(answered) * SLOWNESS < OUTPUT_MAX + 2 * SLOWNESS * len(answered) // answered.count(b"END\r\n")
+    )
+    pieces = 1
+    while connection.blocked:
+        answered += lone.node.resume(connection)
+        pieces += 1
+    assert answered.count(b"END\r\n") == asked
+    assert pieces > 20

@@ -18,6 +18,10 @@ from memrep.protocol.refusals import BAD_LINE, ERROR
 _MEMORY_MIN_MB: Final = 8
 _MEMORY_MAX_MB: Final = 1_000_000_000
 
+#: Statistics are a long answer to a short line, and take so many times as long to make as a value of that size
+#: takes to read. They count so much more against the output that a connection may have made in one go.
+SLOWNESS: Final = 16
+
 _OK: Final = b"OK\r\n"
 _TOO_SMALL: Final = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"
 _TOO_LARGE: Final = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"
@@ -108,16 +112,13 @@ class Administration:
             return
         lines = [f"STAT {name} {value}\r\n" for name, value in report()]
         block = "".join(lines).encode() + b"END\r\n"
-        self._connection.size += len(block)  # a long answer to a short line
-        self._say(block)
+        self._say_slowly(block)
 
     def _detail(self, words: Words) -> None:
         prefixes = self._surroundings.prefixes
         order = words[2] if len(words) > 2 else b""
         if order == b"dump":
-            block = prefixes.dump()
-            self._connection.size += len(block)
-            self._say(block)
+            self._say_slowly(prefixes.dump())
         elif order in (b"on", b"off"):
             prefixes.on = order == b"on"
             self._say(_OK)
@@ -134,6 +135,10 @@ class Administration:
     def lru_crawler(self, words: Words) -> None:
         """There is none."""
         self._say(allocator.lru_crawler(words, self._surroundings.lists))
+
+    def _say_slowly(self, block: bytes) -> None:
+        self._connection.size += len(block) * SLOWNESS
+        self._say(block)
 
     def _say(self, reply: bytes, noreply: bool = False) -> None:
         if not noreply:

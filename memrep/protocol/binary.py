@@ -20,6 +20,7 @@ from memrep.decisions import NOT_FOUND, TOO_LARGE, Decide, Result
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import packet
+from memrep.protocol.administration import SLOWNESS
 from memrep.protocol.commands import Commands
 from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
@@ -303,7 +304,7 @@ class Binary(Dialect):
             response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
             for name, figure in report()
         ]
-        self._connection.size += sum(map(len, lines))  # a long answer to a short packet
+        self._connection.size += sum(map(len, lines)) * SLOWNESS
         self._out += lines
         self._out.append(request.done())
 
@@ -316,7 +317,7 @@ class Binary(Dialect):
             return
         if order == b"dump":
             block = response(request.opcode, request.opaque, key=b"detailed", value=prefixes.dump())
-            self._connection.size += len(block)
+            self._connection.size += len(block) * SLOWNESS
             self._out.append(block)
         else:
             prefixes.on = order == b"on"
