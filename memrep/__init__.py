@@ -3,7 +3,7 @@
 The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
 
     version entry locks habits nodes stats errors complaints   values; they import nothing but attrs and msgspec
-    digest store inflight copies decisions committer ticket room
+    digest store flow inflight copies decisions committer ticket room
                                         state of one node, told the time, and what commands make of it
     engine | replication                what commands mean | how nodes stay the same; neither knows the other
     php users                           what PHP's session handlers mean by their commands; who may come in

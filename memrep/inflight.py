@@ -19,6 +19,7 @@ import attrs
 
 from memrep.copies import Copy
 from memrep.entry import Entry
+from memrep.flow import Flow
 from memrep.version import Version
 
 
@@ -52,14 +53,19 @@ class Pending:
 class InFlight:
     """The pending entries of one node.
 
+    Args:
+        flow: counts them.
+
     Attributes:
+        flow: how much of it there is.
         pending: by key. Empty most of the time: "is this key clean" is one look into a small dict.
         woken: waiters whose key has become clean, in the order in which they came.
     """
 
-    __slots__ = ("_waiters", "pending", "woken")
+    __slots__ = ("_waiters", "flow", "pending", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, flow: Flow | None = None) -> None:
+        self.flow = flow or Flow()
         self.pending: dict[bytes, Pending] = {}
         self.woken: deque[Callable[[], object]] = deque()
         self._waiters: dict[bytes, list[Callable[[], object]]] = {}

@@ -6,11 +6,13 @@ the same peer the later one counts: the other carries the last words of a proces
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from memrep.complaints import Complaints
 from memrep.errors import PeerError
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
+from memrep.replication.message import Any
 from memrep.replication.replica import Replica
 from memrep.version import Clock
 
@@ -21,6 +23,7 @@ class Link:
     Attributes:
         number: later connections have higher ones.
         closing: the shell closes it, after sending what is unsaid.
+        unread: messages that have come, but for which there was no time yet.
     """
 
     def __init__(self, incoming: Incoming, address: str, number: int) -> None:
@@ -28,6 +31,7 @@ class Link:
         self.address = address
         self.number = number
         self.closing = False
+        self.unread: deque[Any] = deque()
 
     def take(self) -> bytes:
         """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
@@ -44,6 +48,7 @@ class Links:
         clock: the time of the present turn.
         chance: gives that many random bytes, which nobody can foresee.
         log: takes one line for each complaint.
+        spent: see `Node`.
     """
 
     def __init__(
@@ -53,7 +58,9 @@ class Links:
         clock: Clock,
         chance: Callable[[int], bytes],
         log: Callable[[str], None],
+        spent: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._spent = spent
         self._identity = identity
         self._replica = replica
         self._clock = clock
@@ -97,7 +104,7 @@ class Links:
         return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
 
     def receive(self, link: Link, data: bytes) -> None:
-        """Take what came on a link; it may be `closing` afterwards."""
+        """Take what came on a link; it may be `closing` afterwards, or have something `unread`."""
         incoming = link.incoming
         greeted = incoming.node is not None
         try:
@@ -125,8 +132,19 @@ class Links:
             self._replica.linked(node, incoming.inc)
         if self._calling.get(node) is link:
             self._replica.heard(node)
-            for message in messages:
-                self._replica.receive(node, message)
+            link.unread.extend(messages)
+            self.go_on(link)
+
+    def go_on(self, link: Link) -> None:
+        """Take what is unread of a link, as far as there is time; nothing if another one has its place."""
+        node, unread = link.incoming.node, link.unread
+        while unread:
+            if node is None or self._calling.get(node) is not link:
+                unread.clear()
+                return
+            self._replica.receive(node, unread.popleft())
+            if self._spent():
+                return
 
     def closed(self, link: Link) -> None:
         """A peer's connection to this node is closed."""

@@ -9,6 +9,7 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
     for peer, data in node.finish(): ...    what goes to peers
     for connection, data in node.replies(): what goes to clients whose answers had to wait
     if node.unfinished: finish and replies once more; what was kept back has been executed meanwhile
+    if node.behind: another turn at once; this one had no time for everything
 
 Everything that happens in one turn goes to a peer as one frame. A client's command that cannot be answered
 before the peers have acknowledged leaves its reply open; it comes out of `replies` in a later turn.
@@ -21,11 +22,11 @@ connection unread: PHP takes an error or a miss for an empty session, but a clos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from memrep.copies import Copies
 from memrep.door import Door
 from memrep.engine import Engine
+from memrep.flow import Flow
 from memrep.inflight import InFlight
 from memrep.knocks import Knocks
 from memrep.links import Links
@@ -34,6 +35,7 @@ from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.front import connect
+from memrep.protocol.intake import Intake
 from memrep.replication.handshake import Identity
 from memrep.replication.replica import Replica
 from memrep.replication.view import Standing
@@ -42,9 +44,6 @@ from memrep.room import Room
 from memrep.stats import Counters
 from memrep.store import Store
 from memrep.version import Clock
-
-#: Bytes of this node's own writes in flight above which it takes no further command.
-_IN_FLIGHT_MAX: Final = 4 << 20
 
 
 class Node:
@@ -80,12 +79,16 @@ class Node:
         shutdown: Callable[[], None] | None = None,
     ) -> None:
         self.options = options
+        facts = facts or Facts()
+        self._spent = facts.spent
         self.counters = Counters()
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
-        self._inflight = InFlight()
+        self._flow = Flow(options.memory)
+        self._intake = Intake(options.memory, self._clock)
+        self._inflight = InFlight(self._flow)
         copies = Copies(self._clock)
         standing = Standing(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
@@ -101,7 +104,7 @@ class Node:
         identity = Identity(
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )
-        self.links = Links(identity, self.replica, self._clock, chance, log)
+        self.links = Links(identity, self.replica, self._clock, chance, log, facts.spent)
         self._door = Door(options.nodes, self.replica, options.timing, self._clock, log)
         rounds = self.replica.rounds
         room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max, log)
@@ -116,36 +119,64 @@ class Node:
             self.counters,
             options.nodes,
         )
-        reports = Reports(self.counters, self.store, self.replica, self._clock, options, facts or Facts())
-        self._surroundings = Surroundings(
-            version=VERSION.encode(),
-            reports=reports.groups,
-            ready=self._is_ready,
-            reset=reports.reset,
-            set_verbosity=set_verbosity,
-            shutdown=shutdown,
-            users=options.users,
-            flush_all=options.flush_all,
-            lists=options.lists,
-            prefixes=reports.prefixes,
-        )
+        self._surroundings = self._surround(facts, set_verbosity, shutdown)
         self._connections: dict[Connection, Caller | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
         self._hosts: dict[Connection, str] = {}
         self._knocks: Knocks | None = None  # while this node may have been left behind
-        self._crowded = False  # too much is in flight: all of it has to fit into a vote
+        self._cut_short = False  # this turn had no time for all who are ready
+        self._crowd: dict[Connection, None] = {}  # whose next command waits until less is on its way
+
+    def _surround(
+        self, facts: Facts, set_verbosity: Callable[[int], None], shutdown: Callable[[], None] | None
+    ) -> Surroundings:
+        """What connections see of this node."""
+        reports = Reports(
+            self.counters,
+            self.store,
+            self.replica,
+            self._clock,
+            self.options,
+            facts,
+            self._flow,
+            self._intake,
+        )
+        return Surroundings(
+            version=VERSION.encode(),
+            reports=reports.groups,
+            ready=self._is_ready,
+            reset=reports.reset,
+            set_verbosity=set_verbosity,
+            shutdown=shutdown,
+            users=self.options.users,
+            flush_all=self.options.flush_all,
+            lists=self.options.lists,
+            prefixes=reports.prefixes,
+            spent=facts.spent,
+            flow=self._flow,
+            intake=self._intake,
+        )
 
     # --- turns
 
-    def turn(self, now: int, wall: int, unread: Callable[[Connection], bool] = lambda connection: True) -> bool:
+    def turn(
+        self,
+        now: int,
+        wall: int,
+        unread: Callable[[Connection], bool] = lambda connection: True,
+        *,
+        worked: int = 0,
+    ) -> bool:
         """Begin a turn at these times (ms).
 
         Args:
             now: the monotonic clock.
             wall: the wall clock.
             unread: whether something of this client lies in its socket, be it only that it has hung up.
+            worked: for how long of the time since the turn before this process was on a CPU. Who works is not
+                stopped, only slow; but after `silence` the others have gone on without it whatever it did.
 
         Returns:
             Whether the process was stopped since the turn before (SIGSTOP, swapping, a paused virtual machine).
@@ -154,9 +185,11 @@ class Node:
             something or wait for an answer are closed here; the shell must close those that wait to be
             accepted, too. Idle ones stay: closing them would make PHP give this node up for nothing.
         """
+        self._cut_short = False
         stopped = now - self._clock.now
         self._clock.turn(now, wall)
-        if stopped <= self.options.timing.fence:
+        timing = self.options.timing
+        if stopped - worked <= timing.fence and stopped <= max(timing.fence, timing.silence):
             return False
         old = [c for c in self._connections if c.waiting or c in self._unheard or unread(c)]
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
@@ -171,12 +204,13 @@ class Node:
     @property
     def serving(self) -> bool:
         """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
-        return self._clock.now < self.replica.serves_until and not self._crowded
+        return self._clock.now < self.replica.serves_until
 
     def tick(self) -> None:
         """What is due by the clock; every 50 ms or so."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
+        self._intake.tick()
         if self.serving:
             self._engine.tick()
             if self.store.used > self.store.limit:
@@ -195,7 +229,6 @@ class Node:
             self._close_all()
             if self.replica.standing.full:
                 self.replica.lost_clients()
-        self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
         if self._unheard and self.serving:
             self._hear()
         if self._sessions.due and self.serving:
@@ -203,6 +236,8 @@ class Node:
         woken = self._inflight.woken
         while woken and self.serving:
             self._run(woken.popleft())
+            if self._spent():
+                break
         return self.replica.take()
 
     def _run(self, waiter: Callable[[], object]) -> None:
@@ -216,6 +251,13 @@ class Node:
     def unfinished(self) -> bool:
         """Whether `replies` has executed something that `finish` has to be called for once more."""
         return self.replica.unfinished or (self.serving and bool(self._inflight.woken or self._sessions.due))
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next turn has something to do, though nothing may have come."""
+        ready = self._inflight.woken or self._sessions.due or (self._crowd and not self._flow.tight)
+        ready = ready or (self._ready and not self.wary)  # else who is ready may have to wait all the same
+        return self._cut_short or self.replica.unfinished or bool(ready and self.serving)
 
     @property
     def open(self) -> bool:
@@ -247,7 +289,7 @@ class Node:
         counters = self.counters
         counters.bytes_read += len(data)
         kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
-        if kept or self._clock.now >= self.replica.serves_all_until or self._crowded:
+        if kept or self._clock.now >= self.replica.serves_all_until:
             if connection not in self._connections:
                 return b""
             if kept or not (self.serving and self._lets_in(connection)):
@@ -259,12 +301,13 @@ class Node:
             replies = connection.receive(data)
         counters.bytes_written += len(replies)
         if connection.busy:
-            if connection.waiting:
+            if connection.crowded:
+                self._crowd[connection] = None
+            if connection.waiting or connection.crowded:
                 self._waits.setdefault(connection, self._clock.now)
-                self._crowded = self.replica.rounds.bytes > _IN_FLIGHT_MAX
-            elif not replies and connection.blocked:
+            elif not replies and connection.blocked and not connection.outside:
                 self.counters.conn_yields += 1
-                self._is_ready(connection)  # it has done its share of this turn, and has nothing to say yet
+                self.postpone(connection)  # it has done its share of this turn, and has nothing to say yet
         return replies
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
@@ -273,8 +316,21 @@ class Node:
             if not self._has_to_wait(connection):
                 del self._ready[connection]
                 yield connection, self.resume(connection)
+                if self._spent():
+                    self._cut_short = True
+                    return
+        while self._crowd and self.serving and not self._flow.tight:
+            connection = next(iter(self._crowd))
+            del self._crowd[connection]
+            yield connection, self.resume(connection)
+            if self._spent():
+                return
 
     def _is_ready(self, connection: Connection) -> None:
+        self._ready[connection] = None
+
+    def postpone(self, connection: Connection) -> None:
+        """Go on with a blocked connection in another turn, when the others have had theirs."""
         self._ready[connection] = None
 
     def resume(self, connection: Connection) -> bytes:
@@ -288,13 +344,15 @@ class Node:
         sure = self.replica.serves_all_until or not self.replica.missed
         replies = connection.resume() if sure else self._write_for(connection.resume)
         self.counters.bytes_written += len(replies)
-        if connection.waiting:
+        if connection.crowded:
+            self._crowd[connection] = None
+        if connection.waiting or connection.crowded:
             if sure:  # else what counts is when it was heard last
                 self._waits[connection] = self._clock.now
         else:
             self._waits.pop(connection, None)
-            if not replies and connection.blocked and not connection.closing:
-                self._is_ready(connection)
+            if not replies and connection.blocked and not (connection.closing or connection.outside):
+                self.postpone(connection)
         return replies
 
     def unheard(self, connection: Connection) -> bool:
@@ -304,6 +362,15 @@ class Node:
     def holds_back(self, connection: Connection) -> bool:
         """Whether the shell should leave the client's further input in the socket."""
         return connection.blocked or self.unheard(connection)
+
+    def unsent(self, more: int) -> None:
+        """So many bytes more of replies could not be sent to clients; fewer if it is negative."""
+        self._flow.keep(more)
+
+    @property
+    def is_short_of_room(self) -> bool:
+        """Whether so much is unsent that clients have to wait for their replies."""
+        return self._flow.reads_wait
 
     def hung_up(self, connection: Connection) -> None:
         """The client sends no more; it may still listen."""
@@ -323,6 +390,7 @@ class Node:
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)
+        self._crowd.pop(connection, None)
 
     def _hear(self) -> None:
         """Execute what came while this node might not serve; the replies are fetched by `resume`."""

@@ -15,7 +15,9 @@ from typing import Final
 import attrs
 
 from memrep import __version__
+from memrep.flow import Flow
 from memrep.options import NodeOptions
+from memrep.protocol.intake import Intake
 from memrep.replication.presence import Peer
 from memrep.replication.replica import Replica
 from memrep.replication.view import number_of
@@ -43,11 +45,14 @@ class Facts:
         process: (name, value) lines on the process: pid, rusage, connections.
         settings: the options as the operator gave them.
         connections: (name, value) lines on each connection.
+        spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
+            has not begun then is left to the next turn.
     """
 
     process: Callable[[], Lines] = nothing_known
     settings: Callable[[], Lines] = nothing_known
     connections: Callable[[], Lines] = nothing_known
+    spent: Callable[[], bool] = lambda: False
 
 
 class Reports:
@@ -66,7 +71,11 @@ class Reports:
         clock: Clock,
         options: NodeOptions,
         facts: Facts,
+        flow: Flow,
+        intake: Intake,
     ) -> None:
+        self._flow = flow
+        self._intake = intake
         self._counters = counters
         self.prefixes = Prefixes()
         self._store = store
@@ -122,6 +131,13 @@ class Reports:
         yield "limit_maxbytes", self._store.limit
         yield "threads", 1
         yield "bytes", self._store.used
+        yield "intake_bytes", self._intake.taken
+        yield "intake_limit", self._intake.limit
+        yield "intake_waiting", self._intake.waiting
+        yield "intake_refused", self._intake.refused
+        yield "in_flight_bytes", self._flow.round
+        yield "unsent_bytes", self._flow.unsent
+        yield "unsent_limit", self._flow.unsent_max
         yield "curr_items", len(self._store)
         yield "tombstones", len(self._store.tombstones)
         yield "expired", self._store.expired

@@ -59,6 +59,7 @@ class Counters:
     evicted_nonzero: int = _of_items()
     evicted_time: int = _of_items()
     fences: int = 0
+    slow_readers: int = 0
 
     def reset(self) -> None:
         """All to zero."""

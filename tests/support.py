@@ -9,6 +9,7 @@ from memrep.node import Node
 from memrep.options import NodeOptions
 from memrep.protocol.connection import Connection
 from memrep.replication.presence import Timing
+from memrep.report import Facts
 
 #: Some moment in 2026, wall-clock ms.
 WALL = 1_790_000_000_000
@@ -37,7 +38,7 @@ class LoneConnection:
         self._lone.begin()
         replies = node.receive(self._connection, data)
         connection = self._connection
-        while connection.blocked and not (connection.closing or connection.waiting):
+        while connection.blocked and not (connection.closing or connection.waiting or connection.outside):
             replies += node.resume(connection)
         list(node.finish())
         return replies + b"".join(data for _, data in node.replies())
@@ -46,10 +47,10 @@ class LoneConnection:
 class LoneNode:
     """A node without peers whose clock stands until it is moved."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, facts: Facts | None = None, **options: Any) -> None:
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
-        self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes)
+        self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes, facts=facts)
 
     def connect(self) -> LoneConnection:
         """A new client."""

@@ -89,25 +89,6 @@ def test_a_client_that_has_gone_leaves_its_write_to_complete() -> None:
     assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [b"v"] * 3
 
 
-def test_above_four_megabytes_in_flight_a_node_keeps_further_input() -> None:
-    cluster = serving_cluster()
-    cluster.hold((3, 1))
-    writers = [cluster.client(1) for _ in range(6)]
-    for i, client in enumerate(writers[:5]):
-        assert client.send(_set(b"big%d" % i, b"x" * 1_000_000)) == b""
-    node = cluster.nodes[1]
-    in_flight = len(node.replica.rounds)
-    assert not node.serving
-    assert writers[5].send(_set(b"late", b"v")) == b""
-    assert node.unheard(writers[5].connection)
-    assert node.holds_back(writers[5].connection)
-    assert len(node.replica.rounds) == in_flight
-    cluster.release()
-    assert [client.take() for client in writers] == [b"STORED\r\n"] * 6
-    assert cluster.serving() == [1, 2, 3]
-    assert not node.unheard(writers[5].connection)
-
-
 # --- start and join
 
 

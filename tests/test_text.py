@@ -12,9 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memrep.engine import Engine
+from memrep.flow import Flow
 from memrep.php.sessions import Sessions
 from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
 from memrep.protocol.front import connect
+from memrep.protocol.intake import Intake
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.text import GET_LINE_MAX, LINE_MAX
 from memrep.store import Store
@@ -25,6 +27,9 @@ from tests.support import LoneConnection, lone_node
 PIECE = 1 << 16
 
 
+Code = type | FunctionType | MethodType | ModuleType
+
+
 def held(connection: Connection) -> int:
     """How many bytes of input and output a connection keeps, wherever it keeps them."""
     seen: set[int] = set()
@@ -32,7 +37,7 @@ def held(connection: Connection) -> int:
     total = 0
     while todo:
         thing = todo.pop()
-        not_its_own = Engine | Store | Surroundings | Sessions | type | FunctionType | MethodType | ModuleType
+        not_its_own = Engine | Store | Surroundings | Sessions | Intake | Flow | Code
         if id(thing) in seen or isinstance(thing, not_its_own):
             continue
         seen.add(id(thing))

@@ -7,8 +7,8 @@ holds everything: until then connecting is refused, the one answer that sends PH
 A client more than `-c` allows is hung up on without a word. Any word would be taken for the reply to its first
 command; memcached's "ERROR Too many open connections" made php-memcached begin empty sessions.
 
-What a client can cost is bounded: it is read 64 KiB at a time, and not read at all while replies to it are
-unsent or its connection is blocked.
+What a client can cost is bounded: it is read 16 KiB at a time, more only if its connection has room for a large
+command, and not at all while replies to it are unsent or its connection is blocked.
 
 With TLS (tls.py) a client on the port comes in when its handshake is done. The unix socket stays as it is.
 """
@@ -28,12 +28,16 @@ from memrep.daemon.certificate import Certificate
 from memrep.daemon.guard import Troubles
 from memrep.daemon.listener import Door, Listener
 from memrep.daemon.parting import Partings
-from memrep.daemon.reactor import READ, WRITE, Reactor
+from memrep.daemon.reactor import HUNG_UP, READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
 from memrep.node import Node
 from memrep.protocol.connection import Connection
 
-_RECEIVE_BYTES: Final = 1 << 16
+_RECEIVE_BYTES: Final = 1 << 14
+_RECEIVE_MANY: Final = 1 << 17
+
+#: How long a client may take nothing while others have to wait for the memory that its replies cost, s.
+_SLOW_S: Final = 0.75
 
 #: SO_LINGER: close with a reset, and throw away what has not been sent.
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
@@ -50,8 +54,8 @@ class Client:
     """One client's socket."""
 
     __slots__ = (
-        "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_stopped", "_unsent",
-        "connection", "ended", "heard", "sock",
+        "_counted", "_events", "_execute", "_is_tcp", "_node", "_owner", "_receive", "_send", "_spent",
+        "_stopped", "_unsent", "connection", "ended", "heard", "sock",
     )  # fmt: skip
 
     def __init__(
@@ -63,10 +67,12 @@ class Client:
         self._node = owner.node
         self._execute = owner.node.receive
         self._stopped = owner.reactor.stopped
+        self._spent = owner.reactor.spent
         self._receive = sock.recv
         self._send = sock.send
         self._is_tcp = is_tcp
         self._unsent = b""
+        self._counted = 0  # bytes of it that the node knows of
         self.ended = False
         self.heard = monotonic()
         self._events = READ
@@ -74,12 +80,15 @@ class Client:
     def ready(self, events: int) -> None:
         """Send what is left, read what came, answer."""
         try:
-            if events & READ:  # with a hang-up beside it, on a unix socket: what was sent before still counts
-                data = self._receive(_RECEIVE_BYTES)
+            if events & HUNG_UP and self.connection.late:
+                self._owner.close(self, "it hung up before there was room for what it sends")
+            elif events & READ:  # with a hang-up beside it, on a unix socket: what was sent before still counts
+                data = self._receive(_RECEIVE_MANY if self.connection.reading_much else _RECEIVE_BYTES)
                 if not data:
                     self._hung_up()
                     return
                 if self._stopped():
+                    self._owner.close(self, "what it sent may be old")
                     return
                 self.heard = monotonic()
                 replies = self._execute(self.connection, data)
@@ -134,6 +143,9 @@ class Client:
                 self._unsent = replies[sent:]
             if not connection.busy or self._unsent or not connection.blocked or connection.closing:
                 break
+            if self._spent():
+                self._node.postpone(connection)
+                break
             replies = self._node.resume(connection)
         if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
@@ -150,6 +162,11 @@ class Client:
         in_flight, since_sent, since_heard = _TCP_INFO.unpack(info)
         return bool(in_flight) and min(since_sent, since_heard) >= _DEAF_MS
 
+    def forget_unsent(self) -> None:
+        """Nothing more is sent."""
+        self._owner.keeps(self, 0, -self._counted)
+        self._counted = 0
+
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
@@ -162,6 +179,9 @@ class Client:
     def _follow(self) -> None:
         """Wait for what the connection needs now, or close it."""
         connection = self.connection
+        if len(self._unsent) != self._counted:
+            self._owner.keeps(self, len(self._unsent), len(self._unsent) - self._counted)
+            self._counted = len(self._unsent)
         if (connection.closing or self.ended) and not connection.waiting and not self._unsent:
             self._owner.close(self, "it hung up" if self.ended else "")
             return
@@ -178,6 +198,8 @@ class Client:
             events = WRITE
         elif self.ended or self._owner.node.holds_back(self.connection):
             events = 0
+        elif self.connection.late:
+            events = READ | HUNG_UP
         else:
             events = READ
         if events != self._events and self.sock.fileno() >= 0:
@@ -220,6 +242,10 @@ class Clients:
         self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
         self._clients: dict[Connection, Client] = {}
         self.partings = Partings()
+        self._slow: dict[
+            Client, float
+        ] = {}  # who has something unsent, and when it last took something; by that
+        self._drops = Recurrence(log, _dropped)
         self._rejections = Recurrence(
             log,
             lambda count: (
@@ -275,6 +301,24 @@ class Clients:
             return True
         return True
 
+    def keeps(self, client: Client, unsent: int, more: int) -> None:
+        """A client has so much unsent now, and so much more than before."""
+        self._slow.pop(client, None)
+        if unsent:
+            self._slow[client] = time.monotonic()
+        if more:
+            self.node.unsent(more)
+
+    def _drop_the_slow(self) -> None:
+        """Hang up on those who take nothing while others have to wait for the memory that they cost."""
+        late = time.monotonic() - _SLOW_S
+        for client, since in list(self._slow.items()) if self.node.is_short_of_room else []:
+            if since > late or not self.node.is_short_of_room:
+                return
+            self.node.counters.slow_readers += 1
+            self._drops.happened()
+            self.close(client, "it does not read its replies")
+
     def fence(self) -> None:
         """Hang up on those who wait at the door: what they have sent already may be old.
 
@@ -325,6 +369,7 @@ class Clients:
             sock = client.sock
             self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self.reactor)
         self._clients.pop(client.connection, None)
+        client.forget_unsent()
         self.node.disconnect(client.connection)
 
     def _send(self, client: Client, replies: bytes) -> None:
@@ -366,6 +411,8 @@ class Clients:
         for door in self._doors:
             door.tick()
         self._rejections.tick(time.monotonic_ns() // 1_000_000)
+        self._drop_the_slow()
+        self._drops.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
         if self.node.wary:
             self._take_back()
@@ -430,3 +477,9 @@ def spell(address: object) -> str:
         return f"unix:{address}"
     host, port = address[:2]
     return f"tcp6:[{host}]:{port}" if ":" in host else f"tcp:{host}:{port}"
+
+
+def _dropped(count: int) -> str:
+    return (
+        f"hung up on {count} clients that did not read their replies, to have memory for others (unsent_bytes)"
+    )

@@ -204,6 +204,8 @@ class Door:
             except OSError as error:
                 hang_up(sock)
                 self._troubles.tell(f"cannot serve {self._whose}", error)
+            if self._reactor is None or self._reactor.spent():
+                return  # who is left comes in in the next turn
 
     def _rest(self) -> None:
         if self._reactor is not None and self._fd >= 0:

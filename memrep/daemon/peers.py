@@ -67,7 +67,7 @@ class OutLink:
         self._peers = peers
         self._sock = sock
         self._unsent = bytearray()
-        peers.reactor.register(sock.fileno(), self, READ)
+        peers.reactor.register(sock.fileno(), self, READ, urgent=True)
 
     @property
     def sending(self) -> bool:
@@ -154,11 +154,19 @@ class InLink:
         self.link = link
         self._peers = peers
         self._sock = sock
-        peers.reactor.register(sock.fileno(), self, READ)
+        peers.reactor.register(sock.fileno(), self, READ, urgent=True)
         self._say()
 
     def ready(self, events: int) -> None:
-        """Take what the peer says."""
+        """Take what the peer says; what there is no time for now, in the next turn."""
+        if self.link.unread:
+            self._peers.node.links.go_on(self.link)
+        else:
+            self._read()
+        if self.link.unread:
+            self._peers.reactor.again(self._sock.fileno())
+
+    def _read(self) -> None:
         try:
             data = self._sock.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):

@@ -11,6 +11,15 @@ bounded number of times; a client that answers at once is served without trio's 
 yields, so that the other tasks (ticks, dialling) are never starved.
 
 Ticks and links that come and go are turns too: `turn` runs any function as one.
+
+No turn may be long, whatever comes: heartbeats, the others' frames and everybody's answers wait for its end.
+So each part of a turn has a slice of time: first the links of peers, then clients, then what the node itself
+has to go on with. When a slice is spent the part ends after what it has just begun, and the next turn goes on
+where this one stopped: links are asked first again, but a client that has had its share comes last.
+
+A gap between two looks at the clock means that the process was stopped, unless it has worked all the time: then
+its thread was on a CPU. That is asked only after a gap, and held against what was noted a moment before it, so
+that a turn does not pay for it.
 """
 
 from __future__ import annotations
@@ -23,17 +32,28 @@ from typing import Final, Protocol
 
 import trio
 
+from memrep.daemon.slice import Slice
 from memrep.node import Node
 from memrep.protocol.connection import Connection
 
 READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT
+HUNG_UP: Final = select.EPOLLRDHUP
 
 #: Turns in a row before the task yields to the others.
 _TURNS: Final = 8
 
 #: Fruitless looks at the epoll before the task waits in trio.
 _LOOKS: Final = 2
+
+#: After so many slices in a row the task yields, too.
+_SLICES_IN_A_ROW: Final = 4
+
+#: So many handlers are called before the clock is looked at, if none of them does it.
+_HANDLERS: Final = 8
+
+#: How old the last note of the time on the CPU may become, s.
+_NOTED_S: Final = 0.02
 
 
 class Handler(Protocol):
@@ -64,27 +84,44 @@ class Reactor:
         fence: knows what of clients lies unread when the process turns out to have been stopped for a while,
             and keeps out who waits at the door; see `Node.turn`.
         distrust: takes an error that has happened in the midst of what the node itself does.
+        part: the slice of time that the present part of a turn has.
 
     Attributes:
         turns: how many turns there were.
+        cut_short: how many of them have left something to the next.
+        longest_turn: s.
+        spent: whether the present part has had its time; what has not begun yet is left to the next turn.
     """
 
     def __init__(
-        self, node: Node, end_turn: Callable[[], None], fence: Fence, distrust: Callable[[Exception], None]
+        self,
+        node: Node,
+        end_turn: Callable[[], None],
+        fence: Fence,
+        distrust: Callable[[Exception], None],
+        part: Slice,
     ) -> None:
         self.turns = 0
+        self.cut_short = 0
+        self.longest_turn = 0.0
         self._node = node
         self._end_turn = end_turn
         self.distrust = distrust
         self._fence = fence
         self._unread = fence.unread
         self._fence_s = node.options.timing.fence / 1000
-        self._began = time.monotonic()
+        self._part = part
+        self.spent = part.spent
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
+        self._urgent: set[int] = set()  # those of links
+        self._again: dict[int, None] = {}  # who has something to do though nothing may come
+        self._left: list[int] = []  # who was ready but not served, in this order
+        self._began = self._noted = time.monotonic()
+        self._worked = time.thread_time()
 
-    def register(self, fd: int, handler: Handler, events: int) -> None:
-        """Call `handler.ready` whenever `fd` is ready for these events.
+    def register(self, fd: int, handler: Handler, events: int, *, urgent: bool = False) -> None:
+        """Call `handler.ready` whenever `fd` is ready for these events; before all others if it is urgent.
 
         Raises:
             OSError: the system has no room for it.
@@ -94,6 +131,8 @@ class Reactor:
         except FileExistsError:  # it could not be forgotten
             self._epoll.modify(fd, events)
         self._handlers[fd] = handler.ready
+        if urgent:
+            self._urgent.add(fd)
 
     def modify(self, fd: int, events: int) -> None:
         """Wait for other events on a registered descriptor.
@@ -106,47 +145,112 @@ class Reactor:
     def unregister(self, fd: int) -> None:
         """Forget a descriptor; to be called before it is closed."""
         if self._handlers.pop(fd, None) is not None:
+            self._urgent.discard(fd)
+            self._again.pop(fd, None)
             with suppress(OSError):  # the kernel forgets it when it is closed
                 self._epoll.unregister(fd)
 
+    def again(self, fd: int) -> None:
+        """Call the handler of an urgent descriptor in the next turn, with no events if there are none."""
+        self._again[fd] = None
+
+    # --- time
+
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""
+        began = time.monotonic()
         try:
             self._look_at_clock()
             act()
+            self._part.begin(time.monotonic())
             self._end_turn()
         except Exception as error:  # no system call's, for each of those has its own guard: the node's
             self.distrust(error)
         self.turns += 1
+        took = time.monotonic() - began
+        self.longest_turn = max(self.longest_turn, took)
 
-    def _look_at_clock(self) -> None:
-        now = self._began = time.monotonic()
-        if self._node.turn(int(now * 1000), time.time_ns() // 1_000_000, self._unread):
+    def _look_at_clock(self) -> bool:
+        before, now = self._began, time.monotonic()
+        gap, worked = now - before, 0.0
+        if now - self._noted > _NOTED_S:
+            on_cpu = time.thread_time()
+            if gap > self._fence_s:  # what it has worked between the note and the gap at most does not count
+                worked = max(0.0, on_cpu - self._worked - (before - self._noted))
+            self._noted, self._worked = now, on_cpu
+        self._began = now
+        self._part.begin(now)
+        wall = time.time_ns() // 1_000_000
+        stopped = self._node.turn(int(now * 1000), wall, self._unread, worked=int(worked * 1000))
+        if stopped:
             self._fence.fence()
+        return stopped
 
     def stopped(self) -> bool:
         """Whether the process was stopped within this turn; to be asked before what was read is executed."""
-        if time.monotonic() - self._began <= self._fence_s:
+        now = time.monotonic()
+        if now <= self._part.end:
             return False
-        self._look_at_clock()
-        return True
+        stopped = now - self._began > self._fence_s and self._look_at_clock()
+        self._part.over = True
+        return stopped
+
+    # --- sockets
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        for fd, mask in events:
-            ready = self._handlers.get(fd)
+        if self._urgent:
+            events = self._serve_urgent(events)
+        if self._left:
+            events = self._in_order(events)
+        handlers, part = self._handlers, self._part
+        for place, (fd, mask) in enumerate(events, start=1):
+            ready = handlers.get(fd)
             if ready is not None:  # an earlier one of this turn may have closed it
                 ready(mask)
+                if (part.over or (not place % _HANDLERS and part.spent())) and place < len(events):
+                    self._left = [fd for fd, _ in events[place:]]
+                    self.cut_short += 1
+                    return
+
+    def _serve_urgent(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Serve the links of peers; return the other events."""
+        urgent, again = self._urgent, self._again
+        self._again = {}
+        others = []
+        for fd, mask in events:
+            if fd in urgent:
+                again.pop(fd, None)
+                self._handlers[fd](mask)
+            else:
+                others.append((fd, mask))
+        for fd in again:
+            if fd in self._urgent:
+                self._handlers[fd](0)
+        self._part.begin(time.monotonic())
+        return others
+
+    def _in_order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those first who had to wait in the turn before, if they are still ready."""
+        ready = dict(events)
+        left = [(fd, ready.pop(fd)) for fd in self._left if fd in ready]
+        self._left = []
+        return left + list(ready.items())
 
     async def run(self) -> None:
         """Serve for ever."""
         poll = self._epoll.poll
         fd = self._epoll.fileno()
+        node = self._node
         while True:
-            await trio.lowlevel.wait_readable(fd)
+            if self._left or self._again or node.behind:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(fd)
             turns = looks = 0
-            while turns < _TURNS and looks < _LOOKS:
+            until = time.monotonic() + _SLICES_IN_A_ROW * self._part.length
+            while turns < _TURNS and looks < _LOOKS and self._began < until:
                 events = poll(0)
-                if not events:
+                if not (events or self._again or node.behind):
                     looks += 1
                     continue
                 turns += 1

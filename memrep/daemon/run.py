@@ -43,6 +43,7 @@ from memrep.daemon.names import Endpoint
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.signals import hear
+from memrep.daemon.slice import Slice
 from memrep.errors import UsageError
 from memrep.habits import Habits
 from memrep.node import Node
@@ -149,13 +150,15 @@ class Daemon:
         self._journal = journal
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier()
+        timing = Timing.scaled(options.failure_timeout_ms, options.cold_start_ms)
+        part = Slice(timing.fence)
         self._node = Node(
             NodeOptions(
                 nodes=[str(node) for node in options.nodes],
                 me=me,
                 memory=options.memory,
                 item_max=options.item_max,
-                timing=Timing.scaled(options.failure_timeout_ms, options.cold_start_ms),
+                timing=timing,
                 strict=options.strict,
                 habits=options.habits,
                 users=options.users,
@@ -168,7 +171,12 @@ class Daemon:
             wall=time.time_ns() // 1_000_000,
             chance=secrets.token_bytes,
             log=self._journal.log,
-            facts=Facts(process=self._process, settings=self._settings, connections=self._connections),
+            facts=Facts(
+                process=self._process,
+                settings=self._settings,
+                connections=self._connections,
+                spent=part.spent,
+            ),
             set_verbosity=self._set_verbosity,
             shutdown=self._stop if options.shutdown else None,
         )
@@ -177,7 +185,7 @@ class Daemon:
             self._node, place.listeners, options.connections, log, lambda: self._verbose, options.certificate
         )
         self._peers = Peers(self._node, options.nodes, me, place.links, place.sources, log)
-        self._reactor = Reactor(self._node, self._end_turn, self._clients, self._distrust)
+        self._reactor = Reactor(self._node, self._end_turn, self._clients, self._distrust, part)
         self._clients.reactor = self._peers.reactor = self._reactor
 
     def _end_turn(self) -> None:
@@ -185,7 +193,7 @@ class Daemon:
             for node, data in self._node.finish():
                 self._peers.send(node, data)
             self._clients.follow()
-            if not self._node.unfinished:
+            if not self._node.unfinished or self._reactor.spent():
                 break
         self._peers.close_superseded()
         self._peers.dial_afresh(self._node.dials_afresh())
@@ -329,6 +337,8 @@ class Daemon:
         yield "time_in_listen_disabled_us", 0
         yield "accepting_conns", int(self._clients.listening)
         yield "turns", self._reactor.turns
+        yield "turns_cut_short", self._reactor.cut_short
+        yield "longest_turn_ms", f"{self._reactor.longest_turn * 1000:.0f}"
 
     def _connections(self) -> Iterator[tuple[str, object]]:
         return self._clients.describe()

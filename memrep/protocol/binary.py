@@ -16,13 +16,14 @@ from functools import partial
 from typing import Final
 
 from memrep import decisions
-from memrep.decisions import NOT_FOUND, TOO_LARGE, Decide, Result
+from memrep.decisions import NO_MEMORY, NOT_FOUND, TOO_LARGE, Decide, Outcome, Result
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import packet
 from memrep.protocol.administration import SLOWNESS
 from memrep.protocol.commands import Commands
-from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.kinds import SHOWING_OPCODES, STORING, WRITING_OPCODES
 from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.request import Request
@@ -33,8 +34,6 @@ from memrep.version import ZERO
 #: What no name of a SASL mechanism is longer than (RFC 4422 allows 20).
 _MECHANISM_MAX: Final = 32
 
-
-_STORING: Final = frozenset([packet.SET, packet.ADD, packet.REPLACE, packet.APPEND, packet.PREPEND])
 _SASL: Final = frozenset([packet.SASL_LIST, packet.SASL_AUTH, packet.SASL_STEP])
 _BEFORE_LOGIN: Final = _SASL | {packet.VERSION}
 _RETRIEVALS: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
@@ -73,9 +72,15 @@ class Binary(Dialect):
     def execute(self, data: bytes, start: int) -> int:
         """Execute the packets in `data` from `start`; return where the first unfinished one begins."""
         connection, replies = self._connection, self._replies
+        flow = connection.flow
         size = len(data)
+        done = 0
         connection.need = 0
-        while not connection.closing and connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX:
+        while (
+            not connection.closing
+            and (connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX)
+            and (not done or done % COMMANDS_A_LOOK or not connection.spent())
+        ):
             if self._skip:
                 passed = min(self._skip, size - start)
                 self._skip -= passed
@@ -85,7 +90,10 @@ class Binary(Dialect):
                 return start
             magic, opcode, keys, extras, _, _, length, opaque, cas = HEADER.unpack_from(data, start)
             base = packet.QUIET.get(opcode, opcode)
-            if replies.queue and not (replies.plain and base == packet.SET and not cas):
+            out_of_order = replies.queue and not (replies.plain and base == packet.SET and not cas)
+            if out_of_order or (
+                flow.tight and connection.waits(base in WRITING_OPCODES, base in SHOWING_OPCODES)
+            ):
                 break
             body = start + HEADER_BYTES
             status = self._judge(magic, base, extras, keys, length)
@@ -96,12 +104,13 @@ class Binary(Dialect):
                 start = body
                 continue
             begin = body + extras
-            if base in _STORING and self._engine.room.too_large(b"-" * keys, 0, length - extras - keys):
+            refusal = self._refusal(base, keys, length - extras - keys, size < body + length)
+            if refusal is not None:
                 if size < begin + keys:
                     connection.need = HEADER_BYTES + extras + keys
                     return start
-                self._refuse_large(
-                    Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys])
+                self._refuse(
+                    Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys]), refusal
                 )
                 self._skip = length
                 start = body
@@ -117,6 +126,7 @@ class Binary(Dialect):
             start = body + length
             if start == size:
                 return start
+            done += 1
         connection.stopped = not connection.closing
         return start
 
@@ -135,18 +145,28 @@ class Binary(Dialect):
             return packet.INVALID
         if shape is None:
             return packet.UNKNOWN
-        if not shape.fits(extras, key, value) or (base not in _STORING and length > BODY_MAX):
+        if not shape.fits(extras, key, value) or (base not in STORING and length > BODY_MAX):
             self._connection.closing = True
             return packet.INVALID
         return packet.UNKNOWN if base in _SASL and self._surroundings.users is None else OK
 
-    def _refuse_large(self, request: Request) -> None:
-        """Refuse a value that is too large; as in memcached, a set that fails leaves no old value behind."""
-        self._engine.counters.store_too_large += 1
+    def _refusal(self, base: int, keys: int, value: int, unfinished: bool) -> Outcome | None:
+        """Why a packet is refused before its value is looked at, if it is."""
+        if base not in STORING:
+            return None
+        if self._engine.room.too_large(b"-" * keys, 0, value):
+            return TOO_LARGE
+        return NO_MEMORY if unfinished and self._connection.refused else None
+
+    def _refuse(self, request: Request, reason: Outcome) -> None:
+        """Refuse a value; as in memcached, a set that fails leaves no old value behind."""
+        self._connection.refused = False
+        self._engine.counters.store_too_large += reason is TOO_LARGE
+        self._engine.counters.store_no_memory += reason is NO_MEMORY
         if request.base == packet.SET:
-            self._answer(self._engine.refuse(request.key, TOO_LARGE), request.stored)
+            self._answer(self._engine.refuse(request.key, reason), request.stored)
         else:
-            self._out.append(request.fails(packet.STATUS[TOO_LARGE]))
+            self._out.append(request.fails(packet.STATUS[reason]))
 
     def _answer(self, result: Result | Ticket, spell: Callable[[Result], bytes], plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
@@ -159,7 +179,7 @@ class Binary(Dialect):
 
     def _note(self, base: int, key: bytes) -> None:
         """Count a command for `stats detail`."""
-        if base in _STORING:
+        if base in STORING:
             self._prefixes.stored(key)
         elif base == packet.DELETE:
             self._prefixes.deleted(key)

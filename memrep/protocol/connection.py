@@ -4,9 +4,10 @@ A `Connection` takes bytes and gives bytes. It does no I/O. What the bytes mean 
 dialect executes the commands in a piece of input, and puts what it has to say into `out`, or leaves a reply
 open (replies.py).
 
-Three limits keep memory bounded whatever a client does: OUTPUT_MAX on the replies made before the shell has
-sent them, QUEUE_MAX on the replies that wait, and the dialect's own on a command that does not end. Beyond the
-first two the connection is `blocked`: it keeps the rest of its input, of which the shell gives it no more.
+Four limits keep memory bounded whatever a client does: OUTPUT_MAX on the replies made before the shell has
+sent them, QUEUE_MAX on the replies that wait, the dialect's own on a command that does not end, and for a large
+command the room that all clients have together (intake.py). Beyond the first two, and while it waits for room,
+the connection is `blocked`: it keeps the rest of its input, of which the shell gives it no more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Final
 
 import attrs
 
+from memrep.flow import Flow
+from memrep.protocol.intake import HALF_MAX, Intake
 from memrep.protocol.replies import OUTPUT_MAX, Replies
 from memrep.stats import Prefixes
 from memrep.users import Users
@@ -28,6 +31,12 @@ WITHHELD_LAST_MS: Final = 10
 
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000
+
+#: The room that a line needs of which it is not known how long it is: only a get of many keys is so long.
+LINE_ROOM: Final = 1 << 20
+
+#: Of a pipeline so many commands are executed before anybody asks how long this turn has lasted.
+COMMANDS_A_LOOK: Final = 16
 
 
 @attrs.frozen
@@ -45,6 +54,9 @@ class Surroundings:
         flush_all: whether that is obeyed.
         lists: whether a list of keys is empty, and not refused.
         prefixes: what `stats detail` counts.
+        spent: whether this turn has lasted long enough; asked between the commands of a pipeline.
+        flow: how much is on its way.
+        intake: room for large commands; None if there is no bound.
     """
 
     version: bytes
@@ -57,6 +69,9 @@ class Surroundings:
     flush_all: bool = True
     lists: bool = True
     prefixes: Prefixes = attrs.Factory(Prefixes)
+    spent: Callable[[], bool] = lambda: False
+    flow: Flow = attrs.Factory(Flow)
+    intake: Intake | None = None
 
 
 class Dialect:
@@ -100,21 +115,36 @@ class Connection:
         size: for the dialect: about how many bytes of values are in `out`.
         need: for the dialect: the unfinished command is worth looking at from this size.
         stopped: for the dialect: it stopped at a limit or for order's sake, not for want of input.
+        spent: for the dialect: whether to leave the rest of a pipeline to the next turn.
+        flow: for the dialect: whether a command has to wait until less is on its way.
+        crowded: it stopped because one has to.
+        outside: a large command waits for room to come in.
+        refused: for the dialect: the unfinished command is to be dropped for want of memory, and this cleared.
+        late: it has waited for room so long that its client may have given up.
     """
 
     __slots__ = (
-        "_dialect", "_execute", "_inbox", "_withheld", "_withholds",
-        "busy", "closing", "need", "out", "replies", "size", "stopped",
+        "_dialect", "_execute", "_inbox", "_inside", "_intake", "_ready", "_withheld", "_withholds",
+        "busy", "closing", "crowded", "flow", "late", "need", "out", "outside", "refused", "replies", "size",
+        "spent", "stopped",
     )  # fmt: skip
 
     def __init__(self, surroundings: Surroundings, dialect: Callable[[Connection], Dialect]) -> None:
-        self.replies = Replies(partial(surroundings.ready, self))
+        self._ready = partial(surroundings.ready, self)
+        self.replies = Replies(self._ready)
         self.out = self.replies.out
         self.size = 0
         self.need = 0
         self.stopped = False
         self.busy = False
         self.closing = False
+        self.crowded = False
+        self.outside = self.late = False
+        self.refused = False
+        self._inside = False  # it has room for a large command
+        self._intake = surroundings.intake
+        self.flow = surroundings.flow
+        self.spent = surroundings.spent
         self._inbox = bytearray()
         self._withholds = False  # a reply must not go without the retrieval behind it
         self._withheld = b""
@@ -138,7 +168,18 @@ class Connection:
     @property
     def blocked(self) -> bool:
         """Whether it takes no more input for now; `resume` says when that is over."""
-        return self.closing or self.stopped or self.replies.limited
+        return self.closing or self.stopped or self.outside or self.replies.limited
+
+    @property
+    def reading_much(self) -> bool:
+        """Whether it is worth reading a lot at a time."""
+        return self._inside
+
+    def waits(self, writes: bool, shows: bool) -> bool:
+        """Whether a command has to wait until less is on its way, by what it does."""
+        flow = self.flow
+        self.crowded = (writes and flow.writes_wait) or (shows and flow.reads_wait)
+        return self.crowded
 
     # --- input
 
@@ -146,6 +187,8 @@ class Connection:
         """Take input; return the replies that can be sent."""
         if self._inbox or self.busy:
             self._inbox += data
+            if self._inside and self._intake is not None:
+                self._intake.heard(self)
             return b"" if len(self._inbox) < self.need else self.resume()
         end = self._execute(data, 0)
         if end < len(data):
@@ -158,7 +201,7 @@ class Connection:
 
     def resume(self) -> bytes:
         """Go on, after a reply has become known or earlier output has been sent; return what can be sent."""
-        self.stopped = False
+        self.stopped = self.crowded = False
         self.replies.settle()
         if self.replies.limited:
             return self._take()
@@ -171,6 +214,8 @@ class Connection:
             data = bytes(self._inbox)
             self._inbox.clear()
             self._keep(data, self._execute(data, 0))
+            if self.refused:  # nobody knows how to refuse that
+                self.closing = True
         return self._take()
 
     def abandon(self) -> None:
@@ -179,6 +224,9 @@ class Connection:
         self.closing = self.busy = True
         self._withholds = False
         self._withheld = b""
+        self._inbox.clear()  # now, for it refers to itself and may lie about for long
+        if self._intake is not None:
+            self._intake.leave(self)
 
     def _keep(self, data: bytes, start: int) -> None:
         """Keep the unfinished rest of the input."""
@@ -186,6 +234,41 @@ class Connection:
             self._inbox += data[start:] if start else data
             if not (self.need or self.blocked) and self._dialect.endless(self._inbox):
                 self.closing = True
+        if self._inside or self.need > HALF_MAX or len(self._inbox) > 2 * HALF_MAX:
+            self._ask_for_room()
+
+    # --- room for large commands
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether more has to come before its command can be executed."""
+        return not (self.closing or self.stopped or self.replies.limited or self.refused)
+
+    def _ask_for_room(self) -> None:
+        """Go in, stay in, or go out, by the size of the command that has come half."""
+        if self._intake is None:
+            return
+        size = max(self.need, len(self._inbox))
+        if size <= HALF_MAX or self.closing:
+            self._inside = self.late = False
+            self._intake.leave(self)
+        elif not (self._inside and self.blocked):  # who is stopped keeps what it has
+            if not self.need and not self.blocked:
+                size = LINE_ROOM
+            self._inside = self._intake.enter(self, size)
+            self.outside = not self._inside
+
+    def admit(self, late: bool) -> None:
+        """There is room for the command that has come half."""
+        self._inside, self.outside, self.late = True, False, late
+        self._ready()
+
+    def refuse(self) -> None:
+        """There is no room: the command that has come half is dropped."""
+        self._inside = self.outside = self.late = False
+        self.refused = True
+        self.need = 0
+        self._ready()
 
     # --- output
 
@@ -198,10 +281,10 @@ class Connection:
         if replies.idle:
             data = b"".join(self.out)
             self.out.clear()
-            self.busy = self.closing or self.stopped
+            self.busy = self.closing or self.stopped or self.outside
             return data
         data = replies.take()
-        self.busy = self.closing or self.stopped or bool(replies.queue)
+        self.busy = self.closing or self.stopped or self.outside or bool(replies.queue)
         return data
 
     # --- replies that must not go alone
@@ -239,7 +322,7 @@ class Connection:
             self._withheld += replies.take()
         if replies.limited or self.closing or self._dialect.told(self._withheld)[1]:
             self._withholds = False
-        self.busy = self.closing or self.stopped or bool(replies.queue) or self._withholds
+        self.busy = self.closing or self.stopped or self.outside or bool(replies.queue) or self._withholds
         if self._withholds:
             return b""
         data, self._withheld = self._withheld, b""

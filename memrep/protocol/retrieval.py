@@ -1,8 +1,8 @@
 """Retrieval of many keys by the text protocol: get gets gat gats (protocol.txt, "Retrieval command").
 
 One line may name a million keys, whose values are many times what fits into memory, and whose looking up takes
-many times what a turn may last. So a retrieval goes as far as the limits of output and queue allow, and goes on
-when what it has said is sent.
+many times what a turn may last. So a retrieval goes as far as time, output and queue allow, and goes on when
+what it has said is sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from memrep.decisions import Result
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
-from memrep.protocol.connection import QUEUE_MAX, Connection
+from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection
 from memrep.protocol.numbers import signed32
 from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR
 from memrep.protocol.replies import OUTPUT_MAX
@@ -37,18 +37,20 @@ class Retrieval:
         keys: what is left of the present one, last first; always the same list.
     """
 
-    __slots__ = ("_connection", "_engine", "_look_up", "_prefixes", "_show", "keys")
+    __slots__ = ("_connection", "_engine", "_look_up", "_prefixes", "_show", "_writes", "keys")
 
     def __init__(self, connection: Connection, engine: Engine, prefixes: Prefixes) -> None:
         self.keys: Words = []
         self._connection = connection
         self._engine = engine
         self._prefixes = prefixes
+        self._writes = False
         self._show: Show = show
         self._look_up: Callable[[bytes], Result | Ticket] = engine.get
 
     def get(self, words: Words, shows: Show) -> None:
         """Begin a get, or with `show_cas` a gets."""
+        self._writes = False
         self._begin(words[1:], shows, self._engine.get)
 
     def get_and_touch(self, words: Words, shows: Show) -> None:
@@ -69,12 +71,19 @@ class Retrieval:
                     found = engine.get_and_touch(key, exptime)
                     if isinstance(found, Ticket):  # what comes behind keeps its place
                         self._connection.replies.hold(found, lambda result: b"")
+            self._writes = True
             self._begin(keys, shows, lambda key: engine.get_and_touch(key, exptime))
 
     def go_on(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys, connection, prefixes = self.keys, self._connection, self._prefixes
-        while keys and connection.size < OUTPUT_MAX and len(connection.replies.queue) < QUEUE_MAX:
+        flow, done = connection.flow, 0
+        while (
+            keys
+            and (connection.size < OUTPUT_MAX and len(connection.replies.queue) < QUEUE_MAX)
+            and (not done or done % COMMANDS_A_LOOK or not connection.spent())
+            and not (done and flow.tight and connection.waits(self._writes, True))
+        ):
             connection.size += _KEY_SIZE
             key = keys.pop()
             if prefixes.on:
@@ -86,6 +95,7 @@ class Retrieval:
                 connection.out.append(block)
             elif isinstance(found, Ticket):
                 self.show_later(key, found, self._show)
+            done += 1
         if not keys:
             self._say(_END)
 

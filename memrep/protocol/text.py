@@ -18,16 +18,8 @@ from functools import partial
 from typing import Final
 
 from memrep.decisions import (
-    DELETED,
-    EXISTS,
-    FLUSHED,
     NO_MEMORY,
-    NOT_A_NUMBER,
-    NOT_FOUND,
-    NOT_STORED,
-    STORED,
     TOO_LARGE,
-    TOUCHED,
     Outcome,
     Result,
 )
@@ -37,11 +29,13 @@ from memrep.protocol import allocator
 from memrep.protocol.administration import Administration
 from memrep.protocol.block import end_of_block
 from memrep.protocol.commands import Commands
-from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.kinds import SHOWING, WRITING
 from memrep.protocol.meta import commands as meta
 from memrep.protocol.meta.line import BadMeta, check
 from memrep.protocol.numbers import of_storage, signed32, unsigned
-from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, NO_NUMBER, OUT_OF_MEMORY, speaks_http
+from memrep.protocol.outcomes import REPLIES, silent, spell
+from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
 from memrep.ticket import Ticket
@@ -56,19 +50,6 @@ _BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
 _BAD_DELTA: Final = b"CLIENT_ERROR invalid numeric delta argument\r\n"
 _BAD_DELETE: Final = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
 _TOO_LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
-
-#: The spelling of each outcome.
-_REPLIES: Final[dict[Outcome, bytes]] = {
-    STORED: b"STORED\r\n",
-    NOT_STORED: b"NOT_STORED\r\n",
-    EXISTS: b"EXISTS\r\n",
-    NOT_FOUND: b"NOT_FOUND\r\n",
-    DELETED: b"DELETED\r\n",
-    TOUCHED: b"TOUCHED\r\n",
-    FLUSHED: b"OK\r\n",
-    NOT_A_NUMBER: NO_NUMBER,
-    NO_MEMORY: OUT_OF_MEMORY,
-}
 
 Words = list[bytes]
 
@@ -121,10 +102,14 @@ class Text(Dialect):
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
         connection, replies, keys = self._connection, self._replies, self._retrieval.keys
+        flow = connection.flow
         size = len(data)
+        done = 0
         connection.need = 0
-        while not (connection.closing or keys) and (
-            connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX
+        while (
+            not (connection.closing or keys)
+            and (connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX)
+            and (not done or done % COMMANDS_A_LOOK or not connection.spent())
         ):
             if self._skip:
                 start = self._swallow(data, start)
@@ -140,7 +125,9 @@ class Text(Dialect):
             if b"" in words:
                 words = [word for word in words if word]
             verb = words[0] if words else b""
-            if replies.queue and not (replies.plain and verb == b"set"):
+            if (replies.queue and not (replies.plain and verb == b"set")) or (
+                flow.tight and connection.waits(verb in WRITING, verb in SHOWING)
+            ):
                 break
             store = _STORAGE.get(verb)
             if store is None and verb != b"ms":
@@ -158,6 +145,7 @@ class Text(Dialect):
                 start = after
             if start == size and not keys:
                 return start
+            done += 1
         connection.stopped = not connection.closing
         return start
 
@@ -174,9 +162,9 @@ class Text(Dialect):
     def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
         if isinstance(result, Ticket):
-            self._replies.hold(result, _silent if noreply else _spell, plain=plain)
+            self._replies.hold(result, silent if noreply else spell, plain=plain)
         elif not noreply:
-            self._out.append(_REPLIES[result] if type(result) is Outcome else _spell(result))
+            self._out.append(REPLIES[result] if type(result) is Outcome else spell(result))
 
     def _refuse(self, error: bytes, noreply: bool = False) -> None:
         if not noreply:
@@ -257,6 +245,8 @@ class Text(Dialect):
         if after <= 0:
             if not after:
                 self._refuse(_BAD_CHUNK, noreply)
+            elif self._connection.refused:
+                return self._drop(key, length, body, store.verb == b"set", noreply)
             return after or end + 2
         value = data[body:end]
         if store.cas:
@@ -269,6 +259,15 @@ class Text(Dialect):
     def _note_stored(self, key: bytes) -> None:
         if self._prefixes.on:
             self._prefixes.stored(key)
+
+    def _drop(self, key: bytes, length: int, body: int, is_set: bool, noreply: bool) -> int:
+        """Refuse a storage command whose data block has come half, for want of memory; as `_storage`."""
+        self._connection.refused = False
+        self._engine.counters.store_no_memory += 1
+        if is_set:
+            self._answer(self._engine.refuse(key, NO_MEMORY), noreply=True)
+        self._skip, self._skip_reply = length + 2, b"" if noreply else OUT_OF_MEMORY
+        return body
 
     # --- the other commands on one key
 
@@ -383,7 +382,7 @@ class Text(Dialect):
             return body
         after = end_of_block(data, body + length)
         if after < 0:
-            return after
+            return self._drop(key, length, body, True, False) if self._connection.refused else after
         engine.counters.cmd_meta += 1
         if after == 0:
             self._refuse(_BAD_CHUNK)
@@ -431,17 +430,6 @@ class _Store:
         self.cas = verb == b"cas"
         self.words = 6 if self.cas else 5
         self.execute = execute
-
-
-def _silent(result: Result) -> bytes:
-    return b""
-
-
-def _spell(result: Result) -> bytes:
-    if isinstance(result, Outcome):
-        return _REPLIES[result]
-    assert isinstance(result, bytes)
-    return result + b"\r\n"
 
 
 #: The storage commands; append and prepend ignore flags and exptime, as protocol.txt says.

@@ -48,11 +48,7 @@ class _Round:
 
 
 class Rounds:
-    """The writes of one node and their rivals; the `committer.Committer` of a node with peers.
-
-    Attributes:
-        bytes: of the values of this node's own writes on their way.
-    """
+    """The writes of one node and their rivals; the `committer.Committer` of a node with peers."""
 
     def __init__(
         self,
@@ -69,7 +65,7 @@ class Rounds:
         self._inflight = inflight
         self._clock = clock
         self._copies = copies
-        self.bytes = 0
+        self._flow = inflight.flow
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
         self._given_up: deque[tuple[int, Version, Attempt]] = deque()
@@ -120,7 +116,7 @@ class Rounds:
         frame = self._stream.add(describe(key, entry, base, dead, now, copy))
         own = _Round(key, pending, frame, attempt)
         self._own[entry.version] = own
-        self.bytes += len(entry.value or b"")
+        self._flow.begin(len(entry.value or b""))
         self._queue.append(own)
         if before is not None:
             self._displaced(before)
@@ -142,7 +138,7 @@ class Rounds:
         own.over = True
         entry = own.pending.entry
         del self._own[entry.version]
-        self.bytes -= len(entry.value or b"")
+        self._flow.end(len(entry.value or b""))
         self._stream.add(Commit(own.key, entry.version))
         self._make_committed(own.key, entry)
         own.attempt.committed()
@@ -161,7 +157,7 @@ class Rounds:
         own.over = True
         version = own.pending.entry.version
         del self._own[version]
-        self.bytes -= len(own.pending.entry.value or b"")
+        self._flow.end(len(own.pending.entry.value or b""))
         frame = self._stream.add(Drop(own.key, version))
         if self._inflight.pending.get(own.key) is own.pending:
             self._inflight.clear(own.key)
@@ -279,7 +275,7 @@ class Rounds:
         own = [one for one in self._queue if not one.over]
         given_up = self._given_up
         self._own.clear()
-        self.bytes = 0
+        self._flow.clear()
         self._queue.clear()
         self._given_up = deque()
         self._inflight.clear_all()

@@ -1,0 +1,40 @@
+"""A slice of time: how long one part of a turn may last (reactor.py)."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+#: A slice is this share of the fence: 5 ms.
+_SLICES_IN_FENCE: Final = 50
+
+
+class Slice:
+    """The slice that is going on now.
+
+    Args:
+        fence: how long the process may be stopped, ms; see `Timing`.
+
+    Attributes:
+        length: of each slice, s.
+        end: of the present one, on the monotonic clock.
+        over: whether its end has been noticed.
+    """
+
+    __slots__ = ("end", "length", "over")
+
+    def __init__(self, fence: int) -> None:
+        self.length = fence / 1000 / _SLICES_IN_FENCE
+        self.end = 0.0
+        self.over = False
+
+    def begin(self, now: float) -> None:
+        """Another one begins."""
+        self.end = now + self.length
+        self.over = False
+
+    def spent(self) -> bool:
+        """Whether it is over: what has not begun yet is left to the next turn."""
+        if not self.over:
+            self.over = time.monotonic() > self.end
+        return self.over
