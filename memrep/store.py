@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
-from itertools import chain
 from typing import Final
 
 from msgspec.structs import replace
@@ -136,8 +135,12 @@ class Store:
         return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
 
     def keys(self) -> list[bytes]:
-        """All keys that have an entry, tombstones among them."""
-        return list(chain(self.values, self.tombstones))
+        """All keys that have an entry, tombstones among them, in no particular order."""
+        return [*_keys(self.values), *_keys(self.tombstones)]
+
+    def snapshot(self) -> list[tuple[list[bytes], list[Entry]]]:
+        """All keys that have an entry, and their entries, in two pairs of lists that go together."""
+        return [(_keys(one), list(dict.values(one))) for one in (self.values, self.tombstones)]
 
     def __len__(self) -> int:
         """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
@@ -150,7 +153,7 @@ class Store:
             return False
         if key == FLUSH_KEY:
             self.flushed = entry.version
-            self._flushing = list(self.values)
+            self._flushing = _keys(self.values)
             self._clear_flushed(now)
         elif entry.value is not None:
             if entry.expires <= now or entry.version <= self.flushed:
@@ -318,6 +321,11 @@ class Store:
             keys.discard(key)
             if not keys:
                 del self._slots[slot]
+
+
+def _keys(entries: OrderedDict[bytes, Entry]) -> list[bytes]:
+    """The keys in any order: of a million in 15 ms, in their own order it would take a second."""
+    return list(dict.keys(entries))
 
 
 def _tombstone(entry: Entry, now: int, end: int) -> Entry:

@@ -80,10 +80,11 @@ class Client:
     def ready(self, events: int) -> None:
         """Send what is left, read what came, answer."""
         try:
-            if events & HUNG_UP and self.connection.late:
-                self._owner.close(self, "it hung up before there was room for what it sends")
-            elif events & READ:  # with a hang-up beside it, on a unix socket: what was sent before still counts
-                data = self._receive(_RECEIVE_MANY if self.connection.reading_much else _RECEIVE_BYTES)
+            if events & READ:  # with a hang-up beside it, on a unix socket: what was sent before still counts
+                if events != READ and events & HUNG_UP and self.connection.late:
+                    self._owner.close(self, "it hung up before there was room for what it sends")
+                    return
+                data = self._receive(_RECEIVE_MANY if self.connection.inside else _RECEIVE_BYTES)
                 if not data:
                     self._hung_up()
                     return
@@ -102,6 +103,7 @@ class Client:
                         self._follow()
             elif self._unsent:
                 self.answer(b"")
+                self._spent()  # for the reactor, which sees it then
             else:
                 self._owner.close(self, "the connection is broken")
         except (BlockingIOError, InterruptedError):

@@ -28,6 +28,7 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Final, Protocol
 
 import trio
@@ -48,9 +49,6 @@ _LOOKS: Final = 2
 
 #: After so many slices in a row the task yields, too.
 _SLICES_IN_A_ROW: Final = 4
-
-#: So many handlers are called before the clock is looked at, if none of them does it.
-_HANDLERS: Final = 8
 
 #: How old the last note of the time on the CPU may become, s.
 _NOTED_S: Final = 0.02
@@ -117,7 +115,7 @@ class Reactor:
         self._urgent: set[int] = set()  # those of links
         self._again: dict[int, None] = {}  # who has something to do though nothing may come
         self._left: list[int] = []  # who was ready but not served, in this order
-        self._began = self._noted = time.monotonic()
+        self._began = self._noted = monotonic()
         self._worked = time.thread_time()
 
     def register(self, fd: int, handler: Handler, events: int, *, urgent: bool = False) -> None:
@@ -158,20 +156,20 @@ class Reactor:
 
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""
-        began = time.monotonic()
+        began = monotonic()
         try:
             self._look_at_clock()
             act()
-            self._part.begin(time.monotonic())
+            self._part.begin(monotonic())
             self._end_turn()
         except Exception as error:  # no system call's, for each of those has its own guard: the node's
             self.distrust(error)
         self.turns += 1
-        took = time.monotonic() - began
+        took = monotonic() - began
         self.longest_turn = max(self.longest_turn, took)
 
     def _look_at_clock(self) -> bool:
-        before, now = self._began, time.monotonic()
+        before, now = self._began, monotonic()
         gap, worked = now - before, 0.0
         if now - self._noted > _NOTED_S:
             on_cpu = time.thread_time()
@@ -188,7 +186,7 @@ class Reactor:
 
     def stopped(self) -> bool:
         """Whether the process was stopped within this turn; to be asked before what was read is executed."""
-        now = time.monotonic()
+        now = monotonic()
         if now <= self._part.end:
             return False
         stopped = now - self._began > self._fence_s and self._look_at_clock()
@@ -203,14 +201,19 @@ class Reactor:
         if self._left:
             events = self._in_order(events)
         handlers, part = self._handlers, self._part
-        for place, (fd, mask) in enumerate(events, start=1):
+        for fd, mask in events:
             ready = handlers.get(fd)
             if ready is not None:  # an earlier one of this turn may have closed it
                 ready(mask)
-                if (part.over or (not place % _HANDLERS and part.spent())) and place < len(events):
-                    self._left = [fd for fd, _ in events[place:]]
-                    self.cut_short += 1
+                if part.over:
+                    self._leave(events, fd)
                     return
+
+    def _leave(self, events: list[tuple[int, int]], last: int) -> None:
+        """Leave to the next turn who comes behind this one."""
+        place = next(place for place, (fd, _) in enumerate(events) if fd == last)
+        self._left = [fd for fd, _ in events[place + 1 :]]
+        self.cut_short += bool(self._left)
 
     def _serve_urgent(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Serve the links of peers; return the other events."""
@@ -226,7 +229,7 @@ class Reactor:
         for fd in again:
             if fd in self._urgent:
                 self._handlers[fd](0)
-        self._part.begin(time.monotonic())
+        self._part.begin(monotonic())
         return others
 
     def _in_order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -247,7 +250,7 @@ class Reactor:
             else:
                 await trio.lowlevel.wait_readable(fd)
             turns = looks = 0
-            until = time.monotonic() + _SLICES_IN_A_ROW * self._part.length
+            until = monotonic() + _SLICES_IN_A_ROW * self._part.length
             while turns < _TURNS and looks < _LOOKS and self._began < until:
                 events = poll(0)
                 if not (events or self._again or node.behind):

@@ -118,15 +118,16 @@ class Connection:
         spent: for the dialect: whether to leave the rest of a pipeline to the next turn.
         flow: for the dialect: whether a command has to wait until less is on its way.
         crowded: it stopped because one has to.
+        inside: it has room for a large command.
         outside: a large command waits for room to come in.
         refused: for the dialect: the unfinished command is to be dropped for want of memory, and this cleared.
         late: it has waited for room so long that its client may have given up.
     """
 
     __slots__ = (
-        "_dialect", "_execute", "_inbox", "_inside", "_intake", "_ready", "_withheld", "_withholds",
-        "busy", "closing", "crowded", "flow", "late", "need", "out", "outside", "refused", "replies", "size",
-        "spent", "stopped",
+        "_dialect", "_execute", "_inbox", "_intake", "_ready", "_withheld", "_withholds",
+        "busy", "closing", "crowded", "flow", "inside", "late", "need", "out", "outside", "refused", "replies",
+        "size", "spent", "stopped",
     )  # fmt: skip
 
     def __init__(self, surroundings: Surroundings, dialect: Callable[[Connection], Dialect]) -> None:
@@ -141,7 +142,7 @@ class Connection:
         self.crowded = False
         self.outside = self.late = False
         self.refused = False
-        self._inside = False  # it has room for a large command
+        self.inside = False
         self._intake = surroundings.intake
         self.flow = surroundings.flow
         self.spent = surroundings.spent
@@ -170,11 +171,6 @@ class Connection:
         """Whether it takes no more input for now; `resume` says when that is over."""
         return self.closing or self.stopped or self.outside or self.replies.limited
 
-    @property
-    def reading_much(self) -> bool:
-        """Whether it is worth reading a lot at a time."""
-        return self._inside
-
     def waits(self, writes: bool, shows: bool) -> bool:
         """Whether a command has to wait until less is on its way, by what it does."""
         flow = self.flow
@@ -187,7 +183,7 @@ class Connection:
         """Take input; return the replies that can be sent."""
         if self._inbox or self.busy:
             self._inbox += data
-            if self._inside and self._intake is not None:
+            if self.inside and self._intake is not None:
                 self._intake.heard(self)
             return b"" if len(self._inbox) < self.need else self.resume()
         end = self._execute(data, 0)
@@ -234,7 +230,7 @@ class Connection:
             self._inbox += data[start:] if start else data
             if not (self.need or self.blocked) and self._dialect.endless(self._inbox):
                 self.closing = True
-        if self._inside or self.need > HALF_MAX or len(self._inbox) > 2 * HALF_MAX:
+        if self.inside or self.need > HALF_MAX or len(self._inbox) > 2 * HALF_MAX:
             self._ask_for_room()
 
     # --- room for large commands
@@ -250,22 +246,22 @@ class Connection:
             return
         size = max(self.need, len(self._inbox))
         if size <= HALF_MAX or self.closing:
-            self._inside = self.late = False
+            self.inside = self.late = False
             self._intake.leave(self)
-        elif not (self._inside and self.blocked):  # who is stopped keeps what it has
+        elif not (self.inside and self.blocked):  # who is stopped keeps what it has
             if not self.need and not self.blocked:
                 size = LINE_ROOM
-            self._inside = self._intake.enter(self, size)
-            self.outside = not self._inside
+            self.inside = self._intake.enter(self, size)
+            self.outside = not self.inside
 
     def admit(self, late: bool) -> None:
         """There is room for the command that has come half."""
-        self._inside, self.outside, self.late = True, False, late
+        self.inside, self.outside, self.late = True, False, late
         self._ready()
 
     def refuse(self) -> None:
         """There is no room: the command that has come half is dropped."""
-        self._inside = self.outside = self.late = False
+        self.inside = self.outside = self.late = False
         self.refused = True
         self.need = 0
         self._ready()

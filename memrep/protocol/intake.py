@@ -25,7 +25,7 @@ HALF_MAX: Final = 1 << 14
 _SHARE: Final = 8
 
 #: but not more than this, bytes: what is in must also go round the cluster before its client loses patience.
-ROOM_MAX: Final = 16 << 20
+ROOM_MAX: Final = 8 << 20
 
 #: How long (ms) who has room may send nothing while others wait for it.
 PATIENCE_MS: Final = 2_000

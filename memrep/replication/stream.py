@@ -16,8 +16,11 @@ from typing import Final
 from memrep.replication.message import Ack, Commit, Drop, Frame, Object, Write
 from memrep.replication.view import Standing
 
-#: A frame is closed when its values reach this many bytes.
+#: A frame is closed when its values reach this many bytes,
 FRAME_BYTES: Final = 1 << 20
+
+#: or when it says so many things: who takes it can do nothing else in between.
+FRAME_ITEMS: Final = 256
 
 Item = Write | Commit | Drop | Object
 
@@ -59,8 +62,8 @@ class Stream:
         self._items.append(item)
         if type(item) is Write and item.value:
             self._bytes += len(item.value)
-            if self._bytes >= FRAME_BYTES:
-                self._close()
+        if self._bytes >= FRAME_BYTES or len(self._items) >= FRAME_ITEMS:
+            self._close()
         return number
 
     def _close(self) -> None:

@@ -13,6 +13,9 @@ A node that was cut off with no client to write for has nothing that anybody was
 donor was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
 from. There it yields: it sends the donor's entry round under a new version, unless somebody writes meanwhile.
 
+A node may have a million keys: so all that has to be done for each of them is done bit by bit, some with each
+chunk, some at each tick.
+
 Only when all this is acknowledged by everybody is the node full, and its client port opens. If a chunk does
 not come, or the view changes, the transfer starts again; what has been merged stays.
 """
@@ -41,6 +44,10 @@ CHUNK_KEYS: Final = 2_000
 
 #: How many chunks a newcomer asks for ahead.
 AHEAD: Final = 2
+
+#: Of its own keys a newcomer sorts so many at a time, and sends round so many.
+SORTED: Final = 2 * CHUNK_KEYS
+ANNOUNCED: Final = 1_000
 
 
 class Donor:
@@ -145,10 +152,14 @@ class Newcomer:
         self._log = log
         self._donor = 0
         self._horizon: Version = ZERO
-        self._mine: dict[bytes, Version] = {}
+        self._before: list[tuple[list[bytes], list[Entry]]] = []  # what was here, as far as it is not sorted
+        self._buckets: frozenset[int] = frozenset()  # those in which the donor has something else
+        self._sent: dict[bytes, Write] = {}  # what the donor has sent of them meanwhile
+        self._mine: dict[bytes, Version] = {}  # what was here and the donor has not sent
         self._theirs: dict[bytes, Write | None] = {}  # of those, what the donor has, if this node yields
         self._yields = False
         self._everything = False
+        self._complete = False  # the donor has sent everything
         self._expected = 0
         self._asked = 0
         self._heard = 0
@@ -166,8 +177,10 @@ class Newcomer:
         self._theirs = {}
         self._donor = min(view.full)
         self._horizon = horizon
-        self._mine = {key: self._store.version(key) for key in self._store.keys()}  # noqa: SIM118
-        self._everything = not self._mine
+        self._before = [both for both in self._store.snapshot() if both[0]]
+        self._mine, self._sent, self._buckets = {}, {}, frozenset()
+        self._everything = not self._before
+        self._complete = False
         self._expected = self._asked = self.taken = self.total = 0
         self._heard = self._clock.now
         self._announcing = None
@@ -179,6 +192,7 @@ class Newcomer:
         """The view is over."""
         self._donor = 0
         self._announcing = None
+        self._before = []
 
     def _ask(self) -> None:
         while self._asked < self._expected + AHEAD:
@@ -197,20 +211,41 @@ class Newcomer:
         self._expected += 1
         self.total = message.total
         if message.i == 0 and not self._everything:
-            buckets = frozenset(message.buckets)
-            self._mine = {key: v for key, v in self._mine.items() if bucket_of(key) in buckets}
+            self._buckets = frozenset(message.buckets)
         for write in message.records:
+            version = Version(write.version)
             self._store.put(write.key, write.entry(now), now)
-            if self._mine.get(write.key, ZERO) <= write.version:
+            if self._before:
+                self._sent[write.key] = write
+            if self._mine.get(write.key, ZERO) <= version:
                 self._mine.pop(write.key, None)
             else:
-                self._theirs[write.key] = write if self._yields else None
+                self._know(write)
         self.taken += len(message.records)
         self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
-        if message.last:
-            self._announce()
-        else:
+        self._complete = message.last
+        if not message.last:
             self._ask()
+
+    def _sort(self) -> None:
+        """Find out of some keys that were here which the donor has not sent, as far as it has come."""
+        keys, entries = self._before[-1]
+        if self._buckets:  # else they are the same everywhere
+            for key, entry in zip(keys[-SORTED:], entries[-SORTED:], strict=True):
+                sent = self._sent.get(key)
+                if bucket_of(key) in self._buckets and (sent is None or entry.version > sent.version):
+                    self._mine[key] = entry.version
+                    if sent is not None:
+                        self._know(sent)
+        del keys[-SORTED:], entries[-SORTED:]
+        if not keys:
+            self._before.pop()
+        if not self._before:
+            self._sent = {}
+
+    def _know(self, write: Write) -> None:
+        """The donor has this of a key of which this node has something newer."""
+        self._theirs[write.key] = write if self._yields else None
 
     def _announce(self) -> None:
         """Send round what only this node has, except what must have been purged elsewhere.
@@ -221,7 +256,7 @@ class Newcomer:
         announcing = self._announcing = self._announcing or _Announcements()
         kept: list[tuple[bytes, Entry]] = []
         later: dict[bytes, Version] = {}
-        for key, version in self._mine.items():
+        for key, version in self._some():
             entry = self._store.get(key)
             if entry is None or entry.version != version:
                 continue
@@ -237,7 +272,7 @@ class Newcomer:
                 self._yield(key, announcing)
             else:
                 self._rounds.announce(key, entry, announcing)
-        self._mine = later
+        self._mine.update(later)
         if kept and not self._yields:
             self._log(f"sends round {len(kept)} keys that only this node has")
 
@@ -252,14 +287,25 @@ class Newcomer:
             entry.cas = entry.cas_unique
         self._rounds.propose(key, entry, base, _Yielding(announcing))
 
+    def _some(self) -> list[tuple[bytes, Version]]:
+        """Take some of the keys that only this node has: all, unless they are many."""
+        if len(self._mine) <= ANNOUNCED:
+            some, self._mine = list(self._mine.items()), {}
+            return some
+        return [self._mine.popitem() for _ in range(ANNOUNCED)]
+
     def tick(self) -> None:
         """Become full when everything is here; ask for a new view if the donor has fallen silent."""
         if not self._donor or self._standing.full or self._standing.paused:
             return
-        if self._announcing is not None:
-            if self._mine:
+        if self._before and self._expected:
+            self._sort()
+        if self._complete:
+            if self._before:
+                return
+            if self._mine or self._announcing is None:
                 self._announce()
-            if not self._announcing.open and not self._mine:
+            if self._announcing is not None and not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
                 self._standing.full = True
