@@ -63,6 +63,7 @@ class Node:
     Attributes:
         counters: what `stats` shows.
         links: those with the other nodes.
+        flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
     def __init__(
@@ -86,9 +87,9 @@ class Node:
         self._clock = Clock(options.me, now, wall)
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
-        self._flow = Flow(options.memory)
+        self.flow = Flow(options.memory)
         self._intake = Intake(options.memory, self._clock)
-        self._inflight = InFlight(self._flow)
+        self._inflight = InFlight(self.flow)
         copies = Copies(self._clock)
         standing = Standing(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
@@ -140,7 +141,7 @@ class Node:
             self._clock,
             self.options,
             facts,
-            self._flow,
+            self.flow,
             self._intake,
         )
         return Surroundings(
@@ -155,7 +156,7 @@ class Node:
             lists=self.options.lists,
             prefixes=reports.prefixes,
             spent=facts.spent,
-            flow=self._flow,
+            flow=self.flow,
             intake=self._intake,
         )
 
@@ -255,7 +256,7 @@ class Node:
     @property
     def behind(self) -> bool:
         """Whether the next turn has something to do, though nothing may have come."""
-        ready = self._inflight.woken or self._sessions.due or (self._crowd and not self._flow.tight)
+        ready = self._inflight.woken or self._sessions.due or (self._crowd and not self.flow.tight)
         ready = ready or (self._ready and not self.wary)  # else who is ready may have to wait all the same
         return self._cut_short or self.replica.unfinished or bool(ready and self.serving)
 
@@ -319,7 +320,7 @@ class Node:
                 if self._spent():
                     self._cut_short = True
                     return
-        while self._crowd and self.serving and not self._flow.tight:
+        while self._crowd and self.serving and not self.flow.tight:
             connection = next(iter(self._crowd))
             del self._crowd[connection]
             yield connection, self.resume(connection)
@@ -362,15 +363,6 @@ class Node:
     def holds_back(self, connection: Connection) -> bool:
         """Whether the shell should leave the client's further input in the socket."""
         return connection.blocked or self.unheard(connection)
-
-    def unsent(self, more: int) -> None:
-        """So many bytes more of replies could not be sent to clients; fewer if it is negative."""
-        self._flow.keep(more)
-
-    @property
-    def is_short_of_room(self) -> bool:
-        """Whether so much is unsent that clients have to wait for their replies."""
-        return self._flow.reads_wait
 
     def hung_up(self, connection: Connection) -> None:
         """The client sends no more; it may still listen."""

@@ -287,12 +287,12 @@ def test_while_clients_leave_much_unread_nobody_is_shown_more_and_writes_go_on()
     lone = lone_node(memory=64 << 20)
     reader, other = lone.connect(), lone.connect()
     assert other.receive(_set(b"k", 5)) == b"STORED\r\n"
-    lone.node.unsent(8 * (1 << 20) + 1)
+    lone.node.flow.keep(8 * (1 << 20) + 1)
     lone.begin()
     assert lone.node.receive(reader.connection, b"get k\r\n") == b""
     assert lone.node.holds_back(reader.connection)
     assert other.receive(_set(b"k", 5)) == b"STORED\r\n"
-    lone.node.unsent(-1)
+    lone.node.flow.keep(-1)
     list(lone.node.finish())
     assert dict(lone.node.replies()) == {reader.connection: b"VALUE k 0 5\r\nxxxxx\r\nEND\r\n"}
 

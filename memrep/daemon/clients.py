@@ -309,13 +309,13 @@ class Clients:
         if unsent:
             self._slow[client] = time.monotonic()
         if more:
-            self.node.unsent(more)
+            self.node.flow.keep(more)
 
     def _drop_the_slow(self) -> None:
         """Hang up on those who take nothing while others have to wait for the memory that they cost."""
         late = time.monotonic() - _SLOW_S
-        for client, since in list(self._slow.items()) if self.node.is_short_of_room else []:
-            if since > late or not self.node.is_short_of_room:
+        for client, since in list(self._slow.items()) if self.node.flow.reads_wait else []:
+            if since > late or not self.node.flow.reads_wait:
                 return
             self.node.counters.slow_readers += 1
             self._drops.happened()
