@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.real.generation import DEBIAN_13, INSTALLED, USED, Generation
+
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 UNIT = DEPLOY / "memrep.service"
 CONFIG = DEPLOY / "memrep.toml"
@@ -147,22 +149,25 @@ def php_settings(piece: Path, profile: str) -> dict[str, str]:
 def php(ini: Path, code: str) -> str:
     """stdout of `code` under this php.ini; conf.d loads the extensions. Not one warning is allowed."""
     loud = ("-d", "display_startup_errors=1", "-d", "display_errors=stderr")
-    done = run("php", *loud, "-c", str(ini), "-r", code)
+    done = run(*USED.generation.command("php"), *loud, "-c", str(ini), "-r", code)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 @pytest.fixture(
     params=[
-        pytest.param((piece, profile), id=f"{piece.stem}, {profile}")
+        pytest.param((generation, piece, profile), id=f"{generation}: {piece.stem}, {profile}")
+        for generation in (INSTALLED, DEBIAN_13)
         for piece in (MEMCACHE, MEMCACHED)
         for profile in PROFILES
     ]
 )
-def ini(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Each piece in each profile, as a php.ini."""
-    piece: Path = request.param[0]
-    profile: str = request.param[1]
+def ini(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each piece in each profile, as a php.ini of each generation of PHP."""
+    generation: Generation = request.param[0]
+    piece: Path = request.param[1]
+    profile: str = request.param[2]
+    monkeypatch.setattr(USED, "generation", generation)
     path = tmp_path / piece.name
     path.write_text(with_profile(piece, profile))
     if not json.loads(php(path, f"echo json_encode(extension_loaded('{piece.stem}'));")):
