@@ -247,7 +247,7 @@ class Host:
     def _look_for_rivals(self, node: Node, before: View) -> None:
         """Who hears that a node goes on without it must not go on beside it; but a majority may."""
         standing, presence = node.replica.standing, node.replica.presence
-        if standing.view.quorate or not standing.full:
+        if standing.view.quorate or not standing.full or standing.met:  # heard later in this turn: it is paused
             return
         for peer in presence.here(1_000 + int(self._world.now)):
             beat = peer.beat
