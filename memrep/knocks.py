@@ -134,7 +134,7 @@ class Knocks:
     @property
     def waiting(self) -> bool:
         """Whether somebody waits to be served."""
-        return self._clock.now <= self._asked or any(not host.served for host in self._hosts.values())
+        return self._clock.now < self._asked or any(not host.served for host in self._hosts.values())
 
     def take_dial(self) -> bool:
         """Whether the missed nodes are to be dialled afresh now: somebody waits, and the last dial is old."""
