@@ -149,7 +149,7 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
     Those that were full in the latest view. Of views without a majority, whose order means nothing, one in
-    which a client has written comes before one in which none has. If none was full it is a cold start: all of
+    which a client has written comes before one in which none has (rule N4). If none was full it is a cold start: all of
     them where nobody has any data, else the one that knows most, from which the others take and to which they
     add.
     """
@@ -167,7 +167,7 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
 
 
 def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
-    """The voters that were cut off and had nobody to write for, while those that are full now had.
+    """The voters that were cut off and had nobody to write for, while those that are full now had (rule N5).
 
     What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
