@@ -248,7 +248,7 @@ class Election:
         standing = self._standing
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
-        if gives_way_to(standing, self._presence, proposal.members, self._clock.now) is not None:
+        if standing.full and gives_way_to(standing, self._presence, proposal.members, self._clock.now):
             return  # it was heard while the votes came
         view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
         lost = self._lost(view)

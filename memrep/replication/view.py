@@ -149,9 +149,9 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
     Those that were full in the latest view. Of views without a majority, whose order means nothing, one in
-    which a client has written comes before one in which none has (rule N4). If none was full it is a cold start: all of
-    them where nobody has any data, else the one that knows most, from which the others take and to which they
-    add.
+    which a client has written comes before one in which none has (rule N4). If none was full it is a cold
+    start: all of them where nobody has any data, else the one that knows most, from which the others take and
+    to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
