@@ -6,7 +6,7 @@ import pytest
 
 from memrep.entry import NEVER, Entry
 from memrep.replication.message import Ack, Commit, Frame, describe
-from memrep.replication.stream import FRAME_BYTES, Stream
+from memrep.replication.stream import FRAME_BYTES, FRAME_ITEMS, Stream
 from memrep.replication.view import Standing, View
 from memrep.version import make
 
@@ -45,6 +45,13 @@ def test_a_frame_is_closed_when_its_values_are_large() -> None:
     write = describe(b"k", Entry(make(1, 1), b"x" * FRAME_BYTES, 0, NEVER), None, False, 0)
     assert [stream.add(write), stream.add(write), stream.add(_commit())] == [1, 2, 3]
     assert [(frame.n, len(frame.items)) for frame in stream.take_frames()] == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_a_frame_is_closed_when_it_says_many_things() -> None:
+    _, stream = _stream()
+    for number in range(FRAME_ITEMS + 1):
+        assert stream.add(_commit(number + 1)) == 1 + number // FRAME_ITEMS
+    assert [len(frame.items) for frame in stream.take_frames()] == [FRAME_ITEMS, 1]
 
 
 def test_a_frame_is_held_by_all_when_the_last_member_has_acknowledged_it() -> None:

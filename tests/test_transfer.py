@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from memrep.entry import NEVER, Entry
+from memrep.replication import transfer
 from memrep.replication.message import Chunk, Sync, Write
 from memrep.version import Version, make
 from tests.cluster import Cluster, serving_cluster
@@ -166,3 +169,26 @@ def test_what_was_evicted_while_a_node_was_away_does_not_come_back_with_it() -> 
     assert _all_gone(cluster, b"old")
     assert "sends round 1 keys that only this node has" not in cluster.logs[3]
     assert all(node.store.used <= memory * 1.1 for node in cluster.nodes.values())
+
+
+def test_very_many_keys_are_sorted_and_sent_round_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "SORTED", 3)
+    monkeypatch.setattr(transfer, "ANNOUNCED", 2)
+    cluster = _away()
+    writer = cluster.client(1)
+    writer.send(b"".join(b"set key%d 0 0 1\r\ny\r\n" % i for i in range(5)))
+    for i in range(20):
+        cluster.nodes[3].store.put(b"mine%d" % i, _entry(make(1 << 40, i + 1)), cluster.now)
+    sorting: list[int] = []
+
+    def look(number: int) -> None:
+        if number == 3:
+            sorting.append(sum(len(keys) for keys, _ in cluster.nodes[3].replica.newcomer._before))
+
+    cluster.after_turn = look
+    _back(cluster)
+    assert {30, 27, 24, 3, 0} <= set(sorting)
+    for i in range(20):
+        assert [cluster.value(n, b"mine%d" % i) for n in (1, 2, 3)] == [b"mine"] * 3
+    for i in range(10):
+        assert [cluster.value(n, b"key%d" % i) for n in (1, 2, 3)] == [b"y" if i < 5 else b"x"] * 3

@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from .processes import HOST
 
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 16
 
 #: What PHP does with all its CPU, for a bounded time.
 _SPIN: Final = """
