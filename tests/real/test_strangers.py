@@ -162,6 +162,7 @@ def test_silent_strangers_take_no_room_from_who_knows_the_secret_and_may_not_sta
     assert len(list(descriptors.iterdir())) <= before + 64
     assert sum(map(_hung_up, strangers)) >= 400
     until(lambda: all(map(_hung_up, strangers)), 10, "nobody of them is left")
+    until(lambda: "no greeting in 3 s" in secretive.log.read_text(), 5, "the log tells of them")
     assert secretive.log.read_text().count("no greeting in 3 s") == 1
     for stranger in strangers:
         stranger.close()
