@@ -42,6 +42,9 @@ NOT_A_NUMBER: Final = Outcome("not a number")
 NO_MEMORY: Final = Outcome("no memory")
 TOO_LARGE: Final = Outcome("too large")
 
+#: No outcome: the command is to be said again when it is known what stands behind it.
+LATER: Final = Outcome("later")
+
 #: An outcome, the entry that was read (None: a miss), or the new number of a counter.
 Result = Outcome | Entry | bytes | None
 

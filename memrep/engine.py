@@ -234,9 +234,10 @@ class Engine:
         """What is counted."""
         return self._counters
 
-    def is_pending(self, key: bytes) -> bool:
-        """Whether some write of this key is on its way."""
-        return key in self._pending
+    def on_its_way(self, key: bytes) -> Entry | None:
+        """The newest write of this key that is not known to be held everywhere, if there is one."""
+        pending = self._pending.get(key)
+        return None if pending is None else pending.entry
 
     def when_clean(self, key: bytes, result: Result) -> Result | Ticket:
         """This result, as soon as no write of the key is on its way."""

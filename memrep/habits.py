@@ -6,13 +6,9 @@ pecl-memcache locks SID by SID.lock. php-memcached locks PREFIXSID by PREFIXlock
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 
-from memrep.locks import PECL_SUFFIX, names_pecl_lock
-
-_MEMCACHED_WORD: Final = b"lock."
+from memrep.locks import MEMCACHED_WORD, PECL_SUFFIX, names_pecl_lock
 
 
 @attrs.frozen(kw_only=True)
@@ -33,12 +29,12 @@ class Habits:
 
     def is_memcacheds(self, session: bytes) -> bool:
         """Whether php-memcached would give a session this name."""
-        return any(session.startswith(prefix.removesuffix(_MEMCACHED_WORD)) for prefix in self.prefixes)
+        return any(session.startswith(prefix.removesuffix(MEMCACHED_WORD)) for prefix in self.prefixes)
 
     def lock_of(self, session: bytes) -> bytes:
         """The key of the lock for this session."""
         for prefix in self.prefixes:
-            common = prefix.removesuffix(_MEMCACHED_WORD)
+            common = prefix.removesuffix(MEMCACHED_WORD)
             if session.startswith(common):
                 return prefix + session[len(common) :]
         return session + PECL_SUFFIX
@@ -47,5 +43,5 @@ class Habits:
         """The key of the session that the lock of this name is for."""
         for prefix in self.prefixes:
             if lock.startswith(prefix):
-                return prefix.removesuffix(_MEMCACHED_WORD) + lock[len(prefix) :]
+                return prefix.removesuffix(MEMCACHED_WORD) + lock[len(prefix) :]
         return lock.removesuffix(PECL_SUFFIX)

@@ -119,6 +119,7 @@ class Node:
             self._clock,
             self.counters,
             options.nodes,
+            log,
         )
         self._surroundings = self._surround(facts, set_verbosity, shutdown)
         self._connections: dict[Connection, Caller | None] = {}
@@ -219,7 +220,7 @@ class Node:
         self._engine.room.evictions.tick(self._clock.now)
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
         self._consider_knocks()
-        self._let_go()
+        self._lose_patience()
         self._close_the_late()
         self._door.tick()
 
@@ -281,8 +282,7 @@ class Node:
         self._connections[connection] = caller
         self._hosts[connection] = host
         if caller is not None:
-            caller.on_grant = connection.withhold
-            caller.untold = connection.withholding
+            caller.line = connection
         return connection
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
@@ -366,7 +366,7 @@ class Node:
 
     def hung_up(self, connection: Connection) -> None:
         """The client sends no more; it may still listen."""
-        if connection.waiting and not connection.withholding():
+        if connection.waiting and not (connection.withholding() or connection.wondering):
             self._cut.add(connection)
 
     def disconnect(self, connection: Connection) -> None:
@@ -461,10 +461,10 @@ class Node:
         for connection in [c for c in self._waits if knocks is None or not knocks.serves(self._hosts[c])]:
             self._close(connection)
 
-    def _let_go(self) -> None:
-        """Withhold nothing from those who do not read on; people in telnet, for example."""
-        for connection, since in self._waits.items():
-            if connection.let_go(self._clock.now - since):
+    def _lose_patience(self) -> None:
+        """Execute commands as they are of those who say no more; people in telnet, for example."""
+        for connection in self._waits:
+            if connection.lose_patience():
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
-from memrep.locks import ORPHAN_MS, PATIENT_MS, is_free, is_lock, names_pecl_lock
+from memrep.locks import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held, may_name
 from memrep.version import ZERO, Clock, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -76,6 +76,8 @@ class Store:
         expired_unfetched: how many of them nobody had read here.
         doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
             monotonic ms.
+        guarded: sessions that may be php-memcached's, each with the lock that told so as long as something is
+            left of that; see `Hold.maybe`.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
@@ -93,6 +95,7 @@ class Store:
         self.flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
         self.doubtful: dict[bytes, tuple[int, int]] = {}
+        self.guarded: dict[bytes, bytes] = {}
         self._locks: dict[bytes, None] = {}  # keys of values that have a hold
         self._slots: dict[int, set[bytes]] = {}
         self._swept = 0
@@ -173,6 +176,8 @@ class Store:
             return
         self._take_out(key, entry)
         self._locks.pop(key, None)
+        if self.guarded:
+            self.guarded.pop(may_name(key), None)
         if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
             self.horizon = max(self.horizon, entry.version)
         if self._compared:
@@ -234,9 +239,9 @@ class Store:
         for key in list(self._locks):
             entry = self.values[key]
             hold = entry.hold
-            if hold is not None and hold.node in gone and not is_free(entry.value):
-                doubtful = milliseconds(entry.version) >= gone[hold.node]
-                doubtful = doubtful and (hold.node not in silent or names_pecl_lock(key))
+            if hold is not None and hold.node in gone:
+                doubtful = is_held(entry.value, hold) and milliseconds(entry.version) >= gone[hold.node]
+                doubtful = doubtful and (hold.node not in silent or entry.flags == PECL_FLAGS)
                 if doubtful:
                     self.doubt(key, entry, now, away)
                 entry.hold = replace(hold, node=0)
@@ -253,28 +258,32 @@ class Store:
             now: own monotonic ms.
             away: the other nodes that have just been left out and may yet live.
         """
-        patient = away and not names_pecl_lock(key)
+        if not is_held(entry.value, entry.hold):
+            return
+        patient = away and entry.flags != PECL_FLAGS
         self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
 
     def prolong_doubts(self, now: int) -> None:
         """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
         for key, (unique, _) in self.doubtful.items():
-            if not names_pecl_lock(key):
+            entry = self.values.get(key)
+            if entry is not None and entry.flags != PECL_FLAGS:
                 self.doubtful[key] = unique, now + PATIENT_MS
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.
 
-        Session locks are passed over: evicting one would free a session under its holder. Each key that was
-        looked at moves to the other end, so that it is not named again while its eviction is on its way, and
-        locks do not stand before the rest; each is looked at once.
+        Session locks that are held are passed over: evicting one would free a session under its holder. They
+        are known by their hold, not by their name. Each key that was looked at moves to the other end, so that
+        it is not named again while its eviction is on its way, and locks do not stand before the rest; each is
+        looked at once.
         """
         for _ in range(len(self.values)):
             if excess <= 0 or not self.values:
                 return
             key, entry = next(iter(self.values.items()))
             self.values.move_to_end(key)
-            if key != FLUSH_KEY and not is_lock(key):
+            if key != FLUSH_KEY and not is_held(entry.value, entry.hold):
                 cost = cost_of(key, entry)
                 excess -= cost
                 yield key, entry, cost
@@ -291,6 +300,8 @@ class Store:
         """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
         if new.hold is not None and new.value is not None:
             self._locks[key] = None
+            if new.hold.maybe:
+                self.guarded[may_name(key)] = key
         elif self._locks:
             self._locks.pop(key, None)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:

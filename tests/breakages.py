@@ -17,7 +17,7 @@ import attrs
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from memrep.copies import Arrival, Copies
+from memrep.copies import Copies
 from memrep.door import Door
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
@@ -265,16 +265,12 @@ def _announces_what_is_pending(patch: MonkeyPatch) -> None:
 
 
 def _executes_copies(patch: MonkeyPatch) -> None:
-    def arrived(self: Copies, key: bytes, mark: int, original: bool, counts: bool) -> Arrival:
-        return real(self, key, mark, True, counts)
-
-    real = Copies.arrived
-    patch.setattr(Copies, "arrived", arrived)
+    patch.setattr(Copies, "tenure_of", lambda self, key, mark, only=0: 0)
 
 
 def _takes_quiet_writes_for_loud_ones(patch: MonkeyPatch) -> None:
-    def arrived(self: Caller, key: bytes, mark: int, quiet: bool) -> Arrival:
-        return real(self, key, mark, False)
+    def arrived(self: Caller, key: bytes, lock: bytes, mark: int, quiet: bool, same: bool) -> object:
+        return real(self, key, lock, mark, False, same)
 
     real = Caller._arrived
     patch.setattr(Caller, "_arrived", arrived)
@@ -286,7 +282,9 @@ def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
 
 
 def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
-    def take(self: Caller, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object) -> object:
+    def taking(
+        self: Caller, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object
+    ) -> object:
         def grant_the_rest(entry: Entry | None) -> Entry | None:
             new = grant(entry)
             if entry is not None and new is not None:
@@ -295,8 +293,8 @@ def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
 
         return real(self, key, grant_the_rest, *rest)
 
-    real: Callable[..., object] = Caller._take
-    patch.setattr(Caller, "_take", take)
+    real: Callable[..., object] = Caller._taking
+    patch.setattr(Caller, "_taking", taking)
 
 
 def _lets_pecl_walk(patch: MonkeyPatch) -> None:
@@ -304,7 +302,7 @@ def _lets_pecl_walk(patch: MonkeyPatch) -> None:
 
 
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
-    patch.setattr(Connection, "withhold", lambda self, instead: None)
+    patch.setattr(Connection, "withhold", lambda self: None)
 
 
 def _never_refuses(patch: MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ again: the request fails, and the session stays as it is. Some requests only rea
 connections break for no reason; but never that which holds the lock, for its end is the lock's. Where the
 workers' lists of nodes differ (own node first) so do L and D.
 
-The promise is that of visitor.py. A visit counts when its SET was answered.
+The promise is that of visitor.py. A visit counts when its SET was answered. It holds as well where the site has
+a prefix of its own of which the nodes have not been told.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 from tests.grammar import HEADER, packet
 
-LOCK: Final = b"memc.sess.key.lock.session"
-DATA: Final = b"memc.sess.key.session"
+#: A session's name, and how its key begins: as the nodes have been told, or in a site's own way.
+_SID: Final = b"0123456789abcdefghijklmnop"
+_PREFIX: Final = b"memc.sess.key."
+_OWN_PREFIX: Final = b"shop."
 
 _GETK, _SET, _ADD, _DELETE, _QUIT, _SETQ, _DELETEQ = 0x0C, 0x01, 0x02, 0x04, 0x07, 0x11, 0x14
 _OK, _NOT_FOUND, _EXISTS = 0, 1, 2
@@ -85,10 +88,11 @@ class MemcachedVisitor:
     See `visitor.Worker`.
     """
 
-    data = DATA
-
     def __init__(self, world: World, number: int, patience: float) -> None:
         self.world = world
+        prefix = _OWN_PREFIX if world.plan.own_prefix else _PREFIX
+        self.data = prefix + _SID
+        self._lock_key = prefix + b"lock." + _SID
         self.number = number
         self.counted = 0
         self.uncertain = 0
@@ -200,6 +204,8 @@ class MemcachedVisitor:
         if self._lock is not None:
             world.note(f"visitor {self.number} has the lock at node {self._lock.host.number}")
             dies = world.rng.choice(["", "", "", "", "", "", "", "", "", "reading", "writing"])
+            if world.plan.own_prefix:
+                dies = ""  # its lock would stay for its whole timeout
             yield from self._visit(seen, dies)
             if dies:
                 world.note(f"visitor {self.number} dies")
@@ -218,7 +224,7 @@ class MemcachedVisitor:
                     return
                 continue
             wire = self._wire(host)
-            yield from self._ask(wire, _ADD, _store(_ADD, LOCK, b"1", _LOCK_S))
+            yield from self._ask(wire, _ADD, _store(_ADD, self._lock_key, b"1", _LOCK_S))
             if self._answer is None:
                 continue
             status, _ = self._answer
@@ -234,7 +240,7 @@ class MemcachedVisitor:
         host = self._ring(world.data_node)
         if host is None:
             return
-        yield from self._ask(self._wire(host), _GETK, packet(_GETK, DATA))
+        yield from self._ask(self._wire(host), _GETK, packet(_GETK, self.data))
         if self._answer is not None:
             status, body = self._answer
             assert status in (_OK, _NOT_FOUND), f"GETK is answered with the status {status}"
@@ -244,7 +250,7 @@ class MemcachedVisitor:
             yield world.rng.choice([0.0, 1.0, 30.0]) * world.rng.random()
             if dies == "reading":
                 return
-            if world.rng.random() < 0.9:
+            if world.rng.random() < 0.9 or world.plan.own_prefix:  # nodes learn by its copies that it is PHP's
                 yield from self._write(b"%d" % (count + 1))
         if not dies:
             yield from self._release()
@@ -259,8 +265,8 @@ class MemcachedVisitor:
             wire = self._wire(host)
             for other in world.hosts.values():
                 if other is not host and self._accepts(other):
-                    self._wire(other).buffer += _store(_SETQ, DATA, value, _DATA_S)
-            yield from self._ask(wire, _SET, _store(_SET, DATA, value, _DATA_S))
+                    self._wire(other).buffer += _store(_SETQ, self.data, value, _DATA_S)
+            yield from self._ask(wire, _SET, _store(_SET, self.data, value, _DATA_S))
             if self._answer is not None:
                 assert self._answer[0] == _OK, f"SET is answered with the status {self._answer[0]}"
                 self.counted += 1
@@ -279,10 +285,10 @@ class MemcachedVisitor:
         for host in world.hosts.values():
             if self._accepts(host) and (lock is None or host is not lock.host):
                 wire = self._wire(host)
-                wire.say(wire.buffer + packet(_DELETEQ, LOCK), world.rng.random() * late)
+                wire.say(wire.buffer + packet(_DELETEQ, self._lock_key), world.rng.random() * late)
                 wire.buffer = b""
         if lock is not None and not lock.gone:
-            yield from self._ask(lock, _DELETE, packet(_DELETE, LOCK))
+            yield from self._ask(lock, _DELETE, packet(_DELETE, self._lock_key))
 
     def _quit(self) -> _Steps:
         """Close all connections, each when its node has."""

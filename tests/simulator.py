@@ -39,7 +39,9 @@ from memrep.replication.view import View
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
 from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.memcached_visitor import MemcachedVisitor
+from tests.plain_clients import Plain
 from tests.support import WALL
+from tests.toggler import Switch, Toggler
 from tests.tongues import STORING, TEXT, TONGUES, Tongue
 from tests.visitor import Talk, Visitor, Worker
 from tests.ways import Ways
@@ -98,6 +100,9 @@ class Plan:
         arp: how long after a cut the others do not hear those who were cut off, though these hear them, ms:
             kernels ask for forgotten hardware addresses only once a second.
         tombstone: how long tombstones are kept, ms.
+        plain: how many clients there are that lock pages under the names of PHP's locks.
+        togglers: how many more PHP workers work on a session with two states.
+        own_prefix: whether php-memcached's keys begin in a way of which the nodes have not been told.
     """
 
     nodes: int
@@ -114,6 +119,9 @@ class Plan:
     kind: str
     tombstone: int
     arp: float
+    plain: int
+    togglers: int
+    own_prefix: bool
 
     @classmethod
     def draw(cls, rng: Random) -> Plan:
@@ -137,6 +145,9 @@ class Plan:
             kind=kind,
             tombstone=rng.choice([500, 2_000, 3_600_000]),
             arp=rng.choice([0.0, 0.0, 300.0, 900.0]),
+            plain=rng.choice([0, 2, 3]) if kind != "split" else 0,
+            togglers=rng.choice([0, 0, 3]) if kind != "split" else 0,
+            own_prefix=rng.random() < 0.15,
         )
 
 
@@ -486,7 +497,7 @@ class World:
 
     def strike(self) -> None:
         """One fault, then the next after a while."""
-        if self.quiet:
+        if self.quiet or self.unharmed:
             return
         rng = self.rng
         up = [n for n, host in self.hosts.items() if host.node is not None]
@@ -507,9 +518,14 @@ class World:
                 self._stop_for_a_while(victim)
         self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
 
+    @property
+    def unharmed(self) -> bool:
+        """Whether nothing befalls the nodes: a lock of an unknown prefix is no more than memcached's."""
+        return self.plan.own_prefix and bool(self.plan.visitors and self.plan.patience)
+
     def strike_now(self, number: int) -> None:
         """A node dies or freezes in just this moment, if the others can do without it."""
-        if not self.quiet and self._open(number) and self._survivable(number):
+        if not (self.quiet or self.unharmed) and self._open(number) and self._survivable(number):
             if self.rng.random() < 0.5 and self._may_freeze():
                 self._freeze(number, self.rng.choice([200.0, 1_800.0]))
             else:
@@ -661,8 +677,12 @@ class _Client:
         if host.node is None or not host.node.open or host.leaving or host.is_dark:
             world.later(1 + rng.random(), self.go)
             return
+        self.send(host, self._draw(rng))
+
+    def _draw(self, rng: Random) -> _Command:
+        world = self._world
         key = b"key%d" % rng.randrange(world.plan.keys)
-        self.send(host, _Command.draw(rng, key, world, self._uniques, self._tongue))
+        return _Command.draw(rng, key, world, self._uniques, self._tongue)
 
     def send(self, host: Host, command: _Command) -> None:
         """Send a command on a connection of its own (PHP opens one for each request)."""
@@ -734,6 +754,14 @@ class _Client:
             world.minority[family(command.value)] = view.gen
         elif view.gen > world.accepted.get(command.key, (0, ""))[0]:
             world.accepted[command.key] = view.gen, text
+
+
+class _PlainClient(_Client):
+    """One that locks pages under the names of PHP's locks; see plain_clients.py."""
+
+    def _draw(self, rng: Random) -> _Command:
+        plain = Plain.draw(rng, self._tongue)
+        return _Command(plain.verb, plain.key, self._tongue, plain.line, plain.value)
 
 
 #: What clients send, by how often. No `decr`: see tests/meaning.py.
@@ -843,8 +871,14 @@ def _simulate(world: World) -> Outcome:
     _fill(world)
     for number in range(world.plan.clients):
         world.later(world.rng.random() * 20, _Client(world, number).go)
+    for number in range(world.plan.plain):
+        world.later(world.rng.random() * 20, _PlainClient(world, world.plan.clients + number).go)
     for visitor in world.visitors:
         world.later(world.rng.random() * 20, visitor.go)
+    switch, redundancy = Switch(), world.rng.randint(1, world.plan.nodes)
+    for number in range(world.plan.togglers):
+        toggler = Toggler(world, world.plan.visitors + number, switch, redundancy)
+        world.later(world.rng.random() * 20, toggler.go)
     world.later(world.rng.random() * 300, world.strike)
     world.run(1_500 + (BUSY_ISOLATED_MS if world.plan.kind == "isolated" else BUSY_MS))
     world.quiet = True

@@ -5,14 +5,16 @@ from __future__ import annotations
 import attrs
 
 from memrep.copies import DELETE_MARK, Copies, mark_of
-from memrep.version import Clock, cas_unique
+from memrep.version import Clock
 
 KEY = b"session"
 MARK = mark_of(0, 1440, b"what was written")
 
-#: The window is a minute; a count begins anew after half of it.
+#: The window is a minute.
 WINDOW_MS = 60_000
-PAUSE_MS = 30_000
+
+#: The cas uniques of two grants of the lock.
+FIRST, SECOND = 1_000, 2_000
 
 
 @attrs.define(eq=False)
@@ -31,15 +33,17 @@ class Place:
     def restart(self) -> None:
         self.copies = Copies(self.clock)
 
-    def arrives(self, *, key: bytes = KEY, mark: int = MARK, original: bool = False) -> bool:
+    def arrives(
+        self, *, key: bytes = KEY, mark: int = MARK, tenure: int = FIRST, original: bool = False
+    ) -> bool:
         """A client's write arrives here; whether it was accepted, in which case the others hear of it."""
-        arrival = self.copies.arrived(key, mark, original)
-        if arrival.copy is None:
+        former = 0 if original else self.copies.tenure_of(key, mark)
+        if former:
+            self.copies.came(key, mark, former)
             return False
-        version = self.clock.stamp(1)
+        copy = self.copies.accepted(key, mark, tenure, original=original)
         for other in self.others:
-            other.clock.observe(version)
-            other.copies.heard(key, arrival.copy, version)
+            other.copies.heard(key, copy)
         return True
 
 
@@ -88,13 +92,38 @@ def test_no_set_has_the_mark_of_a_delete() -> None:
 
 def test_a_write_that_two_nodes_accept_in_the_same_moment_counts_once() -> None:
     one, two, three = _places()
-    first, second = (place.copies.arrived(KEY, MARK, False).copy for place in (one, two))
-    assert first is not None
-    assert second is not None
+    first, second = (place.copies.accepted(KEY, MARK, FIRST) for place in (one, two))
     for place, copy in ((one, second), (two, first), (three, first), (three, second)):
-        place.copies.heard(KEY, copy, place.clock.stamp(1))
+        place.copies.heard(KEY, copy)
     assert not three.arrives()
     assert [place.arrives() for place in (one, two, three)] == [True, False, False]
+
+
+# --- tenures
+
+
+def test_the_same_content_in_a_newer_tenure_is_another_write() -> None:
+    one, two, three = _places()
+    assert one.arrives()
+    assert not two.arrives()
+    assert two.arrives(tenure=SECOND, original=True)
+    assert [one.copies.tenure_of(KEY, MARK), three.copies.tenure_of(KEY, MARK)] == [SECOND, FIRST]
+    assert [one.arrives(), three.arrives(), three.arrives()] == [False, False, False]
+    assert [place.arrives(tenure=SECOND) for place in (one, two, three)] == [True, False, False]
+
+
+def test_one_may_ask_for_the_copies_of_one_tenure_only() -> None:
+    one, two, _ = _places()
+    assert one.arrives()
+    assert two.copies.tenure_of(KEY, MARK, only=FIRST) == FIRST
+    assert two.copies.tenure_of(KEY, MARK, only=SECOND) == 0
+
+
+def test_of_one_content_a_bounded_number_of_tenures_is_remembered() -> None:
+    one, two, _ = _places()
+    for tenure in range(1, 101):
+        assert one.arrives(tenure=tenure, original=True)
+    assert [two.arrives() for _ in range(20)].count(False) == 16
 
 
 # --- a node in between
@@ -147,35 +176,15 @@ def test_a_copy_is_known_for_a_minute() -> None:
     assert places[1].arrives()
 
 
-def test_a_first_write_after_a_pause_begins_a_new_count_at_those_who_still_remember() -> None:
-    one, two, three = _places()
-    assert [one.arrives() for _ in range(3)] == [True] * 3
-    assert not three.arrives()
-    two.restart()
-    _wait([one, two, three], PAUSE_MS + 1)
-    assert two.arrives()
-    assert [one.arrives(), three.arrives()] == [False, False]
-    assert [three.arrives(), one.arrives(), two.arrives()] == [True, False, False]
-
-
-def test_a_first_write_without_a_pause_does_not_begin_a_new_count() -> None:
-    one, two, three = _places()
-    assert [one.arrives() for _ in range(3)] == [True] * 3
-    two.restart()
-    _wait([one, two, three], PAUSE_MS)
-    assert two.arrives()
-    assert [three.arrives() for _ in range(3)] == [False] * 3
-
-
 def test_the_number_of_writes_that_are_remembered_is_bounded() -> None:
     one, two, _ = _places()
     count = 65_536
     for i in range(count):
-        one.copies.arrived(b"key%d" % i, MARK, False)
-    assert one.copies.arrived(b"key0", MARK, False).copy == (MARK, 2)  # remembered, and the newest now
-    one.copies.arrived(b"one more", MARK, False)
-    assert one.copies.arrived(b"key0", MARK, False).copy == (MARK, 3)
-    assert one.copies.arrived(b"key1", MARK, False).copy == (MARK, 1)  # the oldest had to go
+        one.copies.accepted(b"key%d" % i, MARK, FIRST)
+    assert one.copies.accepted(b"key0", MARK, FIRST) == (MARK, 2, FIRST)  # remembered, and the newest now
+    one.copies.accepted(b"one more", MARK, FIRST)
+    assert one.copies.accepted(b"key0", MARK, FIRST) == (MARK, 3, FIRST)
+    assert one.copies.accepted(b"key1", MARK, FIRST) == (MARK, 1, FIRST)  # the oldest had to go
     assert len(one.copies._seen) == count
     assert len(two.copies._seen) == 0
 
@@ -183,10 +192,10 @@ def test_the_number_of_writes_that_are_remembered_is_bounded() -> None:
 def test_what_is_out_of_the_window_goes_as_new_writes_come() -> None:
     (one,) = _places(1)
     for i in range(10):
-        one.copies.arrived(b"key%d" % i, MARK, False)
+        one.copies.accepted(b"key%d" % i, MARK, FIRST)
     _wait([one], WINDOW_MS + 1)
     for i in range(10):
-        one.copies.arrived(b"another%d" % i, MARK, False)
+        one.copies.accepted(b"another%d" % i, MARK, FIRST)
     assert len(one.copies._seen) == 10
 
 
@@ -206,35 +215,3 @@ def test_an_original_counts_the_copies_that_have_not_come_as_come() -> None:
     assert two.arrives(original=True)
     assert two.arrives()
     assert [one.arrives() for _ in range(2)] == [False] * 2
-
-
-# --- stamps
-
-
-def test_a_copys_stamp_is_when_the_cluster_accepted_the_write_not_when_the_copy_came() -> None:
-    one, two, _ = _places(3)
-    arrival = one.copies.arrived(KEY, MARK, False)
-    assert arrival.copy is not None
-    version = one.clock.stamp(1)
-    two.copies.heard(KEY, arrival.copy, version)
-    two.clock.turn(two.clock.now + 5_000, two.clock.wall + 5_000)
-    later = two.clock.stamp(1)
-    copy = two.copies.arrived(KEY, MARK, False)
-    assert copy.copy is None
-    assert copy.stamp == cas_unique(version) < cas_unique(later)
-
-
-def test_an_accepted_writes_stamp_is_above_all_that_the_node_has_seen_and_below_what_it_does_next() -> None:
-    (one,) = _places(1)
-    before = one.clock.stamp(1)
-    arrival = one.copies.arrived(KEY, MARK, False)
-    after = one.clock.stamp(1)
-    assert cas_unique(before) <= arrival.stamp < cas_unique(after)
-
-
-def test_the_latest_of_the_writes_of_a_mark_gives_the_stamp() -> None:
-    one, two, _ = _places()
-    versions = [one.clock.stamp(1) for _ in range(2)]
-    two.copies.heard(KEY, (MARK, 2), versions[1])
-    two.copies.heard(KEY, (MARK, 1), versions[0])
-    assert two.copies.arrived(KEY, MARK, False).stamp == cas_unique(versions[1])

@@ -1,45 +1,42 @@
-"""The keys by which both PHP extensions lock a session are known for what they are."""
+"""PHP's locks are known by the hold that they carry; which sessions their names lock is known, too."""
 
 from __future__ import annotations
 
 import pytest
 
-from memrep.locks import is_free, is_lock, is_pecl_lock
+from memrep.locks import Hold, is_free, is_held, is_pecl_lock, may_name
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "session"),
     [
-        SID + b".lock",  # pecl-memcache
-        b"memc.sess.key.lock." + SID,  # php-memcached
-        b"memc.sess.lock." + SID,
-        b"shop.lock." + SID,
-        b"lock.sess.lock." + SID,
+        (b"memc.sess.key.lock." + SID, b"memc.sess.key." + SID),
+        (b"shop.lock." + SID, b"shop." + SID),
+        (b"mysite:lock." + SID, b"mysite:" + SID),
+        (b"lock." + SID, SID),
+        (b"lock.sess.lock." + SID, b"lock.sess." + SID),
+        (SID + b".lock", b""),
+        (b"shop.lock.", b""),
+        (b"shop.lock.no name of PHP's", b""),
+        (b"shop.LOCK." + SID, b""),
+        (b"", b""),
     ],
 )
-def test_a_session_lock_is_a_lock(key: bytes) -> None:
-    assert is_lock(key)
+def test_php_memcacheds_lock_has_its_sessions_name_in_it_whatever_the_prefix(
+    key: bytes, session: bytes
+) -> None:
+    assert may_name(key) == session
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        SID,
-        b"memc.sess.key." + SID,
-        b"lock",
-        b"lock." + SID,
-        b"padlock",
-        b"clock." + SID,
-        b"a.locked",
-        b"a.lock2",
-        b"a.LOCK",
-        b"",
-    ],
-)
-def test_another_key_is_none(key: bytes) -> None:
-    assert not is_lock(key)
+def test_a_lock_is_held_by_what_it_carries_not_by_its_name() -> None:
+    hold = Hold(1, 15_000)
+    assert is_held(b"1", hold)
+    assert not is_held(b"0", hold)
+    assert not is_held(None, hold)
+    assert not is_held(b"1", None)
+    assert not is_held(b"1", Hold(1, 15_000, maybe=True))
 
 
 def test_a_released_lock_is_free() -> None:

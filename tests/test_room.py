@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from memrep import decisions
 from memrep.decisions import (
     DELETED,
     NO_MEMORY,
@@ -14,9 +15,10 @@ from memrep.decisions import (
 )
 from memrep.engine import Engine
 from memrep.entry import NEVER, Entry
+from memrep.locks import Hold
 from memrep.store import ENTRY_BYTES
 from memrep.ticket import Ticket
-from memrep.version import Version
+from memrep.version import ZERO, Version
 from tests.rig import Rig, waits
 
 # --- the memory limit ---------------------------------------------------------------------------------------
@@ -33,10 +35,16 @@ def _full(count: int = 10, prefix: bytes = b"k") -> Rig:
     return rig
 
 
+def _lock(rig: Rig, key: bytes, value: bytes = b"1") -> object:
+    """Let a session's lock be taken; what comes of it."""
+    entry = Entry(ZERO, value, 0, NEVER, 0, Hold(1, 15_000))
+    return rig.engine.store_if(key, len(value), decisions.add(entry))
+
+
 def _full_of_locks() -> Rig:
     """A store in which nothing has room and nothing can go."""
     rig = Rig(limit=10 * COST)
-    stored = [rig.engine.set(b"%02d.lock" % number, 0, 0, VALUE) for number in range(20)]
+    stored = [_lock(rig, b"%02d.lock" % number, VALUE) for number in range(20)]
     assert stored[:5] == [STORED] * 5
     assert stored[-1] is NO_MEMORY
     return rig
@@ -83,12 +91,14 @@ def test_what_has_run_out_goes_before_what_is_alive() -> None:
 
 def test_locks_stay() -> None:
     rig = Rig(limit=10 * COST)
-    rig.engine.set(b"sid.lock", 0, 0, b"1")
-    rig.engine.set(b"memc.sess.key.lock.sid", 0, 0, b"1")
+    for key in (b"sid.lock", b"memc.sess.key.lock.sid"):
+        assert _lock(rig, key) is STORED
+    assert rig.engine.set(b"job.lock", 768, 0, b"1") is STORED
     for number in range(100):
         assert rig.engine.set(b"k%02d" % number, 0, 0, VALUE) is STORED
     assert rig.value(b"sid.lock") == b"1"
     assert rig.value(b"memc.sess.key.lock.sid") == b"1"
+    assert rig.value(b"job.lock") is None  # is only named like one
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_there_is_memory_as_long_as_one_value_can_go_however_many_locks_stand_be
     locks = 200
     rig = Rig(limit=(locks + 1) * (ENTRY_BYTES + 8 + 1))
     for number in range(locks):
-        assert rig.engine.set(b"%03d.lock" % number, 0, 0, b"1") is STORED
+        assert _lock(rig, b"%03d.lock" % number) is STORED
     assert rig.engine.set(b"session1", 0, 0, b"1") is STORED
     assert rig.engine.set(b"session2", 0, 0, b"1") is STORED
 

@@ -401,16 +401,27 @@ def test_a_victim_is_not_named_again_while_others_are_left() -> None:
 def test_locks_tombstones_and_the_flush_are_passed_over() -> None:
     store = Store(1 << 20)
     store.put(FLUSH_KEY, _flush(1), NOW)
-    store.put(b"sid.lock", _value(2), NOW)
-    store.put(b"memc.sess.key.lock.sid", _value(3), NOW)
+    store.put(b"sid.lock", _lock(2, 1), NOW)
+    store.put(b"shop:lock.sid", _lock(3, 1), NOW)
     store.put(b"gone", _tombstone(4), NOW)
     store.put(b"a", _value(5), NOW)
     assert _victims(store, 1) == [b"a"]
 
 
 def test_the_search_for_victims_ends_when_there_are_only_locks() -> None:
-    store = _store(*[b"%d.lock" % number for number in range(1_000)])
+    store = Store(1 << 20)
+    for number in range(1, 1_001):
+        store.put(b"%d" % number, _lock(number, 1), NOW)
     assert _victims(store, 1 << 20) == []
+
+
+@pytest.mark.parametrize("hold", [None, Hold(0, 15_000), Hold(1, 15_000, maybe=True)])
+def test_what_is_only_named_like_a_lock_or_is_free_or_may_be_anybodys_is_a_victim(hold: Hold | None) -> None:
+    store = Store(1 << 20)
+    value = b"0" if hold is not None and not hold.node else b"1"
+    for number, key in enumerate([b"sid.lock", b"memc.sess.key.lock.sid", b"shop:lock.sid"], start=1):
+        store.put(key, Entry(make(1, number), value, 0, NEVER, 0, hold), NOW)
+    assert len(_victims(store, 1 << 20)) == 3
 
 
 def test_an_eviction_leaves_no_tombstone_but_raises_the_horizon_to_what_was_evicted() -> None:

@@ -21,7 +21,6 @@ from memrep.protocol.connection import Connection
 if TYPE_CHECKING:
     from tests.simulator import Host, World
 
-LOCK = b"session.lock"
 DATA = b"session"
 
 #: The lock's timeout, s.
@@ -114,6 +113,7 @@ class Visitor:
 
     data = DATA
     idle = True  # pecl is done within a second
+    redundancy = 0  # all nodes
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -156,9 +156,10 @@ class Visitor:
         talk, world = self._asks, self.world
         assert talk is not None
         talk.reply = b""
-        talk.say(b"incr session.lock 1\r\n")
+        talk.say(b"incr %b.lock 1\r\n" % self.data)
         talk.say(
-            b"add session.lock 768 %d 1\r\n1\r\nget session\r\n" % _TIMEOUT_S, world.rng.choice([0.0, 0.2])
+            b"add %b.lock 768 %d 1\r\n1\r\nget %b\r\n" % (self.data, _TIMEOUT_S, self.data),
+            world.rng.choice([0.0, 0.2]),
         )
         world.later(_PATIENCE_MS, partial(self._give_up, self._request))
 
@@ -177,10 +178,14 @@ class Visitor:
                 self._read(talk)
         elif talk in self._writes and talk.reply.count(b"STORED\r\n") == 2:
             self._stored = True
+            self._acknowledged()
             self.world.note(f"visitor {self.number} has written to node {talk.host.number}")
             self._writes.remove(talk)
             if not self._writes:
                 self._finish()
+
+    def _acknowledged(self) -> None:
+        """Some node has taken the write."""
 
     def lost(self, talk: Talk) -> None:
         """A node has hung up, or is given up."""
@@ -201,39 +206,47 @@ class Visitor:
             self._asks = None
             self._owner = talk
             assert value[0].startswith(b"VALUE"), "PHP was granted the lock and sent on to the next node"
-            count = int(value[1] or 0)
-            self.world.note(f"visitor {self.number} has the lock at node {talk.host.number} and reads {count}")
-            assert count >= self._seen, (
-                f"the session shows {count} visits, {self._seen} were acknowledged before"
+            self.world.note(
+                f"visitor {self.number} has the lock at node {talk.host.number}, reads {value[1]!r}"
             )
-            self._write(count + 1)
+            self._write(self._next_value(value[1]))
             return
         self._request += 1
         wait = _SPIN_MS[min(self._spins, len(_SPIN_MS) - 1)]
         self._spins += 1
-        self.world.later(wait, self._ask_again)
+        self.world.later(wait, partial(self._ask_again, self._request))
 
-    def _ask_again(self) -> None:
+    def _next_value(self, found: bytes) -> bytes:
+        """What it makes of the session that it has found."""
+        count = int(found or 0)
+        assert count >= self._seen, f"the session shows {count} visits, {self._seen} were acknowledged before"
+        return b"%d" % (count + 1)
+
+    def _ask_again(self, request: int) -> None:
+        if request != self._request:
+            return
         if self.world.quiet and self._asks is not None:
             self._asks.hang_up()
             self._asks = None
         if self._asks is not None:
             self._ask()
 
-    def _write(self, count: int) -> None:
+    def _write(self, value: bytes) -> None:
         world, owner = self.world, self._owner
         assert owner is not None
         self._request += 1
         self.uncertain += 1
         self._stored = False
-        value = b"%d" % count
         hosts = [host for host in world.hosts.values() if host.node and host.node.open and not host.is_dark]
-        self._writes = [owner if host is owner.host else Talk(self, host) for host in hosts if not host.leaving]
+        hosts = sorted((host for host in hosts if not host.leaving), key=lambda host: host is not owner.host)
+        self._writes = [
+            owner if host is owner.host else Talk(self, host) for host in hosts[: self.redundancy or None]
+        ]
         for talk in list(self._writes):
             talk.reply = b""
             after = world.rng.random() * world.rng.choice([0.1, 1.0, 1.0, 30.0])
-            talk.say(b"set session 0 1440 %d\r\n%b\r\n" % (len(value), value), after)
-            talk.say(b"set session.lock 768 %d 1\r\n0\r\n" % _TIMEOUT_S, after)
+            talk.say(b"set %b 0 1440 %d\r\n%b\r\n" % (self.data, len(value), value), after)
+            talk.say(b"set %b.lock 768 %d 1\r\n0\r\n" % (self.data, _TIMEOUT_S), after)
         world.later(_PATIENCE_MS, partial(self._give_up, self._request))
         if not self._writes:
             self._finish()

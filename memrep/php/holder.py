@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from memrep.entry import Entry
+from memrep.said import OTHER, Said
+
+
+class Line(Protocol):
+    """What there is to know of a client's input, and to do about its replies; see protocol/connection.py."""
+
+    def ahead(self) -> Iterator[Said | None]: ...
+
+    def wonder(self, ticks: int) -> None: ...
+
+    def judge(self, judge: Callable[[Iterator[Said | None]], bool | None] | None, ticks: int = 0) -> None: ...
+
+    def impatient(self) -> bool: ...
+
+    def withhold(self) -> None: ...
+
+    def withholding(self) -> bool: ...
+
+    def let_go(self) -> None: ...
 
 
 class Holder:
     """One client's connection, as far as its locks go.
 
     Attributes:
+        line: the connection.
         locks: those it holds: key and the cas unique of the grant.
+        undo: for a lock of which it is not known whether its client is PHP, and not told: what it was before.
         gone: its connection is closed.
-        on_grant: called when pecl has been granted a lock, before it is told.
-        untold: whether such a grant is still to be told.
+        shared: it speaks for several requests at once, as that of a proxy does: no lock is its own.
     """
 
-    __slots__ = ("gone", "locks", "on_grant", "untold")
+    __slots__ = ("gone", "line", "locks", "shared", "undo")
 
     def __init__(self) -> None:
+        self.line: Line = _Silence()
         self.locks: dict[bytes, int] = {}
+        self.undo: dict[bytes, Callable[[Entry], Entry]] = {}
         self.gone = False
-        self.on_grant: Callable[[], None] = _nobody
-        self.untold: Callable[[], bool] = bool
+        self.shared = False
 
 
-def _nobody() -> None:
-    """Nobody wants to know of a grant."""
+class _Silence:
+    """The connection of a client that says nothing more."""
+
+    def ahead(self) -> Iterator[Said | None]:
+        yield OTHER
+
+    def wonder(self, ticks: int) -> None: ...
+
+    def judge(self, judge: Callable[[Iterator[Said | None]], bool | None] | None, ticks: int = 0) -> None: ...
+
+    def impatient(self) -> bool:
+        return False
+
+    def withhold(self) -> None: ...
+
+    def withholding(self) -> bool:
+        return False
+
+    def let_go(self) -> None: ...

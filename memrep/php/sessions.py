@@ -13,7 +13,7 @@ from memrep.decisions import NOT_FOUND, STORED, Decision
 from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.habits import Habits
-from memrep.locks import ORPHAN_MS, PECL_FLAGS, Hold, is_free, names_pecl_lock
+from memrep.locks import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Hold, is_free
 from memrep.php.holder import Holder
 from memrep.replication.view import Standing
 from memrep.stats import Counters
@@ -25,6 +25,12 @@ _REMEMBERED_MAX: Final = 10_000
 
 #: Locks of one client above which those that have ended are looked for.
 _LOCKS_MANY: Final = 64
+
+#: The names that PHP gives to sessions are not shorter, unless the site names them.
+_SID_BYTES: Final = 22
+
+#: So many prefixes of php-memcached's are learned at most.
+_LEARNED_MAX: Final = 64
 
 #: What becomes of a lock's entry.
 Change = Callable[[Entry], Entry]
@@ -42,6 +48,7 @@ class Sessions:
         clock: the time.
         counters: the statistics.
         nodes: the addresses of all nodes.
+        log: takes a line for the operator.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Sessions:
         clock: Clock,
         counters: Counters,
         nodes: list[str],
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.habits = habits
         self.engine = engine
@@ -66,17 +74,20 @@ class Sessions:
         self.owners: dict[bytes, tuple[Holder, int]] = {}
         self._remembered: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
+        self._learned: set[bytes] = set()
+        self._log = log
 
-    def granted(self, caller: Holder, key: bytes, unique: int) -> None:
+    def granted(self, caller: Holder, key: bytes, entry: Entry) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
+        unique = entry.cas_unique
         if caller.gone:
-            self._due.append((key, unique, self.freed))
+            self._due.append((key, unique, caller.undo.get(key, self.freed)))
         else:
             self._forget_ended(caller)
             self.owners[key] = caller, unique
             caller.locks[key] = unique
-            if names_pecl_lock(key):
-                caller.on_grant()
+            if entry.flags == PECL_FLAGS:
+                caller.line.withhold()
 
     def _forget_ended(self, caller: Holder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
@@ -100,7 +111,7 @@ class Sessions:
         for key, unique in caller.locks.items():
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique, change))
+            self._due.append((key, unique, caller.undo.get(key, change)))
         caller.locks.clear()
 
     def deserted(self, caller: Holder) -> None:
@@ -109,6 +120,21 @@ class Sessions:
             self.owners.pop(key, None)
             self._due.append((key, unique, _disowned))
         caller.locks.clear()
+
+    def share(self, caller: Holder) -> None:
+        """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
+        caller.shared = True
+        for key in list(caller.locks):
+            self.give_up(caller, key, plain)
+        caller.line.let_go()
+
+    def give_up(self, caller: Holder, key: bytes, change: Change) -> None:
+        """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
+        unique = caller.locks.pop(key)
+        caller.undo.pop(key, None)
+        self.owners.pop(key, None)
+        released = self._remembered.get(key) == unique
+        self.engine.modify(key, _if_held(unique, self.freed if released else change))
 
     def forget(self) -> None:
         """This node has closed all its clients' connections; they may live, and the others know."""
@@ -142,7 +168,7 @@ class Sessions:
             entry = self.store.live(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
                 del self._remembered[key]
-            elif entry.hold is not None and not entry.hold.node:
+            elif entry.hold is None or not entry.hold.node:
                 del self._remembered[key]
                 self._due.append((key, unique, self.freed))
 
@@ -158,7 +184,9 @@ class Sessions:
             self.engine.modify(key, _if_held(unique, change))
 
     def freed(self, entry: Entry) -> Entry:
-        """What is left of a lock that is released."""
+        """What is left of a lock that is released, or whose client is gone."""
+        if entry.hold is not None and entry.hold.maybe:
+            return _disowned(entry)
         if entry.flags != PECL_FLAGS or entry.hold is None:
             return self.engine.tombstone()
         span = entry.hold.span
@@ -167,6 +195,8 @@ class Sessions:
     def _ends_soon(self, entry: Entry) -> Entry:
         """A lock whose holder may come back at once, or never."""
         orphan = _disowned(entry)
+        if entry.hold is not None and entry.hold.maybe:
+            return orphan
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
@@ -180,21 +210,79 @@ class Sessions:
         owner = self.owners.get(key)
         return owner is not None and owner[0] is not caller and owner[1] == entry.cas_unique
 
-    def is_session(self, key: bytes) -> bool:
-        """Whether PHP has taken a lock for this key; what is left of a lock is there for long."""
-        return self.store.get(self.habits.lock_of(key)) is not None
+    def lock_of(self, session: bytes) -> bytes:
+        """The key of the lock for this session."""
+        guarded = self.store.guarded
+        return (guarded and guarded.get(session)) or self.habits.lock_of(session)
 
-    def is_locked(self, key: bytes) -> bool:
-        """Whether somebody holds the lock of this session, or may: what is on its way to it may be a grant."""
-        lock = self.habits.lock_of(key)
-        entry = self.store.live(lock, self.clock.now)
-        return self.engine.is_pending(lock) or (entry is not None and not is_free(entry.value))
+    def may_be_session(self, lock: bytes) -> bool:
+        """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
+        entry = self.engine.on_its_way(lock) or self.store.get(lock)
+        return entry is not None and (entry.value is None or entry.hold is not None)
+
+    def tenure(self, lock: bytes) -> tuple[int, Hold | None]:
+        """In whose tenure its session is written now: the cas unique of the grant, 0 if nobody holds the lock.
+
+        What is on its way to it may be a grant of which the holder has been told.
+        """
+        for entry in (self.engine.on_its_way(lock), self.store.live(lock, self.clock.now)):
+            if entry is not None and entry.hold is not None and not is_free(entry.value):
+                return entry.cas_unique, entry.hold
+        return 0, None
+
+    def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
+        """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
+        if self.engine.on_its_way(session) is not None:
+            return False
+        entry = self.store.get(session)
+        if entry is None or self.store.dead(session, self.clock.now):
+            return value is None
+        return entry.value == value and entry.flags == flags
+
+    def last_change(self, lock: bytes) -> int:
+        """The cas unique of a lock's last release; php-memcached may still write if its connection broke."""
+        entry = self.store.get(lock)
+        return 0 if entry is None else entry.cas_unique
+
+    def may_grant(self, key: bytes, initial: Entry | None) -> bool:
+        """Whether pecl's `incr` of this key, by which it may make it, may find a lock to take."""
+        if self.engine.on_its_way(key) is not None:
+            return True
+        entry = self.store.live(key, self.clock.now)
+        if entry is None:
+            return initial is not None and initial.value == b"1"
+        return entry.flags == PECL_FLAGS and is_free(entry.value)
+
+    def learn(self, lock: bytes) -> None:
+        """A client writes quietly and releases this lock: so does php-memcached, to its replicas."""
+        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
+        prefix += word
+        if len(name) < _SID_BYTES or prefix in self._learned or prefix.startswith(self.habits.prefixes):
+            return
+        if len(self._learned) < _LEARNED_MAX:
+            self._learned.add(prefix)
+            self._log(
+                f"php-memcached locks sessions under {prefix.decode(errors='replace')!r}: its copies are known "
+                "by what it does; name that with --lock-prefix, so that a worker that dies holds nobody up, too"
+            )
+
+    def is_learned(self, lock: bytes) -> bool:
+        """Whether php-memcached has been seen to lock sessions under such a name."""
+        if not self._learned:
+            return False
+        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
+        return prefix + word in self._learned and len(name) >= _SID_BYTES
 
 
 def _disowned(entry: Entry) -> Entry:
     """A lock that is held, but nobody knows any more by whom."""
     hold = entry.hold and replace(entry.hold, node=0)
     return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
+
+
+def plain(entry: Entry) -> Entry:
+    """The same as any client's: nobody's own, under the same cas unique."""
+    return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique)
 
 
 def _if_held(unique: int, change: Change) -> decisions.Decide:

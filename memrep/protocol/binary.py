@@ -16,11 +16,12 @@ from functools import partial
 from typing import Final
 
 from memrep import decisions
-from memrep.decisions import NO_MEMORY, NOT_FOUND, TOO_LARGE, Decide, Outcome, Result
+from memrep.decisions import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Decide, Outcome, Result
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
 from memrep.protocol import packet
 from memrep.protocol.administration import SLOWNESS
+from memrep.protocol.ahead import packets
 from memrep.protocol.commands import Commands
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, Surroundings
 from memrep.protocol.kinds import SHOWING_OPCODES, STORING, WRITING_OPCODES
@@ -28,6 +29,7 @@ from memrep.protocol.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.request import Request
 from memrep.protocol.shape import BODY_MAX, SHAPES
+from memrep.said import Said
 from memrep.ticket import Ticket
 from memrep.version import ZERO
 
@@ -64,10 +66,13 @@ class Binary(Dialect):
 
     # --- the dialect's contract
 
-    def told(self, replies: bytes) -> tuple[int, bool]:
-        """How many packets these are, and whether the last one answers a retrieval."""
-        opcodes = [opcode for opcode, _ in _cut(replies)]
-        return len(opcodes), bool(opcodes) and packet.QUIET.get(opcodes[-1], opcodes[-1]) in _RETRIEVALS
+    def told(self, replies: bytes) -> bool:
+        """Whether one of these packets answers a retrieval."""
+        return any(packet.QUIET.get(opcode, opcode) in _RETRIEVALS for opcode, _ in _cut(replies))
+
+    def said(self, data: bytes, start: int) -> Iterator[Said]:
+        """The whole commands in `data` from `start`, of which none is executed."""
+        return packets(data, start)
 
     def execute(self, data: bytes, start: int) -> int:
         """Execute the packets in `data` from `start`; return where the first unfinished one begins."""
@@ -122,10 +127,11 @@ class Binary(Dialect):
             request = Request(opcode, base, opcode != base, opaque, cas, key)
             if self._prefixes.on:
                 self._note(base, key)
+            connection.next = body + length
             _COMMANDS[base](self, request, data[body:begin], data[begin + keys : body + length])
+            if connection.wondering or body + length == size:
+                return start if connection.wondering else size
             start = body + length
-            if start == size:
-                return start
             done += 1
         connection.stopped = not connection.closing
         return start
@@ -172,7 +178,7 @@ class Binary(Dialect):
         """Reply with an outcome, now or when it is known."""
         if isinstance(result, Ticket):
             self._replies.hold(result, spell, plain=plain)
-        else:
+        elif result is not LATER:
             reply = spell(result)
             self._connection.size += len(reply)
             self._out.append(reply)
@@ -246,7 +252,7 @@ class Binary(Dialect):
         decide: Decide,
         count: Callable[[Result], None] | None = None,
     ) -> None:
-        result = self._engine.store_if(request.key, length, decisions.showing(decide), count)
+        result = self._commands.store_if(request.key, length, decisions.showing(decide), count)
         self._answer(result, request.stored)
 
     # --- the other commands on one key
@@ -256,7 +262,7 @@ class Binary(Dialect):
         if request.cas:
             remove = decisions.remove(engine.tombstone(), decisions.DELETED, NOT_FOUND)
             decide = decisions.when_cas(request.cas, remove)
-            result = engine.modify(request.key, decide, engine.counted("delete"))
+            result = self._commands.modify(request.key, decide, engine.counted("delete"))
         else:
             result = self._commands.delete(request.key, quiet=request.quiet)
         self._answer(result, request.removed)
@@ -286,7 +292,7 @@ class Binary(Dialect):
         decide = decisions.when_cas(request.cas, decide)
         if initial is not None:
             decide = decisions.otherwise(initial, decide)
-        result = self._engine.modify(request.key, decisions.showing(decide), self._engine.counted(verb))
+        result = self._commands.modify(request.key, decisions.showing(decide), self._engine.counted(verb))
         self._answer(result, request.counted)
 
     # --- administration

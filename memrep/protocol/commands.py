@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from memrep.decisions import Result
+from memrep.decisions import Decide, Result
 from memrep.entry import Entry
 from memrep.ticket import Ticket
 
@@ -15,7 +16,10 @@ class Commands(Protocol):
     `missed` tells what a retrieval shows that has found nothing: nothing, as a rule.
     With `show` a success is told by the entry as it was stored, which knows its cas unique, and not by STORED
     or the new number. `quiet` tells that the client asked for no answer: so libmemcached marks its replicas'
-    copies.
+    copies. `modify` and `store_if` are for all others.
+
+    Where the outcome is LATER nothing has been done: what stands behind the command will tell what it means
+    (connection.py).
     """
 
     def set(
@@ -35,3 +39,13 @@ class Commands(Protocol):
     def missed(self, key: bytes) -> Entry | None: ...
 
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket: ...
+
+    def decr(self, key: bytes, delta: int) -> Result | Ticket: ...
+
+    def modify(
+        self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket: ...
+
+    def store_if(
+        self, key: bytes, length: int, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket: ...

@@ -12,8 +12,9 @@ the connection is `blocked`: it keeps the rest of its input, of which the shell 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import attrs
@@ -21,13 +22,9 @@ import attrs
 from memrep.flow import Flow
 from memrep.protocol.intake import HALF_MAX, Intake
 from memrep.protocol.replies import OUTPUT_MAX, Replies
+from memrep.said import OTHER, Said
 from memrep.stats import Prefixes
 from memrep.users import Users
-
-#: How long (ms) a reply is withheld for the sake of a retrieval behind it: over a lost packet, but if one reply
-#: more is there, only over the gap between two packets, for pecl sends its second command with the third.
-WITHHELD_MS: Final = 100
-WITHHELD_LAST_MS: Final = 10
 
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000
@@ -37,6 +34,10 @@ LINE_ROOM: Final = 1 << 20
 
 #: Of a pipeline so many commands are executed before anybody asks how long this turn has lasted.
 COMMANDS_A_LOOK: Final = 16
+
+
+#: Judges what is said behind a command; None as long as that cannot be known.
+Judge = Callable[[Iterator[Said | None]], bool | None]
 
 
 @attrs.frozen
@@ -95,9 +96,13 @@ class Dialect:
         """Whether this beginning of a command is too long to be one."""
         return False
 
-    def told(self, replies: bytes) -> tuple[int, bool]:
-        """How many replies these are, and whether the last one answers a retrieval."""
-        return 0, True
+    def told(self, replies: bytes) -> bool:
+        """Whether one of these replies answers a retrieval."""
+        return True
+
+    def said(self, data: bytes, start: int) -> Iterator[Said]:
+        """The whole commands in `data` from `start`, of which none is executed."""
+        return iter(())
 
 
 class Connection:
@@ -114,6 +119,9 @@ class Connection:
         replies: for the dialect: where those go that are not.
         size: for the dialect: about how many bytes of values are in `out`.
         need: for the dialect: the unfinished command is worth looking at from this size.
+        next: for the dialect: where the input goes on behind the command that it executes.
+        wondering: a command was not executed, for what stands behind it tells what it means; the dialect leaves
+            it where it is.
         stopped: for the dialect: it stopped at a limit or for order's sake, not for want of input.
         spent: for the dialect: whether to leave the rest of a pipeline to the next turn.
         flow: for the dialect: whether a command has to wait until less is on its way.
@@ -125,9 +133,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_dialect", "_execute", "_inbox", "_intake", "_ready", "_withheld", "_withholds",
-        "busy", "closing", "crowded", "flow", "inside", "late", "need", "out", "outside", "refused", "replies",
-        "size", "spent", "stopped",
+        "_dialect", "_execute", "_impatient", "_inbox", "_input", "_intake", "_judge", "_patience", "_ready",
+        "_waited", "_withheld", "_withholds",
+        "busy", "closing", "crowded", "flow", "inside", "late", "need", "next", "out", "outside", "refused",
+        "replies", "size", "spent", "stopped", "wondering",
     )  # fmt: skip
 
     def __init__(self, surroundings: Surroundings, dialect: Callable[[Connection], Dialect]) -> None:
@@ -136,7 +145,9 @@ class Connection:
         self.out = self.replies.out
         self.size = 0
         self.need = 0
+        self.next = 0
         self.stopped = False
+        self.wondering = False
         self.busy = False
         self.closing = False
         self.crowded = False
@@ -147,6 +158,11 @@ class Connection:
         self.flow = surroundings.flow
         self.spent = surroundings.spent
         self._inbox = bytearray()
+        self._input = b""  # what is being executed
+        self._patience = 0  # ticks for which something is waited for
+        self._waited = 0  # so many have passed
+        self._impatient = False
+        self._judge: Judge | None = None
         self._withholds = False  # a reply must not go without the retrieval behind it
         self._withheld = b""
         self.speak(dialect(self))
@@ -163,8 +179,8 @@ class Connection:
 
     @property
     def waiting(self) -> bool:
-        """Whether some reply waits for an outcome, or is withheld."""
-        return bool(self.replies.queue) or self._withholds
+        """Whether some reply waits for an outcome, or is withheld, or waits for what is said behind it."""
+        return bool(self.replies.queue) or self._withholds or self.wondering
 
     @property
     def blocked(self) -> bool:
@@ -185,8 +201,12 @@ class Connection:
             self._inbox += data
             if self.inside and self._intake is not None:
                 self._intake.heard(self)
+            if self._judge is not None:
+                self._ask_judge()
             return b"" if len(self._inbox) < self.need else self.resume()
+        self._input = data
         end = self._execute(data, 0)
+        self._input = b""
         if end < len(data):
             self._keep(data, end)
         return self._take()
@@ -194,6 +214,8 @@ class Connection:
     def take_in(self, data: bytes) -> None:
         """Take input that is acted on at the next `resume`."""
         self._inbox += data
+        if self._judge is not None:
+            self._ask_judge()
 
     def resume(self) -> bytes:
         """Go on, after a reply has become known or earlier output has been sent; return what can be sent."""
@@ -207,9 +229,15 @@ class Connection:
         if dialect.cut_short:
             self.stopped = True
         elif not self.closing and self._inbox and len(self._inbox) >= self.need:
-            data = bytes(self._inbox)
+            data = self._input = bytes(self._inbox)
             self._inbox.clear()
-            self._keep(data, self._execute(data, 0))
+            self.wondering = False
+            end = self._execute(data, 0)
+            self._input = b""
+            self._impatient = False
+            if not self.wondering:
+                self._waited = 0
+            self._keep(data, end)
             if self.refused:  # nobody knows how to refuse that
                 self.closing = True
         return self._take()
@@ -218,11 +246,12 @@ class Connection:
         """The client is gone: drop what has not been started."""
         self.replies.abandon()
         self.closing = self.busy = True
-        self._withholds = False
+        self._withholds = self.wondering = False
         self._withheld = b""
         self._inbox.clear()  # now, for it refers to itself and may lie about for long
         if self._intake is not None:
             self._intake.leave(self)
+        self._judge = None
 
     def _keep(self, data: bytes, start: int) -> None:
         """Keep the unfinished rest of the input."""
@@ -266,6 +295,58 @@ class Connection:
         self.need = 0
         self._ready()
 
+    # --- what is said behind a command
+
+    def ahead(self) -> Iterator[Said | None]:
+        """The commands behind the one that is being executed; see `said.Ahead`."""
+        yield from self._dialect.said(self._input, self.next)
+        yield OTHER if self._impatient else None
+
+    def wonder(self, ticks: int) -> None:
+        """Leave the present command where it is, and look at it again when there is news, and at each tick.
+
+        Args:
+            ticks: when so many have passed nothing more is waited for.
+        """
+        self.wondering = True
+        self._patience = ticks
+
+    def judge(self, judge: Judge | None, ticks: int = 0) -> None:
+        """Show this judge what is said behind the present command, until its judgement is known.
+
+        Args:
+            judge: whom; None if it is of no interest any more.
+            ticks: when the command is done and so many ticks have passed nothing more is waited for.
+        """
+        self._judge = judge
+        self._patience = ticks
+        self._waited = 0
+
+    def impatient(self) -> bool:
+        """Whether nothing more has been said behind the present command, for as long as that was waited for."""
+        return self._impatient
+
+    def lose_patience(self) -> bool:
+        """A tick has passed; whether there is something to be done now at the next `resume`."""
+        if self.replies.queue or not (self.wondering or self._judge):
+            return False
+        self._waited += 1
+        self._impatient = self._waited >= self._patience
+        if self._judge is None:
+            return True
+        if self._impatient:
+            self._ask_judge()
+            self._impatient = False
+            return True
+        return False
+
+    def _ask_judge(self) -> None:
+        """The judge's command has been taken out of the input: what is left stands behind it."""
+        assert self._judge is not None
+        said = self._dialect.said(bytes(self._inbox), 0)
+        if self._judge(chain(said, (OTHER if self._impatient else None,))) is not None:
+            self._judge = None
+
     # --- output
 
     def _take(self) -> bytes:
@@ -277,10 +358,10 @@ class Connection:
         if replies.idle:
             data = b"".join(self.out)
             self.out.clear()
-            self.busy = self.closing or self.stopped or self.outside
+            self.busy = self.closing or self.stopped or self.outside or self.wondering
             return data
         data = replies.take()
-        self.busy = self.closing or self.stopped or self.outside or bool(replies.queue)
+        self.busy = self.closing or self.stopped or self.outside or self.wondering or bool(replies.queue)
         return data
 
     # --- replies that must not go alone
@@ -293,32 +374,18 @@ class Connection:
         """Say nothing until a retrieval has been answered, too; see memrep/php on why."""
         self._withholds = True
 
-    def let_go(self, waited: int) -> bool:
-        """If nothing but a retrieval is waited for, and long enough, say at the next `resume` what there is.
-
-        Args:
-            waited: how long it has been, ms.
-
-        Returns:
-            Whether that is so.
-        """
-        if not self._withholds or self.replies.queue:
-            return False
-        count, _ = self._dialect.told(self._withheld)
-        if waited < (WITHHELD_MS if count < 2 else WITHHELD_LAST_MS):
-            return False
+    def let_go(self) -> None:
+        """Withhold nothing any more."""
         self._withholds = False
-        self._withheld += self.replies.take()
-        return True
 
     def _take_withheld(self) -> bytes:
         """What can be sent now if a reply must not go without the retrieval behind it."""
         replies = self.replies
         if not replies.queue or replies.limited:
             self._withheld += replies.take()
-        if replies.limited or self.closing or self._dialect.told(self._withheld)[1]:
+        if replies.limited or self.closing or self._dialect.told(self._withheld):
             self._withholds = False
-        self.busy = self.closing or self.stopped or self.outside or bool(replies.queue) or self._withholds
+        self.busy = self.waiting or self.closing or self.stopped or self.outside
         if self._withholds:
             return b""
         data, self._withheld = self._withheld, b""

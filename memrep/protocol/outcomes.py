@@ -8,6 +8,7 @@ from memrep.decisions import (
     DELETED,
     EXISTS,
     FLUSHED,
+    LATER,
     NO_MEMORY,
     NOT_A_NUMBER,
     NOT_FOUND,
@@ -22,6 +23,7 @@ from memrep.protocol.refusals import NO_NUMBER, OUT_OF_MEMORY
 #: The spelling of each outcome.
 REPLIES: Final[dict[Outcome, bytes]] = {
     STORED: b"STORED\r\n",
+    LATER: b"",
     NOT_STORED: b"NOT_STORED\r\n",
     EXISTS: b"EXISTS\r\n",
     NOT_FOUND: b"NOT_FOUND\r\n",

@@ -13,11 +13,12 @@ The meta commands (meta/) are lines like all others. A line is bounded by LINE_M
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
 from memrep.decisions import (
+    LATER,
     NO_MEMORY,
     TOO_LARGE,
     Outcome,
@@ -25,7 +26,7 @@ from memrep.decisions import (
 )
 from memrep.engine import KEY_BYTES_MAX, Engine
 from memrep.entry import Entry
-from memrep.protocol import allocator
+from memrep.protocol import ahead, allocator
 from memrep.protocol.administration import Administration
 from memrep.protocol.block import end_of_block
 from memrep.protocol.commands import Commands
@@ -38,6 +39,7 @@ from memrep.protocol.outcomes import REPLIES, silent, spell
 from memrep.protocol.refusals import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.retrieval import Retrieval, show, show_cas
+from memrep.said import Said
 from memrep.ticket import Ticket
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
@@ -95,9 +97,13 @@ class Text(Dialect):
         get = begin.startswith((b"get ", b"gets ")) and len(begin) > LINE_MAX - 100
         return not get or len(inbox) > GET_LINE_MAX
 
-    def told(self, replies: bytes) -> tuple[int, bool]:
-        """How many lines these are, and whether they end as a retrieval does."""
-        return replies.count(b"\n"), replies.endswith(b"END\r\n")
+    def told(self, replies: bytes) -> bool:
+        """Whether one of these lines is the end of a retrieval."""
+        return b"END\r\n" in replies
+
+    def said(self, data: bytes, start: int) -> Iterator[Said]:
+        """The whole commands in `data` from `start`, of which none is executed."""
+        return ahead.lines(data, start)
 
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
@@ -131,8 +137,8 @@ class Text(Dialect):
                 break
             store = _STORAGE.get(verb)
             if store is None and verb != b"ms":
+                connection.next = after = end + 1
                 _VERBS.get(verb, Text._unknown)(self, words)
-                start = end + 1
             else:
                 after = (
                     self._meta_set(words, data, end + 1)
@@ -142,7 +148,9 @@ class Text(Dialect):
                 if after < 0:
                     connection.need = size - start - after
                     return start
-                start = after
+            if connection.wondering:
+                return start
+            start = after
             if start == size and not keys:
                 return start
             done += 1
@@ -249,6 +257,7 @@ class Text(Dialect):
                 return self._drop(key, length, body, store.verb == b"set", noreply)
             return after or end + 2
         value = data[body:end]
+        self._connection.next = after
         if store.cas:
             result = self._engine.cas(key, flags, exptime, value, unique)
         else:
@@ -275,7 +284,7 @@ class Text(Dialect):
         self._arithmetic(words, self._commands.incr)
 
     def _decr(self, words: Words) -> None:
-        self._arithmetic(words, self._engine.decr)
+        self._arithmetic(words, self._commands.decr)
 
     def _arithmetic(self, words: Words, execute: Callable[[bytes, int], Result | Ticket]) -> None:
         if len(words) not in (3, 4):
@@ -346,7 +355,7 @@ class Text(Dialect):
             self._refuse(error.args[0])
         else:
             count = self._engine.counted(command.counter)
-            self._tell(self._engine.modify(command.meta.key, command.decide, count), command.show)
+            self._tell(self._commands.modify(command.meta.key, command.decide, count), command.show)
 
     def _meta_describe(self, words: Words) -> None:
         try:
@@ -388,10 +397,11 @@ class Text(Dialect):
             self._refuse(_BAD_CHUNK)
             return body + length + 2
         value = data[body : body + length]
+        self._connection.next = after
         if command.plain:
-            result = engine.set(key, command.flags, command.exptime, command.keep(value), show=True)
+            result = self._commands.set(key, command.flags, command.exptime, command.keep(value), show=True)
         else:
-            result = engine.store_if(key, length, command.deciding(value), engine.count_stored)
+            result = self._commands.store_if(key, length, command.deciding(value), engine.count_stored)
         self._tell(result, command.show, plain=command.plain)
         return after
 
@@ -400,7 +410,7 @@ class Text(Dialect):
         if isinstance(result, Ticket):
             self._replies.hold(result, show, plain=plain)
         else:
-            block = show(result)
+            block = b"" if result is LATER else show(result)
             self._connection.size += len(block)
             self._out.append(block)
 

@@ -192,7 +192,7 @@ class Rounds:
         version = Version(write.version)
         self._clock.observe(version)
         if write.copy is not None:
-            self._copies.heard(write.key, write.copy, version)
+            self._copies.heard(write.key, write.copy)
         before = self._inflight.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
             self._stream.add(Object(write.key, write.version))
@@ -288,7 +288,7 @@ class Rounds:
             self._clock.observe(Version(settled.write.version))
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
-                self._copies.heard(settled.write.key, settled.write.copy, Version(settled.origin))
+                self._copies.heard(settled.write.key, settled.write.copy)
             granter = _lost_granter(entry, message)
             if entry.hold is not None and granter:
                 entry.hold = replace(entry.hold, node=0)

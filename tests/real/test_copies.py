@@ -248,9 +248,11 @@ def values(cluster: Cluster) -> list[bytes]:
 def test_a_lock_that_is_taken_again_lasts_its_full_timeout(tmp_path: Path) -> None:
     """A release leaves an entry that ends in its turn; the next lock, taken by `incr`, must not end with it."""
     with Cluster(3, tmp_path) as cluster, Page(cluster) as holder, Page(cluster) as rival:
-        assert holder.at(0).ask(b"set S.lock 768 3 1\r\n0") == [b"STORED"]
+        takes = [b"incr S.lock 1", b"add S.lock 768 3 1\r\n1", b"get S"]
+        assert holder.at(0).ask(*takes)[1] == b"STORED"
+        assert holder.at(0).ask(b"set S 0 0 3\r\none", b"set S.lock 768 3 1\r\n0") == [b"STORED"] * 2
         pause(2)
-        assert holder.at(0).ask(b"incr S.lock 1") == [b"1"]
+        assert holder.at(0).ask(*takes) == [b"1", b"NOT_STORED", b"one"]
         pause(2)
         incremented, added = rival.at(1).ask(b"incr S.lock 1", b"add S.lock 768 3 1\r\n1")
         assert incremented.isdigit()

@@ -14,6 +14,7 @@ from memrep.decisions import (
     NOT_A_NUMBER,
     NOT_FOUND,
     NOT_STORED,
+    STORED,
     Decide,
     Decision,
     Outcome,
@@ -36,6 +37,7 @@ from memrep.version import ZERO
 
 #: The codes of the outcomes that every command may have.
 _CODES: Final[dict[Outcome, bytes]] = {
+    STORED: b"HD",
     NOT_FOUND: b"NF",
     NOT_STORED: b"NS",
     EXISTS: b"EX",
@@ -204,7 +206,7 @@ class Set:
             return _ERRORS[result]
         meta = self.meta
         entry = result if isinstance(result, Entry) else None
-        if entry is not None and meta.quiet:
+        if (entry is not None or result is STORED) and meta.quiet:
             return b""
         unique = b"c%d" % (entry.cas_unique if entry is not None else 0)
         parts = [unique if letter == ord("c") else meta.shown(letter) for letter in meta.flags]
