@@ -93,14 +93,7 @@ class Node:
         copies = Copies(self._clock)
         standing = Standing(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
-            options.nodes,
-            standing,
-            self.store,
-            self._inflight,
-            self._clock,
-            copies,
-            options.timing,
-            log,
+            options.nodes, standing, self.store, self._inflight, self._clock, copies, options.timing, log
         )
         identity = Identity(
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret

@@ -17,14 +17,17 @@ import attrs
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from memrep.copies import Copies
+from memrep.copies import Copies, Copy
 from memrep.door import Door
 from memrep.entry import NEVER, Entry
 from memrep.inflight import Pending
 from memrep.knocks import Knocks
+from memrep.locks import MEMCACHED_WORD, names_pecl_lock
 from memrep.node import Node
+from memrep.php import taker
 from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
+from memrep.php.taker import Taker
 from memrep.protocol.connection import Connection
 from memrep.replication import election, view
 from memrep.replication.message import Frame, Install, Vote, Write
@@ -301,6 +304,31 @@ def _lets_pecl_walk(patch: MonkeyPatch) -> None:
     patch.setattr(Caller, "missed", lambda self, key: None)
 
 
+def _takes_any_lock_for_phps(patch: MonkeyPatch) -> None:
+    def kind(self: Taker, key: bytes, flags: int, value: bytes) -> str:
+        return "lock" if names_pecl_lock(key) or MEMCACHED_WORD in key else real(self, key, flags, value)
+
+    real = Taker._kind_of_add
+    patch.setattr(Taker, "_kind_of_add", kind)
+
+
+def _takes_equal_writes_for_copies(patch: MonkeyPatch) -> None:
+    def accepted(self: Copies, key: bytes, mark: int, tenure: int, *, original: bool = False) -> Copy:
+        return real(self, key, mark, 1, original=False)
+
+    real = Copies.accepted
+    patch.setattr(Copies, "accepted", accepted)
+    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+
+
+def _tells_of_what_may_be_a_copy_at_once(patch: MonkeyPatch) -> None:
+    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+
+
+def _knows_php_memcached_by_its_name_only(patch: MonkeyPatch) -> None:
+    patch.setattr(taker, "may_name", lambda key: b"")
+
+
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
     patch.setattr(Connection, "withhold", lambda self: None)
 
@@ -388,7 +416,7 @@ _ALL = [
     Breakage(
         "takes-quiet-writes-for-loud-ones",
         "php-memcached's late copies undo what the next request has written",
-        4,
+        8,
         _takes_quiet_writes_for_loud_ones,
     ),
     Breakage(
@@ -398,9 +426,33 @@ _ALL = [
         _obeys_foreign_releases,
     ),
     Breakage(
+        "takes-any-lock-for-phps",
+        "a site's own lock on a page would end with its connection, and its delete be ignored",
+        2,
+        _takes_any_lock_for_phps,
+    ),
+    Breakage(
+        "takes-equal-writes-for-copies",
+        "a session that was on and off could not be on again",
+        22,
+        _takes_equal_writes_for_copies,
+    ),
+    Breakage(
+        "tells-of-what-may-be-a-copy-at-once",
+        "a write is told to be stored that only the node with the lock has, and that may die",
+        25,
+        _tells_of_what_may_be_a_copy_at_once,
+    ),
+    Breakage(
+        "knows-php-memcached-by-its-name-only",
+        "late copies would undo updates where the prefix is a site's own",
+        16,
+        _knows_php_memcached_by_its_name_only,
+    ),
+    Breakage(
         "tells-of-the-lock-at-once",
         "PHP takes a session that it is not shown for empty, and overwrites it",
-        59,
+        2,
         _tells_of_the_lock_at_once,
     ),
     Breakage(
