@@ -193,6 +193,14 @@ def test_parallel_requests_lose_no_increment(path: str, tmp_path: Path) -> None:
         workers.loses_nothing(TIMES)
 
 
+@pytest.mark.parametrize("path", ["own node first", "others far away"])
+def test_parallel_requests_lose_no_increment_under_a_prefix_of_which_no_node_was_told(
+    path: str, tmp_path: Path
+) -> None:
+    with Cluster(3, tmp_path) as cluster, crowd(cluster, path, tmp_path, "shop.") as workers:
+        workers.loses_nothing(TIMES)
+
+
 def test_plain_memcacheds_lose_increments(tmp_path: Path) -> None:
     """Where each web server asks its own node for the lock; and the judgement of it can fail.
 
@@ -322,13 +330,16 @@ def lock_attempts(cluster: Cluster) -> int:
     return sum(int(cluster.stats(i, "")["cmd_set"]) for i in range(cluster.count))
 
 
-def crowd(cluster: Cluster, path: str, directory: Path) -> Crowd:
+def crowd(cluster: Cluster, path: str, directory: Path, prefix: str = MEMCACHED_PREFIX) -> Crowd:
     return Crowd(
         cluster,
-        lambda ports, own: php_memcached_binary(ports, own=own, lock_expire_s=LOCK_TIMEOUT_S),
+        lambda ports, own: (
+            php_memcached_binary(ports, own=own, lock_expire_s=LOCK_TIMEOUT_S)
+            | {"memcached.sess_prefix": prefix}
+        ),
         path,
         directory,
-        prefix=MEMCACHED_PREFIX,
+        prefix=prefix,
         patience_ms=LOCK_TIMEOUT_S * 1000 / 3,  # it waits five seconds for a node that says nothing
     )
 
