@@ -39,7 +39,7 @@ _KNOWN_S: Final = 0.1
 _UNKNOWN_S: Final = 0.5
 
 #: After so long a look-up is begun anew: its thread may have found nobody to tell.
-_LOST_S: Final = 30.0
+_LOST_S: Final = 6.0
 
 #: Why a name may not be looked up, or a peer not be called now. Without a thread to look its name up there is a
 #: RuntimeError; if the codec for names cannot be loaded, a LookupError.
