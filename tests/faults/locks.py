@@ -1,7 +1,7 @@
 """Session locks, as pecl-memcache takes and releases them.
 
-`incr NAME.lock 1` and `add NAME.lock 768 T 1` go in one packet; the lock is granted if the first returns
-exactly 1 or the second stores. It is released with `set NAME.lock 768 T 1` 0 on the same connection; if the
+`incr NAME.lock 1`, `add NAME.lock 768 T 1` and `get NAME` go in one packet; the lock is granted if the first
+returns exactly 1 or the second stores. It is released with `set NAME.lock 768 T 1` 0 on the same connection; if the
 node has closed that, through all nodes on new ones.
 
 Two rules. Nobody gets the lock while somebody holds it: from the answer that grants it until its release is
@@ -106,6 +106,11 @@ class Lock:
             return f"nobody has got it for {waited:.3f} s, though asked for all the time and held by nobody"
 
 
+def _answers(reply: bytes) -> bool:
+    """Whether all three commands have been answered."""
+    return reply.count(b"\r\n") > 2 and reply.endswith(b"END\r\n")
+
+
 class Locking(Client):
     """Takes and releases locks."""
 
@@ -124,9 +129,10 @@ class Locking(Client):
             self._asking_since = now
         lock = self._lock
         key = lock.key.encode()
-        request = b"incr %b 1\r\nadd %b 768 %d 1\r\n1\r\n" % (key, key, TIMEOUT_S)
-        walk = self.request(request, lines(2), keep=True)
-        lock.diary.note(self.name, "incr+add", walk)
+        session = key.removesuffix(b".lock")
+        request = b"incr %b 1\r\nadd %b 768 %d 1\r\n1\r\nget %b\r\n" % (key, key, TIMEOUT_S, session)
+        walk = self.request(request, _answers, keep=True)
+        lock.diary.note(self.name, "incr+add+get", walk)
         if not walk.answered:
             self._spins += 1
             return
