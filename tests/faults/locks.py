@@ -1,8 +1,8 @@
 """Session locks, as pecl-memcache takes and releases them.
 
 `incr NAME.lock 1`, `add NAME.lock 768 T 1` and `get NAME` go in one packet; the lock is granted if the first
-returns exactly 1 or the second stores. It is released with `set NAME.lock 768 T 1` 0 on the same connection; if the
-node has closed that, through all nodes on new ones.
+returns exactly 1 or the second stores. It is released with `set NAME.lock 768 T 1` 0 on the same connection; if
+the node has closed that, through all nodes on new ones.
 
 Two rules. Nobody gets the lock while somebody holds it: from the answer that grants it until its release is
 sent. And a lock whose taker is gone frees itself: if it is asked for all the time, somebody gets it within T

@@ -18,7 +18,7 @@ from typing import Self
 import pytest
 
 from .cluster import Cluster
-from .generation import USED, always_both, both_generations
+from .generation import USED, both_generations
 from .php import HERE, find_php, pecl_memcache
 from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
 
@@ -160,7 +160,6 @@ def user_name() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
-@always_both
 def test_the_visit_counter_survives_whatever_happens_to_the_nodes(tmp_path: Path) -> None:
     with (
         Cluster(3, tmp_path) as cluster,
