@@ -25,8 +25,9 @@ def _vote(
     records: int = 5,
     logical: int = 0,
     horizon: Version = ZERO,
+    active: bool = False,
 ) -> Vote:
-    return Vote(VID, gen, last, full, list(pending), logical, horizon, records)
+    return Vote(VID, gen, last, full, list(pending), logical, horizon, records, active=active)
 
 
 def _settle(*votes: Vote, configured: int = 3) -> Install:
@@ -97,6 +98,29 @@ def test_only_the_full_voters_of_the_latest_view_count() -> None:
     )
     assert install.full == [2, 3]
     assert _chosen(install) == {b"k": b"kept"}
+
+
+def test_of_views_without_a_majority_the_one_with_clients_is_the_start_and_all_of_it() -> None:
+    busy, its_mate, idle = _vote(last=64, active=True), _vote(last=64), _vote(last=128)
+    install = _settle(its_mate, busy, idle, configured=6)
+    assert install.full == [1, 2]
+    assert install.yields == [3]
+
+
+def test_where_both_sides_have_clients_no_member_of_either_yields() -> None:
+    one, its_mate = _vote(last=64, active=True), _vote(last=64)
+    other, another = _vote(last=128, active=True), _vote(last=128)
+    install = _settle(one, its_mate, other, another, configured=8)
+    assert install.full == [3, 4]
+    assert install.yields == []
+
+
+def test_where_nobody_has_clients_nobody_yields() -> None:
+    assert _settle(_vote(last=64), _vote(last=128), configured=4).yields == []
+
+
+def test_who_stood_in_an_older_generation_does_not_yield_but_gives_what_only_it_has() -> None:
+    assert _settle(_vote(gen=1), _vote(gen=2, active=True), configured=4).yields == []
 
 
 def test_a_higher_generation_is_later_than_any_view_of_a_minority() -> None:

@@ -116,7 +116,7 @@ class Beat(Message, frozen=True, tag="B"):
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
         gen: the generation of its view.
-        active: whether it has written for clients since the last view that had a majority.
+        active: whether it, or another member, has written for clients since the last view that had a majority.
     """
 
     vid: int
@@ -161,7 +161,7 @@ class Vote(Message, frozen=True, tag="v"):
         horizon: the highest version it has purged.
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
-        active: whether it has written for clients since the last view that had a majority.
+        active: whether it, or another member, has written for clients since the last view that had a majority.
     """
 
     vid: int

@@ -298,6 +298,7 @@ class Replica:
             if message.full and not (known is not None and known.full):
                 peer.synced = self._clock.wall
             self._stream.heard_of(node, message.sent)
+            standing.active = standing.active or message.active  # it holds what that one has written
             if not standing.paused:
                 self._stream.owe(node)
                 self._send(node, BeatAck(message.vid, message.at))

@@ -98,18 +98,32 @@ class Rounds:
         """Start the round of a write."""
         entry.version = self._clock.stamp(self._standing.view.gen)
         self._forget_given_up(attempt)
-        self._start(key, entry, base, attempt, copy)
+        self._start(key, entry, base, attempt, copy, dead=base is not None and self._is_dead(key))
+
+    def give_way(self, key: bytes, entry: Entry, base: Version, attempt: Attempt, *, dead: bool) -> None:
+        """Put under a new version what another member has, and not this node: a miss there, if it is dead."""
+        entry.version = self._clock.stamp(self._standing.view.gen)
+        self._start(key, entry, base, attempt, dead=dead)
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
         """Send an entry round that only this node has, as a plain write with the version that it has."""
         self._start(key, entry, None, attempt)
 
+    def _is_dead(self, key: bytes) -> bool:
+        return self._store.dead(key, self._clock.now)
+
     def _start(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+        self,
+        key: bytes,
+        entry: Entry,
+        base: Version | None,
+        attempt: Attempt,
+        copy: Copy | None = None,
+        *,
+        dead: bool = False,
     ) -> None:
         pending = Pending(entry, base, attempt, copy)
         now = self._clock.now
-        dead = base is not None and self._store.dead(key, now)
         before = self._inflight.pending.get(key)
         if before is None or before.base is not None or entry.version > before.entry.version:
             self._inflight.pending[key] = pending

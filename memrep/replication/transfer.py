@@ -23,6 +23,7 @@ not come, or the view changes, the transfer starts again; what has been merged s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -157,6 +158,7 @@ class Newcomer:
         self._sent: dict[bytes, Write] = {}  # what the donor has sent of them meanwhile
         self._mine: dict[bytes, Version] = {}  # what was here and the donor has not sent
         self._theirs: dict[bytes, Write | None] = {}  # of those, what the donor has, if this node yields
+        self._kept: set[bytes] = set()  # those of which it does not
         self._yields = False
         self._everything = False
         self._complete = False  # the donor has sent everything
@@ -174,7 +176,7 @@ class Newcomer:
         """
         view = self._standing.view
         self._yields = yields
-        self._theirs = {}
+        self._theirs, self._kept = {}, set()
         self._donor = min(view.full)
         self._horizon = horizon
         self._before = [both for both in self._store.snapshot() if both[0]]
@@ -268,7 +270,7 @@ class Newcomer:
                 kept.append((key, entry))
         announcing.open += len(kept)
         for key, entry in kept:
-            if self._yields:
+            if self._yields and key not in self._kept:
                 self._yield(key, announcing)
             else:
                 self._rounds.announce(key, entry, announcing)
@@ -285,7 +287,14 @@ class Newcomer:
         else:
             entry, base = theirs.entry(now), Version(theirs.version)
             entry.cas = entry.cas_unique
-        self._rounds.propose(key, entry, base, _Yielding(announcing))
+        dead = entry.value is None or entry.expires <= now or base <= self._store.flushed
+        attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
+        self._rounds.give_way(key, entry, base, attempt, dead=dead)
+
+    def _insist(self, key: bytes, version: Version) -> None:
+        """The donor has something else by now; unless that is newer, what this node has goes round."""
+        self._mine[key] = version
+        self._kept.add(key)
 
     def _some(self) -> list[tuple[bytes, Version]]:
         """Take some of the keys that only this node has: all, unless they are many."""
@@ -332,11 +341,13 @@ class _Yielding:
     """One of those rounds, in which this node yields."""
 
     announcing: _Announcements
+    insist: Callable[[], None]
 
     def committed(self) -> None:
         """Everybody has what the donor had."""
         self.announcing.committed()
 
     def aborted(self) -> None:
-        """Somebody has written meanwhile, which is newer than what this node had, too; or the view ended."""
+        """The donor has something else by now; or the view ended."""
+        self.insist()
         self.announcing.committed()

@@ -77,7 +77,7 @@ class Standing:
         alone: whether it has closed all its clients' connections since its last view.
         since: when the view was installed, the hybrid clock's ms.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
-        active: whether it has written for clients since the last view that had a majority.
+        active: whether it, or another member, has written for clients since the last view that had a majority.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -173,10 +173,11 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
     """
     donor = votes[min(full)]
-    if not any(votes[node].active for node in full):
+    active = {vote.last for vote in votes.values() if vote.active}
+    if not any(votes[node].last in active for node in full):
         return []
     return sorted(
-        n for n, v in votes.items() if v.full and n not in full and v.gen == donor.gen and not v.active
+        n for n, v in votes.items() if v.full and n not in full and v.gen == donor.gen and v.last not in active
     )
 
 

@@ -1,0 +1,123 @@
+"""Two sides of a cut without a majority: which one stays, and what becomes of what the other one has."""
+
+from __future__ import annotations
+
+import pytest
+
+from memrep.replication.message import Chunk
+from tests.cluster import Cluster, serving_cluster
+
+HALVES = [(a, b) for a in (1, 2) for b in (3, 4)] + [(b, a) for a in (1, 2) for b in (3, 4)]
+GET = b"get k\r\n"
+OLD = b"VALUE k 0 3\r\nold\r\nEND\r\n"
+
+
+def _set(value: bytes, key: bytes = b"k") -> bytes:
+    return b"set %b 0 0 %d\r\n%b\r\n" % (key, len(value), value)
+
+
+def _cut_off(cluster: Cluster, node: int, ms: int = 1_000) -> None:
+    """Nothing gets from this node to the others, nor to it, for so long."""
+    cluster.hold(*_ways(cluster, node))
+    cluster.advance(ms)
+
+
+def _ways(cluster: Cluster, node: int) -> list[tuple[int, int]]:
+    return [way for other in cluster.nodes if other != node for way in ((node, other), (other, node))]
+
+
+def _heal(cluster: Cluster) -> None:
+    """The cuts end; what was said meanwhile is lost."""
+    for way in list(cluster.held):
+        cluster.lose(way)
+    cluster.release()
+
+
+def _later_view(cluster: Cluster, node: int) -> None:
+    """A node that is alone makes another view, with a higher number than any."""
+    cluster.nodes[node].replica.standing.trouble = "a test"
+    cluster.advance(2_000)
+
+
+@pytest.mark.parametrize("idle", [1, 2])
+def test_a_side_in_which_nobody_wrote_gives_way_whatever_its_views_number(idle: int) -> None:
+    busy = 3 - idle
+    cluster = serving_cluster(2)
+    cluster.client(1).send(_set(b"old"))
+    _cut_off(cluster, 2)
+    assert cluster.client(busy, "web").insist(_set(b"new")) == b"STORED\r\n"
+    assert cluster.client(idle, "monitor").insist(GET) == OLD
+    _later_view(cluster, idle)
+    views = {number: node.replica.standing.view.vid for number, node in cluster.nodes.items()}
+    assert views[idle] > views[busy]
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"new"}
+
+
+def test_what_was_in_flight_on_an_idle_side_yields_to_what_the_other_side_went_on_from() -> None:
+    for busy in (1, 2):
+        idle = 3 - busy
+        cluster = serving_cluster(2)
+        cluster.client(busy).send(_set(b"0"))
+        cluster.hold((1, 2), (2, 1))
+        cluster.client(idle, "gone").post(b"append k 0 0 4\r\nlost\r\n")
+        cluster.client(idle, "gone").post(b"set only 0 0 4\r\nlost\r\n")
+        cluster.advance(1_000)
+        assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n1\r\n") == b"STORED\r\n"
+        _later_view(cluster, idle)
+        _heal(cluster)
+        cluster.advance(1_500)
+        assert sorted(cluster.serving()) == [1, 2]
+        assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
+        assert {cluster.value(number, b"only") for number in (1, 2)} == {None}
+
+
+def test_what_the_donor_has_lost_meanwhile_is_not_yielded_to_and_both_have_the_same() -> None:
+    cluster = serving_cluster(2)
+    cluster.client(1).send(_set(b"0"))
+    cluster.hold((1, 2), (2, 1))
+    cluster.client(2, "gone").post(_set(b"1"))
+    cluster.advance(1_000)
+    assert cluster.client(1, "web").insist(_set(b"v", b"other")) == b"STORED\r\n"
+
+    def purge(number: int) -> None:
+        if number == 1 and any(isinstance(message, Chunk) for _, _, message in cluster.said[seen:]):
+            cluster.after_turn = lambda number: None
+            cluster.nodes[1].store.remove(b"k")
+
+    seen = len(cluster.said)
+    cluster.after_turn = purge
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2]
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"1"}
+
+
+def test_what_only_one_half_wrote_stays_though_one_of_its_nodes_had_no_clients() -> None:
+    for writer in (1, 2):
+        cluster = serving_cluster(4)
+        cluster.hold(*HALVES)
+        cluster.advance(1_000)
+        assert cluster.client(writer, "web").insist(_set(b"v", b"one")) == b"STORED\r\n"
+        assert cluster.client(3, "web").insist(_set(b"v", b"two")) == b"STORED\r\n"
+        _heal(cluster)
+        cluster.advance(2_500)
+        assert sorted(cluster.serving()) == [1, 2, 3, 4]
+        for number in cluster.nodes:
+            assert [cluster.value(number, key) for key in (b"one", b"two")] == [b"v", b"v"]
+
+
+def test_what_a_half_wrote_stays_though_the_node_that_took_it_is_killed() -> None:
+    cluster = serving_cluster(4)
+    cluster.hold(*HALVES)
+    cluster.advance(1_000)
+    assert cluster.client(1, "web").insist(_set(b"v", b"one")) == b"STORED\r\n"
+    assert cluster.client(3, "web").insist(_set(b"v", b"two")) == b"STORED\r\n"
+    cluster.advance(500)
+    cluster.kill(1)
+    cluster.advance(500)
+    _heal(cluster)
+    cluster.advance(2_500)
+    for number in cluster.nodes:
+        assert [cluster.value(number, key) for key in (b"one", b"two")] == [b"v", b"v"]
