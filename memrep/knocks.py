@@ -75,6 +75,11 @@ class Knocks:
         self._asked = clock.now  # until when somebody waits who asked before the silence
 
     @property
+    def age(self) -> int:
+        """For how long this has been in doubt, ms."""
+        return self._clock.now - self._since
+
+    @property
     def grace(self) -> int:
         """How much longer than elsewhere a client may wait, ms: the doubt began when it was waiting already."""
         return _DIALS * self._timing.redial

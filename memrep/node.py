@@ -30,6 +30,7 @@ from memrep.flow import Flow
 from memrep.inflight import InFlight
 from memrep.knocks import Knocks
 from memrep.links import Links
+from memrep.nodes import is_local
 from memrep.options import NodeOptions
 from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
@@ -393,6 +394,11 @@ class Node:
         return self._knocks is not None
 
     @property
+    def wary_for(self) -> int:
+        """For how long that has been so, ms."""
+        return self._knocks.age if self._knocks is not None else 0
+
+    @property
     def doubts(self) -> bool:
         """Whether somebody waits for this node to know whether the others can be reached again."""
         return self.replica.standing.met or (self._knocks is not None and self._knocks.waiting)
@@ -437,6 +443,11 @@ class Node:
             self.replica.standing.active = True
         return replies
 
+    def delivered(self, connection: Connection) -> None:
+        """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
+        if self.replica.missed and not is_local(self._hosts.get(connection, "")):
+            self.replica.standing.answered = True
+
     def _consider_knocks(self) -> None:
         if self.replica.standing.met:
             self._turn_away()
@@ -456,8 +467,10 @@ class Node:
 
     def _lose_patience(self) -> None:
         """Execute commands as they are of those who say no more; people in telnet, for example."""
-        for connection in self._waits:
-            if connection.lose_patience():
+        if not self.serving:
+            return
+        for connection in self._waits:  # what it says may be here already, unheard
+            if connection not in self._unheard and connection.lose_patience():
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:

@@ -89,3 +89,8 @@ def parse_nodes(text: str) -> list[Address]:
     if len(nodes) > NODE_MAX:
         raise UsageError(f"--nodes names {len(nodes)} nodes; {NODE_MAX} are the most")
     return sorted(nodes)
+
+
+def is_local(host: str) -> bool:
+    """Whether this host is this very machine, by its address alone; "" stands for a unix socket."""
+    return not host or host == "::1" or host.removeprefix("::ffff:").startswith("127.")

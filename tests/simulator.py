@@ -273,6 +273,8 @@ class Host:
         if client is None:
             return
         ways = self._world.ways
+        if replies and self.node is not None and self.node.wary and not self.is_dark:
+            self.node.delivered(connection)
         if replies:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
@@ -689,7 +691,7 @@ class _Client:
         world = self._world
         node = host.node
         assert node is not None
-        connection = node.connect()
+        connection = node.connect(f"10.1.1.{self._number % 3}")
         host.clients[connection] = self
         self._host, self._connection, self._command = host, connection, command
         self._boot = host.boot

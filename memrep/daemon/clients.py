@@ -152,17 +152,19 @@ class Client:
         if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
 
-    def is_deaf(self) -> bool:
-        """Whether its machine has not acknowledged the last answer for too long.
+    def acknowledges(self, ms: int) -> bool | None:
+        """Whether its machine has acknowledged what was sent within the last so many ms; None if it may yet.
 
         Raises:
             OSError: the connection is broken.
         """
         if isinstance(self.sock, TlsSocket) or not self._is_tcp:
-            return False
+            return None
         info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         in_flight, since_sent, since_heard = _TCP_INFO.unpack(info)
-        return bool(in_flight) and min(since_sent, since_heard) >= _DEAF_MS
+        if in_flight:
+            return False if min(since_sent, since_heard) >= _DEAF_MS else None
+        return True if since_sent < ms else None
 
     def forget_unsent(self) -> None:
         """Nothing more is sent."""
@@ -422,7 +424,7 @@ class Clients:
             self._tls.tick()
 
     def _take_back(self) -> None:
-        """Hang up on clients who are not there to hear an answer that may be worth nothing.
+        """Hang up on clients who are not there to hear an answer that may be worth nothing; tell of the others.
 
         A node that is cut off takes writes for clients who were waiting when the cut began. Its kernel would
         send them the answer again and again, and deliver it when the cut heals, though the others have gone on
@@ -430,7 +432,10 @@ class Clients:
         """
         for client in list(self._clients.values()):
             with suppress(OSError):
-                if client.is_deaf():
+                acknowledges = client.acknowledges(self.node.wary_for)
+                if acknowledges:
+                    self.node.delivered(client.connection)
+                elif acknowledges is False:
                     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                     client.ended = True
                     self.close(client, "its machine acknowledges nothing")

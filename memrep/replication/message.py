@@ -161,7 +161,7 @@ class Vote(Message, frozen=True, tag="v"):
         horizon: the highest version it has purged.
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
-        active: whether it, or another member, has written for clients since the last view that had a majority.
+        active: what clients it has had since the last view that had a majority; see `Standing.activity`.
     """
 
     vid: int
@@ -173,7 +173,7 @@ class Vote(Message, frozen=True, tag="v"):
     horizon: _Version
     records: int
     alone: bool = False
-    active: bool = False
+    active: int = 0
 
 
 class Refuse(Message, frozen=True, tag="R"):

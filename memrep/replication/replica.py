@@ -411,7 +411,7 @@ class Replica:
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
             standing.alone,
-            standing.active,
+            standing.activity,
         )
 
     def _install(self, message: Install) -> None:
@@ -424,7 +424,8 @@ class Replica:
         standing.full = keep
         standing.trouble = ""
         standing.slept = standing.alone = standing.met = False
-        standing.active = standing.active and not message.quorate
+        if message.quorate:
+            standing.active = standing.answered = False
         standing.since = self._clock.hybrid
         self._last_install = message
         self._store.joining = not keep

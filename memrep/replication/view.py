@@ -14,6 +14,7 @@ isolated node accepted meanwhile in an older one, and only one node may do it, f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 import msgspec
@@ -23,6 +24,9 @@ from memrep.store import FLUSH_KEY
 from memrep.version import NODE_MAX, Clock, Version, cas_unique
 
 _NODE_BITS = NODE_MAX.bit_length()
+
+#: The activity of a node that has written for clients.
+WRITTEN: Final = 2
 
 
 def make_vid(number: int, proposer: int) -> int:
@@ -78,6 +82,7 @@ class Standing:
         since: when the view was installed, the hybrid clock's ms.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         active: whether it, or another member, has written for clients since the last view that had a majority.
+        answered: whether an answer of since then has arrived at a client's machine.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -93,12 +98,18 @@ class Standing:
     since: int = 0
     met: bool = False
     active: bool = False
+    answered: bool = False
     strict: bool = False
 
     @property
     def paused(self) -> bool:
         """Whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
         return self.promised > self.view.vid or self.slept or self.met
+
+    @property
+    def activity(self) -> int:
+        """How much it has been a cluster of its own: WRITTEN, 1 if a client has had an answer, or 0."""
+        return WRITTEN if self.active else int(self.answered)
 
     @property
     def majority(self) -> int:
@@ -149,14 +160,14 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
     Those that were full in the latest view. Of views without a majority, whose order means nothing, one in
-    which a client has written comes before one in which none has (rule N4). If none was full it is a cold
-    start: all of them where nobody has any data, else the one that knows most, from which the others take and
-    to which they add.
+    which a client has written comes first, then one in which a client was answered (rule N4). If none was full
+    it is a cold start: all of them where nobody has any data, else the one that knows most, from which the
+    others take and to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        active = {vote.last for vote in votes.values() if vote.active}
-        order = {n: (votes[n].gen, votes[n].last in active, votes[n].last) for n in full}
+        active = _activity(votes)
+        order = {n: (votes[n].gen, active[votes[n].last], votes[n].last) for n in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
     if not any(vote.records for vote in votes.values()):
@@ -166,6 +177,14 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     )
 
 
+def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
+    """How much each side, known by its view, has been a cluster of its own (see `Standing.activity`)."""
+    active: dict[int, int] = {}
+    for vote in votes.values():
+        active[vote.last] = max(vote.active, active.get(vote.last, 0))
+    return active
+
+
 def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     """The voters that were cut off and had nobody to write for, while those that are full now had (rule N5).
 
@@ -173,11 +192,12 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
     """
     donor = votes[min(full)]
-    active = {vote.last for vote in votes.values() if vote.active}
-    if not any(votes[node].last in active for node in full):
-        return []
+    active = _activity(votes)
+    most = max(active[votes[node].last] for node in full)
     return sorted(
-        n for n, v in votes.items() if v.full and n not in full and v.gen == donor.gen and v.last not in active
+        node
+        for node, vote in votes.items()
+        if vote.full and node not in full and vote.gen == donor.gen and active[vote.last] < min(most, WRITTEN)
     )
 
 
