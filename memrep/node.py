@@ -423,10 +423,8 @@ class Node:
 
     def _may_answer(self, connection: Connection) -> bool:
         """Whether what is known for this client may be said, and what was kept of it be executed."""
-        if not self.serving:
-            return False
-        if not self.replica.missed:
-            return True
+        if not self.serving or not self.replica.missed:
+            return self.serving
         return self._doubt.answers(self._hosts[connection], self._waits.get(connection, self._clock.now))
 
     def _has_to_wait(self, connection: Connection) -> bool:
@@ -445,8 +443,7 @@ class Node:
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        if self.replica.missed and not is_local(self._hosts.get(connection, "")):
-            self.replica.standing.answered = True
+        self.replica.standing.answered |= bool(self.replica.missed) and not is_local(self._hosts[connection])
 
     def _consider_knocks(self) -> None:
         if self.replica.standing.met:
@@ -457,10 +454,7 @@ class Node:
             self._knocks.tick()
 
     def _turn_away(self) -> None:
-        """A missed node is heard again; it may be a while until it hears this one. Who knocks is sent to it.
-
-        Those who are served wait for the next view, as ever.
-        """
+        """A missed node is heard, but may not hear this one yet. Who knocks is sent to it; others wait."""
         knocks = self._knocks
         for connection in [c for c in self._waits if knocks is None or not knocks.serves(self._hosts[c])]:
             self._close(connection)
