@@ -443,7 +443,9 @@ class Node:
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        self.replica.standing.answered |= bool(self.replica.missed) and not is_local(self._hosts[connection])
+        self.replica.standing.answered |= bool(self.replica.missed) and not is_local(
+            self._hosts.get(connection)
+        )
 
     def _consider_knocks(self) -> None:
         if self.replica.standing.met:

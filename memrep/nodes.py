@@ -91,6 +91,6 @@ def parse_nodes(text: str) -> list[Address]:
     return sorted(nodes)
 
 
-def is_local(host: str) -> bool:
+def is_local(host: str | None) -> bool:
     """Whether this host is this very machine, by its address alone; "" stands for a unix socket."""
     return not host or host == "::1" or host.removeprefix("::ffff:").startswith("127.")
