@@ -396,7 +396,7 @@ class Node:
     @property
     def wary_for(self) -> int:
         """For how long that has been so, ms."""
-        return self._knocks.age if self._knocks is not None else 0
+        return self._knocks.age if self._knocks else 0
 
     @property
     def doubts(self) -> bool:
@@ -437,15 +437,13 @@ class Node:
         """Execute a client's commands in a time of doubt; should they write, this side is one with clients."""
         before = self._clock.logical
         replies = act()
-        if self._clock.logical != before:
-            self.replica.standing.active = True
+        self.replica.standing.active |= self._clock.logical != before
         return replies
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        self.replica.standing.answered |= bool(self.replica.missed) and not is_local(
-            self._hosts.get(connection)
-        )
+        if self.replica.missed and not is_local(self._hosts.get(connection)):
+            self.replica.standing.answered = True
 
     def _consider_knocks(self) -> None:
         if self.replica.standing.met:
