@@ -374,14 +374,27 @@ def test_php_memcacheds_requests_through_a_proxys_connections_wait_for_nothing(w
         assert _values(cluster, b"memc.sess.key.lock.sid") == {None}
 
 
-def test_a_release_that_was_taken_for_a_copy_counts_when_its_lock_turns_out_to_be_a_proxys() -> None:
+@pytest.mark.parametrize("age", [0, 200])
+def test_a_release_that_was_taken_for_a_copy_counts_when_its_lock_turns_out_to_be_a_proxys(age: int) -> None:
+    """Its session may be at another node, so that nothing is written here by which a proxy could be known."""
     cluster = serving_cluster()
     one, other = cluster.client(1), cluster.client(1)
     add = b"add memc.sess.key.lock.sid 0 30 1\r\n1\r\n"
     assert one.send(add) == b"STORED\r\n"
-    cluster.advance(200)
+    cluster.advance(age)
     assert other.send(b"delete memc.sess.key.lock.sid\r\n") == b"DELETED\r\n"
     assert one.send(add) == b"STORED\r\n"
+
+
+def test_a_release_counts_though_its_connection_has_written_for_somebody_else_before() -> None:
+    """What three requests say over a proxy's connection may look like one; the release comes over another."""
+    cluster = serving_cluster()
+    one, other = cluster.client(1), cluster.client(1)
+    assert b"STORED" in other.send(TAKE)
+    assert other.send(_set(b"1", b"s", 1440) + RELEASE) == b"STORED\r\n" * 2
+    assert one.send(TAKE).startswith(b"1\r\n")
+    assert other.send(RELEASE) == b"STORED\r\n"
+    assert one.send(TAKE).startswith(b"1\r\n")
 
 
 # --- a site's own memcached.sess_prefix, of which nobody has been told

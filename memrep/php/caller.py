@@ -224,11 +224,7 @@ class Caller(Taker):
                 if quiet and self._is_no_release(key, entry):
                     return result
             elif is_held(entry.value, entry.hold) and entry.cas_unique != unique and not self.shared:
-                current = self._is_current(key, entry) and self._is_no_copy(key, entry)
-                owned = sessions.has_owner(key, entry, self)
-                if current and owned:
-                    sessions.remember(key, entry.cas_unique)
-                if owned or not current:
+                if self._is_anothers(key, entry, quiet):
                     return result
             elif entry.hold is not None and is_free(entry.value) and result is STORED:
                 return result
@@ -237,6 +233,17 @@ class Caller(Taker):
         if result is STORED:
             return engine.store_if(key, size, decide)
         return engine.modify(key, decide, engine.counted("delete"))
+
+    def _is_anothers(self, key: bytes, entry: Entry, quiet: bool) -> bool:
+        """Whether this release of a lock is not its holder's: it is remembered if it may turn out to be."""
+        sessions = self._sessions
+        current = self._is_current(key, entry) and self._is_no_copy(key, entry)
+        owned = sessions.has_owner(key, entry, self)
+        if current and owned:
+            sessions.remember(key, entry.cas_unique)
+        elif owned and not quiet:
+            sessions.pass_over(key, entry.cas_unique)
+        return owned or not current
 
     def _is_no_release(self, key: bytes, entry: Entry) -> bool:
         """Whether a quiet release of what may be php-memcached's lock is a copy.

@@ -73,6 +73,7 @@ class Sessions:
         self.replicated = len(nodes) > 1
         self.owners: dict[bytes, tuple[Holder, int]] = {}
         self._remembered: dict[bytes, int] = {}
+        self._passed_over: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
         self._learned: set[bytes] = set()
         self._log = log
@@ -133,7 +134,7 @@ class Sessions:
         unique = caller.locks.pop(key)
         caller.undo.pop(key, None)
         self.owners.pop(key, None)
-        released = self._remembered.get(key) == unique
+        released = unique in (self._remembered.get(key), self._passed_over.pop(key, None))
         self.engine.modify(key, _if_held(unique, self.freed if released else change))
 
     def forget(self) -> None:
@@ -146,9 +147,14 @@ class Sessions:
 
     def remember(self, key: bytes, unique: int) -> None:
         """A release was ignored that may turn out to be the owner's."""
-        if len(self._remembered) >= _REMEMBERED_MAX:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key] = unique
+        _note(self._remembered, key, unique)
+
+    def pass_over(self, key: bytes, unique: int) -> None:
+        """A loud release was taken for a copy, for this node's own client holds the lock.
+
+        It counts if that one turns out to speak for several requests: then it has memcached's plain meaning.
+        """
+        _note(self._passed_over, key, unique)
 
     def tick(self, all_heard: int) -> None:
         """See which remembered releases count now, for nobody owns their lock any more; every 50 ms.
@@ -272,6 +278,13 @@ class Sessions:
             return False
         prefix, word, name = lock.rpartition(MEMCACHED_WORD)
         return prefix + word in self._learned and len(name) >= _SID_BYTES
+
+
+def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:
+    """Remember a release, and not for ever."""
+    if len(releases) >= _REMEMBERED_MAX:
+        del releases[next(iter(releases))]
+    releases[key] = unique
 
 
 def _disowned(entry: Entry) -> Entry:

@@ -88,11 +88,7 @@ def count_through(port: int, handler: str) -> int:
 
 @pytest.mark.parametrize("handler", ["pecl-memcache", "php-memcached"])
 @pytest.mark.parametrize("connections", [1, 4])
-@pytest.mark.parametrize(
-    ("kind", "count"),
-    # Known to be red for php-memcached with four connections to each of three nodes: starts fail.
-    [(Cluster, 1), pytest.param(Cluster, 3, marks=pytest.mark.long), (Unreplicated, 3)],
-)
+@pytest.mark.parametrize(("kind", "count"), [(Cluster, 1), (Cluster, 3), (Unreplicated, 3)])
 def test_requests_through_a_proxy_are_counted_exactly_and_wait_for_no_lock_that_is_free(
     kind: type[Cluster], count: int, connections: int, handler: str, tmp_path: Path
 ) -> None:
