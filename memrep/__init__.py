@@ -9,7 +9,7 @@ The code reads from the ground up. Arrows between floors point down only (tests/
     engine | replication                what commands mean | how nodes stay the same; neither knows the other
     php users                           what PHP's session handlers mean by their commands; who may come in
     protocol                            how clients spell commands
-    options knocks links report door node
+    options knocks lookout links report door node
                                         all of it joined: a whole memrep without I/O
     daemon                              sockets, clocks, signals; the only floor with trio
     cli                                 options

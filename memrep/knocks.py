@@ -45,13 +45,15 @@ class _Host:
 
     Attributes:
         due: when it is served if no missed node is heard, own monotonic ms.
-        heard: when it was heard last; only of use once it is served.
+        heard: when it asked for a key last, or was let in; only of use once it is served.
         served: whether it is.
+        visited: whether it has asked for a key since.
     """
 
     due: int
     heard: int
     served: bool = False
+    visited: bool = False
 
 
 class Knocks:
@@ -85,8 +87,14 @@ class Knocks:
         return _DIALS * self._timing.redial
 
     def lets_in(self, host: str) -> bool:
-        """Whether this host, which has just been heard, is served."""
-        return self._served(host, self._clock.now, heard=True)
+        """Whether this host, of which something has just come, is served."""
+        return self._served(host, self._clock.now)
+
+    def heard(self, host: str) -> None:
+        """A client of this host, which is served, has asked for a key."""
+        known = self._hosts.get(host)
+        if known is not None:
+            known.heard, known.visited = self._clock.now, True
 
     def answers(self, host: str, since: int) -> bool:
         """Whether a client of this host is answered, or heard, that has been waiting since then.
@@ -95,7 +103,7 @@ class Knocks:
         well: it gets its answer in time, as from a last survivor, but that says nothing of what it sends next.
         """
         if since - self._silence > self._timing.relay:
-            return self._served(host, since, heard=False)
+            return self._served(host, since)
         due = max(since + self._timing.knock, self._since + self.grace)
         self._asked = max(self._asked, due)
         return self._clock.now >= due and self._has_dialled
@@ -105,14 +113,12 @@ class Knocks:
         known = self._hosts.get(host)
         return known is not None and known.served
 
-    def _served(self, host: str, since: int, *, heard: bool) -> bool:
+    def _served(self, host: str, since: int) -> bool:
         now = self._clock.now
         known = self._hosts.get(host)
-        if known is None or (known.served and now - known.heard > self._quiet):
+        if known is None or (known.served and now - known.heard > self._quiet(known)):
             due = max(since + self._timing.knock, now + self.grace)
             known = self._hosts[host] = _Host(due, now)
-        if heard and known.served:
-            known.heard = now
         return known.served
 
     def tick(self) -> None:
@@ -120,7 +126,7 @@ class Knocks:
         now = self._clock.now
         for name, host in list(self._hosts.items()):
             if host.served:
-                if now - host.heard > self._quiet:
+                if now - host.heard > self._quiet(host):
                     del self._hosts[name]
             elif host.due <= now and self._has_dialled:
                 host.served = True
@@ -131,9 +137,10 @@ class Knocks:
         """Whether the missed nodes have had time to answer the last dial."""
         return self._clock.now - self._dialled >= self._timing.redial // 2
 
-    @property
-    def _quiet(self) -> int:
-        """How long a host may be quiet, ms."""
+    def _quiet(self, host: _Host) -> int:
+        """How long a host may be quiet, ms; but a moment if it was let in and asked for no key."""
+        if not host.visited:
+            return self._timing.relay
         return min(max(_QUIET_MIN_MS, (self._clock.now - self._since) // _QUIET_SHARE), _QUIET_MAX_MS)
 
     @property

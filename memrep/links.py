@@ -94,9 +94,9 @@ class Links:
         """A peer has closed the link that this node dialled, and said why it will not have this node."""
         self._replica.turned_away(node, reason)
 
-    def unreachable(self, node: int, reason: str) -> None:
-        """A peer cannot be dialled at all."""
-        self._replica.unreachable(node, reason)
+    def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
+        """A peer cannot be dialled at all, maybe because nobody listens at its port."""
+        self._replica.unreachable(node, reason, refuses)
 
     def accept(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""

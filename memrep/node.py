@@ -28,9 +28,8 @@ from memrep.door import Door
 from memrep.engine import Engine
 from memrep.flow import Flow
 from memrep.inflight import InFlight
-from memrep.knocks import Knocks
 from memrep.links import Links
-from memrep.nodes import is_local
+from memrep.lookout import Lookout
 from memrep.options import NodeOptions
 from memrep.php.caller import Caller
 from memrep.php.sessions import Sessions
@@ -64,6 +63,7 @@ class Node:
     Attributes:
         counters: what `stats` shows.
         links: those with the other nodes.
+        lookout: whether this node may have been left behind, and whom it may serve meanwhile.
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
@@ -101,6 +101,7 @@ class Node:
         )
         self.links = Links(identity, self.replica, self._clock, chance, log, facts.spent)
         self._door = Door(options.nodes, self.replica, options.timing, self._clock, log)
+        self.lookout = Lookout(self.replica, self.counters, self._clock, options.timing)
         rounds = self.replica.rounds
         room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max, log)
         self._engine = Engine(self.store, self._inflight, rounds, self._clock, self.counters, room)
@@ -120,8 +121,6 @@ class Node:
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
-        self._hosts: dict[Connection, str] = {}
-        self._knocks: Knocks | None = None  # while this node may have been left behind
         self._cut_short = False  # this turn had no time for all who are ready
         self._crowd: dict[Connection, None] = {}  # whose next command waits until less is on its way
 
@@ -213,7 +212,9 @@ class Node:
                 self._engine.room.evict()
         self._engine.room.evictions.tick(self._clock.now)
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
-        self._consider_knocks()
+        self.lookout.tick()
+        if self.replica.standing.met:
+            self._turn_away()
         self._lose_patience()
         self._close_the_late()
         self._door.tick()
@@ -252,7 +253,9 @@ class Node:
     def behind(self) -> bool:
         """Whether the next turn has something to do, though nothing may have come."""
         ready = self._inflight.woken or self._sessions.due or (self._crowd and not self.flow.tight)
-        ready = ready or (self._ready and not self.wary)  # else who is ready may have to wait all the same
+        ready = ready or (
+            self._ready and not self.lookout.wary
+        )  # else who is ready may have to wait all the same
         return self._cut_short or self.replica.unfinished or bool(ready and self.serving)
 
     @property
@@ -274,7 +277,7 @@ class Node:
         caller = Caller(self._sessions) if self.options.habits.on else None
         connection = connect(self._engine, caller or self._engine, self._surroundings)
         self._connections[connection] = caller
-        self._hosts[connection] = host
+        self.lookout.came(connection, host)
         if caller is not None:
             caller.line = connection
         return connection
@@ -287,11 +290,11 @@ class Node:
         if kept or self._clock.now >= self.replica.serves_all_until:
             if connection not in self._connections:
                 return b""
-            if kept or not (self.serving and self._lets_in(connection)):
+            if kept or not (self.serving and self.lookout.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
                 self._waits.setdefault(connection, self._clock.now)
                 return b""
-            replies = self._write_for(lambda: connection.receive(data))
+            replies = self.lookout.execute(connection, lambda: connection.receive(data))
         else:
             replies = connection.receive(data)
         counters.bytes_written += len(replies)
@@ -337,7 +340,7 @@ class Node:
             self._is_ready(connection)
             return b""
         sure = self.replica.serves_all_until or not self.replica.missed
-        replies = connection.resume() if sure else self._write_for(connection.resume)
+        replies = connection.resume() if sure else self.lookout.execute(connection, connection.resume)
         self.counters.bytes_written += len(replies)
         if connection.crowded:
             self._crowd[connection] = None
@@ -372,7 +375,7 @@ class Node:
         caller = self._connections.pop(connection, None)
         if caller is not None:
             self._sessions.left(caller, cut)
-        self._hosts.pop(connection, None)
+        self.lookout.left(connection)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)
@@ -386,46 +389,9 @@ class Node:
             connection.take_in(data)
             self._is_ready(connection)
 
-    # --- while this node may have been left behind (knocks.py)
-
-    @property
-    def wary(self) -> bool:
-        """Whether this node may have been left behind, and looks at each client's host before it serves it."""
-        return self._knocks is not None
-
-    @property
-    def wary_for(self) -> int:
-        """For how long that has been so, ms."""
-        return self._knocks.age if self._knocks else 0
-
-    @property
-    def doubts(self) -> bool:
-        """Whether somebody waits for this node to know whether the others can be reached again."""
-        return self.replica.standing.met or (self._knocks is not None and self._knocks.waiting)
-
-    def dials_afresh(self) -> list[int]:
-        """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
-        return self.replica.missed if self._knocks is not None and self._knocks.take_dial() else []
-
-    def _lets_in(self, connection: Connection) -> bool:
-        """Whether what this client has just sent may be executed."""
-        return not self.replica.missed or self._doubt.lets_in(self._hosts[connection])
-
-    @property
-    def _doubt(self) -> Knocks:
-        """Of the present view: who was served in an earlier one has to knock again."""
-        vid = self.replica.standing.view.vid
-        if self._knocks is None or self._knocks.vid != vid:
-            peers = self.replica.presence.peers
-            silence = max(peers[node].heard for node in self.replica.missed)
-            self._knocks = Knocks(self._clock, self.options.timing, vid, silence)
-        return self._knocks
-
     def _may_answer(self, connection: Connection) -> bool:
         """Whether what is known for this client may be said, and what was kept of it be executed."""
-        if not self.serving or not self.replica.missed:
-            return self.serving
-        return self._doubt.answers(self._hosts[connection], self._waits.get(connection, self._clock.now))
+        return self.serving and self.lookout.answers(connection, self._waits.get(connection, self._clock.now))
 
     def _has_to_wait(self, connection: Connection) -> bool:
         """Whether nothing may be said to this client now; to one who is let go only if it might be old."""
@@ -433,30 +399,9 @@ class Node:
             return False
         return not self._may_answer(connection)
 
-    def _write_for(self, act: Callable[[], bytes]) -> bytes:
-        """Execute a client's commands in a time of doubt; should they write, this side is one with clients."""
-        before = self._clock.logical
-        replies = act()
-        self.replica.standing.active |= self._clock.logical != before
-        return replies
-
-    def delivered(self, connection: Connection) -> None:
-        """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        if self.replica.missed and not is_local(self._hosts.get(connection)):
-            self.replica.standing.answered = True
-
-    def _consider_knocks(self) -> None:
-        if self.replica.standing.met:
-            self._turn_away()
-        elif not self.replica.missed:
-            self._knocks = None
-        elif self._knocks is not None:
-            self._knocks.tick()
-
     def _turn_away(self) -> None:
         """A missed node is heard, but may not hear this one yet. Who knocks is sent to it; others wait."""
-        knocks = self._knocks
-        for connection in [c for c in self._waits if knocks is None or not knocks.serves(self._hosts[c])]:
+        for connection in [c for c in self._waits if not self.lookout.serves(c)]:
             self._close(connection)
 
     def _lose_patience(self) -> None:
@@ -468,7 +413,7 @@ class Node:
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:
-        late = self._clock.now - self.options.timing.hold - (self._knocks.grace if self._knocks else 0)
+        late = self._clock.now - self.options.timing.hold - self.lookout.grace
         for connection in [c for c, since in self._waits.items() if since <= late]:
             self._close(connection)
 

@@ -66,6 +66,14 @@ class Counters:
         for field in attrs.fields(Counters):
             setattr(self, field.name, 0)
 
+    @property
+    def on_keys(self) -> int:
+        """How often clients' commands have read or written a key, found or not; it only grows."""
+        reads = self.get_hits + self.get_misses + self.touch_hits + self.touch_misses
+        deletes = self.delete_hits + self.delete_misses
+        counts = self.incr_hits + self.incr_misses + self.decr_hits + self.decr_misses
+        return reads + self.cmd_set + deletes + counts
+
 
 class Prefixes:
     """What is asked for and stored, by what stands before the first ":" of a key.

@@ -152,7 +152,7 @@ def _serves_whoever_knocks(patch: MonkeyPatch) -> None:
 
 def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
     def answers(self: Knocks, host: str, since: int) -> bool:
-        return self._served(host, since, heard=False)
+        return self._served(host, since)
 
     patch.setattr(Knocks, "answers", answers)
 

@@ -251,8 +251,8 @@ class Host:
     def _look_at_links(self, node: Node) -> None:
         for link in [link for link in self.links if link.closing]:
             self._world.close(self, link)
-        if node.wary:
-            node.dials_afresh()  # each dials all the time
+        if node.lookout.wary:
+            node.lookout.dials_afresh()  # each dials all the time
             self._world.ways.take_back(self)
 
     def _look_for_rivals(self, node: Node, before: View) -> None:
@@ -273,8 +273,8 @@ class Host:
         if client is None:
             return
         ways = self._world.ways
-        if replies and self.node is not None and self.node.wary and not self.is_dark:
-            self.node.delivered(connection)
+        if replies and self.node is not None and self.node.lookout.wary and not self.is_dark:
+            self.node.lookout.delivered(connection)
         if replies:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:

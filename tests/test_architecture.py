@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"engine", "replication"},
     {"php", "users"},
     {"protocol", "options"},
-    {"report", "links", "knocks", "door", "node"},
+    {"report", "links", "knocks", "lookout", "door", "node"},
     {"daemon"},
     {"cli"},
     {"__main__"},

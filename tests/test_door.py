@@ -314,7 +314,7 @@ def test_who_refuses_has_closed_all_connections_and_the_locks_of_its_clients_are
     # Its client goes on at the other node, where its release counts; nobody else can take it before.
     rival = cluster.client(2, "10.0.0.51")
     for host in ("10.0.0.50", "10.0.0.51"):
-        cluster.client(2, host).insist(b"version\r\n")
+        cluster.client(2, host).insist(b"get other\r\n")
     assert rival.send(b"add memc.sess.lock.k 0 30 1\r\n1\r\n") == b"NOT_STORED\r\n"
     assert cluster.client(2, "10.0.0.50").send(b"delete memc.sess.lock.k\r\n") == b"DELETED\r\n"
     assert rival.send(b"add memc.sess.lock.k 0 30 1\r\n1\r\n") == b"STORED\r\n"

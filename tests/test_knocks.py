@@ -149,6 +149,20 @@ def test_a_call_that_has_come_and_cannot_be_answered_is_a_sign_of_life() -> None
     assert client.closed
 
 
+def test_who_asks_for_statistics_all_the_time_keeps_no_host_known() -> None:
+    """A monitor on the machine that was cut off, say: PHP beside it is shown nothing old for its sake."""
+    cluster, ways = _isolated()
+    monitor = cluster.client(3, "127.0.0.1")
+    for _ in range(12):
+        monitor.send(b"stats\r\n")
+        monitor.wait(10_000)
+    client = cluster.client(3, "127.0.0.1")
+    assert client.send(GET) == b""
+    _heal(cluster, ways)
+    cluster.advance(1_000)
+    assert client.take() in (b"", NEW)
+
+
 # --- what it costs
 
 
@@ -196,6 +210,23 @@ def test_a_node_whose_port_refuses_at_last_is_missed_no_longer() -> None:
     assert _waited(cluster, cluster.client(1, "10.1.0.1"), _set(b"old")) == 0
 
 
+def test_a_peer_that_was_never_heard_and_whose_port_refuses_lets_nobody_wait() -> None:
+    cluster = Cluster(2, start=[1])
+    cluster.advance(12_000)
+    assert _waited(cluster, cluster.client(1, "10.1.0.1"), _set(b"old")) > 500
+    cluster.turn(1, lambda node: node.links.unreachable(2, "its port refuses", refuses=True))
+    cluster.advance(100)
+    assert _waited(cluster, cluster.client(1, "10.1.0.2"), GET) == 0
+
+
+def test_however_patient_the_nodes_are_with_each_other_phps_patience_is_a_second() -> None:
+    for timeout in (200, 600, 5_000, 60_000):
+        timing = Timing.scaled(timeout)
+        assert timing.knock <= 600
+        assert timing.knock < timing.hold
+        assert timing.redial <= 100
+
+
 # --- for how long a host is known
 
 
@@ -220,8 +251,10 @@ def test_a_host_has_to_knock_again_when_it_was_quiet_for_long(age: int, quiet: i
     assert not knocks.lets_in("h")
     _pass(clock, knocks, 700)
     assert knocks.lets_in("h")
+    knocks.heard("h")
     _pass(clock, knocks, quiet - 100)
     assert knocks.lets_in("h")
+    knocks.heard("h")
     _pass(clock, knocks, 2 * quiet)
     assert not knocks.lets_in("h")
 

@@ -232,10 +232,10 @@ def test_a_grant_of_which_nobody_may_know_outlives_its_holders_wait_at_a_second_
     cluster.advance(late)
     cluster.freeze(3)
     cluster.advance(4_250)
-    cluster.client(2).insist(b"version\r\n")
+    cluster.client(2).insist(b"get other\r\n")
     assert _says(next_one, _lock()) == [EXISTS]
     cluster.advance(PATIENT_MS - 4_250)
-    cluster.client(2).insist(b"version\r\n")
+    cluster.client(2).insist(b"get other\r\n")
     assert _says(next_one, _lock()) == [OK]
 
 

@@ -42,12 +42,13 @@ _SLOW_S: Final = 0.75
 #: SO_LINGER: close with a reset, and throw away what has not been sent.
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
-#: How long a client's machine may leave an answer unacknowledged, ms: longer than an acknowledgement is
-#: delayed (40), shorter than the kernel waits before it sends again (200).
+#: How long a client's machine may leave an answer unacknowledged, ms, beside the round trip: longer than an
+#: acknowledgement is delayed (40), shorter than the kernel waits before it sends again (200).
 _DEAF_MS: Final = 75
 
-#: Of tcp(7)'s TCP_INFO: packets in flight, ms since the last one was sent, and since the last acknowledgement.
-_TCP_INFO: Final = struct.Struct("=24xI16xI8xI")
+#: Of tcp(7)'s TCP_INFO: packets in flight, ms since the last one was sent, ms since the last acknowledgement,
+#: and the round trip as it was measured, microseconds.
+_TCP_INFO: Final = struct.Struct("=24xI16xI8xI8xI")
 
 
 class Client:
@@ -158,12 +159,12 @@ class Client:
         Raises:
             OSError: the connection is broken.
         """
-        if isinstance(self.sock, TlsSocket) or not self._is_tcp:
+        if not self._is_tcp:
             return None
         info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-        in_flight, since_sent, since_heard = _TCP_INFO.unpack(info)
+        in_flight, since_sent, since_heard, round_trip_us = _TCP_INFO.unpack(info)
         if in_flight:
-            return False if min(since_sent, since_heard) >= _DEAF_MS else None
+            return False if min(since_sent, since_heard) >= _DEAF_MS + round_trip_us // 1_000 else None
         return True if since_sent < ms else None
 
     def forget_unsent(self) -> None:
@@ -418,7 +419,7 @@ class Clients:
         self._drop_the_slow()
         self._drops.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
-        if self.node.wary:
+        if self.node.lookout.wary:
             self._take_back()
         if self._tls is not None:
             self._tls.tick()
@@ -432,9 +433,9 @@ class Clients:
         """
         for client in list(self._clients.values()):
             with suppress(OSError):
-                acknowledges = client.acknowledges(self.node.wary_for)
+                acknowledges = client.acknowledges(self.node.lookout.wary_for)
                 if acknowledges:
-                    self.node.delivered(client.connection)
+                    self.node.lookout.delivered(client.connection)
                 elif acknowledges is False:
                     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                     client.ended = True

@@ -333,7 +333,7 @@ class Peers:
         """What is due by the clock."""
         for door in self._doors:
             door.tick()
-        if self.node.doubts:
+        if self.node.lookout.waiting:
             self.reactor.turn(self._look_for_calls)
         self._renew()
 
@@ -403,7 +403,7 @@ class Peers:
             with trio.CancelScope() as self._dialling[node]:
                 link, reason = await self._dial(node)
             if link is None:
-                self.node.links.unreachable(node, reason)
+                self.node.links.unreachable(node, reason, node in self._refusing)
                 line = f"cannot reach {self._named(node)}: {reason}"
                 if trio.current_time() - failing_since > _PATIENCE_S:
                     self._tell(line, told)

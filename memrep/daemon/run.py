@@ -196,7 +196,7 @@ class Daemon:
             if not self._node.unfinished or self._reactor.spent():
                 break
         self._peers.close_superseded()
-        self._peers.dial_afresh(self._node.dials_afresh())
+        self._peers.dial_afresh(self._node.lookout.dials_afresh())
         if self._clients.listening and not self._ready:
             self._ready = True
             self._notifier.tell("READY=1\nSTATUS=serving")

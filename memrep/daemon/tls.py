@@ -46,7 +46,7 @@ class TlsSocket:
     It raises what a plain socket raises: `BlockingIOError` for "not now", another `OSError` for "broken".
     """
 
-    __slots__ = ("_read", "_sock", "_write", "fileno", "getpeername", "getsockname", "setsockopt")
+    __slots__ = ("_read", "_sock", "_write", "fileno", "getpeername", "getsockname", "getsockopt", "setsockopt")
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock = sock
@@ -55,6 +55,7 @@ class TlsSocket:
         self.fileno = sock.fileno
         self.getpeername = sock.getpeername
         self.getsockname = sock.getsockname
+        self.getsockopt = sock.getsockopt
         self.setsockopt = sock.setsockopt
 
     def recv(self, size: int, flags: int = 0) -> bytes:

@@ -76,8 +76,8 @@ class Timing:
             chunk=scale(500),
             hold=scale(750),
             refuse=scale(1_000),
-            knock=scale(600),
-            redial=scale(100),
+            knock=min(scale(600), 600),  # whatever the nodes' patience, PHP's is a second
+            redial=min(scale(100), 100),
             cold_start=cold_start_ms,
         )
 
@@ -128,6 +128,7 @@ class Peer:
         met: since when this incarnation is known, own monotonic ms.
         had_direct: whether it has ever said that our link to it works.
         via: the node over which it is reached; 0 if directly (relay.py).
+        refuses: whether nobody listens at its port, as far as this node has seen.
         let_in: until when it is known to live, for it has let in the link that this node has dialled, own
             monotonic ms; NEVER while that link is open.
     """
@@ -159,6 +160,7 @@ class Peer:
     met: int = 0
     had_direct: bool = False
     via: int = 0
+    refuses: bool = False
     let_in: int = 0
 
     def restarted(self, inc: int, now: int) -> None:
@@ -375,5 +377,5 @@ class Presence:
 
 
 def _is_known_gone(peer: Peer) -> bool:
-    """Whether its process has ended: its port refuses, or it said goodbye. Never heard means nothing."""
-    return bool(peer.gone) and peer.inc != 0
+    """Whether its process has ended: its port refuses, or it said goodbye. Never heard alone means nothing."""
+    return bool(peer.gone) and (peer.inc != 0 or peer.refuses)

@@ -143,9 +143,10 @@ class Replica:
         if not peer.linked:
             self._gone(peer, reason)
 
-    def unreachable(self, node: int, reason: str) -> None:
-        """Our link to this peer cannot be opened; for `stats` if nothing is heard of it."""
+    def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
+        """Our link to this peer cannot be opened, maybe as its port refuses; `stats` tells if it was never heard."""
         peer = self.presence.peers[node]
+        peer.refuses = refuses
         if peer.gone and not peer.inc:
             peer.gone = reason
 

@@ -1,0 +1,119 @@
+"""The lookout: whether this node may have been left behind, and which clients it may serve meanwhile.
+
+knocks.py has the rule for hosts, as of one view; here it is held against connections and the replica's state.
+Only a command on a key shows that its host has visitors: one that asks for statistics every few seconds, from
+this very machine perhaps, would keep its host known all through a cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memrep.knocks import Knocks
+from memrep.nodes import is_local
+from memrep.protocol.connection import Connection
+from memrep.replication.presence import Timing
+from memrep.replication.replica import Replica
+from memrep.stats import Counters
+from memrep.version import Clock
+
+
+class Lookout:
+    """One node's look round for those that it misses.
+
+    Args:
+        replica: knows whom this node misses, and whether one of them is back.
+        counters: tell what a client's commands have touched.
+        clock: the time.
+        timing: the constants.
+    """
+
+    def __init__(self, replica: Replica, counters: Counters, clock: Clock, timing: Timing) -> None:
+        self._replica = replica
+        self._counters = counters
+        self._clock = clock
+        self._timing = timing
+        self._hosts: dict[Connection, str] = {}
+        self._knocks: Knocks | None = None
+
+    # --- for the shell
+
+    @property
+    def wary(self) -> bool:
+        """Whether each client's host is looked at before it is served."""
+        return self._knocks is not None
+
+    @property
+    def wary_for(self) -> int:
+        """For how long that has been so, ms."""
+        return self._knocks.age if self._knocks is not None else 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for this node to know whether the others can be reached again."""
+        return self._replica.standing.met or (self._knocks is not None and self._knocks.waiting)
+
+    def dials_afresh(self) -> list[int]:
+        """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
+        return self._replica.missed if self._knocks is not None and self._knocks.take_dial() else []
+
+    def delivered(self, connection: Connection) -> None:
+        """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
+        if self._replica.missed and not is_local(self._hosts.get(connection)):
+            self._replica.standing.answered = True
+
+    # --- for the node
+
+    def came(self, connection: Connection, host: str) -> None:
+        """A client has come from this host; "" for a unix socket."""
+        self._hosts[connection] = host
+
+    def left(self, connection: Connection) -> None:
+        """A client is gone."""
+        self._hosts.pop(connection, None)
+
+    @property
+    def grace(self) -> int:
+        """How much longer than elsewhere a client may wait, ms."""
+        return self._knocks.grace if self._knocks is not None else 0
+
+    def lets_in(self, connection: Connection) -> bool:
+        """Whether what this client has just sent may be executed, as far as that is asked here."""
+        return not self._replica.missed or self._doubt.lets_in(self._hosts[connection])
+
+    def answers(self, connection: Connection, since: int) -> bool:
+        """Whether a client may be answered, or heard, that has been waiting since then."""
+        return not self._replica.missed or self._doubt.answers(self._hosts[connection], since)
+
+    def serves(self, connection: Connection) -> bool:
+        """Whether this client's host is known to be on this side."""
+        return self._knocks is not None and self._knocks.serves(self._hosts[connection])
+
+    def execute(self, connection: Connection, act: Callable[[], bytes]) -> bytes:
+        """Execute a client's commands in a time of doubt; should they write, this side is one with clients."""
+        stamped, touched = self._clock.logical, self._counters.on_keys
+        replies = act()
+        if self._clock.logical != stamped:
+            self._replica.standing.active = True
+        if self._counters.on_keys != touched:
+            self._doubt.heard(self._hosts.get(connection, ""))
+        return replies
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        if self._replica.standing.met:
+            return
+        if not self._replica.missed:
+            self._knocks = None
+        elif self._knocks is not None:
+            self._knocks.tick()
+
+    @property
+    def _doubt(self) -> Knocks:
+        """Of the present view: who was served in an earlier one has to knock again."""
+        vid = self._replica.standing.view.vid
+        if self._knocks is None or self._knocks.vid != vid:
+            peers = self._replica.presence.peers
+            silence = max((peers[node].heard for node in self._replica.missed), default=self._clock.now)
+            self._knocks = Knocks(self._clock, self._timing, vid, silence)
+        return self._knocks
