@@ -142,11 +142,13 @@ def test_a_call_that_has_come_and_cannot_be_answered_is_a_sign_of_life() -> None
     cluster, _ = _isolated()
     client = cluster.client(3, "10.1.0.1")
     assert client.send(GET) == b""
-    for _ in range(40):
+    view = cluster.nodes[3].replica.standing.view
+    for _ in range(80):
         cluster.turn(3, lambda node: node.links.called(1))
         cluster.advance(50)
     assert client.take() == b""
     assert client.closed
+    assert cluster.nodes[3].replica.standing.view is view  # whomever node 1 said that it hears, before the cut
 
 
 def test_who_asks_for_statistics_all_the_time_keeps_no_host_known() -> None:

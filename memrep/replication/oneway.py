@@ -59,12 +59,15 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
     vid = standing.view.vid
     for peer in presence.here(now):
         beat = peer.beat
-        if peer.node in members or peer.hears(standing.me):
+        if peer.node in members:
             continue
         if standing.met and peer.node in presence.missed:
-            # What is heard first after a cut its kernel may have kept since: it says nothing of today.
+            # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
+            # whom it hears.
             if beat is None or (beat.gen, beat.active) >= (standing.view.gen, standing.active):
                 return peer
+        elif peer.hears(standing.me):
+            continue
         elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
             return peer
     return None

@@ -144,7 +144,7 @@ class Replica:
             self._gone(peer, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
-        """Our link to this peer cannot be opened, maybe as its port refuses; `stats` tells if it was never heard."""
+        """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
         peer = self.presence.peers[node]
         peer.refuses = refuses
         if peer.gone and not peer.inc:
