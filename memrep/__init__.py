@@ -2,8 +2,8 @@
 
 The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
 
-    version entry locks habits said nodes stats errors complaints  values; they import no more than
-                                        attrs and msgspec
+    version entry locks habits said nodes stats errors complaints ceiling
+                                        values; they import no more than attrs and msgspec
     digest store flow inflight copies decisions committer ticket room
                                         state of one node, told the time, and what commands make of it
     engine | replication                what commands mean | how nodes stay the same; neither knows the other

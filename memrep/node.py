@@ -83,6 +83,7 @@ class Node:
         self.options = options
         facts = facts or Facts()
         self._spent = facts.spent
+        self._memory = facts.memory
         self.counters = Counters()
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
@@ -137,6 +138,7 @@ class Node:
             facts,
             self.flow,
             self._intake,
+            self._engine.room,
         )
         return Surroundings(
             version=VERSION.encode(),
@@ -205,12 +207,13 @@ class Node:
         """What is due by the clock; every 50 ms or so."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
+        self._engine.room.look(self._memory())
         self._intake.tick()
         if self.serving:
             self._engine.tick()
             if self.store.used > self.store.limit:
                 self._engine.room.evict()
-        self._engine.room.evictions.tick(self._clock.now)
+        self._engine.room.tick()
         self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
         self.lookout.tick()
         if self.replica.standing.met:

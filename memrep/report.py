@@ -21,6 +21,7 @@ from memrep.protocol.intake import Intake
 from memrep.replication.presence import Peer
 from memrep.replication.replica import Replica
 from memrep.replication.view import number_of
+from memrep.room import Room
 from memrep.stats import ITEMS, Counters, Prefixes
 from memrep.store import Store
 from memrep.version import Clock
@@ -47,12 +48,15 @@ class Facts:
         connections: (name, value) lines on each connection.
         spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
             has not begun then is left to the next turn.
+        memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
+            there is no limit. None if it cannot be told now.
     """
 
     process: Callable[[], Lines] = nothing_known
     settings: Callable[[], Lines] = nothing_known
     connections: Callable[[], Lines] = nothing_known
     spent: Callable[[], bool] = lambda: False
+    memory: Callable[[], tuple[int, int] | None] = lambda: None
 
 
 class Reports:
@@ -73,7 +77,9 @@ class Reports:
         facts: Facts,
         flow: Flow,
         intake: Intake,
+        room: Room,
     ) -> None:
+        self._room = room
         self._flow = flow
         self._intake = intake
         self._counters = counters
@@ -128,9 +134,13 @@ class Reports:
         users = self._options.users
         yield "auth_cmds", users.asked if users is not None else 0
         yield "auth_errors", users.refused if users is not None else 0
-        yield "limit_maxbytes", self._store.limit
+        yield "limit_maxbytes", self._room.memory
         yield "threads", 1
         yield "bytes", self._store.used
+        yield "limit_in_force", self._store.limit
+        yield "cgroup_bytes", self._room.ceiling.taken
+        yield "cgroup_limit", self._room.ceiling.limit
+        yield "cgroup_full", _yes(self._room.cramped)
         yield "intake_bytes", self._intake.taken
         yield "intake_limit", self._intake.limit
         yield "intake_waiting", self._intake.waiting
@@ -146,7 +156,7 @@ class Reports:
 
     def settings(self) -> Lines:
         """The options in force."""
-        yield "maxbytes", self._store.limit
+        yield "maxbytes", self._room.memory
         yield "item_size_max", self._options.item_max
         yield "evictions", "on"
         yield "cas_enabled", "yes"

@@ -3,6 +3,8 @@
 An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not drift
 apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its way already
 counts as gone; until it is, the store may be a little above its limit.
+
+The limit is the operator's (-m, `cache_memlimit`), or the ceiling where the kernel leaves less than that.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from memrep.ceiling import Ceiling
 from memrep.committer import Committer
 from memrep.complaints import Recurrence
 from memrep.entry import NEVER, Entry
@@ -21,6 +24,8 @@ from memrep.version import ZERO, Clock
 #: What memcached adds to key and value when it holds an item against its size limit.
 _ITEM_HEADER: Final = 59
 
+_RAISE: Final = "raise MemoryMax= (systemd) or the container's limit, or lower -m on every server"
+
 #: How far above the memory limit the store may be while evictions are on their way round the cluster.
 _OVERSHOOT: Final = 1.1
 
@@ -29,7 +34,7 @@ class Room:
     """The limits of one node's store.
 
     Args:
-        store: the committed entries, and the memory limit.
+        store: the committed entries, and the memory limit. The one in force: see `look`.
         inflight: the pending ones.
         committer: where evictions go.
         clock: the time of the present turn.
@@ -39,6 +44,8 @@ class Room:
 
     Attributes:
         evictions: those of values that had not run out, for the operator.
+        ceiling: what the kernel leaves.
+        memory: what the operator allows, bytes.
     """
 
     def __init__(
@@ -52,13 +59,18 @@ class Room:
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.item_max = item_max
+        self.memory = store.limit
+        self.ceiling = Ceiling()
         self.evictions = Recurrence(
             log,
             lambda count: (
                 f"memory is full: {count} live sessions or other values were dropped, the least recently used "
-                f"first; raise -m on every server (it is {store.limit >> 20} MB)"
+                f"first; {self._remedy}"
             ),
         )
+        self._changes = Recurrence(log, lambda count: self._of_memory())
+        self._was_cramped = False  # at the last tick
+        self._squeezed = False  # when a value was last dropped
         self._evicting = 0
         self._store = store
         self._pending = inflight.pending
@@ -68,7 +80,49 @@ class Room:
 
     def limit(self, memory: int) -> None:
         """Let items take so many bytes from now on, on this node; what is too much goes bit by bit."""
-        self._store.limit = memory
+        self.memory = memory
+        self._apply()
+
+    def look(self, memory: tuple[int, int] | None) -> None:
+        """See how much of its memory this process has taken, and of how much; None if nobody knows."""
+        self.ceiling.look(memory, self._store.used, self.memory)
+        self._apply()
+
+    def _apply(self) -> None:
+        granted = self.ceiling.bytes
+        self._store.limit = self.memory if granted is None else min(self.memory, granted)
+
+    @property
+    def cramped(self) -> bool:
+        """Whether the kernel leaves less than the operator allows, because memory has run short."""
+        return self.ceiling.full and self._store.limit < self.memory
+
+    def tick(self) -> None:
+        """Tell the operator what is due."""
+        now = self._clock.now
+        if self.cramped != self._was_cramped:
+            self._was_cramped = self.cramped
+            self._changes.happened()
+        self._changes.tick(now)
+        self.evictions.tick(now)
+
+    def _of_memory(self) -> str:
+        allowed = f"entries may take {self._store.limit >> 20} MB"
+        if self.cramped:
+            return (
+                f"the memory cgroup is nearly full ({self._of_cgroup}): until there is room {allowed}; {_RAISE}"
+            )
+        return f"the memory cgroup has room again ({self._of_cgroup}): {allowed}"
+
+    @property
+    def _of_cgroup(self) -> str:
+        return f"{self.ceiling.taken >> 20} of {self.ceiling.limit >> 20} MB are taken"
+
+    @property
+    def _remedy(self) -> str:
+        if self._squeezed:
+            return f"{_RAISE} (its memory cgroup was nearly full)"
+        return f"raise -m on every server (it is {self.memory >> 20} MB)"
 
     def too_large(self, key: bytes, flags: int, length: int) -> bool:
         """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
@@ -80,18 +134,25 @@ class Room:
 
     def make(self, size: int) -> bool:
         """Evict for a write of this size (bytes); say whether it may go on."""
-        self.evict(size)
-        limit = self._store.limit * (_OVERSHOOT if self._evicting else 1)
+        leaving = self.evict(size)
+        limit = self._store.limit * (_OVERSHOOT if leaving else 1)
         return self._store.used + size <= limit
 
-    def evict(self, room: int = 0) -> None:
-        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used."""
+    def evict(self, room: int = 0) -> bool:
+        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used.
+
+        Returns:
+            Whether something leaves it: this node, or another one that is as full, is about to drop it.
+        """
+        others = False
         store = self._store
         store.sweep(self._clock.now)
         excess = store.used + room - self._evicting - store.limit
         excess -= store.purge(excess)
         for key, entry, cost in store.victims(excess):
-            if key not in self._pending:
+            if key in self._pending:
+                others = True
+            else:
                 self._evicting += cost
                 self._describe(entry)
                 gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
@@ -99,6 +160,7 @@ class Room:
                     self.evicted(cost, done=True)
                 else:
                     self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
+        return others or self._evicting > 0
 
     def _describe(self, entry: Entry) -> None:
         """Keep for `stats items` what has to go."""
@@ -112,6 +174,7 @@ class Room:
         self._evicting -= cost
         self._counters.evictions += done
         if done:
+            self._squeezed = self.cramped
             self.evictions.happened()
 
 

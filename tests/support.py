@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from memrep.entry import NEVER
@@ -47,10 +48,14 @@ class LoneConnection:
 class LoneNode:
     """A node without peers whose clock stands until it is moved."""
 
-    def __init__(self, facts: Facts | None = None, **options: Any) -> None:
+    def __init__(
+        self, facts: Facts | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
+    ) -> None:
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
-        self.node = Node(NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes, facts=facts)
+        self.node = Node(
+            NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes, log=log, facts=facts
+        )
 
     def connect(self) -> LoneConnection:
         """A new client."""

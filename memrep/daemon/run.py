@@ -29,6 +29,7 @@ import attrs
 import trio
 
 from memrep.daemon.certificate import Certificate
+from memrep.daemon.cgroup import Memory
 from memrep.daemon.clients import Clients
 from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.journal import Journal, Notifier, keep_standard_files_open
@@ -176,6 +177,7 @@ class Daemon:
                 settings=self._settings,
                 connections=self._connections,
                 spent=part.spent,
+                memory=place.memory.look,
             ),
             set_verbosity=self._set_verbosity,
             shutdown=self._stop if options.shutdown else None,
@@ -367,11 +369,13 @@ class Place:
         listeners: where clients come in.
         links: where the other nodes come in.
         sources: the addresses from which the others may be called; none for any.
+        memory: what the kernel lets this process have.
     """
 
     listeners: list[Listener]
     links: list[Listener]
     sources: list[Endpoint]
+    memory: Memory
 
     @classmethod
     def of(cls, options: ServeOptions) -> Place:
@@ -382,7 +386,10 @@ class Place:
             OSError: the system refuses something else.
         """
         _raise_descriptor_limit(options.connections)
+        memory = Memory()
+        memory.check(options.memory)
         return cls(
+            memory=memory,
             listeners=list(_bind_client_ports(options)),
             links=bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else [],
             sources=sources_of_links(options.me.host),
@@ -392,6 +399,7 @@ class Place:
         """The node is gone for good."""
         for listener in (*self.listeners, *self.links):
             listener.close()
+        self.memory.close()
 
 
 def _bind_client_ports(options: ServeOptions) -> Iterator[Listener]:

@@ -39,6 +39,7 @@ ERRORS: Final[dict[str, tuple[str, ...]]] = {
     "newfstatat": ("EACCES", "ENOENT", "ENOMEM", "ENOTDIR", "ELOOP"),
     "openat": ("EACCES", "EINTR", "EMFILE", "ENFILE", "ENOENT", "ENOMEM", "EIO"),
     "poll": ("EINTR", "ENOMEM"),
+    "pread64": ("EAGAIN", "EINTR", "EIO", "ENODEV", "ENOMEM"),
     "ppoll": ("EINTR", "ENOMEM"),
     "prlimit64": ("EPERM",),
     "read": ("EAGAIN", "EINTR", "EIO"),
