@@ -8,8 +8,9 @@ kernel: it lies free in the process. Evicting until the cgroup is emptier would 
 So 90 % of the cgroup's limit counts as full, and there are three rules, applied at each look:
 
 - Below that the store may grow by what is left.
-- Above it, and when more is taken than before, the store may hold what it holds now and no more; from 95 % on
-  less, by what is above. What was free in the process is used up then, or no more would be taken.
+- Above it, and when more is taken than before, the store may hold what it holds now, less twice what has been
+  added. What was free in the process is used up then, or no more would be taken; and what is to be taken next
+  seldom fits exactly where an entry was.
 - Above it, and when no more is taken, the ceiling stays, also while entries run out: what is free in the
   process can be filled again.
 
@@ -24,8 +25,11 @@ from typing import Final
 #: Of the limit, beyond which the store does not grow,
 _FULL: Final = 0.9
 
-#: and beyond which it shrinks.
-_TIGHT: Final = 0.95
+#: and how much it gives way beyond that, for each byte that is added.
+_GIVES_WAY: Final = 2
+
+#: What is taken goes up and down by this share of the limit without a meaning.
+_WAVERS: Final = 0.01
 
 #: Below this share the memory is not nearly full any more.
 _EASY: Final = 0.8
@@ -54,7 +58,7 @@ class Ceiling:
         self.limit = 0
         self.bytes: int | None = None
         self.full = False
-        self._most = 0  # what was taken at most while it was full
+        self._most = 0  # what was taken at most since it was full, bytes; 0 before the first look
 
     def look(self, found: tuple[int, int] | None, used: int, allowed: int) -> None:
         """See how much is taken.
@@ -70,11 +74,13 @@ class Ceiling:
         if not self.limit:
             self.full, self.bytes, self._most = False, None, 0
             return
-        left = full_at(self.limit) - self.taken
+        full = full_at(self.limit)
+        left = full - self.taken
         if left <= 0:
             self._is_full(used, allowed)
             return
-        self._most = 0
+        if left > self.limit * _WAVERS or not self._most:
+            self._most = full
         if self.taken < self.limit * _EASY:
             self.full = False
         grown = used + left
@@ -85,6 +91,7 @@ class Ceiling:
         if self.bytes is None:
             self.bytes = used
         if self.taken > self._most:
+            added = self.taken - self._most if self._most else 0
             self._most = self.taken
-            above = max(0, self.taken - int(self.limit * _TIGHT))
-            self.bytes = max(min(self.bytes, used - above), int(min(allowed, self.limit) * _LEAST))
+            least = int(min(allowed, self.limit) * _LEAST)
+            self.bytes = max(min(self.bytes, used) - _GIVES_WAY * added, least)

@@ -94,28 +94,28 @@ def test_a_group_is_found_where_its_mount_shows_it(path: str, root: str, seen: l
 def test_garbage_is_no_group_or_one_without_a_limit(text: str, machine: Machine) -> None:
     for name in ("cgroup", "mountinfo"):
         machine.proc.joinpath(name).write_text(text)
-    machine.memory.check(1 << 40)
+    machine.memory.check(1 << 40, 10)
     assert machine.memory.look() == (0, 0)
 
 
 def test_where_proc_cannot_be_read_there_is_no_limit(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "nothing")
-    memory.check(1 << 40)
+    memory.check(1 << 40, 10)
     assert memory.look() == (0, 0)
 
 
 @pytest.mark.parametrize("said", ["max", HUGE, "", "-1", "many"])
 def test_what_is_no_number_of_bytes_is_no_limit(said: str, machine: Machine) -> None:
     machine.v2("/a", memory_max=said)
-    machine.memory.check(1 << 40)
+    machine.memory.check(1 << 40, 10)
     machine.v1("/a", memory_limit_in_bytes=said)
-    machine.memory.check(1 << 40)
+    machine.memory.check(1 << 40, 10)
     assert machine.memory.look() == (0, 0)
 
 
-def refusal(memory: Memory, megabytes: int) -> str:
+def refusal(memory: Memory, megabytes: int, connections: int = 128) -> str:
     with pytest.raises(UsageError) as refused:
-        memory.check(megabytes * MB)
+        memory.check(megabytes * MB, connections)
     return str(refused.value)
 
 
@@ -123,18 +123,19 @@ def test_an_m_that_cannot_fit_is_refused_with_both_numbers_and_both_remedies(mac
     machine.v2("/memrep.service", memory_max="max")
     machine.files("memrep.service", memory_max=96 * MB, memory_high="max", memory_current=20 * MB)
     said = refusal(machine.memory, 64)
-    assert "-m 64 needs 116 MB" in said
+    assert "-m 64 with -c 128 needs up to 120 MB" in said
     assert f"a limit of 96 MB ({machine.root}/cg/memrep.service/memory.max)" in said
-    assert "raise MemoryMax= (systemd) or the container's limit to 129 MB, or lower -m to 40 on every" in said
-    machine.memory.check(40 * MB)
-    refusal(machine.memory, 41)
-    machine.files("memrep.service", memory_max=129 * MB)
-    machine.memory.check(64 * MB)
+    assert "raise MemoryMax= (systemd) or the container's limit to 134 MB, or lower -m to 37 on every" in said
+    machine.memory.check(37 * MB, 128)
+    refusal(machine.memory, 38)
+    refusal(machine.memory, 37, connections=200)
+    machine.files("memrep.service", memory_max=134 * MB)
+    machine.memory.check(64 * MB, 128)
 
 
-def test_where_nothing_would_fit_only_the_limit_can_be_raised(machine: Machine) -> None:
-    machine.v2("/", memory_max=24 * MB)
-    assert "lower" not in refusal(machine.memory, 1)
+def test_where_no_m_would_fit_there_are_too_many_clients(machine: Machine) -> None:
+    machine.v2("/", memory_max=96 * MB)
+    assert "or lower -c" in refusal(machine.memory, 1, connections=4096)
 
 
 def test_the_least_limit_on_the_way_up_counts(machine: Machine) -> None:
@@ -183,7 +184,7 @@ def test_a_file_that_cannot_be_read_is_tried_again_and_a_limit_that_goes_is_gone
         broken.setattr(Path, "open", refuse)
         assert memory.look() == (50 * MB, 100 * MB)
         machine.proc.joinpath("cgroup").touch()
-        Memory(machine.proc).check(1 << 40)
+        Memory(machine.proc).check(1 << 40, 10)
     machine.files("", memory_max="max")
     assert memory.look() == (0, 0)
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from memrep.daemon.cgroup import Memory
+from memrep.errors import UsageError
 from tests.real.generation import DEBIAN_13, INSTALLED, USED, Generation
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
@@ -74,6 +76,22 @@ def test_systemd_accepts_the_unit_without_a_word(installed_unit: Path) -> None:
 def test_the_unit_is_hardened(installed_unit: Path) -> None:
     done = run("systemd-analyze", "security", "--offline=true", "--threshold=15", str(installed_unit))
     assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+def limited_to(directory: Path, megabytes: int) -> Memory:
+    """What memrep finds where it has so much memory."""
+    (directory / "cgroup").write_text("0::/\n")
+    (directory / "mountinfo").write_text(f"30 24 0:26 / {directory} rw - cgroup2 cgroup2 rw\n")
+    (directory / "memory.max").write_text(f"{megabytes << 20}\n")
+    return Memory(directory)
+
+
+def test_memrep_starts_with_the_units_limit_and_the_default_options(tmp_path: Path) -> None:
+    options = documented_options()
+    megabytes = int(unit_value("MemoryMax").removesuffix("M"))
+    limited_to(tmp_path, megabytes).check(options["memory"] << 20, options["connections"])
+    with pytest.raises(UsageError):
+        limited_to(tmp_path, megabytes // 2).check(options["memory"] << 20, options["connections"])
 
 
 def test_the_units_limits_fit_the_default_options() -> None:

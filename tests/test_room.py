@@ -15,8 +15,9 @@ from memrep.decisions import (
 )
 from memrep.engine import Engine
 from memrep.entry import NEVER, Entry
+from memrep.inflight import Pending
 from memrep.locks import Hold
-from memrep.store import ENTRY_BYTES
+from memrep.store import ENTRY_BYTES, EVICTED
 from memrep.ticket import Ticket
 from memrep.version import ZERO, Version
 from tests.rig import Rig, waits
@@ -211,3 +212,10 @@ def test_writes_go_on_a_little_above_the_limit_while_evictions_are_on_their_way(
     rig = _full_later()
     assert isinstance(rig.engine.set(b"new", 0, 0, VALUE), Ticket)
     assert rig.engine.set(b"big", 0, 0, b"y" * (2 * COST)) is NO_MEMORY
+
+
+def test_a_write_is_not_refused_while_another_node_drops_the_same_value() -> None:
+    rig = _full_later()
+    rig.inflight.pending[b"k00"] = Pending(Entry(ZERO, None, EVICTED, NEVER), None, None)
+    waits(rig.engine.set(b"new", 0, 0, VALUE))
+    assert rig.counters.store_no_memory == 0

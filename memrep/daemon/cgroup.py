@@ -34,6 +34,9 @@ from memrep.flow import ROUND_MAX
 #: What a node takes that holds nothing: 26 MB on Python 3.11, and a little to spare.
 _OWN: Final = 32 << 20
 
+#: What a connection takes at most that is not counted in any of the queues.
+_CONNECTION: Final = 32 << 10
+
 #: With what clients have sent half, and what they have not read, an -m becomes so much (flow.py, intake.py).
 _WITH_QUEUES: Final = 5 / 4
 
@@ -200,8 +203,8 @@ class Memory:
         self._limited: list[_Limited] = []
         self._next = 0.0
 
-    def check(self, memory: int) -> None:
-        """Whether that much for entries (bytes) fits in.
+    def check(self, memory: int, connections: int) -> None:
+        """Whether that much for entries (bytes) fits in, with so many clients.
 
         Raises:
             UsageError: it does not.
@@ -210,15 +213,16 @@ class Memory:
         if not found:
             return
         limit, path = min(found)
-        needed = _OWN + ROUND_MAX + int(memory * _WITH_QUEUES)
+        besides = _OWN + ROUND_MAX + connections * _CONNECTION
+        needed = besides + int(memory * _WITH_QUEUES)
         if needed <= full_at(limit):
             return
-        fits = int((full_at(limit) - _OWN - ROUND_MAX) / _WITH_QUEUES) // _MB
-        lower = f", or lower -m to {fits} on every server" if fits > 0 else ""
+        fits = int((full_at(limit) - besides) / _WITH_QUEUES) // _MB
+        lower = f"-m to {fits} on every server" if fits > 0 else "-c"
         raise UsageError(
-            f"-m {memory // _MB} needs {-(-needed // _MB)} MB with all that a node takes besides; its memory "
-            f"cgroup has a limit of {limit // _MB} MB ({path}), of which 90 % may be used; raise MemoryMax= "
-            f"(systemd) or the container's limit to {needed * 10 // 9 // _MB + 1} MB{lower}"
+            f"-m {memory // _MB} with -c {connections} needs up to {-(-needed // _MB)} MB; the memory cgroup "
+            f"has a limit of {limit // _MB} MB ({path}), of which 90 % may be used; raise MemoryMax= (systemd) "
+            f"or the container's limit to {needed * 10 // 9 // _MB + 1} MB, or lower {lower}"
         )
 
     def look(self) -> tuple[int, int] | None:

@@ -387,7 +387,7 @@ class Place:
         """
         _raise_descriptor_limit(options.connections)
         memory = Memory()
-        memory.check(options.memory)
+        memory.check(options.memory, options.connections)
         return cls(
             memory=memory,
             listeners=list(_bind_client_ports(options)),

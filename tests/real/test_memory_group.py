@@ -23,13 +23,13 @@ pytestmark = pytest.mark.real
 
 MEGABYTE = 1 << 20
 GROUP_MB = 96
-FITS_MB = 40
+FITS_MB = 15
 
 #: Beyond all that a group can hold.
 FAR_TOO_MUCH_MB = 1024
 
-#: So many clients of each node keep nearly 16 KB of a value waiting for its end.
-HALF_WAY = 500
+#: So many clients keep nearly 16 KB of a value waiting for its end.
+HALF_WAY = 980
 
 #: Mounted like this everywhere.
 V1 = Path("/sys/fs/cgroup/memory")
@@ -88,7 +88,7 @@ class InGroups(Cluster):
         self.groups = groups
 
     def argv(self, i: int) -> list[str]:
-        return self.groups[i].argv([*super().argv(i), "-m", str(FITS_MB)])
+        return self.groups[i].argv([*super().argv(i), "-m", str(FITS_MB), "-c", str(HALF_WAY + 20)])
 
 
 @pytest.fixture
@@ -158,16 +158,45 @@ def check_alive(cluster: InGroups, newest: dict[int, bytes]) -> None:
             assert value in cluster.stored(i, f"s{number}")
 
 
-def test_an_m_that_just_fits_is_held_in_a_group_whatever_comes(
-    tmp_path: Path, groups: list[MemoryGroup]
-) -> None:
+def allow_far_too_much(cluster: Cluster) -> None:
+    """Raise the operator's limit at each node."""
+    for i in range(cluster.count):
+        assert cluster.talk(i, b"cache_memlimit %d" % FAR_TOO_MUCH_MB, b"OK\r\n") == b"OK\r\n"
+
+
+def crowd(cluster: Cluster, stack: ExitStack) -> None:
+    """Let many clients say half of a value to the first node."""
+    for number in range(HALF_WAY):
+        client = stack.enter_context(socket.create_connection((HOST, cluster.ports[0]), 5))
+        client.sendall(b"version\r\nset half%d 0 0 16000\r\n%b" % (number, b"x" * 15_900))
+        assert client.recv(100).startswith(b"VERSION")
+
+
+def test_an_m_that_just_fits_is_kept_whoever_comes(tmp_path: Path, groups: list[MemoryGroup]) -> None:
     with InGroups(tmp_path, groups) as cluster, ExitStack() as stack:
-        for port in cluster.ports:
-            for number in range(HALF_WAY):
-                client = stack.enter_context(socket.create_connection((HOST, port), 5))
-                client.sendall(b"set half%d 0 0 16000\r\n%b" % (number, b"x" * 15_900))
-        check_alive(cluster, fill(cluster, 2 * GROUP_MB, 100_000))
-        assert all(int(cluster.stats(i, "")["bytes"]) > FITS_MB // 4 * MEGABYTE for i in range(3))
+        fill(cluster, 2 * FITS_MB, 20_000)
+        crowd(cluster, stack)
+        check_alive(cluster, fill(cluster, 2 * FITS_MB, 20_000))
+        for i in range(3):
+            assert int(cluster.stats(i, "")["limit_in_force"]) == FITS_MB * MEGABYTE
+
+
+def test_entries_give_way_to_a_crowd_of_clients(tmp_path: Path, groups: list[MemoryGroup]) -> None:
+    with InGroups(tmp_path, groups) as cluster, ExitStack() as stack:
+        allow_far_too_much(cluster)
+        fill(cluster, GROUP_MB, 60_000)
+        before = int(cluster.stats(0, "")["bytes"])
+        crowd(cluster, stack)
+        check_alive(cluster, fill(cluster, GROUP_MB // 4, 20_000))
+        assert GROUP_MB // 4 * MEGABYTE <= int(cluster.stats(0, "")["bytes"]) < before
+
+
+def test_a_node_comes_back_to_a_full_group(tmp_path: Path, groups: list[MemoryGroup]) -> None:
+    with InGroups(tmp_path, groups) as cluster:
+        allow_far_too_much(cluster)
+        fill(cluster, GROUP_MB, 60_000)
+        cluster.kill_and_restart(0, 0.1)
+        check_alive(cluster, fill(cluster, GROUP_MB // 4, 20_000))
 
 
 @pytest.mark.parametrize("largest", [60_000, 900_000])
@@ -175,9 +204,8 @@ def test_nodes_that_are_allowed_more_than_their_groups_have_stop_in_time(
     largest: int, tmp_path: Path, groups: list[MemoryGroup]
 ) -> None:
     with InGroups(tmp_path, groups) as cluster:
-        for i in range(3):
-            assert cluster.talk(i, b"cache_memlimit %d" % FAR_TOO_MUCH_MB, b"OK\r\n") == b"OK\r\n"
-        check_alive(cluster, fill(cluster, 2 * GROUP_MB, largest))
+        allow_far_too_much(cluster)
+        check_alive(cluster, fill(cluster, 3 * GROUP_MB // 2, largest))
         for i in range(3):
             told = cluster.stats(i, "")
             assert int(told["limit_maxbytes"]) == FAR_TOO_MUCH_MB * MEGABYTE
@@ -192,14 +220,14 @@ def test_an_m_that_cannot_fit_ends_it_at_the_start_with_what_to_do(
     tmp_path: Path, groups: list[MemoryGroup]
 ) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
-    argv = [sys.executable, "-m", "memrep", "serve", "-m", str(FITS_MB + 1)]
+    argv = [sys.executable, "-m", "memrep", "serve", "-m", str(FITS_MB + 1), "-c", str(HALF_WAY + 20)]
     child = Child("node", groups[0].argv(argv), tmp_path, env=env | {"PYTHONPATH": str(CHECKOUT)})
     try:
         assert child.wait(15) == 2
     finally:
         child.kill()
     (line,) = child.log.read_text().splitlines()[1:]
-    assert f"-m {FITS_MB + 1} needs " in line
+    assert f"-m {FITS_MB + 1} with -c {HALF_WAY + 20} needs up to " in line
     assert f"a limit of {GROUP_MB} MB ({groups[0].directory}/memory." in line
     assert "raise MemoryMax= " in line
     assert f"lower -m to {FITS_MB} on every server" in line
