@@ -47,7 +47,7 @@ unit: $(INSTALLED) ## unit tests and transcripts, memcached's among them
 	$(BIN)/pytest -q -n 2 --ignore tests/real
 
 real: $(INSTALLED) ## PHP, pymemcache and real processes that are really killed
-	$(BIN)/pytest -q tests/real
+	$(BIN)/pytest -q -n 2 tests/real
 
 php: $(INSTALLED) ## parallel PHP requests: every client, save_path and fault, RUNS times
 	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q -m "" -k "_no_increment" tests/real || exit; done

@@ -294,7 +294,7 @@ class Clients:
                 yield f"{number}:addr", spell(peer or own)
                 yield f"{number}:listen_addr", spell(own)
                 yield f"{number}:state", "conn_parse_cmd" if client is asking else client.state
-                yield f"{number}:secs_since_last_cmd", int(now - client.heard)
+                yield f"{number}:secs_since_last_cmd", int(now) - int(client.heard)  # on whole seconds
 
     def unread(self, connection: Connection) -> bool:
         """Whether something of this client lies in its socket, be it only that it has hung up."""

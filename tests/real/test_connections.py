@@ -45,5 +45,5 @@ def test_each_connection_is_described_as_memcached_does(tmp_path: Path) -> None:
     assert clients[path]["state"] == "conn_nread"
     assert clients[f"tcp:{HOST}:{own}"]["state"] == "conn_read"
     assert clients[asking]["state"] == "conn_parse_cmd"
-    assert clients[asking]["secs_since_last_cmd"] == "0"
+    assert clients[asking]["secs_since_last_cmd"] in ("0", "1")  # a second may end between
     assert int(clients[f"tcp:{HOST}:{own}"]["secs_since_last_cmd"]) >= 1
