@@ -62,8 +62,15 @@ _RESETS = 0.25
 _CUTS = 0.15
 _JUMPS = 0.05
 
+#: And of those that stop all processes at once.
+_PAUSES = 0.03
+
 #: And of the rest in runs where the sides go on by themselves.
 _CUTS_SPLIT = 0.4
+
+#: The share of those who give a stopped node up whose FIN is lost, and when it is sent again, ms.
+_FIN_LOST = 0.2
+_FIN_AGAIN_MS = 200.0
 
 #: How long a node may be open without serving: a second, a tick, and a turn.
 _HANGS_MS = 1_100.0
@@ -127,7 +134,9 @@ class Plan:
     def draw(cls, rng: Random) -> Plan:
         """A plan for one seed."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
-        kind = rng.choice(["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated"])
+        kind = rng.choice(
+            ["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated", "isolated"]
+        )
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -179,6 +188,7 @@ class Host:
         self._world = world
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
+        self.stops = 0
         self._able = world.now  # when it last served, or refused, or was stopped
         self._acts: list[Callable[[Node], None]] = []
         self._unread: set[Connection] = set()
@@ -204,6 +214,7 @@ class Host:
     def freeze(self) -> None:
         """The process stops where it is; its kernel goes on taking what comes."""
         self.frozen = True
+        self.stops += 1
 
     def thaw(self) -> None:
         """The process goes on, with all that has come meanwhile."""
@@ -511,6 +522,8 @@ class World:
             self._cut()
         elif kind < _RESETS + _CUTS + _JUMPS:
             self._jump(self.hosts[victim])
+        elif kind < _RESETS + _CUTS + _JUMPS + _PAUSES and self._may_freeze():
+            self._pause_all()
         elif victim not in up:
             self.start(victim)
         elif self._survivable(victim):
@@ -546,12 +559,19 @@ class World:
         """Whether a stop is no second cut: those that are cut off or stopped together could be a majority."""
         return not (self.plan.kind == "isolated" and self.behind)
 
-    def _freeze(self, number: int, ms: float) -> None:
+    def _pause_all(self) -> None:
+        """The one machine is paused on which all nodes are; its clients are not."""
+        ms = self.rng.choice([200.0, 700.0, 1_200.0])
+        for number, host in self.hosts.items():
+            if host.node is not None:
+                self._freeze(number, ms, self.rng.random() * 20)
+
+    def _freeze(self, number: int, ms: float, jitter: float | None = None) -> None:
         """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
         host = self.hosts[number]
         if host.frozen:
             return
-        ms *= 0.5 + self.rng.random()
+        ms = ms * (0.5 + self.rng.random()) if jitter is None else ms + jitter
         self.note(f"node {number} is frozen for {ms:.0f} ms")
         host.freeze()
 
@@ -666,6 +686,7 @@ class _Client:
         self._connection: Connection | None = None
         self._command: _Command | None = None
         self._boot = 0  # of the node that was asked
+        self._dead: set[Connection] = set()  # given up while what was sent lay unread at a stopped node
         self._tongue = world.rng.choice(TONGUES)
         self._uniques: dict[bytes, tuple[int, bytes]] = {}
 
@@ -704,11 +725,17 @@ class _Client:
             if connection in host.clients and not connection.closing:
                 host.reply(connection, node.receive(connection, command.line))
 
-        self._world.ways.arrive(host.number, partial(host.turn, receive, connection))
+        def arrive() -> None:
+            command.unread = host.stops if host.frozen else 0
+            host.turn(receive, connection)
+
+        self._world.ways.arrive(host.number, arrive)
 
     def answered(self, connection: Connection, data: bytes) -> None:
         """A reply has come."""
         command = self._command
+        if connection in self._dead and data:
+            raise Broken(f"a node that was stopped has executed what its client had given up: {data!r}")
         if connection is not self._connection or command is None:
             return
         command.reply += data
@@ -721,16 +748,23 @@ class _Client:
             self._finish(math.inf)
 
     def _give_up(self, connection: Connection) -> None:
-        if connection is self._connection and self._host is not None:
-            self._hang_up(self._host, connection)
+        host, command = self._host, self._command
+        if connection is self._connection and host is not None and command is not None:
+            if host.frozen and host.boot == self._boot and command.unread == host.stops:
+                self._dead.add(connection)
             self._finish(math.inf)
 
     def _hang_up(self, host: Host, connection: Connection) -> None:
-        def disconnect() -> None:
-            if host.clients.pop(connection, None) is not None and host.node is not None:
-                host.node.disconnect(connection)
+        """Its FIN goes behind what it has sent; if that is lost it is sent once more."""
 
-        self._world.ways.arrive(host.number, disconnect)
+        def disconnect(node: Node) -> None:
+            if host.clients.pop(connection, None) is not None:
+                node.disconnect(connection)
+
+        world = self._world
+        lost = _FIN_AGAIN_MS if host.frozen and world.rng.random() < _FIN_LOST else 0.0
+        arrive = partial(world.ways.arrive, host.number, partial(host.turn, disconnect))
+        world.later(lost + world.delay(), arrive)
 
     def _finish(self, end: float) -> None:
         world, command, host, connection = self._world, self._command, self._host, self._connection
@@ -742,7 +776,8 @@ class _Client:
             world.slowest = max(world.slowest, end - command.begin)
             command.learn(self._uniques)
         operation = command.operation(end, f"client {self._number} at node {host.number}")
-        world.history.setdefault(command.key, []).append(operation)
+        if connection not in self._dead:  # whose client does the same elsewhere: it must never be executed
+            world.history.setdefault(command.key, []).append(operation)
         if end != math.inf and command.verb == "set":
             self._accepted(host, command, operation.text)
         world.later(world.rng.random() * 20, self.go)
@@ -779,7 +814,11 @@ _CONDITIONAL = frozenset(["delete", "append", "prepend", "incr"])
 
 @attrs.define(eq=False)
 class _Command:
-    """A command, its reply, and what the two mean for the key."""
+    """A command, its reply, and what the two mean for the key.
+
+    Attributes:
+        unread: which stop of its node it came in; 0 if in none.
+    """
 
     verb: str
     key: bytes
@@ -789,6 +828,7 @@ class _Command:
     expected: bytes = b""
     reply: bytes = b""
     begin: float = 0.0
+    unread: int = 0
 
     @classmethod
     def draw(

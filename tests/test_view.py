@@ -26,8 +26,22 @@ def _vote(
     logical: int = 0,
     horizon: Version = ZERO,
     active: bool = False,
+    basis: dict[int, int] | None = None,
+    former: int = 0,
 ) -> Vote:
-    return Vote(VID, gen, last, full, list(pending), logical, horizon, records, active=active)
+    return Vote(
+        VID,
+        gen,
+        last,
+        full,
+        list(pending),
+        logical,
+        horizon,
+        records,
+        active=active,
+        basis=basis or {},
+        former=former,
+    )
 
 
 def _settle(*votes: Vote, configured: int = 3) -> Install:
@@ -115,8 +129,22 @@ def test_where_both_sides_have_clients_no_member_of_either_yields() -> None:
     assert install.yields == []
 
 
-def test_where_nobody_has_clients_nobody_yields() -> None:
-    assert _settle(_vote(last=64), _vote(last=128), configured=4).yields == []
+def test_where_nobody_has_clients_the_side_with_the_older_view_yields() -> None:
+    assert _settle(_vote(last=64), _vote(last=128), configured=4).yields == [1]
+
+
+def test_a_view_that_one_of_its_members_never_installed_makes_nobody_newer() -> None:
+    """Members 1 and 2 of that view are there again, and 2 says that it has never been in it."""
+    half = _vote(gen=9, last=64, basis={1: 7, 2: 7, 3: 7}, former=8)
+    install = _settle(half, _vote(gen=8, last=128, active=True), configured=4)
+    assert (install.full, install.yields) == ([2], [1])
+    assert install.gen == 9, "what was settled in it stays newer than what was before"
+
+
+def test_a_view_that_a_member_has_forgotten_with_its_process_counts() -> None:
+    """Its incarnation of then may have acknowledged all kinds of writes."""
+    half = _vote(gen=9, last=64, basis={1: 7, 2: 6, 3: 7}, former=8)
+    assert _settle(half, _vote(gen=8, last=128, active=True), configured=4).full == [1]
 
 
 def test_who_stood_in_an_older_generation_does_not_yield_but_gives_what_only_it_has() -> None:

@@ -237,8 +237,9 @@ class Visitor:
         self._request += 1
         self.uncertain += 1
         self._stored = False
-        hosts = [host for host in world.hosts.values() if host.node and host.node.open and not host.is_dark]
-        hosts = sorted((host for host in hosts if not host.leaving), key=lambda host: host is not owner.host)
+        hosts = [host for host in world.hosts.values() if host.node and host.node.open and not host.leaving]
+        hosts = [host for host in hosts if host is owner.host or not host.is_dark]  # with that it is connected
+        hosts.sort(key=lambda host: host is not owner.host)
         self._writes = [
             owner if host is owner.host else Talk(self, host) for host in hosts[: self.redundancy or None]
         ]

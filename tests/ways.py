@@ -11,6 +11,7 @@ A shell that is told by its node that it may have been left behind takes answers
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -87,15 +88,26 @@ class Ways:
         self._said = [answer for answer in self._said if answer.host is not host]
 
     def heal(self) -> None:
-        """All ways are open; what the kernels have kept is sent again."""
+        """All ways are open; what the kernels have kept is sent again, and can be taken back until it is."""
         self.dark.clear()
         world = self._world
         sent, self._sent = self._sent, []
-        said, self._said = self._said, []
         again = {number: world.rng.random() * _AGAIN_MS for number in sorted({number for number, _ in sent})}
         for place, (number, act) in enumerate(sent):
             world.later(again[number] + place / 1_000, act)
-        for answer in said:
-            begin = max(self._last.get(answer.connection, 0.0), world.now + world.rng.random() * _AGAIN_MS)
+        for answer in self._said:
+            begin = max(self._last.get(answer.connection, 0.0), self._next_try(answer.at))
             self._last[answer.connection] = begin + world.delay()
-            world.later(self._last[answer.connection] - world.now, answer.deliver)
+            world.later(self._last[answer.connection] - world.now, partial(self._deliver, answer))
+
+    def _next_try(self, at: float) -> float:
+        """When the kernel next sends what was said then, and not acknowledged."""
+        wait = _AGAIN_MS
+        while (at := at + wait) < self._world.now:
+            wait *= 2
+        return at
+
+    def _deliver(self, answer: _Answer) -> None:
+        if answer in self._said and answer.host.number not in self.dark:
+            self._said.remove(answer)
+            answer.deliver()

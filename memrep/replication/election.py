@@ -45,6 +45,9 @@ class _Proposal:
 class Election:
     """One node's part in changes of view.
 
+    Attributes:
+        promised_at: when it voted last, own monotonic ms.
+
     Args:
         standing: where this node stands; a vote changes `promised`.
         presence: who is within reach.
@@ -75,7 +78,7 @@ class Election:
         self._born = clock.now
         self._proposal: _Proposal | None = None
         self._needed: int | None = None  # since when a view is needed
-        self._promised_at = 0
+        self.promised_at = 0
         self._patience = timing.propose  # how long to wait for the votes of the next proposal
         self._patient_until = 0  # until when no view is formed without those that are heard
         self._highest = 0  # the highest view anybody is known to have promised
@@ -147,7 +150,7 @@ class Election:
         if standing.promised > standing.view.vid:
             proposer = proposer_of(standing.promised)
             return (
-                now - self._promised_at > self._timing.promise
+                now - self.promised_at > self._timing.promise
                 or (proposer != standing.me and proposer not in reach)
                 or proposer == standing.me
             )
@@ -211,7 +214,7 @@ class Election:
     def _promise(self, vid: int) -> None:
         self._standing.promised = vid
         self._highest = max(self._highest, vid)
-        self._promised_at = self._clock.now
+        self.promised_at = self._clock.now
 
     def on_propose(self, node: int, message: Propose) -> None:
         """Vote, or say why not."""

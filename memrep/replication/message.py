@@ -162,6 +162,9 @@ class Vote(Message, frozen=True, tag="v"):
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
         active: what clients it has had since the last view that had a majority; see `Standing.activity`.
+        basis: the members of the view that began its generation, node numbers to incarnations; empty if it
+            was not among them.
+        former: the voter's generation before that one.
     """
 
     vid: int
@@ -174,6 +177,8 @@ class Vote(Message, frozen=True, tag="v"):
     records: int
     alone: bool = False
     active: int = 0
+    basis: dict[int, int] = msgspec.field(default_factory=dict)
+    former: int = 0
 
 
 class Refuse(Message, frozen=True, tag="R"):

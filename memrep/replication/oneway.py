@@ -37,7 +37,7 @@ def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int
     """
     for peer in presence.here(now):
         beat = peer.beat
-        later = beat is not None and beat.full and _has_gone_on(beat, standing)
+        later = beat is not None and beat.full and _has_gone_on(peer, beat, standing)
         if later and peer.node not in reach and peer.hears(standing.me):
             return peer
     return deaf_rival(standing, presence, reach, now)
@@ -64,19 +64,22 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
         if standing.met and peer.node in presence.missed:
             # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
             # whom it hears.
-            if beat is None or (beat.gen, beat.active) >= (standing.view.gen, standing.active):
+            if beat is None or (beat.gen, beat.active) >= (
+                standing.gen_beside(peer.node, peer.inc, beat.gen),
+                standing.active,
+            ):
                 return peer
         elif peer.hears(standing.me):
             continue
-        elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
+        elif beat and beat.full and (_has_gone_on(peer, beat, standing) or (standing.full and beat.vid == vid)):
             return peer
     return None
 
 
-def _has_gone_on(beat: Beat, standing: Standing) -> bool:
+def _has_gone_on(peer: Peer, beat: Beat, standing: Standing) -> bool:
     """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
-    view = standing.view
-    return (beat.gen, beat.active, beat.vid) > (view.gen, standing.active, view.vid)
+    gen = standing.gen_beside(peer.node, peer.inc, beat.gen)
+    return (beat.gen, beat.active, beat.vid) > (gen, standing.active, standing.view.vid)
 
 
 def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:

@@ -131,6 +131,7 @@ class Peer:
         refuses: whether nobody listens at its port, as far as this node has seen.
         let_in: until when it is known to live, for it has let in the link that this node has dialled, own
             monotonic ms; NEVER while that link is open.
+        returned: when it was last heard after it had been silent, own monotonic ms.
     """
 
     node: int
@@ -162,6 +163,7 @@ class Peer:
     via: int = 0
     refuses: bool = False
     let_in: int = 0
+    returned: int = 0
 
     def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""
@@ -297,8 +299,14 @@ class Presence:
 
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer on its own link."""
-        peer = self.peers[node]
-        peer.heard = peer.heard_directly = now
+        self.lives(self.peers[node], now)
+        self.peers[node].heard_directly = now
+
+    def lives(self, peer: Peer, now: int) -> None:
+        """Something came from this peer on whatever way."""
+        if now - peer.heard >= self._timing.silence:
+            peer.returned = now
+        peer.heard = now
 
     @property
     def missed(self) -> list[int]:
@@ -309,6 +317,21 @@ class Presence:
         """Whether a sign of life of this peer's, now, is the first of one that was missed and silent."""
         peer = self.peers[node]
         return node in self._left and now - peer.heard >= self._timing.silence and not _is_known_gone(peer)
+
+    def told(self, beat: Beat, now: int) -> None:
+        """A node that has been out of touch with this one tells whom it hears: who lives is gone no more.
+
+        It may have met them, and gone on with them, since this node knew them to be gone.
+        """
+        known = now - self._timing.silence - self._timing.beat  # of a later death it need not know yet
+        for peer in self.peers.values():
+            if beat.hears >> peer.node & 1 and peer.gone and peer.gone_at < known:
+                peer.gone = peer.refused = ""
+                self._left |= {peer.node}
+
+    def returned(self, since: int) -> list[Peer]:
+        """Those missed that were heard again after this moment: while this view was formed without them."""
+        return [self.peers[node] for node in self.missed if self.peers[node].returned > since]
 
     def slept(self, now: int) -> None:
         """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""

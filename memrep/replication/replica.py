@@ -122,7 +122,7 @@ class Replica:
             peer.restarted(inc, self._clock.now)
         peer.linked = True
         peer.gone = peer.refused = peer.disagrees = ""
-        peer.heard = peer.heard_directly = self._clock.now
+        self.presence.heard(node, self._clock.now)
         self._beat_now = True
 
     def unlinked(self, node: int) -> None:
@@ -190,8 +190,10 @@ class Replica:
 
     def _may_be_back(self, peer: Peer) -> None:
         """This peer shows a sign of life; if it was missed it may have gone on, and a view must come first."""
-        if not self.presence.is_back(peer.node, self._clock.now):
-            return
+        if self.presence.is_back(peer.node, self._clock.now):
+            self._is_back(peer)
+
+    def _is_back(self, peer: Peer) -> None:
         self.standing.met = True
         self.standing.trouble = self.standing.trouble or f"{peer.name} is heard again, and may have gone on"
         self._election.slept()
@@ -203,7 +205,7 @@ class Replica:
         peer = self.presence.peers[node]
         if node in self.presence.missed:
             self._may_be_back(peer)
-            peer.heard = self._clock.now
+            self.presence.lives(peer, self._clock.now)
 
     def _weigh(self) -> None:
         """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
@@ -292,6 +294,8 @@ class Replica:
         if peer.hears_directly(standing.me):
             peer.heard_us = self._clock.now
         self._has_installed(peer, message.vid)
+        if standing.met:
+            self.presence.told(message, self._clock.now)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
             self._gone(peer, TOOK_LEAVE)
@@ -340,7 +344,7 @@ class Replica:
         if peer is None or not self.presence.believes(peer, message.inc, self._clock.now):
             return
         self._may_be_back(peer)
-        peer.heard = self._clock.now
+        self.presence.lives(peer, self._clock.now)
         try:
             relayed = decode(message.data)
         except PeerError as error:
@@ -413,6 +417,8 @@ class Replica:
             len(self._store.values) + len(self._store.tombstones),
             standing.alone,
             standing.activity,
+            dict(standing.basis),
+            standing.former,
         )
 
     def _install(self, message: Install) -> None:
@@ -421,6 +427,8 @@ class Replica:
         before, was_full = standing.view, standing.full
         keep = standing.me in message.full
         standing.view = installed(message)
+        if message.gen > before.gen:
+            standing.former, standing.basis = before.gen, standing.view.members if message.quorate else {}
         standing.promised = max(standing.promised, message.vid)
         standing.full = keep
         standing.trouble = ""
@@ -444,6 +452,8 @@ class Replica:
         self.news.installed(before, was_full)
         if not keep:
             self.newcomer.begin(horizon_of(message), standing.me in message.yields)
+        for peer in self.presence.returned(self._election.promised_at):
+            self._is_back(peer)
         self._confirm()
         self._beat_now = True
         held, self._held = self._held, []

@@ -83,6 +83,9 @@ class Standing:
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         active: whether it, or another member, has written for clients since the last view that had a majority.
         answered: whether an answer of since then has arrived at a client's machine.
+        basis: the members of the view that began this node's generation, node numbers to incarnations; empty
+            if it was not among them.
+        former: its generation before that.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -99,6 +102,8 @@ class Standing:
     met: bool = False
     active: bool = False
     answered: bool = False
+    basis: Mapping[int, int] = attrs.Factory(dict)
+    former: int = 0
     strict: bool = False
 
     @property
@@ -110,6 +115,16 @@ class Standing:
     def activity(self) -> int:
         """How much it has been a cluster of its own: WRITTEN, 1 if a client has had an answer, or 0."""
         return WRITTEN if self.active else int(self.answered)
+
+    def gen_beside(self, node: int, inc: int, gen: int) -> int:
+        """This node's generation as it counts beside another node's.
+
+        Args:
+            node: the other one.
+            inc: its incarnation.
+            gen: its generation.
+        """
+        return self.former if gen < self.view.gen and self.basis.get(node) == inc else self.view.gen
 
     @property
     def majority(self) -> int:
@@ -139,7 +154,7 @@ def settle(
         configured: how many nodes there are in all.
         clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
     """
-    full = _full_voters(votes)
+    full = _full_voters(votes, members)
     quorate = len(members) == configured or len(full) > configured // 2
     gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
     for vote in votes.values():
@@ -152,22 +167,22 @@ def settle(
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
-    yields = _yielding(votes, full)
+    yields = _yielding(votes, members, full)
     return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone, yields=yields)
 
 
-def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
+def _full_voters(votes: Mapping[int, Vote], members: Mapping[int, int]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
-    Those that were full in the latest view. Of views without a majority, whose order means nothing, one in
-    which a client has written comes first, then one in which a client was answered (rule N4). If none was full
-    it is a cold start: all of them where nobody has any data, else the one that knows most, from which the
-    others take and to which they add.
+    Those that were full in the latest view; one that a member of it has never installed does not count (rule
+    N6). Of views without a majority, whose order means nothing, one in which a client has written comes first,
+    then one in which a client was answered (rule N4). If none was full it is a cold start: all of them where
+    nobody has any data, else the one that knows most, from which the others take and to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        active = _activity(votes)
-        order = {n: (votes[n].gen, active[votes[n].last], votes[n].last) for n in full}
+        active, gens = _activity(votes), _generations(votes, members)
+        order = {n: (gens[n], active[votes[n].last], votes[n].last) for n in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
     if not any(vote.records for vote in votes.values()):
@@ -175,6 +190,22 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     return frozenset(
         [max(votes, key=lambda node: (votes[node].gen, votes[node].last, votes[node].records, -node))]
     )
+
+
+def _generations(votes: Mapping[int, Vote], members: Mapping[int, int]) -> dict[int, int]:
+    """Each full voter's generation, as far as it counts.
+
+    Writes are acknowledged by every member. So if a member of the view that began a generation says that it has
+    never installed it, nothing was acknowledged in it: the network was cut while it was being formed.
+    """
+    full = {node: vote for node, vote in votes.items() if vote.full}
+    gens = {}
+    for node, vote in full.items():
+        begun = all(
+            other.gen >= vote.gen or vote.basis.get(number) != members[number] for number, other in full.items()
+        )
+        gens[node] = vote.gen if begun else vote.former
+    return gens
 
 
 def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
@@ -185,19 +216,20 @@ def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
     return active
 
 
-def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
-    """The voters that were cut off and had nobody to write for, while those that are full now had (rule N5).
+def _yielding(votes: Mapping[int, Vote], members: Mapping[int, int], full: frozenset[int]) -> list[int]:
+    """The voters that were cut off and had nobody to write for, or less than those that are full now (rule N5).
 
     What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
     """
-    donor = votes[min(full)]
+    donor = min(full)
+    gens = _generations(votes, members)
     active = _activity(votes)
     most = max(active[votes[node].last] for node in full)
     return sorted(
         node
         for node, vote in votes.items()
-        if vote.full and node not in full and vote.gen == donor.gen and active[vote.last] < min(most, WRITTEN)
+        if vote.full and node not in full and gens[node] == gens.get(donor) and active[vote.last] < max(most, 1)
     )
 
 

@@ -27,7 +27,13 @@ def namespaces() -> None:
         missing(f"the right to make network namespaces ({why})")
 
 
-@pytest.mark.parametrize("case", CASES)
+#: What waits for a node that gives up takes over ten seconds.
+_SLOW = ("one_way", "listens_elsewhere")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long) if case in _SLOW else case for case in CASES]
+)
 def test_nodes_that_know_each_other_by_name_never_part_without_a_word(case: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.named", case],

@@ -67,7 +67,7 @@ settings_and_paths = pytest.mark.parametrize(
         (INSTALLED, 3, "others far away"),
         pytest.param(INSTALLED, 4, "others far away", marks=pytest.mark.product),
         (DEBIAN_13, 3, "same path"),
-        (DEBIAN_13, 4, "own node first"),
+        pytest.param(DEBIAN_13, 4, "own node first", marks=pytest.mark.long),
         pytest.param(DEBIAN_13, 3, "others far away", marks=pytest.mark.long),
     ],
     indirect=["generation"],
