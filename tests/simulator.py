@@ -420,6 +420,8 @@ class World:
         if peer.node is None:
             if established:
                 host.turn(lambda node: node.links.refused(other, "its process is gone"))
+            else:
+                host.turn(lambda node: node.links.unreachable(other, "its port refuses", True))
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
             return
         link = peer.node.links.accept(self._names[number - 1])

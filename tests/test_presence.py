@@ -337,3 +337,13 @@ def test_after_a_stop_no_lease_counts_and_nobody_was_silent() -> None:
     assert presence.reach(NOW + 5_599) == {1: 7, 2: 7}
     assert not presence.deaf(2, NOW + 5_599)
     assert presence.hears_directly(NOW + 5_000) == 0b100
+
+
+def test_who_is_heard_again_while_a_view_is_formed_without_it_has_returned() -> None:
+    presence = _presence()
+    _standing(presence).view = View(vid=VID, members={1: 7, 2: 7}, full=frozenset({1, 2}))
+    presence.installed(NOW + 700, {1: 7, 2: 7, 3: 7})
+    assert presence.returned(0) == []
+    presence.heard(3, NOW + 800)
+    assert [peer.node for peer in presence.returned(NOW + 700)] == [3]
+    assert presence.returned(NOW + 800) == []

@@ -121,3 +121,21 @@ def test_what_a_half_wrote_stays_though_the_node_that_took_it_is_killed() -> Non
     cluster.advance(2_500)
     for number in cluster.nodes:
         assert [cluster.value(number, key) for key in (b"one", b"two")] == [b"v", b"v"]
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_who_was_out_of_touch_believes_no_older_death(lives: bool) -> None:
+    """Node 2 was dead before the cut. It has come back, and only it holds what was written meanwhile."""
+    cluster = serving_cluster(3)
+    cluster.client(1).send(_set(b"old"))
+    cluster.kill(2)
+    cluster.advance(200)
+    _cut_off(cluster, 1, 2_000)
+    cluster.turn(1, lambda node: node.links.called(3))  # a SYN, for the cable is being plugged in
+    cluster.kill(3)
+    if not lives:
+        cluster.turn(1, lambda node: node.links.unreachable(2, "its port refuses", refuses=True))
+    cluster.advance(400)
+    client = cluster.client(1, "web")
+    assert client.send(GET) == (b"" if lives else OLD)
+    assert cluster.nodes[1].lookout.dials_afresh() == ([2] if lives else [])

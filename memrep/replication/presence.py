@@ -132,6 +132,7 @@ class Peer:
         let_in: until when it is known to live, for it has let in the link that this node has dialled, own
             monotonic ms; NEVER while that link is open.
         returned: when it was last heard after it had been silent, own monotonic ms.
+        doubted: whether what is known of its end is old, and it may have come back.
     """
 
     node: int
@@ -164,6 +165,7 @@ class Peer:
     refuses: bool = False
     let_in: int = 0
     returned: int = 0
+    doubted: bool = False
 
     def restarted(self, inc: int, now: int) -> None:
         """It has another incarnation than before: what was known of its process is void."""
@@ -307,6 +309,7 @@ class Presence:
         if now - peer.heard >= self._timing.silence:
             peer.returned = now
         peer.heard = now
+        peer.doubted = False
 
     @property
     def missed(self) -> list[int]:
@@ -318,15 +321,14 @@ class Presence:
         peer = self.peers[node]
         return node in self._left and now - peer.heard >= self._timing.silence and not _is_known_gone(peer)
 
-    def told(self, beat: Beat, now: int) -> None:
-        """A node that has been out of touch with this one tells whom it hears: who lives is gone no more.
+    def doubt_deaths(self, now: int) -> None:
+        """This node was out of touch with one that lives: who died before may have come back, and have met it.
 
-        It may have met them, and gone on with them, since this node knew them to be gone.
+        Until their ports refuse again they are missed as well.
         """
-        known = now - self._timing.silence - self._timing.beat  # of a later death it need not know yet
         for peer in self.peers.values():
-            if beat.hears >> peer.node & 1 and peer.gone and peer.gone_at < known:
-                peer.gone = peer.refused = ""
+            if peer.gone and now - peer.gone_at >= self._timing.silence:
+                peer.doubted = True
                 self._left |= {peer.node}
 
     def returned(self, since: int) -> list[Peer]:
@@ -401,4 +403,4 @@ class Presence:
 
 def _is_known_gone(peer: Peer) -> bool:
     """Whether its process has ended: its port refuses, or it said goodbye. Never heard alone means nothing."""
-    return bool(peer.gone) and (peer.inc != 0 or peer.refuses)
+    return bool(peer.gone) and not peer.doubted and (peer.inc != 0 or peer.refuses)

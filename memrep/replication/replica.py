@@ -139,14 +139,14 @@ class Replica:
         and then its link to us stays open.
         """
         peer = self.presence.peers[node]
-        peer.refused = reason
+        peer.refused, peer.doubted = reason, False
         if not peer.linked:
             self._gone(peer, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
         """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
         peer = self.presence.peers[node]
-        peer.refuses = refuses
+        peer.refuses, peer.doubted = refuses, peer.doubted and not refuses
         if peer.gone and not peer.inc:
             peer.gone = reason
 
@@ -194,6 +194,7 @@ class Replica:
             self._is_back(peer)
 
     def _is_back(self, peer: Peer) -> None:
+        self.presence.doubt_deaths(self._clock.now)
         self.standing.met = True
         self.standing.trouble = self.standing.trouble or f"{peer.name} is heard again, and may have gone on"
         self._election.slept()
@@ -294,8 +295,6 @@ class Replica:
         if peer.hears_directly(standing.me):
             peer.heard_us = self._clock.now
         self._has_installed(peer, message.vid)
-        if standing.met:
-            self.presence.told(message, self._clock.now)
         member = standing.view.members.get(node) == peer.inc
         if message.leaving:
             self._gone(peer, TOOK_LEAVE)
