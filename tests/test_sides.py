@@ -139,3 +139,22 @@ def test_who_was_out_of_touch_believes_no_older_death(lives: bool) -> None:
     client = cluster.client(1, "web")
     assert client.send(GET) == (b"" if lives else OLD)
     assert cluster.nodes[1].lookout.dials_afresh() == ([2] if lives else [])
+
+
+def test_who_was_started_in_a_cut_forms_no_view_beside_a_node_that_calls_it() -> None:
+    """Nodes 1 and 2 have nobody to write for, and their present processes have never heard the others."""
+    cluster = serving_cluster(4)
+    cluster.hold(*HALVES)
+    cluster.advance(1_000)
+    for number in (2, 1):
+        cluster.kill(number)
+        cluster.start(number)
+        cluster.hold(*HALVES)
+        cluster.advance(1_000)
+    view = cluster.nodes[2].replica.standing.view
+    assert sorted(view.members) == [1, 2]
+    for number in (1, 2):
+        cluster.turn(number, lambda node: node.links.called(3))
+    cluster.advance(300)
+    assert cluster.nodes[2].replica.standing.view is view
+    assert set(cluster.serving()).isdisjoint({1, 2})

@@ -304,6 +304,11 @@ class Presence:
         self.lives(self.peers[node], now)
         self.peers[node].heard_directly = now
 
+    def called(self, peer: Peer, now: int) -> None:
+        """This peer's call has come, though nothing may get back to it: it lives, be it never heard."""
+        peer.gone = ""
+        self.lives(peer, now)
+
     def lives(self, peer: Peer, now: int) -> None:
         """Something came from this peer on whatever way."""
         if now - peer.heard >= self._timing.silence:

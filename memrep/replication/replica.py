@@ -206,7 +206,7 @@ class Replica:
         peer = self.presence.peers[node]
         if node in self.presence.missed:
             self._may_be_back(peer)
-            self.presence.lives(peer, self._clock.now)
+            self.presence.called(peer, self._clock.now)
 
     def _weigh(self) -> None:
         """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
