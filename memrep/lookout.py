@@ -59,8 +59,10 @@ class Lookout:
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        if self._replica.missed and not is_local(self._hosts.get(connection)):
-            self._replica.standing.answered = True
+        if self._replica.missed:
+            self._replica.standing.told = True
+            if not is_local(self._hosts.get(connection)):
+                self._replica.standing.answered = True
 
     # --- for the node
 

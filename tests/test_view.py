@@ -28,6 +28,7 @@ def _vote(
     active: bool = False,
     basis: dict[int, int] | None = None,
     former: int = 0,
+    told: bool = False,
 ) -> Vote:
     return Vote(
         VID,
@@ -41,6 +42,7 @@ def _vote(
         active=active,
         basis=basis or {},
         former=former,
+        told=told,
     )
 
 
@@ -131,6 +133,12 @@ def test_where_both_sides_have_clients_no_member_of_either_yields() -> None:
 
 def test_where_nobody_has_clients_the_side_with_the_older_view_yields() -> None:
     assert _settle(_vote(last=64), _vote(last=128), configured=4).yields == [1]
+
+
+def test_a_side_that_has_told_anybody_anything_does_not_yield_to_one_without_clients() -> None:
+    """What was in flight at the cut may be stored for somebody, though nothing was written since."""
+    assert _settle(_vote(last=64, told=True), _vote(last=128), configured=4).yields == []
+    assert _settle(_vote(last=64, told=True), _vote(last=128, active=True), configured=4).yields == [1]
 
 
 def test_a_view_that_one_of_its_members_never_installed_makes_nobody_newer() -> None:

@@ -117,6 +117,7 @@ class Beat(Message, frozen=True, tag="B"):
         direct: those whose own link to it works.
         gen: the generation of its view.
         active: whether it, or another member, has written for clients since the last view that had a majority.
+        told: whether any client of its, or of another member, has had an answer since then.
     """
 
     vid: int
@@ -132,6 +133,7 @@ class Beat(Message, frozen=True, tag="B"):
     direct: int = 0
     gen: int = 0
     active: bool = False
+    told: bool = False
 
 
 class BeatAck(Message, frozen=True, tag="b"):
@@ -165,6 +167,7 @@ class Vote(Message, frozen=True, tag="v"):
         basis: the members of the view that began its generation, node numbers to incarnations; empty if it
             was not among them.
         former: the voter's generation before that one.
+        told: whether any client has had an answer since the last view that had a majority.
     """
 
     vid: int
@@ -179,6 +182,7 @@ class Vote(Message, frozen=True, tag="v"):
     active: int = 0
     basis: dict[int, int] = msgspec.field(default_factory=dict)
     former: int = 0
+    told: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):

@@ -271,6 +271,7 @@ class Presence:
             self.hears_directly(now),
             standing.view.gen,
             standing.active,
+            standing.told,
         )
 
     def deaf(self, node: int, now: int) -> bool:

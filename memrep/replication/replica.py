@@ -133,11 +133,7 @@ class Replica:
             self._gone(peer, peer.refused)
 
     def refused(self, node: int, reason: str) -> None:
-        """Our link to this peer was closed and its port refuses.
-
-        If its link to us is closed, too, its process is gone (rule M1). A firewall may have refused us, though,
-        and then its link to us stays open.
-        """
+        """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
         peer = self.presence.peers[node]
         peer.refused, peer.doubted = reason, False
         if not peer.linked:
@@ -212,6 +208,8 @@ class Replica:
         """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
         self.serves_until = self.presence.serves_until()
         self.serves_all_until = 0 if self.presence.missed else self.serves_until
+        if self.serves_all_until and not self.standing.view.quorate:
+            self.standing.active = True  # nobody looks any more whether somebody writes here
 
     @property
     def missed(self) -> list[int]:
@@ -303,6 +301,7 @@ class Replica:
                 peer.synced = self._clock.wall
             self._stream.heard_of(node, message.sent)
             standing.active = standing.active or message.active  # it holds what that one has written
+            standing.told = standing.told or message.told
             if not standing.paused:
                 self._stream.owe(node)
                 self._send(node, BeatAck(message.vid, message.at))
@@ -418,6 +417,7 @@ class Replica:
             standing.activity,
             dict(standing.basis),
             standing.former,
+            standing.told,
         )
 
     def _install(self, message: Install) -> None:
@@ -433,7 +433,7 @@ class Replica:
         standing.trouble = ""
         standing.slept = standing.alone = standing.met = False
         if message.quorate:
-            standing.active = standing.answered = False
+            standing.active = standing.answered = standing.told = False
         standing.since = self._clock.hybrid
         self._last_install = message
         self._store.joining = not keep

@@ -83,6 +83,7 @@ class Standing:
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         active: whether it, or another member, has written for clients since the last view that had a majority.
         answered: whether an answer of since then has arrived at a client's machine.
+        told: the same for any client, be it on this very machine.
         basis: the members of the view that began this node's generation, node numbers to incarnations; empty
             if it was not among them.
         former: its generation before that.
@@ -102,6 +103,7 @@ class Standing:
     met: bool = False
     active: bool = False
     answered: bool = False
+    told: bool = False
     basis: Mapping[int, int] = attrs.Factory(dict)
     former: int = 0
     strict: bool = False
@@ -217,7 +219,7 @@ def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
 
 
 def _yielding(votes: Mapping[int, Vote], members: Mapping[int, int], full: frozenset[int]) -> list[int]:
-    """The voters that were cut off and had nobody to write for, or less than those that are full now (rule N5).
+    """The voters that were cut off and told nobody anything, or had less to do than who is full now (rule N5).
 
     What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
@@ -225,11 +227,13 @@ def _yielding(votes: Mapping[int, Vote], members: Mapping[int, int], full: froze
     donor = min(full)
     gens = _generations(votes, members)
     active = _activity(votes)
+    told = {vote.last for vote in votes.values() if vote.told}
     most = max(active[votes[node].last] for node in full)
     return sorted(
         node
         for node, vote in votes.items()
-        if vote.full and node not in full and gens[node] == gens.get(donor) and active[vote.last] < max(most, 1)
+        if vote.full and node not in full and gens[node] == gens.get(donor)
+        if active[vote.last] < min(most, WRITTEN) or not (active[vote.last] or vote.last in told)
     )
 
 
