@@ -32,6 +32,7 @@ from memrep.links import Links
 from memrep.lookout import Lookout
 from memrep.options import NodeOptions
 from memrep.php.caller import Caller
+from memrep.php.holder import Line
 from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection, Surroundings
 from memrep.protocol.front import connect
@@ -114,7 +115,7 @@ class Node:
             standing,
             self._clock,
             self.counters,
-            options.nodes,
+            self._waits_since,
             log,
         )
         self._surroundings = self._surround(facts, set_verbosity, shutdown)
@@ -355,6 +356,10 @@ class Node:
             if not replies and connection.blocked and not (connection.closing or connection.outside):
                 self.postpone(connection)
         return replies
+
+    def _waits_since(self, line: Line) -> int:
+        now = self._clock.now
+        return self._waits.get(line, now) if isinstance(line, Connection) else now
 
     def unheard(self, connection: Connection) -> bool:
         """Whether input of this client is kept unexecuted because the node may not serve."""

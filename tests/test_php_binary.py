@@ -154,6 +154,23 @@ def test_a_late_copy_of_a_release_does_not_free_the_next_holders_lock_when_its_n
     assert _says(cluster.client(3), _lock()) == [EXISTS]
 
 
+def test_a_copy_of_a_release_that_was_kept_for_long_does_not_free_the_next_holders_lock() -> None:
+    cluster = serving_cluster(4)
+    cluster.hold(*((a, b) for a in cluster.nodes for b in cluster.nodes if (a < 3) != (b < 3)))
+    cluster.advance(1_000)
+    assert cluster.members(2) == [1, 2]  # each host waits here: the other half might be back
+    first, second = cluster.client(1, "10.1.0.1"), cluster.client(1, "10.1.0.1")
+    assert _statuses(first.insist(_lock() + _release())) == [OK, OK]
+    copy = cluster.client(2, "10.1.0.2")
+    assert copy.send(_release(DELETEQ) + _request(NOOP)) == b""
+    assert _says(second, _lock()) == [OK]
+    cluster.advance(400)
+    cluster.kill(1)
+    cluster.deliver()
+    assert _statuses(copy.wait(800)) == [OK]
+    assert _statuses(cluster.client(2, "10.1.0.2").insist(_lock())) == [EXISTS]
+
+
 def test_who_has_touched_the_session_releases_the_lock_of_a_node_that_is_gone() -> None:
     cluster = serving_cluster()
     _visit(cluster, 2, b"one", ())

@@ -211,6 +211,7 @@ class Caller(Taker):
         """Release a lock, unless it is somebody else's; or do what is to be done with any other key."""
         sessions = self._sessions
         engine = sessions.engine
+        came = sessions.came(self.line)
         unique = self.locks.pop(key, None)
         if sessions.owners.get(key, (None, 0))[0] is self:
             del sessions.owners[key]
@@ -224,7 +225,7 @@ class Caller(Taker):
                 if quiet and self._is_no_release(key, entry):
                     return result
             elif is_held(entry.value, entry.hold) and entry.cas_unique != unique and not self.shared:
-                if self._is_anothers(key, entry, quiet):
+                if self._is_anothers(key, entry, quiet, came):
                     return result
             elif entry.hold is not None and is_free(entry.value) and result is STORED:
                 return result
@@ -234,10 +235,10 @@ class Caller(Taker):
             return engine.store_if(key, size, decide)
         return engine.modify(key, decide, engine.counted("delete"))
 
-    def _is_anothers(self, key: bytes, entry: Entry, quiet: bool) -> bool:
+    def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
         """Whether this release of a lock is not its holder's: it is remembered if it may turn out to be."""
         sessions = self._sessions
-        current = self._is_current(key, entry) and self._is_no_copy(key, entry)
+        current = self._is_current(key, entry) and self._is_no_copy(key, entry, came)
         owned = sessions.has_owner(key, entry, self)
         if current and owned:
             sessions.remember(key, entry.cas_unique)
@@ -264,17 +265,19 @@ class Caller(Taker):
         last = self._last
         return last.key != self._sessions.habits.session_of(key) or last.tenure == entry.cas_unique
 
-    def _is_no_copy(self, key: bytes, entry: Entry) -> bool:
+    def _is_no_copy(self, key: bytes, entry: Entry, came: int) -> bool:
         """Whether a release cannot be a late copy of the one that let the present holder in.
 
         What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
         Where nothing was, time does: that since the grant, for whose the lock is may have been written since.
+        What counts is when the release came. It may have been kept here while this node looked for others, or
+        had no view, and the lock was granted elsewhere meanwhile.
         """
         habits = self._sessions.habits
         session = habits.session_of(key)
         if self._last.key == session or not habits.is_memcacheds(session):
             return True
-        return self._sessions.clock.hybrid - stamped_at(entry.cas_unique) >= _COPY_MS
+        return came - stamped_at(entry.cas_unique) >= _COPY_MS
 
     def _freed_as_sent(self, key: bytes, exptime: int) -> Callable[[Entry | None], Entry]:
         """What pecl's release leaves; it is pecl's if it has written the session before, or the lock is."""

@@ -14,7 +14,7 @@ from memrep.engine import Engine
 from memrep.entry import Entry
 from memrep.habits import Habits
 from memrep.locks import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Hold, is_free
-from memrep.php.holder import Holder
+from memrep.php.holder import Holder, Line
 from memrep.replication.view import Standing
 from memrep.stats import Counters
 from memrep.store import Store
@@ -44,10 +44,10 @@ class Sessions:
         engine: executes what is to be executed.
         store: the committed entries.
         copies: the writes of the last minute.
-        standing: which node this is.
+        standing: which node this is, and of how many.
         clock: the time.
         counters: the statistics.
-        nodes: the addresses of all nodes.
+        waits_since: since when a client waits, or what it has said, own monotonic ms; now if it does not.
         log: takes a line for the operator.
     """
 
@@ -60,7 +60,7 @@ class Sessions:
         standing: Standing,
         clock: Clock,
         counters: Counters,
-        nodes: list[str],
+        waits_since: Callable[[Line], int],
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.habits = habits
@@ -70,12 +70,13 @@ class Sessions:
         self.clock = clock
         self.counters = counters
         self.me = standing.me
-        self.replicated = len(nodes) > 1
+        self.replicated = standing.configured > 1
         self.owners: dict[bytes, tuple[Holder, int]] = {}
         self._remembered: dict[bytes, int] = {}
         self._passed_over: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
         self._learned: set[bytes] = set()
+        self._waits_since = waits_since
         self._log = log
 
     def granted(self, caller: Holder, key: bytes, entry: Entry) -> None:
@@ -235,6 +236,10 @@ class Sessions:
             if entry is not None and entry.hold is not None and not is_free(entry.value):
                 return entry.cas_unique, entry.hold
         return 0, None
+
+    def came(self, line: Line) -> int:
+        """When what a client says now has come, the hybrid clock's ms: it may have been kept (door, knocks)."""
+        return self.clock.hybrid - (self.clock.now - self._waits_since(line))
 
     def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
