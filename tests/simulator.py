@@ -78,6 +78,9 @@ _HANGS_MS = 1_100.0
 #: How long a connection lives that is cut, ms.
 _USER_TIMEOUT_MS = 2_000.0
 
+#: How much later at most a cut heals that must not heal now, ms.
+_LATER_MS = 20.0
+
 #: How long after a cut has healed the nodes that bridged it are still needed, ms.
 _BRIDGED_MS = 1_500.0
 
@@ -623,7 +626,7 @@ class World:
             ms = rng.choice([300.0, 800.0, 1_000.0, 1_500.0]) * (0.7 + 0.6 * rng.random())
         for pair in cuts:
             self.later(min(ms, _USER_TIMEOUT_MS), partial(self._time_out, pair, frozenset(cuts)))
-        self.later(ms, self.heal)
+        self.later(ms, self._heal_in_time)
 
     def _isolate(self) -> set[tuple[int, int]]:
         """Some nodes, no majority, are cut off from the others and from all clients, who can do without."""
@@ -648,6 +651,13 @@ class World:
                 pipe.open = False
                 del host.pipes[pair[1]]
                 self._dial(pair[0], pair[1], host.boot, established=True)
+
+    def _heal_in_time(self) -> None:
+        """The cut heals, but not just before a node answers, which could not know of it (guarantees.md)."""
+        if self.ways.answer_is_due():
+            self.later(_LATER_MS * self.rng.random(), self._heal_in_time)
+        else:
+            self.heal()
 
     def heal(self) -> None:
         """All ways are open again; what the kernels have kept leaves now."""
@@ -926,6 +936,8 @@ def _simulate(world: World) -> Outcome:
     world.later(world.rng.random() * 300, world.strike)
     world.run(1_500 + (BUSY_ISOLATED_MS if world.plan.kind == "isolated" else BUSY_MS))
     world.quiet = True
+    while world.ways.answer_is_due():
+        world.run(world.now + 1)
     world.heal()
     for number, host in world.hosts.items():
         if host.frozen:

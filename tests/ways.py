@@ -27,6 +27,11 @@ _AGAIN_MS: Final = 200.0
 #: How long an answer may stay unacknowledged before it is taken back, ms: that, and a tick.
 _DEAF_MS: Final = 75.0
 
+#: How long a node looks for the others before it answers who has waited since before a cut, ms; and how long
+#: before that it looks for the last time.
+_LOOKS_MS: Final = 200.0
+_LAST_LOOK_MS: Final = 50.0
+
 
 @attrs.define(eq=False)
 class _Answer:
@@ -74,6 +79,21 @@ class Ways:
         else:
             self._last[connection] = max(self._last.get(connection, 0.0), world.now + world.delay())
             world.later(self._last[connection] - world.now, act)
+
+    def answer_is_due(self) -> bool:
+        """Whether a dark node is about to answer who has been waiting since before the cut.
+
+        It has looked for the others for long enough then (rule N2); that a cut heals after its last look it
+        cannot see. Its clients are told nothing before that, and all of them once it is over.
+        """
+        return any(map(self._is_about_to_answer, self.dark))
+
+    def _is_about_to_answer(self, number: int) -> bool:
+        host = self._world.hosts[number]
+        node = host.node
+        if node is None or not node.lookout.wary or node.lookout.wary_for < _LOOKS_MS - _LAST_LOOK_MS:
+            return False
+        return any(connection.waiting or node.unheard(connection) for connection in host.clients)
 
     def take_back(self, host: Host) -> None:
         """This node may have been left behind: what it has said to those who are not there is taken back."""
