@@ -3,6 +3,9 @@
 knocks.py has the rule for hosts, as of one view; here it is held against connections and the replica's state.
 Only a command on a key shows that its host has visitors: one that asks for statistics every few seconds, from
 this very machine perhaps, would keep its host known all through a cut.
+
+Likewise a write shows that this side has clients only if its client is there to hear of it. Who asked before
+the others fell silent may be cut off as well; its write counts when the answer has arrived (rule 35 there).
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Lookout:
         self._timing = timing
         self._hosts: dict[Connection, str] = {}
         self._knocks: Knocks | None = None
+        self._unsure: set[Connection] = set()  # have written, and may be cut off as well
 
     # --- for the shell
 
@@ -59,10 +63,15 @@ class Lookout:
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
-        if self._replica.missed:
-            self._replica.standing.told = True
-            if not is_local(self._hosts.get(connection)):
-                self._replica.standing.answered = True
+        if not self._replica.missed:
+            return
+        standing = self._replica.standing
+        standing.told = True
+        if not is_local(self._hosts.get(connection)):
+            standing.answered = True
+        if connection in self._unsure:
+            self._unsure.discard(connection)
+            standing.active = True
 
     # --- for the node
 
@@ -73,6 +82,7 @@ class Lookout:
     def left(self, connection: Connection) -> None:
         """A client is gone."""
         self._hosts.pop(connection, None)
+        self._unsure.discard(connection)
 
     @property
     def grace(self) -> int:
@@ -92,14 +102,22 @@ class Lookout:
         return self._knocks is not None and self._knocks.serves(self._hosts[connection])
 
     def execute(self, connection: Connection, act: Callable[[], bytes]) -> bytes:
-        """Execute a client's commands in a time of doubt; should they write, this side is one with clients."""
+        """Execute a client's commands in a time of doubt; if they write this side may be one with clients."""
         stamped, touched = self._clock.logical, self._counters.on_keys
         replies = act()
         if self._clock.logical != stamped:
-            self._replica.standing.active = True
+            self._wrote(connection)
         if self._counters.on_keys != touched:
             self._doubt.heard(self._hosts.get(connection, ""))
         return replies
+
+    def _wrote(self, connection: Connection) -> None:
+        """This client has written: if it is known to be on this side, or else when it has been told so."""
+        host = self._hosts.get(connection)
+        if is_local(host) or self._doubt.serves(host or ""):
+            self._replica.standing.active = True
+        else:
+            self._unsure.add(connection)
 
     def tick(self) -> None:
         """What is due by the clock."""
@@ -107,6 +125,7 @@ class Lookout:
             return
         if not self._replica.missed:
             self._knocks = None
+            self._unsure.clear()
         elif self._knocks is not None:
             self._knocks.tick()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.message import Chunk
-from tests.cluster import Cluster, serving_cluster
+from tests.cluster import Client, Cluster, serving_cluster
+from tests.support import WALL
 
 HALVES = [(a, b) for a in (1, 2) for b in (3, 4)] + [(b, a) for a in (1, 2) for b in (3, 4)]
 GET = b"get k\r\n"
@@ -71,6 +72,54 @@ def test_what_was_in_flight_on_an_idle_side_yields_to_what_the_other_side_went_o
         assert sorted(cluster.serving()) == [1, 2]
         assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
         assert {cluster.value(number, b"only") for number in (1, 2)} == {None}
+
+
+def _write_for_who_has_waited(cluster: Cluster, *nodes: int) -> list[Client]:
+    """Writes that lay unheard at these nodes when the others fell silent; the last node's is the newest."""
+    cluster.hold(*_ways(cluster, 1))
+    for node in nodes:
+        cluster.nodes[node].replica.standing.trouble = "a test"
+    cluster.nodes[nodes[-1]].turn(cluster.now, WALL + cluster.now + 5_000)  # its clock is ahead
+    cluster.advance(200)
+    clients = [cluster.client(node, "gone") for node in nodes]
+    for node, client in zip(nodes, clients, strict=True):
+        assert client.send(b"append k 0 0 1\r\n%d\r\n" % node) == b""
+        assert cluster.nodes[node].unheard(client.connection)
+    cluster.advance(900)
+    assert [cluster.value(node, b"k") for node in nodes] == [b"0%d" % node for node in nodes]
+    assert all(client.take() == b"STORED\r\n" for client in clients)
+    return clients
+
+
+@pytest.mark.parametrize("busy", [1, 2])
+def test_a_write_for_who_may_be_cut_off_as_well_makes_a_side_none_with_clients(busy: int) -> None:
+    """It lay in the node when the cut began, so the other side has never heard of it."""
+    idle = 3 - busy
+    cluster = serving_cluster(2)
+    cluster.client(busy).send(_set(b"0"))
+    _write_for_who_has_waited(cluster, idle)
+    assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n!\r\n") == b"STORED\r\n"
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"0!"}
+
+
+@pytest.mark.parametrize("busy", [1, 2])
+def test_a_write_for_who_was_there_to_hear_of_it_makes_a_side_one_with_clients(busy: int) -> None:
+    """The other side has shown something to somebody, and has a newer write for who was not there."""
+    idle = 3 - busy
+    cluster = serving_cluster(2)
+    cluster.client(idle).send(_set(b"0"))
+    told, _ = _write_for_who_has_waited(cluster, busy, idle)
+    cluster.turn(busy, lambda node: node.lookout.delivered(told.connection))
+    monitor = cluster.client(idle, "monitor")
+    assert monitor.insist(GET)
+    cluster.turn(idle, lambda node: node.lookout.delivered(monitor.connection))
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"0%d" % busy}
 
 
 def test_what_the_donor_has_lost_meanwhile_is_not_yielded_to_and_both_have_the_same() -> None:

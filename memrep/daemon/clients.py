@@ -176,6 +176,9 @@ class Client:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
         self._node.hung_up(self.connection)
+        lookout = self._node.lookout
+        if lookout.wary and self.acknowledges(lookout.wary_for):  # before there is nobody left to ask
+            lookout.delivered(self.connection)
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
