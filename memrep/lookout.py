@@ -5,7 +5,8 @@ Only a command on a key shows that its host has visitors: one that asks for stat
 this very machine perhaps, would keep its host known all through a cut.
 
 Likewise a write shows that this side has clients only if its client is there to hear of it. Who asked before
-the others fell silent may be cut off as well; its write counts when the answer has arrived (rule 35 there).
+the others fell silent may be cut off as well; its write counts when the answer has arrived (38 of the rules
+in docs/replication.md).
 """
 
 from __future__ import annotations

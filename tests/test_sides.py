@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.message import Chunk
+from memrep.replication.view import WRITTEN
 from tests.cluster import Client, Cluster, serving_cluster
 from tests.support import WALL
 
@@ -207,3 +208,13 @@ def test_who_was_started_in_a_cut_forms_no_view_beside_a_node_that_calls_it() ->
     cluster.advance(300)
     assert cluster.nodes[2].replica.standing.view is view
     assert set(cluster.serving()).isdisjoint({1, 2})
+
+
+def test_who_serves_all_and_looks_for_nobody_may_have_written_for_somebody() -> None:
+    """Node 2 is known to be gone, so nobody looks who writes at node 1: it must not yield as an idle side."""
+    cluster = serving_cluster(2)
+    assert cluster.nodes[1].replica.standing.activity == 0
+    cluster.kill(2)
+    cluster.advance(200)
+    assert cluster.serving() == [1]
+    assert cluster.nodes[1].replica.standing.activity == WRITTEN
