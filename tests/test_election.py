@@ -130,6 +130,22 @@ def test_no_view_is_formed_without_a_deaf_node_with_data_but_by_a_majority_that_
     assert bool(room.proposals) is proposes
 
 
+@pytest.mark.parametrize(("hears", "votes"), [(0b1110, True), (0, False)])
+def test_nobody_votes_for_a_view_beside_a_deaf_node_with_data_that_only_the_voter_hears(
+    hears: int, votes: bool
+) -> None:
+    """Node 2 lacks data: it and the voter are no majority that has stayed together."""
+    room = _room(members=(1, 2))
+    room.hear(2, full=False)
+    room.hear(3)
+    beat = room.presence.peers[3].beat
+    assert beat is not None
+    room.presence.peers[3].beat = structs.replace(beat, hears=hears, direct=hears, gen=1)
+    room.election.on_propose(2, Propose(make_vid(2, 2), {1: 7, 2: 7}))
+    ((node, answer),) = room.sent
+    assert (node, isinstance(answer, Vote)) == (2, votes)
+
+
 def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
     room = _room()
     room.presence.peers[3].gone = "its process is gone"
