@@ -89,6 +89,12 @@ class Site(Family):
         """End this web server at once."""
         self.children[name].kill()
 
+    def wait_taken_back(self, name: str) -> None:
+        """Return when pound, which has given this web server up, sends visitors there again."""
+        until(
+            lambda: name in [Visitor(self).visit() for _ in WEB_SERVERS], 30, f"pound sends visitors to {name}"
+        )
+
     def _start_pound(self) -> None:
         backends = "\n".join(
             f"        Backend\n            Address {HOST}\n            Port {port}\n        End"
@@ -152,6 +158,7 @@ def test_the_visit_counter_survives_web_servers_and_nodes_alike(
             site.kill(at)
             assert at not in visitor.tour()
             site.start(at)
+            site.wait_taken_back(at)
             visitor.tour()
         for i in (0, 1):
             cluster.kill(i)
