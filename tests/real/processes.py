@@ -175,6 +175,18 @@ class Child:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} still runs {timeout_s} s after SIGTERM") from None
 
+    def lines_with(self, what: str, at_least: int = 1, timeout_s: float = 5.0) -> list[str]:
+        """The lines of its log that say this, once there are so many.
+
+        A node's log is written by a thread of its own: a line may come a moment after what it tells of.
+        """
+
+        def lines() -> list[str]:
+            return [line for line in self.log.read_text(errors="replace").splitlines() if what in line]
+
+        until(lambda: len(lines()) >= at_least, timeout_s, f"{self.name} logs {what!r}")
+        return lines()
+
     def last_words(self, lines: int = 60) -> str:
         """The end of its log, for a failure message."""
         text = self.log.read_text(errors="replace").splitlines()

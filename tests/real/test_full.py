@@ -68,14 +68,8 @@ def test_the_operator_is_told_once_a_minute_and_what_to_do(nodes: SmallDoors) ->
         for _ in range(5):
             with socket.create_connection((HOST, nodes.ports[1]), timeout=5) as client:
                 assert client.recv(100) == b""
-
-        def told() -> list[str]:
-            log = nodes.node(1).log.read_text()
-            return [line for line in log.splitlines() if "sends clients away" in line]
-
-        until(lambda: told() != [], 5, "it is in the log")
-        assert len(told()) == 1
-        assert "raise -c" in told()[0]
+        (line,) = nodes.node(1).lines_with("sends clients away")
+        assert "raise -c" in line
 
 
 @pytest.mark.parametrize("full", [[0], [0, 1]], ids=["one", "two"])
