@@ -138,6 +138,29 @@ def test_while_the_others_are_heard_and_do_not_hear_it_a_node_serves_nobody() ->
     assert not cluster.nodes[3].open
 
 
+def test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_leaves_out() -> None:
+    """Node 5 is stopped right after its vote. Meanwhile the others have gone on, and the cut heals."""
+    cluster = serving_cluster(5)
+    ways = _ways(cluster, [4, 5])
+    cluster.hold(*ways)
+    standing = cluster.nodes[5].replica.standing
+
+    def stop(number: int) -> None:
+        if number == 5 and standing.promised > standing.view.vid:
+            cluster.freeze(5)
+            cluster.after_turn = lambda number: None
+
+    cluster.after_turn = stop
+    cluster.advance(1_200)
+    assert {1, 2, 3} <= set(cluster.serving())
+    cluster.hold(*[(5, other) for other in (1, 2, 3, 4)])
+    cluster.release(*[(other, 5) for other in (1, 2, 3)])
+    cluster.thaw(5)
+    cluster.deliver()
+    assert cluster.members(5) == [4, 5]
+    assert standing.paused
+
+
 def test_a_call_that_has_come_and_cannot_be_answered_is_a_sign_of_life() -> None:
     cluster, _ = _isolated()
     client = cluster.client(3, "10.1.0.1")

@@ -27,6 +27,7 @@ def _presence(count: int = 3, members: tuple[int, ...] = (1, 2, 3), quorate: boo
         if node != 1:
             peer = presence.peers[node]
             peer.inc, peer.installed, peer.heard, peer.gone = 7, VID, NOW, ""
+            peer.spoke = NOW
             peer.linked = True
             peer.beat = _beat()
     return presence
@@ -347,3 +348,19 @@ def test_who_is_heard_again_while_a_view_is_formed_without_it_has_returned() -> 
     presence.heard(3, NOW + 800)
     assert [peer.node for peer in presence.returned(NOW + 700)] == [3]
     assert presence.returned(NOW + 800) == []
+
+
+@pytest.mark.parametrize("view_comes_first", [True, False])
+def test_that_nobody_counts_as_silent_after_a_stop_brings_nobody_back(view_comes_first: bool) -> None:
+    """Node 3 was silent, and is heard first after this node was stopped; the view is from before the stop."""
+    presence = _presence()
+    _standing(presence).view = View(vid=VID, members={1: 7, 2: 7}, full=frozenset({1, 2}))
+    presence.slept(NOW + 5_000)
+    if view_comes_first:
+        presence.installed(NOW + 5_000, {1: 7, 2: 7, 3: 7})
+        assert presence.is_back(3, NOW + 5_100)
+    presence.heard(3, NOW + 5_100)
+    if not view_comes_first:
+        presence.installed(NOW + 5_100, {1: 7, 2: 7, 3: 7})
+        assert [peer.node for peer in presence.returned(NOW + 600)] == [3]
+    assert not presence.is_back(3, NOW + 5_200)

@@ -105,7 +105,9 @@ class Peer:
         name: its address as in --nodes.
         inc: its incarnation, 0 before it was heard.
         linked: whether its link to us is open.
-        heard: when something last came from it on whatever way, own monotonic ms.
+        heard: when something last came from it on whatever way, own monotonic ms; or when it began to count as
+            heard, for this node had been stopped, or a view with it began.
+        spoke: when something last did come from it.
         heard_directly: the same for its own link to us.
         heard_us: when it last said that our own link to it works.
         refused: why its port is known to refuse; empty if it does not.
@@ -140,6 +142,7 @@ class Peer:
     inc: int = 0
     linked: bool = False
     heard: int = 0
+    spoke: int = 0
     heard_directly: int = 0
     heard_us: int = 0
     refused: str = ""
@@ -312,9 +315,9 @@ class Presence:
 
     def lives(self, peer: Peer, now: int) -> None:
         """Something came from this peer on whatever way."""
-        if now - peer.heard >= self._timing.silence:
+        if now - peer.spoke >= self._timing.silence:
             peer.returned = now
-        peer.heard = now
+        peer.heard = peer.spoke = now
         peer.doubted = False
 
     @property
@@ -323,9 +326,12 @@ class Presence:
         return [node for node in self._left if not _is_known_gone(self.peers[node])]
 
     def is_back(self, node: int, now: int) -> bool:
-        """Whether a sign of life of this peer's, now, is the first of one that was missed and silent."""
+        """Whether a sign of life of this peer's, now, is the first of one that was missed and silent.
+
+        Silent it was since it spoke: that nobody counts as silent to who was stopped brings nobody back.
+        """
         peer = self.peers[node]
-        return node in self._left and now - peer.heard >= self._timing.silence and not _is_known_gone(peer)
+        return node in self._left and now - peer.spoke >= self._timing.silence and not _is_known_gone(peer)
 
     def doubt_deaths(self, now: int) -> None:
         """This node was out of touch with one that lives: who died before may have come back, and have met it.
