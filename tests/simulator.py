@@ -40,6 +40,7 @@ from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain,
 from tests.meaning import BEFORE, BEHIND, Sent, family
 from tests.memcached_visitor import MemcachedVisitor
 from tests.plain_clients import Plain
+from tests.sameness import differences
 from tests.support import WALL
 from tests.toggler import Switch, Toggler
 from tests.tongues import STORING, TEXT, TONGUES, Tongue
@@ -989,11 +990,12 @@ def _check_healed(world: World) -> None:
     first = nodes[1]
     for number, node in nodes.items():
         assert not node.replica.rounds, f"node {number} still has writes in flight"
-        # Where tombstones are purged within the run, nodes do that at different moments.
-        same = node.store.digest.sums == first.store.digest.sums or (
-            world.plan.tombstone < HEAL_MS and _shown(world, node) == _shown(world, first)
+        purged = world.plan.tombstone < HEAL_MS
+        different = differences(first.store, node.store, 1_000 + int(world.now), purged=purged)
+        assert not different, f"nodes 1 and {number} differ: " + ", ".join(different[:3])
+        assert purged or node.store.digest.sums == first.store.digest.sums, (
+            f"the digest of node {number} is wrong"
         )
-        assert same, f"nodes 1 and {number} differ: " + _difference(first, node)
         for i in range(world.plan.records):
             assert b"record%d" % i in node.store.values, f"node {number} has lost record{i}"
     if world.plan.kind == "split":
@@ -1028,20 +1030,8 @@ def _check_visits(world: World, node: Node) -> None:
     )
 
 
-def _shown(world: World, node: Node) -> dict[bytes, bytes | None]:
-    """What reads of a node show now."""
-    now = 1_000 + int(world.now)
-    return {key: entry.value for key, entry in node.store.values.items() if not node.store.dead(key, now)}
-
-
 def _holds(value: bytes | None, reply: bytes | None) -> Meaning:
     return Keeps(only(value))
-
-
-def _difference(one: Node, other: Node) -> str:
-    keys = {*one.store.keys(), *other.store.keys()}
-    different = [key for key in keys if one.store.version(key) != other.store.version(key)]
-    return ", ".join(f"{key!r}: {one.store.get(key)} against {other.store.get(key)}" for key in different[:3])
 
 
 def _check_histories(world: World) -> int:
