@@ -21,7 +21,7 @@ from typing import Final
 from memrep.replication.oneway import gives_way_to, leaves_beginning_to
 from memrep.replication.presence import Peer, Timing
 from memrep.replication.replica import Replica
-from memrep.replication.view import number_of, proposer_of
+from memrep.replication.vid import number_of, proposer_of
 from memrep.version import Clock
 
 #: How often at most it is told why this node does not begin, ms.

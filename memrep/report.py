@@ -20,7 +20,7 @@ from memrep.options import NodeOptions
 from memrep.protocol.intake import Intake
 from memrep.replication.presence import Peer
 from memrep.replication.replica import Replica
-from memrep.replication.view import number_of
+from memrep.replication.vid import number_of
 from memrep.room import Room
 from memrep.stats import ITEMS, Counters, Prefixes
 from memrep.store import Store

@@ -172,7 +172,7 @@ def _prefers_the_later_view(patch: MonkeyPatch) -> None:
 
 
 def _yields_nothing(patch: MonkeyPatch) -> None:
-    patch.setattr(view, "_yielding", lambda votes, members, full: [])
+    patch.setattr(view, "_yielding", lambda votes, full: [])
 
 
 def _stamps_without_generations(patch: MonkeyPatch) -> None:

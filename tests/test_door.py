@@ -10,7 +10,7 @@ import pytest
 from memrep.node import Node
 from memrep.replication.message import BeatAck
 from memrep.replication.replica import Replica
-from memrep.replication.view import make_vid
+from memrep.replication.vid import make_vid
 from tests.cluster import TICK_MS, Client, Cluster, serving_cluster
 from tests.support import WALL
 

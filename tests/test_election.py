@@ -11,7 +11,8 @@ from msgspec import structs
 from memrep.replication.election import Election
 from memrep.replication.message import Beat, Install, Propose, Refuse, Vote
 from memrep.replication.presence import Presence, Timing
-from memrep.replication.view import Standing, View, make_vid, number_of, proposer_of
+from memrep.replication.vid import make_vid, number_of, proposer_of
+from memrep.replication.view import Standing, View
 from memrep.version import ZERO, Clock
 from tests.cluster import Cluster, serving_cluster
 from tests.support import WALL
@@ -124,8 +125,7 @@ def test_no_view_is_formed_without_a_deaf_node_with_data_but_by_a_majority_that_
     room.hear(2, full=other_full)
     beat = room.presence.peers[3].beat
     assert beat is not None
-    gen = room.standing.view.gen
-    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0, gen=gen)
+    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)
     room.election.consider()
     assert bool(room.proposals) is proposes
 
@@ -140,7 +140,7 @@ def test_nobody_votes_for_a_view_beside_a_deaf_node_with_data_that_only_the_vote
     room.hear(3)
     beat = room.presence.peers[3].beat
     assert beat is not None
-    room.presence.peers[3].beat = structs.replace(beat, hears=hears, direct=hears, gen=1)
+    room.presence.peers[3].beat = structs.replace(beat, hears=hears, direct=hears)
     room.election.on_propose(2, Propose(make_vid(2, 2), {1: 7, 2: 7}))
     ((node, answer),) = room.sent
     assert (node, isinstance(answer, Vote)) == (2, votes)

@@ -14,7 +14,7 @@ import pytest
 from memrep.entry import NEVER, Entry
 from memrep.node import Node
 from memrep.replication.message import Any, Beat, Chunk, Frame, Install, Object, Propose, Vote, Write
-from memrep.replication.view import make_vid, number_of
+from memrep.replication.vid import make_vid, number_of
 from memrep.replication.wire import encode
 from memrep.version import make
 from tests.cluster import Cluster, Pair, serving_cluster

@@ -6,7 +6,7 @@ import pytest
 
 from memrep.node import Node
 from memrep.replication.message import Any, Beat, Install, More, Refuse, Relay
-from memrep.replication.view import make_vid
+from memrep.replication.vid import make_vid
 from memrep.replication.wire import encode
 from tests.cluster import Cluster, Pair, serving_cluster
 

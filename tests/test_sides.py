@@ -191,6 +191,45 @@ def test_who_was_out_of_touch_believes_no_older_death(lives: bool) -> None:
     assert cluster.nodes[1].lookout.dials_afresh() == ([2] if lives else [])
 
 
+@pytest.mark.parametrize("survivors", [(1, 3), (1, 4), (2, 3), (2, 4)])
+def test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_processes_are_gone(
+    survivors: tuple[int, int],
+) -> None:
+    """Nodes 3 and 4 only vote for it. On each side one is restarted and takes over from the other."""
+    cluster = serving_cluster(4)
+    cluster.client(1).send(_set(b"old"))
+
+    def cut(number: int) -> None:
+        if cluster.nodes[1].replica.standing.view is not before:
+            cluster.after_turn = lambda number: None
+            cluster.hold(*HALVES)
+            for way in HALVES:
+                cluster.lose(way)
+
+    before = cluster.nodes[1].replica.standing.view
+    cluster.after_turn = cut
+    cluster.client(1, "gone").post(_set(b"lost"))
+    cluster.nodes[1].replica.standing.trouble = "a test"
+    cluster.advance(1_000)
+    assert cluster.nodes[2].replica.standing.view.gen > before.gen == cluster.nodes[4].replica.standing.view.gen
+    for number in survivors:
+        cluster.kill(number)
+        cluster.start(number)
+        cluster.hold(*HALVES)
+        cluster.advance(1_000)
+    for number in {1, 2, 3, 4} - {*survivors}:
+        cluster.kill(number)
+    idle, busy = survivors
+    assert cluster.client(busy, "web").insist(_set(b"new")) == b"STORED\r\n"
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.dial(idle, busy)
+    cluster.dial(busy, idle)
+    cluster.advance(1_500)
+    assert cluster.members(idle) == [idle, busy]
+    assert {cluster.value(number, b"k") for number in survivors} == {b"new"}
+
+
 def test_who_was_started_in_a_cut_forms_no_view_beside_a_node_that_calls_it() -> None:
     """Nodes 1 and 2 have nobody to write for, and their present processes have never heard the others."""
     cluster = serving_cluster(4)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from memrep.entry import NEVER, Entry
-from memrep.replication.message import Install, Vote, Write, describe
-from memrep.replication.view import Standing, View, installed, make_vid, number_of, proposer_of, settle
+from memrep.replication.message import Install, Past, Vote, Write, describe
+from memrep.replication.vid import make_vid, number_of, proposer_of
+from memrep.replication.view import Standing, View, installed, settle
 from memrep.version import ZERO, Clock, Version, cas_unique, generation, make
 
 VID = make_vid(9, 1)
@@ -26,8 +27,7 @@ def _vote(
     logical: int = 0,
     horizon: Version = ZERO,
     active: bool = False,
-    basis: dict[int, int] | None = None,
-    former: int = 0,
+    past: Past | None = None,
     told: bool = False,
 ) -> Vote:
     return Vote(
@@ -40,8 +40,7 @@ def _vote(
         horizon,
         records,
         active=active,
-        basis=basis or {},
-        former=former,
+        past=past or Past({make_vid(gen, 1): [99]}),
         told=told,
     )
 
@@ -141,18 +140,64 @@ def test_a_side_that_has_told_anybody_anything_does_not_yield_to_one_without_cli
     assert _settle(_vote(last=64, told=True), _vote(last=128, active=True), configured=4).yields == [1]
 
 
-def test_a_view_that_one_of_its_members_never_installed_makes_nobody_newer() -> None:
-    """Members 1 and 2 of that view are there again, and 2 says that it has never been in it."""
-    half = _vote(gen=9, last=64, basis={1: 7, 2: 7, 3: 7}, former=8)
-    install = _settle(half, _vote(gen=8, last=128, active=True), configured=4)
+HALF = make_vid(9, 1)
+
+
+def _half() -> Vote:
+    """Of one who is in a majority's view, of which it knows no more than that it was formed of these."""
+    return _vote(gen=9, last=HALF, past=Past({make_vid(8, 1): [1, 2, 3, 4], HALF: [1, 2, 3]}))
+
+
+def _others(stood: dict[int, dict[int, int]]) -> Vote:
+    """Of one of the generation before, who has clients, and knows this of processes."""
+    return _vote(gen=8, last=128, active=True, past=Past({make_vid(8, 1): [1, 2, 3, 4]}, stood))
+
+
+@pytest.mark.parametrize("gen", [7, 8])
+def test_a_view_that_one_of_its_members_never_installed_makes_nobody_newer(gen: int) -> None:
+    """That process has voted for a later one since, as one of an older generation; be it gone by now."""
+    install = _settle(_half(), _others({gen: {3: HALF + 1}}), configured=4)
     assert (install.full, install.yields) == ([2], [1])
     assert install.gen == 9, "what was settled in it stays newer than what was before"
 
 
-def test_a_view_that_a_member_has_forgotten_with_its_process_counts() -> None:
-    """Its incarnation of then may have acknowledged all kinds of writes."""
-    half = _vote(gen=9, last=64, basis={1: 7, 2: 6, 3: 7}, former=8)
-    assert _settle(half, _vote(gen=8, last=128, active=True), configured=4).full == [1]
+@pytest.mark.parametrize(
+    "stood",
+    [
+        {},
+        {8: {4: make_vid(10, 4)}},  # was no member
+        {8: {3: HALF}},  # has voted for this very view
+        {8: {3: HALF - 1}},
+        {9: {3: make_vid(10, 4)}},  # was in it before it voted for a later one
+    ],
+)
+def test_a_view_of_which_nobody_knows_that_a_member_was_never_in_it_counts(
+    stood: dict[int, dict[int, int]],
+) -> None:
+    assert _settle(_half(), _others(stood), configured=4).full == [1]
+
+
+def test_what_is_known_of_generations_is_handed_on_with_the_data() -> None:
+    """And what the other side knew of processes; but not its generations, for its data are left behind."""
+    loser = _vote(gen=7, past=Past({make_vid(7, 1): [5]}, {7: {6: make_vid(8, 2)}, 8: {3: 1}}))
+    install = _settle(_half(), loser, configured=4)
+    assert install.past == Past(_half().past.begun, {7: {6: make_vid(8, 2)}, 8: {3: 1}})
+    assert not install.quorate
+
+
+def test_a_majoritys_view_may_begin_a_generation_and_has_when_all_are_in_it() -> None:
+    install = _settle(_half(), _half(), _half())
+    assert install.past.begun == {**_half().past.begun, VID: [7, 7, 7]}
+    standing = Standing(1, 7, 3)
+    standing.promise(VID)
+    assert standing.past.stood == {0: {7: VID}}
+    standing.install(install, 0)
+    assert standing.past == install.past
+    standing.confirmed()
+    assert standing.past == Past({VID: [7, 7, 7]})
+    standing.promise(VID + 64)
+    standing.confirmed()
+    assert standing.past == Past({VID: [7, 7, 7]}, {9: {7: VID + 64}}), "it is paused, and may be left out"
 
 
 def test_who_stood_in_an_older_generation_does_not_yield_but_gives_what_only_it_has() -> None:

@@ -22,7 +22,8 @@ from memrep.locks import DOUBT_MS
 from memrep.replication.message import Install, Propose, Refuse, Vote
 from memrep.replication.oneway import deaf_rival, gives_way_to, leaves_beginning_to
 from memrep.replication.presence import TOOK_LEAVE, Presence, Timing
-from memrep.replication.view import Standing, make_vid, number_of, proposer_of, settle
+from memrep.replication.vid import make_vid, number_of, proposer_of
+from memrep.replication.view import Standing, settle
 from memrep.version import Clock
 
 #: How patient a proposer becomes at most, in times of the first wait.
@@ -212,7 +213,7 @@ class Election:
         self._count()
 
     def _promise(self, vid: int) -> None:
-        self._standing.promised = vid
+        self._standing.promise(vid)
         self._highest = max(self._highest, vid)
         self.promised_at = self._clock.now
 

@@ -100,6 +100,18 @@ class Ack(Message, frozen=True, tag="A"):
     sent: int
 
 
+class Past(Message, frozen=True, tag="p"):
+    """What a node knows of generations; see past.py.
+
+    Attributes:
+        begun: the views that may have begun one of the data that it holds, and their members' incarnations.
+        stood: by generation, the processes that were of it when they voted, and for which view they did last.
+    """
+
+    begun: dict[int, list[int]] = {}
+    stood: dict[int, dict[int, int]] = {}
+
+
 class Beat(Message, frozen=True, tag="B"):
     """The heartbeat, and what the others have to know of this node.
 
@@ -115,7 +127,7 @@ class Beat(Message, frozen=True, tag="B"):
         wall: its wall clock, ms; for `stats`.
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
-        gen: the generation of its view.
+        past: which generations its data may be of; see past.py.
         active: whether it, or another member, has written for clients since the last view that had a majority.
         told: whether any client of its, or of another member, has had an answer since then.
     """
@@ -131,7 +143,7 @@ class Beat(Message, frozen=True, tag="B"):
     wall: int
     hears: int = 0
     direct: int = 0
-    gen: int = 0
+    past: Past = Past()
     active: bool = False
     told: bool = False
 
@@ -164,9 +176,7 @@ class Vote(Message, frozen=True, tag="v"):
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
         active: what clients it has had since the last view that had a majority; see `Standing.activity`.
-        basis: the members of the view that began its generation, node numbers to incarnations; empty if it
-            was not among them.
-        former: the voter's generation before that one.
+        past: which generations its data may be of; see past.py.
         told: whether any client has had an answer since the last view that had a majority.
     """
 
@@ -180,8 +190,7 @@ class Vote(Message, frozen=True, tag="v"):
     records: int
     alone: bool = False
     active: int = 0
-    basis: dict[int, int] = msgspec.field(default_factory=dict)
-    former: int = 0
+    past: Past = Past()
     told: bool = False
 
 
@@ -207,7 +216,8 @@ class Install(Message, frozen=True, tag="I"):
     lost their clients the proposer says for all, for nodes do not know the same of a peer, and a lock must end
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
     are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
-    to write for: what they have above the full ones nobody was told of, and it gives way.
+    to write for: what they have above the full ones nobody was told of, and it gives way. `past` goes with the
+    data that the view starts from, to whoever has them from now on.
     """
 
     vid: int
@@ -221,6 +231,7 @@ class Install(Message, frozen=True, tag="I"):
     lost: dict[int, int] = {}
     silent: list[int] = []
     yields: list[int] = []
+    past: Past = Past()
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from memrep.replication.presence import Peer, Presence, Timing
-from memrep.replication.view import Standing, View, number_of
+from memrep.replication.vid import number_of
+from memrep.replication.view import Standing, View
 from memrep.version import Clock
 
 

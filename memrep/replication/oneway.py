@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from memrep.replication.message import Beat
+from memrep.replication.past import generation
 from memrep.replication.presence import Peer, Presence
 from memrep.replication.view import Standing
 
@@ -37,7 +38,7 @@ def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int
     """
     for peer in presence.here(now):
         beat = peer.beat
-        later = beat is not None and beat.full and _has_gone_on(peer, beat, standing)
+        later = beat is not None and beat.full and _has_gone_on(beat, standing)
         if later and peer.node not in reach and peer.hears(standing.me):
             return peer
     return deaf_rival(standing, presence, reach, now)
@@ -64,22 +65,28 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
         if standing.met and peer.node in presence.missed:
             # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
             # whom it hears.
-            if beat is None or (beat.gen, beat.active) >= (
-                standing.gen_beside(peer.node, peer.inc, beat.gen),
-                standing.active,
-            ):
+            if beat is None:
+                return peer
+            theirs, mine = _generations(beat, standing)
+            if (theirs, beat.active) >= (mine, standing.active):
                 return peer
         elif peer.hears(standing.me):
             continue
-        elif beat and beat.full and (_has_gone_on(peer, beat, standing) or (standing.full and beat.vid == vid)):
+        elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
             return peer
     return None
 
 
-def _has_gone_on(peer: Peer, beat: Beat, standing: Standing) -> bool:
+def _has_gone_on(beat: Beat, standing: Standing) -> bool:
     """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
-    gen = standing.gen_beside(peer.node, peer.inc, beat.gen)
-    return (beat.gen, beat.active, beat.vid) > (gen, standing.active, standing.view.vid)
+    theirs, mine = _generations(beat, standing)
+    return (theirs, beat.active, beat.vid) > (mine, standing.active, standing.view.vid)
+
+
+def _generations(beat: Beat, standing: Standing) -> tuple[int, int]:
+    """The generations of the sender of this heartbeat and of this node, as far as they count (rule N6)."""
+    known = (beat.past, standing.past)
+    return generation(beat.past, known), generation(standing.past, known)
 
 
 def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:

@@ -272,7 +272,7 @@ class Presence:
             clock.wall,
             self.hears(now),
             self.hears_directly(now),
-            standing.view.gen,
+            standing.past,
             standing.active,
             standing.told,
         )
@@ -393,10 +393,10 @@ class Presence:
         """Whether every member is known to have installed the view.
 
         Before that nobody may be told of anything that the view has settled: a member that lost the message
-        and all others would know nothing of it.
+        and all others would know nothing of it. Who is in a later view by now may have skipped this one.
         """
         vid = self._standing.view.vid
-        return vid > 0 and all(self.peers[node].installed >= vid for node in self._standing.others)
+        return vid > 0 and all(self.peers[node].installed == vid for node in self._standing.others)
 
     def serves_until(self) -> int:
         """Until when (own monotonic ms) this node may execute clients' commands (rule S1).

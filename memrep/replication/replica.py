@@ -42,7 +42,7 @@ from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.stream import Stream
 from memrep.replication.transfer import Donor, Newcomer
-from memrep.replication.view import Standing, horizon_of, installed, out_of_touch
+from memrep.replication.view import Standing, horizon_of, out_of_touch
 from memrep.replication.wire import decode, encode
 from memrep.store import Store
 from memrep.version import Clock
@@ -329,6 +329,7 @@ class Replica:
 
     def _confirm(self) -> None:
         if self.presence.confirmed and not self.standing.paused:
+            self.standing.confirmed()
             self.rounds.confirmed()
 
     def _on_relay(self, node: int, message: Relay) -> None:
@@ -415,8 +416,7 @@ class Replica:
             len(self._store.values) + len(self._store.tombstones),
             standing.alone,
             standing.activity,
-            dict(standing.basis),
-            standing.former,
+            standing.past,
             standing.told,
         )
 
@@ -424,17 +424,8 @@ class Replica:
         """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
         standing = self.standing
         before, was_full = standing.view, standing.full
-        keep = standing.me in message.full
-        standing.view = installed(message)
-        if message.gen > before.gen:
-            standing.former, standing.basis = before.gen, standing.view.members if message.quorate else {}
-        standing.promised = max(standing.promised, message.vid)
-        standing.full = keep
-        standing.trouble = ""
-        standing.slept = standing.alone = standing.met = False
-        if message.quorate:
-            standing.active = standing.answered = standing.told = False
-        standing.since = self._clock.hybrid
+        standing.install(message, self._clock.hybrid)
+        keep = standing.full
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()

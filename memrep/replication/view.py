@@ -19,29 +19,14 @@ from typing import Final
 import attrs
 import msgspec
 
-from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.replication.message import Install, Past, Settled, Vote, Write
+from memrep.replication.past import generation, inherited, voted
+from memrep.replication.vid import number_of
 from memrep.store import FLUSH_KEY
-from memrep.version import NODE_MAX, Clock, Version, cas_unique
-
-_NODE_BITS = NODE_MAX.bit_length()
+from memrep.version import Clock, Version, cas_unique
 
 #: The activity of a node that has written for clients.
 WRITTEN: Final = 2
-
-
-def make_vid(number: int, proposer: int) -> int:
-    """The name of a view."""
-    return number << _NODE_BITS | proposer
-
-
-def number_of(vid: int) -> int:
-    """The number in a view's name; the generation of what a majority view accepts."""
-    return vid >> _NODE_BITS
-
-
-def proposer_of(vid: int) -> int:
-    """The node that proposed a view."""
-    return vid & NODE_MAX
 
 
 @attrs.frozen(kw_only=True)
@@ -84,9 +69,7 @@ class Standing:
         active: whether it, or another member, has written for clients since the last view that had a majority.
         answered: whether an answer of since then has arrived at a client's machine.
         told: the same for any client, be it on this very machine.
-        basis: the members of the view that began this node's generation, node numbers to incarnations; empty
-            if it was not among them.
-        former: its generation before that.
+        past: which generations its data may be of; see past.py.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -104,8 +87,7 @@ class Standing:
     active: bool = False
     answered: bool = False
     told: bool = False
-    basis: Mapping[int, int] = attrs.Factory(dict)
-    former: int = 0
+    past: Past = attrs.Factory(Past)
     strict: bool = False
 
     @property
@@ -118,16 +100,6 @@ class Standing:
         """How much it has been a cluster of its own: WRITTEN, 1 if a client has had an answer, or 0."""
         return WRITTEN if self.active else int(self.answered)
 
-    def gen_beside(self, node: int, inc: int, gen: int) -> int:
-        """This node's generation as it counts beside another node's.
-
-        Args:
-            node: the other one.
-            inc: its incarnation.
-            gen: its generation.
-        """
-        return self.former if gen < self.view.gen and self.basis.get(node) == inc else self.view.gen
-
     @property
     def majority(self) -> int:
         """How many nodes are a majority of the configured ones."""
@@ -137,6 +109,28 @@ class Standing:
     def others(self) -> list[int]:
         """The other members of the view."""
         return [node for node in self.view.members if node != self.me]
+
+    def promise(self, vid: int) -> None:
+        """It votes for this view: from now on it installs none before it."""
+        self.promised = vid
+        self.past = voted(self.past, self.inc, self.view.gen, vid)
+
+    def install(self, message: Install, hybrid: int) -> None:
+        """A view begins, at this ms of the hybrid clock."""
+        self.view = installed(message)
+        self.promised = max(self.promised, message.vid)
+        self.past = message.past
+        self.full = self.me in message.full
+        self.trouble = ""
+        self.slept = self.alone = self.met = False
+        if message.quorate:
+            self.active = self.answered = self.told = False
+        self.since = hybrid
+
+    def confirmed(self) -> None:
+        """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
+        if self.view.quorate and not self.paused:
+            self.past = Past({self.view.vid: sorted(self.view.members.values())}, {})
 
 
 def settle(
@@ -156,7 +150,7 @@ def settle(
         configured: how many nodes there are in all.
         clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
     """
-    full = _full_voters(votes, members)
+    full = _full_voters(votes)
     quorate = len(members) == configured or len(full) > configured // 2
     gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
     for vote in votes.values():
@@ -169,21 +163,26 @@ def settle(
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
-    yields = _yielding(votes, members, full)
-    return Install(vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone, yields=yields)
+    yields = _yielding(votes, full)
+    past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
+    if quorate:
+        past.begun[vid] = sorted(members.values())
+    return Install(
+        vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone, yields=yields, past=past
+    )
 
 
-def _full_voters(votes: Mapping[int, Vote], members: Mapping[int, int]) -> frozenset[int]:
+def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
-    Those that were full in the latest view; one that a member of it has never installed does not count (rule
+    Those that were full in the latest view; one in which a member of it has never been makes nobody later (rule
     N6). Of views without a majority, whose order means nothing, one in which a client has written comes first,
     then one in which a client was answered (rule N4). If none was full it is a cold start: all of them where
     nobody has any data, else the one that knows most, from which the others take and to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        active, gens = _activity(votes), _generations(votes, members)
+        active, gens = _activity(votes), _generations(votes)
         order = {n: (gens[n], active[votes[n].last], votes[n].last) for n in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
@@ -194,20 +193,10 @@ def _full_voters(votes: Mapping[int, Vote], members: Mapping[int, int]) -> froze
     )
 
 
-def _generations(votes: Mapping[int, Vote], members: Mapping[int, int]) -> dict[int, int]:
-    """Each full voter's generation, as far as it counts.
-
-    Writes are acknowledged by every member. So if a member of the view that began a generation says that it has
-    never installed it, nothing was acknowledged in it: the network was cut while it was being formed.
-    """
-    full = {node: vote for node, vote in votes.items() if vote.full}
-    gens = {}
-    for node, vote in full.items():
-        begun = all(
-            other.gen >= vote.gen or vote.basis.get(number) != members[number] for number, other in full.items()
-        )
-        gens[node] = vote.gen if begun else vote.former
-    return gens
+def _generations(votes: Mapping[int, Vote]) -> dict[int, int]:
+    """Each full voter's generation, as far as it counts by what all voters know (rule N6)."""
+    known = [vote.past for vote in votes.values()]
+    return {node: generation(vote.past, known) for node, vote in votes.items() if vote.full}
 
 
 def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
@@ -218,14 +207,14 @@ def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
     return active
 
 
-def _yielding(votes: Mapping[int, Vote], members: Mapping[int, int], full: frozenset[int]) -> list[int]:
+def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     """The voters that were cut off and told nobody anything, or had less to do than who is full now (rule N5).
 
     What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
     settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
     """
     donor = min(full)
-    gens = _generations(votes, members)
+    gens = _generations(votes)
     active = _activity(votes)
     told = {vote.last for vote in votes.values() if vote.told}
     most = max(active[votes[node].last] for node in full)
