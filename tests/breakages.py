@@ -51,12 +51,15 @@ class Breakage:
         why: what the rule is there for.
         seed: a seed that noticed, once.
         breaks: takes the rule away.
+        kind: the only kind of run in which the rule matters; empty if it matters in several. The others would
+            be searched in vain.
     """
 
     name: str
     why: str
     seed: int
     breaks: Callable[[MonkeyPatch], None]
+    kind: str = ""
 
     def caught(self, seed: int) -> str | None:
         """What this seed says of it; None if it does not notice.
@@ -66,7 +69,7 @@ class Breakage:
         with MonkeyPatch.context() as patch:
             self.breaks(patch)
             try:
-                simulate(seed)
+                simulate(seed, self.kind)
             except Broken as error:
                 return _in_short(error)
         return None

@@ -86,6 +86,10 @@ _LATER_MS = 20.0
 _BRIDGED_MS = 1_500.0
 
 
+#: The kinds of run, by how often.
+KINDS = ["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated", "isolated"]
+
+
 class Broken(AssertionError):
     """A promise was broken; the text says which and how to see it again."""
 
@@ -135,12 +139,11 @@ class Plan:
     own_prefix: bool
 
     @classmethod
-    def draw(cls, rng: Random) -> Plan:
-        """A plan for one seed."""
+    def draw(cls, rng: Random, only: str = "") -> Plan:
+        """A plan for one seed; of this kind, if one is named."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
-        kind = rng.choice(
-            ["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated", "isolated"]
-        )
+        drawn = rng.choice(KINDS)
+        kind = only or drawn
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -300,11 +303,11 @@ class Host:
 class World:
     """Some hosts, their network, their clients, and one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, only: str = "") -> None:
         self.rng = Random(seed)
         self._nonces = Random(seed)  # of its own: the greeting decides nothing
         self.seed = seed
-        self.plan = Plan.draw(self.rng)
+        self.plan = Plan.draw(self.rng, only)
         self.now = 0.0
         self.trace: list[str] = []
         self.history: dict[bytes, list[Operation]] = {}
@@ -891,24 +894,31 @@ class Outcome:
     undecided: int
 
 
-def simulate(seed: int) -> Outcome:
+def simulate(seed: int, only: str = "") -> Outcome:
     """Run one seed from cold start to healed cluster, and check every promise.
+
+    Args:
+        seed: what everything is drawn from.
+        only: the kind of run, instead of the one that would be drawn.
 
     Raises:
         Broken: with the reason, what happened, and the command that replays it.
     """
-    world = World(seed)
+    world = World(seed, only)
     former = store.TOMBSTONE_MS
     _keep_tombstones(world.plan.tombstone)
     try:
         return _simulate(world)
     except AssertionError as error:
         tail = "\n".join(world.trace[-400:])
-        raise Broken(
-            f"seed {seed} ({world.plan})\n{tail}\n{error}\nReplay: python -m tests.simulate --seed {seed}"
-        ) from error
+        raise Broken(f"seed {seed} ({world.plan})\n{tail}\n{error}\n{replay(seed, only)}") from error
     finally:
         _keep_tombstones(former)
+
+
+def replay(seed: int, only: str = "") -> str:
+    """How to see such a run again."""
+    return f"Replay: python -m tests.simulate --seed {seed}" + (f" --kind {only}" if only else "")
 
 
 def _keep_tombstones(ms: int) -> None:

@@ -19,8 +19,8 @@ def _traces(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[Outcome, list[s
     worlds: list[World] = []
 
     class Remembered(World):
-        def __init__(self, seed: int) -> None:
-            super().__init__(seed)
+        def __init__(self, seed: int, only: str) -> None:
+            super().__init__(seed, only)
             worlds.append(self)
 
     monkeypatch.setattr(simulator, "World", Remembered)

@@ -112,7 +112,7 @@ class Peer:
         heard_us: when it last said that our own link to it works.
         refused: why its port is known to refuse; empty if it does not.
         gone: why it is known to be gone; empty if it is not.
-        gone_at: since when, own monotonic ms.
+        gone_at: when that was seen last, own monotonic ms.
         disagrees: why it turned this node away; empty if it did not.
         since: when its state for `stats` last changed, own wall ms.
         state: its state as last reported, for `stats` and the log.
@@ -333,8 +333,19 @@ class Presence:
         peer = self.peers[node]
         return node in self._left and now - peer.spoke >= self._timing.silence and not _is_known_gone(peer)
 
+    def ended(self, peer: Peer, reason: str, now: int) -> None:
+        """This peer's process is gone, as a sign of now shows. If it was missed the network may be whole again."""
+        missed = peer.node in self.missed
+        peer.gone = reason
+        peer.lease = 0
+        peer.beat = None
+        peer.doubted = False
+        peer.gone_at = now
+        if missed:
+            self.doubt_deaths(now)
+
     def doubt_deaths(self, now: int) -> None:
-        """This node was out of touch with one that lives: who died before may have come back, and have met it.
+        """This node was out of touch with another one: who died before may have come back, and have met it.
 
         Until their ports refuse again they are missed as well.
         """

@@ -135,14 +135,16 @@ class Replica:
     def refused(self, node: int, reason: str) -> None:
         """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
         peer = self.presence.peers[node]
-        peer.refused, peer.doubted = reason, False
+        peer.refused = reason
         if not peer.linked:
             self._gone(peer, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
         """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
         peer = self.presence.peers[node]
-        peer.refuses, peer.doubted = refuses, peer.doubted and not refuses
+        if refuses and peer.gone:
+            self.presence.ended(peer, peer.gone, self._clock.now)
+        peer.refuses = refuses
         if peer.gone and not peer.inc:
             peer.gone = reason
 
@@ -153,11 +155,8 @@ class Replica:
         peer.gone = peer.gone and f"it turned this node away: {reason}"
 
     def _gone(self, peer: Peer, reason: str) -> None:
-        if not peer.gone:
-            peer.gone = reason
-            peer.gone_at = self._clock.now
-            peer.lease = 0
-            peer.beat = None
+        if not peer.gone or peer.doubted:
+            self.presence.ended(peer, reason, self._clock.now)
             self._election.consider()
             self._weigh()
 
