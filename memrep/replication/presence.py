@@ -334,7 +334,7 @@ class Presence:
         return node in self._left and now - peer.spoke >= self._timing.silence and not _is_known_gone(peer)
 
     def ended(self, peer: Peer, reason: str, now: int) -> None:
-        """This peer's process is gone, as a sign of now shows. If it was missed the network may be whole again."""
+        """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
         missed = peer.node in self.missed
         peer.gone = reason
         peer.lease = 0
