@@ -59,6 +59,12 @@ def cas_unique(version: Version) -> int:
     return int.from_bytes(version[8:], "big")
 
 
+def logical(version: Version) -> int:
+    """The hybrid clock's reading, without the node number, that the version was stamped with."""
+    reading: int = _UNPACK(version)[1] >> _NODE_BITS
+    return reading
+
+
 def latest_unique(clock: Clock) -> int:
     """A number not below the cas unique of any version that this clock has made or seen."""
     return clock.logical << _NODE_BITS | NODE_MAX

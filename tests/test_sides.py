@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from memrep.entry import Entry
 from memrep.replication.message import Chunk
 from memrep.replication.view import WRITTEN
 from tests.cluster import Client, Cluster, serving_cluster
@@ -73,6 +75,31 @@ def test_what_was_in_flight_on_an_idle_side_yields_to_what_the_other_side_went_o
         assert sorted(cluster.serving()) == [1, 2]
         assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
         assert {cluster.value(number, b"only") for number in (1, 2)} == {None}
+
+
+def test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at_the_others() -> None:
+    """They have a majority and have gone on without it, and it may undo what they did."""
+    cluster = serving_cluster(3)
+    cluster.client(1).send(_set(b"before", b"old"))
+    cluster.hold(*_ways(cluster, 3))
+    cluster.client(3, "gone").post(_set(b"lost"))
+    cluster.nodes[3].store.put(b"only", _entry_of(cluster, 3), cluster.now)
+    cluster.advance(1_000)
+    assert cluster.nodes[3].store.live(b"k", cluster.now) is not None
+    assert cluster.nodes[1].replica.standing.view.quorate
+    assert cluster.client(1, "web").insist(GET) == b"END\r\n"
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    for number in cluster.nodes:
+        assert [cluster.value(number, key) for key in (b"k", b"only")] == [None, b"before"]
+
+
+def _entry_of(cluster: Cluster, number: int) -> Entry:
+    """What this node has had for long; the others have lost their copy of it."""
+    entry = cluster.nodes[number].store.live(b"old", cluster.now)
+    assert entry is not None
+    return replace(entry)
 
 
 def _write_for_who_has_waited(cluster: Cluster, *nodes: int) -> list[Client]:

@@ -29,6 +29,7 @@ def _vote(
     active: bool = False,
     past: Past | None = None,
     told: bool = False,
+    apart: int = 0,
 ) -> Vote:
     return Vote(
         VID,
@@ -42,6 +43,7 @@ def _vote(
         active=active,
         past=past or Past({make_vid(gen, 1): [99]}),
         told=told,
+        apart=apart,
     )
 
 
@@ -140,6 +142,25 @@ def test_a_side_that_has_told_anybody_anything_does_not_yield_to_one_without_cli
     assert _settle(_vote(last=64, told=True), _vote(last=128, active=True), configured=4).yields == [1]
 
 
+def test_a_side_that_told_nobody_anything_yields_to_one_of_a_later_generation_and_no_other_does() -> None:
+    """How much there was to do in the later one nobody knows, for a view with a majority begins anew."""
+    for told, yields in ((False, [1]), (True, [])):
+        assert _settle(_vote(gen=1, told=told), _vote(gen=2, last=128), configured=4).yields == yields
+    assert _settle(_vote(gen=1, active=True), _vote(gen=2, last=128, active=True), configured=4).yields == []
+
+
+def test_a_side_stands_apart_since_the_first_view_without_a_majority_until_all_are_in_one_with_one() -> None:
+    standing = Standing(1, 7, 4)
+    alone = _settle(_vote(logical=50), configured=4)
+    later = _settle(_vote(logical=70, apart=alone.apart), _vote(logical=90), configured=4)
+    assert (alone.apart, later.apart) == (50, 50)
+    whole = _settle(_vote(logical=95, apart=50), *[_vote(logical=60)] * 3, configured=4)
+    standing.install(whole, 0)
+    assert standing.apart == whole.apart > 0, "some member may never have been in it"
+    standing.confirmed()
+    assert standing.apart == 0
+
+
 HALF = make_vid(9, 1)
 
 
@@ -198,10 +219,6 @@ def test_a_majoritys_view_may_begin_a_generation_and_has_when_all_are_in_it() ->
     standing.promise(VID + 64)
     standing.confirmed()
     assert standing.past == Past({VID: [7, 7, 7]}, {9: {7: VID + 64}}), "it is paused, and may be left out"
-
-
-def test_who_stood_in_an_older_generation_does_not_yield_but_gives_what_only_it_has() -> None:
-    assert _settle(_vote(gen=1), _vote(gen=2, active=True), configured=4).yields == []
 
 
 def test_a_higher_generation_is_later_than_any_view_of_a_minority() -> None:

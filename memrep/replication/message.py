@@ -178,6 +178,7 @@ class Vote(Message, frozen=True, tag="v"):
         active: what clients it has had since the last view that had a majority; see `Standing.activity`.
         past: which generations its data may be of; see past.py.
         told: whether any client has had an answer since the last view that had a majority.
+        apart: see `Standing.apart`.
     """
 
     vid: int
@@ -192,6 +193,7 @@ class Vote(Message, frozen=True, tag="v"):
     active: int = 0
     past: Past = Past()
     told: bool = False
+    apart: int = 0
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -216,8 +218,8 @@ class Install(Message, frozen=True, tag="I"):
     lost their clients the proposer says for all, for nodes do not know the same of a peer, and a lock must end
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
     are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
-    to write for: what they have above the full ones nobody was told of, and it gives way. `past` goes with the
-    data that the view starts from, to whoever has them from now on.
+    to write for: what they have stamped since nobody was told of, and it gives way. `past` goes with the
+    data that the view starts from, to whoever has them from now on. `apart` is that of `Standing`.
     """
 
     vid: int
@@ -232,6 +234,7 @@ class Install(Message, frozen=True, tag="I"):
     silent: list[int] = []
     yields: list[int] = []
     past: Past = Past()
+    apart: int = 0
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -417,12 +417,13 @@ class Replica:
             standing.activity,
             standing.past,
             standing.told,
+            standing.apart,
         )
 
     def _install(self, message: Install) -> None:
         """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
         standing = self.standing
-        before, was_full = standing.view, standing.full
+        before, was_full, apart = standing.view, standing.full, standing.apart
         standing.install(message, self._clock.hybrid)
         keep = standing.full
         self._last_install = message
@@ -440,7 +441,7 @@ class Replica:
         self.newcomer.cancel()
         self.news.installed(before, was_full)
         if not keep:
-            self.newcomer.begin(horizon_of(message), standing.me in message.yields)
+            self.newcomer.begin(horizon_of(message), apart if standing.me in message.yields else 0)
         for peer in self.presence.returned(self._election.promised_at):
             self._is_back(peer)
         self._confirm()

@@ -9,8 +9,8 @@ Then the newcomer looks at what it had and the donor did not send. Such a key ma
 from a time when it was cut off: then it sends it round as a plain write under the version it has. Or one that
 was deleted so long ago that the tombstone is purged: the donor's purge horizon tells, and it is discarded.
 
-A node that was cut off with no client to write for has nothing that anybody was told of. What it has above the
-donor was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
+A node that was cut off with no client to write for has nothing that anybody was told of. What it has stamped
+since was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
 from. There it yields: it sends the donor's entry round under a new version, unless somebody writes meanwhile.
 
 A node may have a million keys: so all that has to be done for each of them is done bit by bit, some with each
@@ -35,7 +35,7 @@ from memrep.replication.presence import Timing
 from memrep.replication.rounds import Rounds
 from memrep.replication.view import Standing
 from memrep.store import TOMBSTONE_MS, Store
-from memrep.version import ZERO, Clock, Version
+from memrep.version import ZERO, Clock, Version, logical
 
 #: A chunk is closed when its values reach this many bytes,
 CHUNK_BYTES: Final = 1 << 17
@@ -159,7 +159,7 @@ class Newcomer:
         self._mine: dict[bytes, Version] = {}  # what was here and the donor has not sent
         self._theirs: dict[bytes, Write | None] = {}  # of those, what the donor has, if this node yields
         self._kept: set[bytes] = set()  # those of which it does not
-        self._yields = False
+        self._yields = 0
         self._everything = False
         self._complete = False  # the donor has sent everything
         self._expected = 0
@@ -167,15 +167,16 @@ class Newcomer:
         self._heard = 0
         self._announcing: _Announcements | None = None
 
-    def begin(self, horizon: Version, yields: bool = False) -> None:
+    def begin(self, horizon: Version, yields: int = 0) -> None:
         """Ask the lowest full member of the present view for what this node lacks.
 
         Args:
             horizon: the highest version that any full member has purged.
-            yields: whether what this node has above the donor gives way.
+            yields: what this node has stamped above this reading of the hybrid clock gives way to what the
+                donor has; 0 if nothing does. It holds for the transfers that follow, until one is complete.
         """
         view = self._standing.view
-        self._yields = yields
+        self._yields = yields or self._yields
         self._theirs, self._kept = {}, set()
         self._donor = min(view.full)
         self._horizon = horizon
@@ -247,7 +248,7 @@ class Newcomer:
 
     def _know(self, write: Write) -> None:
         """The donor has this of a key of which this node has something newer."""
-        self._theirs[write.key] = write if self._yields else None
+        self._theirs[write.key] = write if self._gives_way(self._mine[write.key]) else None
 
     def _announce(self) -> None:
         """Send round what only this node has, except what must have been purged elsewhere.
@@ -269,14 +270,20 @@ class Newcomer:
             else:
                 kept.append((key, entry))
         announcing.open += len(kept)
+        announced = 0
         for key, entry in kept:
-            if self._yields and key not in self._kept:
+            if self._gives_way(entry.version) and key not in self._kept:
                 self._yield(key, announcing)
             else:
                 self._rounds.announce(key, entry, announcing)
+                announced += 1
         self._mine.update(later)
-        if kept and not self._yields:
-            self._log(f"sends round {len(kept)} keys that only this node has")
+        if announced:
+            self._log(f"sends round {announced} keys that only this node has")
+
+    def _gives_way(self, version: Version) -> bool:
+        """Whether what this node has stamped like this gives way to what the donor has."""
+        return 0 < self._yields < logical(version)
 
     def _yield(self, key: bytes, announcing: _Announcements) -> None:
         """Put the donor's entry, or its lack of one, above what this node has."""
@@ -318,7 +325,7 @@ class Newcomer:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
                 self._standing.full = True
-                self._donor = 0
+                self._donor = self._yields = 0
         elif self._clock.now - self._heard > self._timing.chunk and not self._standing.trouble:
             self._standing.trouble = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
 

@@ -70,6 +70,8 @@ class Standing:
         answered: whether an answer of since then has arrived at a client's machine.
         told: the same for any client, be it on this very machine.
         past: which generations its data may be of; see past.py.
+        apart: the reading of the hybrid clock above which everything is stamped since this side stands
+            without a majority, or in a majority's view that may have begun nothing; else 0.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -88,6 +90,7 @@ class Standing:
     answered: bool = False
     told: bool = False
     past: Past = attrs.Factory(Past)
+    apart: int = 0
     strict: bool = False
 
     @property
@@ -120,6 +123,7 @@ class Standing:
         self.view = installed(message)
         self.promised = max(self.promised, message.vid)
         self.past = message.past
+        self.apart = message.apart
         self.full = self.me in message.full
         self.trouble = ""
         self.slept = self.alone = self.met = False
@@ -131,6 +135,7 @@ class Standing:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
         if self.view.quorate and not self.paused:
             self.past = Past({self.view.vid: sorted(self.view.members.values())}, {})
+            self.apart = 0
 
 
 def settle(
@@ -167,8 +172,19 @@ def settle(
     past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
     if quorate:
         past.begun[vid] = sorted(members.values())
+    apart = min(votes[node].apart or votes[node].logical for node in full)
     return Install(
-        vid, gen, dict(members), sorted(full), quorate, settled, horizon, alone, yields=yields, past=past
+        vid,
+        gen,
+        dict(members),
+        sorted(full),
+        quorate,
+        settled,
+        horizon,
+        alone,
+        yields=yields,
+        past=past,
+        apart=apart,
     )
 
 
@@ -210,8 +226,9 @@ def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
 def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     """The voters that were cut off and told nobody anything, or had less to do than who is full now (rule N5).
 
-    What was acknowledged before the cut the full ones have, too. What is newer here was in flight then, and
-    settled here for nobody; a read-modify-write among it was computed from what the others have gone on from.
+    What they have stamped since the cut was in flight then, and settled for nobody; a read-modify-write of it
+    was computed from what the others have gone on from. What is older stays, for the full ones have it, too, or
+    have lost all that they had. Of who is full in a later generation nobody knows how much there was to do.
     """
     donor = min(full)
     gens = _generations(votes)
@@ -221,8 +238,9 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     return sorted(
         node
         for node, vote in votes.items()
-        if vote.full and node not in full and gens[node] == gens.get(donor)
-        if active[vote.last] < min(most, WRITTEN) or not (active[vote.last] or vote.last in told)
+        if vote.full and node not in full
+        if not (active[vote.last] or vote.last in told)
+        or (gens[node] == gens.get(donor) and active[vote.last] < min(most, WRITTEN))
     )
 
 
