@@ -18,6 +18,7 @@ and the low eight of them are the cas unique, equal on every node.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from typing import Final, NewType
 
 Version = NewType("Version", bytes)
@@ -30,6 +31,11 @@ NODE_MAX: Final = 63
 
 _NODE_BITS: Final = 6
 _COUNTER_BITS: Final = 14
+
+#: How often it is written down what a clock knows, ms, and how many times it is remembered: for ten seconds.
+_MARK_MS: Final = 25
+_MARKS: Final = 400
+
 _PACK: Final = struct.Struct(">QQ").pack
 _UNPACK: Final = struct.Struct(">QQ").unpack
 
@@ -65,9 +71,14 @@ def logical(version: Version) -> int:
     return reading
 
 
-def latest_unique(clock: Clock) -> int:
-    """A number not below the cas unique of any version that this clock has made or seen."""
-    return clock.logical << _NODE_BITS | NODE_MAX
+def latest_unique(clock: Clock, at: int | None = None) -> int:
+    """A number not below the cas unique of any version that this clock has made or seen.
+
+    Args:
+        clock: of this node.
+        at: by then, own monotonic ms, or up to 50 ms before; now if it is not given.
+    """
+    return (clock.logical if at is None else clock.known(at)) << _NODE_BITS | NODE_MAX
 
 
 class Clock:
@@ -82,7 +93,7 @@ class Clock:
         node: this node's number, 1 to NODE_MAX.
     """
 
-    __slots__ = ("_logical", "_wall_logical", "node", "now", "wall")
+    __slots__ = ("_logical", "_marks", "_wall_logical", "node", "now", "wall")
 
     def __init__(self, node: int, now: int = 0, wall: int = 0) -> None:
         assert 1 <= node <= NODE_MAX
@@ -91,6 +102,7 @@ class Clock:
         self.wall = wall
         self._logical = 0
         self._wall_logical = wall << _COUNTER_BITS
+        self._marks: deque[tuple[int, int]] = deque(maxlen=_MARKS)
 
     def turn(self, now: int, wall: int) -> None:
         """Start a turn at these times (ms).
@@ -103,6 +115,20 @@ class Clock:
         self.now = now
         self.wall = wall
         self._wall_logical = max(wall << _COUNTER_BITS, reached)
+        if self._logical and (not self._marks or now - self._marks[-1][0] >= _MARK_MS):
+            self._marks.append((now, self._logical))
+
+    def known(self, at: int) -> int:
+        """What `logical` was at this moment, own monotonic ms: whether a version was here by then, it tells.
+
+        What a hybrid clock shows less what a version bears is not how old that is: this one may be ahead of
+        the node's that made it, and either may have been set meanwhile.
+        """
+        for marked, logical in reversed(self._marks):
+            if marked <= at:
+                return logical
+        marked, logical = self._marks[0] if self._marks else (self.now, self._logical)
+        return max(0, logical - ((marked - at) << _COUNTER_BITS))  # before this node knew anything
 
     @property
     def logical(self) -> int:

@@ -84,6 +84,7 @@ class Cluster:
         links: the newest link of each direction, as the receiving node has it.
         held: directions whose bytes stay in the queue.
         frozen: nodes whose processes are stopped: they have no turns.
+        ahead: how far a node's wall clock is ahead, ms.
         said: all messages so far: from, to, what.
         logs: what each node has logged.
         after_turn: called with a node's number at the end of each turn of its.
@@ -103,6 +104,7 @@ class Cluster:
         self.links: dict[Pair, Link] = {}
         self.held: set[Pair] = set()
         self.frozen: set[int] = set()
+        self.ahead: dict[int, int] = {}
         self.said: list[tuple[int, int, AnyMessage]] = []
         self.logs: dict[int, list[str]] = {n: [] for n in range(1, count + 1)}
         self.after_turn: Callable[[int], None] = lambda number: None
@@ -119,7 +121,7 @@ class Cluster:
     def turn(self, number: int, *acts: Callable[[Node], object]) -> None:
         """One turn of a node in which these things happen."""
         node = self.nodes[number]
-        node.turn(self.now, WALL + self.now)
+        node.turn(self.now, WALL + self.now + self.ahead.get(number, 0))
         for act in acts:
             act(node)
         self._end_turn(number, node)

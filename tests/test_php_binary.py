@@ -154,7 +154,9 @@ def test_a_late_copy_of_a_release_does_not_free_the_next_holders_lock_when_its_n
     assert _says(cluster.client(3), _lock()) == [EXISTS]
 
 
-def test_a_copy_of_a_release_that_was_kept_for_long_does_not_free_the_next_holders_lock() -> None:
+@pytest.mark.parametrize("set_on", [0, 60_000])
+def test_a_copy_of_a_release_that_was_kept_for_long_does_not_free_the_next_holders_lock(set_on: int) -> None:
+    """Nor if the clock is set meanwhile."""
     cluster = serving_cluster(4)
     cluster.hold(*((a, b) for a in cluster.nodes for b in cluster.nodes if (a < 3) != (b < 3)))
     cluster.advance(1_000)
@@ -164,11 +166,26 @@ def test_a_copy_of_a_release_that_was_kept_for_long_does_not_free_the_next_holde
     copy = cluster.client(2, "10.1.0.2")
     assert copy.send(_release(DELETEQ) + _request(NOOP)) == b""
     assert _says(second, _lock()) == [OK]
+    cluster.ahead[2] = set_on
     cluster.advance(400)
     cluster.kill(1)
     cluster.deliver()
     assert _statuses(copy.wait(800)) == [OK]
     assert _statuses(cluster.client(2, "10.1.0.2").insist(_lock())) == [EXISTS]
+
+
+def test_a_late_copy_of_a_release_is_one_at_a_node_whose_clock_is_ahead_too() -> None:
+    """It has written nothing yet, so nobody else's clock has followed."""
+    cluster = serving_cluster()
+    cluster.ahead[2] = 60_000
+    cluster.advance(200)
+    holder, copy = cluster.client(1), cluster.client(2)
+    assert _statuses(holder.send(_lock() + _release() + _lock())) == [OK, OK, OK]
+    assert _says(copy, _release(DELETEQ) + _request(NOOP)) == [OK]
+    cluster.kill(1)
+    cluster.deliver()
+    cluster.advance(100)
+    assert _says(cluster.client(3), _lock()) == [EXISTS]
 
 
 def test_who_has_touched_the_session_releases_the_lock_of_a_node_that_is_gone() -> None:
@@ -199,9 +216,14 @@ def test_who_is_cut_off_while_it_writes_has_a_moment_to_come_back_with_the_same_
     assert _says(next_one, _lock()) == [OK]
 
 
-def _killed_after_granting() -> tuple[Cluster, Client]:
-    """A cluster whose node 1 has granted the lock and died, and a client of node 2 who wants it."""
+def _killed_after_granting(ahead: int = 0) -> tuple[Cluster, Client]:
+    """A cluster whose node 1 has granted the lock and died, and a client of node 2 who wants it.
+
+    Args:
+        ahead: how far the clock of node 2 is ahead, which has written nothing yet, ms.
+    """
     cluster = serving_cluster()
+    cluster.ahead[2] = ahead
     holder, next_one = cluster.client(1), cluster.client(2)
     assert _says(holder, _lock()) == [OK]
     cluster.kill(1)
@@ -209,8 +231,10 @@ def _killed_after_granting() -> tuple[Cluster, Client]:
     return cluster, next_one
 
 
-def test_a_grant_of_which_nobody_may_know_ends_after_a_second() -> None:
-    cluster, next_one = _killed_after_granting()
+@pytest.mark.parametrize("ahead", [0, 60_000])
+def test_a_grant_of_which_nobody_may_know_ends_after_a_second(ahead: int) -> None:
+    """However far the clock of who sees to it is ahead of the granter's."""
+    cluster, next_one = _killed_after_granting(ahead)
     cluster.advance(ORPHAN_MS - 50)
     assert _says(next_one, _lock()) == [EXISTS]
     cluster.advance(200)

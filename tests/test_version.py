@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memrep.version import NODE_MAX, ZERO, Clock, cas_unique, generation, make
+from memrep.version import NODE_MAX, ZERO, Clock, cas_unique, generation, latest_unique, make, stamped_at
 from tests.support import WALL
 
 stamps = st.integers(0, (1 << 62) - 1)
@@ -88,6 +88,28 @@ def test_a_peers_reading_raises_the_clock_as_its_version_would() -> None:
     seen = ahead.stamp(1)
     behind.observe_logical(ahead.logical)
     assert behind.stamp(1) > seen
+
+
+@pytest.mark.parametrize("leap", [0, 60_000, -60_000])
+def test_a_clock_can_tell_what_it_had_seen_at_a_moment_though_it_was_set_since(leap: int) -> None:
+    clock, other = Clock(1, now=0, wall=WALL), Clock(2, now=0, wall=WALL - 3_600_000)
+    seen = []
+    for now in range(0, 1_000, 50):
+        clock.turn(now, WALL + now + (leap if now >= 500 else 0))
+        other.turn(now, WALL - 3_600_000 + now)
+        seen.append(latest_unique(clock))
+        clock.observe(other.stamp(0))
+    assert [latest_unique(clock, now) for now in range(100, 1_000, 50)] == seen[2:]
+    assert latest_unique(clock, 140) == seen[2]
+
+
+def test_what_was_seen_before_a_clock_had_seen_anything_is_older_than_the_first_that_it_saw() -> None:
+    clock = Clock(1, now=0, wall=WALL)
+    clock.stamp(0)
+    first = latest_unique(clock)
+    clock.turn(1_000, WALL + 1_000)
+    assert latest_unique(clock, 1_000) == first
+    assert stamped_at(latest_unique(clock, 400)) == stamped_at(first) - 600
 
 
 @given(st.integers(0, 1 << 41), st.integers(1, NODE_MAX))

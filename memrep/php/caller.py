@@ -23,7 +23,7 @@ from memrep.php import script
 from memrep.php.sessions import Sessions
 from memrep.php.taker import Taker
 from memrep.ticket import Ticket
-from memrep.version import ZERO, latest_unique, stamped_at
+from memrep.version import ZERO, latest_unique
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
 _LONG_S: Final = 60
@@ -269,15 +269,16 @@ class Caller(Taker):
         """Whether a release cannot be a late copy of the one that let the present holder in.
 
         What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
-        Where nothing was, time does: that since the grant, for whose the lock is may have been written since.
-        What counts is when the release came. It may have been kept here while this node looked for others, or
-        had no view, and the lock was granted elsewhere meanwhile.
+        Where nothing was, time does: for how long this node knew of the grant, for whose the lock is may have
+        been written since. What counts is when the release came. It may have been kept here while this node
+        looked for others, or had no view, and the lock was granted elsewhere meanwhile.
         """
-        habits = self._sessions.habits
+        sessions = self._sessions
+        habits = sessions.habits
         session = habits.session_of(key)
         if self._last.key == session or not habits.is_memcacheds(session):
             return True
-        return came - stamped_at(entry.cas_unique) >= _COPY_MS
+        return entry.cas_unique <= latest_unique(sessions.clock, came - _COPY_MS)
 
     def _freed_as_sent(self, key: bytes, exptime: int) -> Callable[[Entry | None], Entry]:
         """What pecl's release leaves; it is pecl's if it has written the session before, or the lock is."""

@@ -238,8 +238,8 @@ class Sessions:
         return 0, None
 
     def came(self, line: Line) -> int:
-        """When what a client says now has come, the hybrid clock's ms: it may have been kept (door, knocks)."""
-        return self.clock.hybrid - (self.clock.now - self._waits_since(line))
+        """When what a client says now has come, own monotonic ms: it may have been kept (door, knocks)."""
+        return self._waits_since(line)
 
     def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""

@@ -24,7 +24,7 @@ from memrep.replication.oneway import deaf_rival, gives_way_to, leaves_beginning
 from memrep.replication.presence import TOOK_LEAVE, Presence, Timing
 from memrep.replication.vid import make_vid, number_of, proposer_of
 from memrep.replication.view import Standing, settle
-from memrep.version import Clock
+from memrep.version import Clock, latest_unique, stamped_at
 
 #: How patient a proposer becomes at most, in times of the first wait.
 _PATIENCE_MAX: Final = 32
@@ -266,17 +266,18 @@ class Election:
         """The nodes that have lost their clients since, and from when on their grants are in doubt.
 
         A node that took its leave has answered everything; of any other one nobody knows what it still said in
-        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries.
+        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries: after
+        those of all that was known here by then.
         """
         lost: dict[int, int] = {}
-        now, hybrid = self._clock.now, self._clock.hybrid
+        now = self._clock.now
         for node, inc in {**view.members, **self._standing.view.members}.items():
             if view.members.get(node) != inc or node not in view.full or node in view.alone:
                 peer = self._presence.peers.get(node)
-                silence = now - peer.heard if peer is not None else 0
+                heard = min(now, peer.heard) if peer is not None else now
                 took_leave = peer is not None and peer.gone == TOOK_LEAVE
-                doubt = DOUBT_MS + max(silence, 0)
-                lost[node] = hybrid + 1 if took_leave else hybrid - doubt
+                known = stamped_at(latest_unique(self._clock, heard - DOUBT_MS))
+                lost[node] = 1 + (self._clock.hybrid if took_leave else known)
         return lost
 
     def _silent(self, lost: Iterable[int]) -> list[int]:
