@@ -57,9 +57,11 @@ def _break(names: list[str], seeds: range) -> bool:
 @click.option("--first", default=1, show_default=True, help="The first of them.")
 @click.option("--seed", type=int, help="Replay just this one.")
 @click.option("--stop-after", default=3, show_default=True, help="Give up after so many failing seeds.")
-@click.option("--kind", type=click.Choice(sorted(set(KINDS))), default="", help="Only runs of this kind.")
+@click.option("--kind", type=click.Choice(sorted(set(KINDS))), help="Only runs of this kind.")
 @click.option("--broken", type=click.Choice(["all", *BREAKAGES]), help="Take a rule away; it must be noticed.")
-def main(seeds: int, first: int, seed: int | None, stop_after: int, kind: str, broken: str | None) -> None:
+def main(
+    seeds: int, first: int, seed: int | None, stop_after: int, kind: str | None, broken: str | None
+) -> None:
     """Search for a broken promise in simulated clusters."""
     if broken is not None:
         names = list(BREAKAGES) if broken == "all" else [broken]
@@ -67,13 +69,13 @@ def main(seeds: int, first: int, seed: int | None, stop_after: int, kind: str, b
             0 if _break(names, range(first, first + seeds) if seed is None else range(seed, seed + 1)) else 1
         )
     if seed is not None:
-        click.echo(simulate(seed, kind))
+        click.echo(simulate(seed, kind or ""))
         return
     started = time.monotonic()
     commands = failed = undecided = done = 0
     slowest = 0.0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        for outcome in pool.imap_unordered(partial(_one, kind), range(first, first + seeds), chunksize=4):
+        for outcome in pool.imap_unordered(partial(_one, kind or ""), range(first, first + seeds), chunksize=4):
             done += 1
             if isinstance(outcome, str):
                 failed += 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from memrep.replication.presence import Presence
 from memrep.replication.replica import Replica
 from memrep.replication.stream import Stream
 from tests import simulator
+from tests.simulate import main
 from tests.simulator import Broken, Outcome, World, simulate
 
 #: A deliberate fault must show within this many seeds.
@@ -44,6 +46,12 @@ def test_different_seeds_give_different_runs(monkeypatch: pytest.MonkeyPatch) ->
     first = _traces(monkeypatch, 2)
     monkeypatch.undo()
     assert _traces(monkeypatch, 22) != first
+
+
+@pytest.mark.parametrize("kind", [[], ["--kind", "whole"]])
+def test_the_command_that_replays_a_seed_is_understood(kind: list[str]) -> None:
+    told = CliRunner().invoke(main, ["--seed", "2", *kind])
+    assert told.exit_code == 0, told.output
 
 
 @pytest.mark.parametrize("seed", range(1, 31))
