@@ -146,6 +146,27 @@ def test_nobody_votes_for_a_view_beside_a_deaf_node_with_data_that_only_the_vote
     assert (node, isinstance(answer, Vote)) == (2, votes)
 
 
+@pytest.mark.parametrize("met", [True, False])
+@pytest.mark.parametrize("parted", [True, False])
+def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_written_here(
+    met: bool, parted: bool
+) -> None:
+    """What this node has written for clients node 3 has as well, if it has parted since."""
+    room = _room(members=(1, 2))
+    room.standing.view = attrs.evolve(room.standing.view, quorate=False)
+    room.standing.active, room.standing.trouble = True, "a test"
+    room.presence.installed(room.clock.now, {1: 7, 2: 7, 3: 7})
+    room.standing.met = met
+    room.hear(2, full=False)
+    room.hear(3)
+    beat = room.presence.peers[3].beat
+    assert beat is not None
+    vid = make_vid(2, 3)
+    room.presence.peers[3].beat = structs.replace(beat, vid=vid, hears=0, direct=0, parted=parted)
+    room.election.consider()
+    assert bool(room.proposals) is not parted
+
+
 def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
     room = _room()
     room.presence.peers[3].gone = "its process is gone"

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from memrep.entry import Entry
 from memrep.replication.message import Chunk
 from memrep.replication.view import WRITTEN
+from memrep.version import logical
 from tests.cluster import Client, Cluster, serving_cluster
 from tests.support import WALL
 
@@ -198,6 +199,68 @@ def test_what_a_half_wrote_stays_though_the_node_that_took_it_is_killed() -> Non
     cluster.advance(2_500)
     for number in cluster.nodes:
         assert [cluster.value(number, key) for key in (b"one", b"two")] == [b"v", b"v"]
+
+
+def _two_of(count: int) -> Cluster:
+    """The others are known to be gone: nobody looks who writes at nodes 1 and 2, which are no majority."""
+    cluster = serving_cluster(count)
+    assert cluster.client(1).send(_set(b"old")) == b"STORED\r\n"
+    for number in range(3, count + 1):
+        cluster.kill(number)
+        cluster.advance(200)
+    assert cluster.client(1, "web").send(_set(b"0")) == b"STORED\r\n"
+    assert [node.replica.standing.activity for node in cluster.nodes.values()] == [WRITTEN] * 2
+    return cluster
+
+
+@pytest.mark.parametrize("busy", [1, 2])
+def test_what_was_written_before_the_cut_makes_neither_side_one_with_clients(busy: int) -> None:
+    idle = 3 - busy
+    cluster = _two_of(4)
+    cluster.hold((1, 2), (2, 1))
+    cluster.nodes[idle].turn(cluster.now, WALL + cluster.now + 5_000)  # its clock is ahead
+    cluster.client(idle, "gone").post(b"append k 0 0 4\r\nlost\r\n")
+    cluster.advance(1_000)
+    assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n1\r\n") == b"STORED\r\n"
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2]
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
+
+
+def test_what_was_written_before_the_cut_does_not_yield() -> None:
+    """Both sides have it, and one of them may lose it."""
+    cluster = _two_of(4)
+    _cut_off(cluster, 2)
+    for node in cluster.nodes.values():
+        assert node.replica.standing.activity == 0
+        assert logical(node.store.version(b"k")) <= node.replica.standing.apart
+
+
+def test_a_side_that_is_cut_once_more_stays_one_with_clients() -> None:
+    """What it wrote before that the side from which it had parted has not."""
+    cluster = serving_cluster(4)
+    cluster.hold(*HALVES)
+    cluster.advance(1_000)
+    assert cluster.client(1, "web").insist(_set(b"v", b"one")) == b"STORED\r\n"
+    cluster.advance(200)
+    _cut_off(cluster, 1)
+    assert [cluster.members(number) for number in (1, 2)] == [[1], [2]]
+    assert [cluster.nodes[number].replica.standing.activity for number in (1, 2)] == [WRITTEN] * 2
+
+
+@pytest.mark.parametrize("parted", [True, False])
+def test_who_joins_a_side_knows_whether_there_is_another_one(parted: bool) -> None:
+    cluster = _two_of(6)
+    if parted:
+        _cut_off(cluster, 2)
+    cluster.start(3)
+    cluster.hold((2, 3), (3, 2))
+    cluster.advance(500)
+    assert 3 in cluster.members(1)
+    standing = cluster.nodes[3].replica.standing
+    assert (standing.parted, standing.active) == (parted, not parted)
 
 
 @pytest.mark.parametrize("lives", [True, False])

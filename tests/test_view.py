@@ -30,6 +30,7 @@ def _vote(
     past: Past | None = None,
     told: bool = False,
     apart: int = 0,
+    parted: bool = False,
 ) -> Vote:
     return Vote(
         VID,
@@ -44,6 +45,7 @@ def _vote(
         past=past or Past({make_vid(gen, 1): [99]}),
         told=told,
         apart=apart,
+        parted=parted,
     )
 
 
@@ -122,6 +124,11 @@ def test_of_views_without_a_majority_the_one_with_clients_is_the_start_and_all_o
     install = _settle(its_mate, busy, idle, configured=6)
     assert install.full == [1, 2]
     assert install.yields == [3]
+
+
+def test_who_has_parted_from_the_others_comes_after_what_they_had_in_common() -> None:
+    """Node 1 was stopped meanwhile; what it has written for clients, node 2 has as well."""
+    assert _settle(_vote(last=64, active=True), _vote(last=128, parted=True), configured=4).full == [2]
 
 
 def test_where_both_sides_have_clients_no_member_of_either_yields() -> None:
@@ -280,6 +287,15 @@ def test_the_installed_view_is_what_the_message_says() -> None:
     install = _settle(_vote(), _vote(full=False), _vote())
     members = {1: 7, 2: 7, 3: 7}
     assert installed(install) == View(vid=VID, gen=9, members=members, full=frozenset([1, 3]), quorate=True)
+
+
+def test_sides_end_when_every_member_of_a_majoritys_view_is_in_it_and_not_before() -> None:
+    """Such a view may have begun nothing (rule N6): whoever stands in it is on a side still."""
+    standing = Standing(1, 7, 2, parted=True, active=True)
+    standing.install(_settle(_vote(parted=True), _vote(parted=True), configured=2), 0)
+    assert (standing.parted, standing.active) == (True, False)
+    standing.confirmed()
+    assert not standing.parted
 
 
 def test_a_promise_above_the_view_pauses_and_the_views_installation_ends_that() -> None:

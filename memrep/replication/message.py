@@ -128,8 +128,9 @@ class Beat(Message, frozen=True, tag="B"):
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
         past: which generations its data may be of; see past.py.
-        active: whether it, or another member, has written for clients since the last view that had a majority.
+        active: whether it, or another member, has written for clients; see `Standing.active`.
         told: whether any client of its, or of another member, has had an answer since then.
+        parted: whether there is another side; see `Standing.parted`.
     """
 
     vid: int
@@ -146,6 +147,7 @@ class Beat(Message, frozen=True, tag="B"):
     past: Past = Past()
     active: bool = False
     told: bool = False
+    parted: bool = False
 
 
 class BeatAck(Message, frozen=True, tag="b"):
@@ -175,10 +177,11 @@ class Vote(Message, frozen=True, tag="v"):
         horizon: the highest version it has purged.
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
-        active: what clients it has had since the last view that had a majority; see `Standing.activity`.
+        active: what clients its side has had; see `Standing.activity`.
         past: which generations its data may be of; see past.py.
-        told: whether any client has had an answer since the last view that had a majority.
+        told: whether any client has had an answer since then.
         apart: see `Standing.apart`.
+        parted: see `Standing.parted`.
     """
 
     vid: int
@@ -194,6 +197,7 @@ class Vote(Message, frozen=True, tag="v"):
     past: Past = Past()
     told: bool = False
     apart: int = 0
+    parted: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -219,7 +223,7 @@ class Install(Message, frozen=True, tag="I"):
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
     are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
     to write for: what they have stamped since nobody was told of, and it gives way. `past` goes with the
-    data that the view starts from, to whoever has them from now on. `apart` is that of `Standing`.
+    data that the view starts from, to whoever has them from now on. So do `apart` and `parted` (`Standing`).
     """
 
     vid: int
@@ -235,6 +239,7 @@ class Install(Message, frozen=True, tag="I"):
     yields: list[int] = []
     past: Past = Past()
     apart: int = 0
+    parted: bool = False
 
 
 class Sync(Message, frozen=True, tag="Y"):

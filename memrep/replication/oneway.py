@@ -65,10 +65,7 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
         if standing.met and peer.node in presence.missed:
             # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
             # whom it hears.
-            if beat is None:
-                return peer
-            theirs, mine = _generations(beat, standing)
-            if (theirs, beat.active) >= (mine, standing.active):
+            if beat is None or _may_come_first(beat, standing):
                 return peer
         elif peer.hears(standing.me):
             continue
@@ -77,10 +74,19 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
     return None
 
 
+def _may_come_first(beat: Beat, standing: Standing) -> bool:
+    """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
+    theirs, mine = _generations(beat, standing)
+    if standing.parted and not beat.parted:
+        return (theirs, False) >= (mine, standing.active)
+    return (theirs, beat.parted, beat.active) >= (mine, standing.parted, standing.active)
+
+
 def _has_gone_on(beat: Beat, standing: Standing) -> bool:
     """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
     theirs, mine = _generations(beat, standing)
-    return (theirs, beat.active, beat.vid) > (mine, standing.active, standing.view.vid)
+    own = (mine, standing.parted, standing.active, standing.view.vid)
+    return (theirs, beat.parted, beat.active, beat.vid) > own
 
 
 def _generations(beat: Beat, standing: Standing) -> tuple[int, int]:

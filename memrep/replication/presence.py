@@ -275,6 +275,7 @@ class Presence:
             standing.past,
             standing.active,
             standing.told,
+            standing.parted,
         )
 
     def deaf(self, node: int, now: int) -> bool:

@@ -418,6 +418,7 @@ class Replica:
             standing.past,
             standing.told,
             standing.apart,
+            standing.parted,
         )
 
     def _install(self, message: Install) -> None:

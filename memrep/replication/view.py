@@ -66,12 +66,15 @@ class Standing:
         alone: whether it has closed all its clients' connections since its last view.
         since: when the view was installed, the hybrid clock's ms.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
-        active: whether it, or another member, has written for clients since the last view that had a majority.
+        parted: whether the view, or one before it, has left out a member that may live: there is another side
+            then, until every member of a majority's view is in it.
+        active: whether it, or another member, has written for clients since its side has parted from the
+            others, or else since the last view that had a majority.
         answered: whether an answer of since then has arrived at a client's machine.
         told: the same for any client, be it on this very machine.
         past: which generations its data may be of; see past.py.
-        apart: the reading of the hybrid clock above which everything is stamped since this side stands
-            without a majority, or in a majority's view that may have begun nothing; else 0.
+        apart: the reading of the hybrid clock above which everything is stamped since this side has parted
+            from the others, or stands in a view in which not every member is known to be; else 0.
         strict: whether views without a majority are forbidden (`--partition majority`).
     """
 
@@ -86,6 +89,7 @@ class Standing:
     alone: bool = False
     since: int = 0
     met: bool = False
+    parted: bool = False
     active: bool = False
     answered: bool = False
     told: bool = False
@@ -127,14 +131,18 @@ class Standing:
         self.full = self.me in message.full
         self.trouble = ""
         self.slept = self.alone = self.met = False
-        if message.quorate:
+        parted = message.parted or bool(out_of_touch(message))
+        if message.quorate or (parted and not self.parted):  # what was done before is in common with the others
             self.active = self.answered = self.told = False
+        self.parted = parted
         self.since = hybrid
 
     def confirmed(self) -> None:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
         if self.view.quorate and not self.paused:
             self.past = Past({self.view.vid: sorted(self.view.members.values())}, {})
+            self.parted = False
+        if not (self.parted or self.paused):
             self.apart = 0
 
 
@@ -185,6 +193,7 @@ def settle(
         yields=yields,
         past=past,
         apart=apart,
+        parted=any(votes[node].parted for node in full),
     )
 
 
@@ -192,14 +201,17 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """The voters whose data the view starts from.
 
     Those that were full in the latest view; one in which a member of it has never been makes nobody later (rule
-    N6). Of views without a majority, whose order means nothing, one in which a client has written comes first,
-    then one in which a client was answered (rule N4). If none was full it is a cold start: all of them where
-    nobody has any data, else the one that knows most, from which the others take and to which they add.
+    N6). Of views without a majority, whose order means nothing, one that has parted from others comes before
+    what all of them had in common, then one in which a client has written since, then one in which a client was
+    answered (rule N4). If none was full it is a cold start: all of them where nobody has any data, else the one
+    that knows most, from which the others take and to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
         active, gens = _activity(votes), _generations(votes)
-        order = {n: (gens[n], active[votes[n].last], votes[n].last) for n in full}
+        parted = {vote.last for vote in votes.values() if vote.parted}
+        lasts = {n: votes[n].last for n in full}
+        order = {n: (gens[n], last in parted, active[last], last) for n, last in lasts.items()}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
     if not any(vote.records for vote in votes.values()):
