@@ -63,7 +63,6 @@ def main(
     seeds: int, first: int, seed: int | None, stop_after: int, kind: str | None, broken: str | None
 ) -> None:
     """Search for a broken promise in simulated clusters."""
-    kind = kind or ""
     if broken is not None:
         names = list(BREAKAGES) if broken == "all" else [broken]
         sys.exit(

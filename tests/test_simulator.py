@@ -32,13 +32,6 @@ def _traces(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[Outcome, list[s
     return outcome, world.trace, history
 
 
-@pytest.mark.parametrize("kind", [[], ["--kind", "whole"]])
-def test_one_command_replays_a_seed(kind: list[str]) -> None:
-    outcome = CliRunner().invoke(main, ["--seed", "2", *kind])
-    assert outcome.exit_code == 0, outcome.output
-    assert "commands=" in outcome.output
-
-
 @pytest.mark.parametrize("seed", [2, 15, 22])
 def test_the_same_seed_gives_the_same_run_twice(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     first = _traces(monkeypatch, seed)
