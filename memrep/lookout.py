@@ -16,6 +16,7 @@ from collections.abc import Callable
 from memrep.knocks import Knocks
 from memrep.nodes import is_local
 from memrep.protocol.connection import Connection
+from memrep.replication.past import ANSWERED, TOLD_HERE, WRITTEN
 from memrep.replication.presence import Timing
 from memrep.replication.replica import Replica
 from memrep.stats import Counters
@@ -66,13 +67,11 @@ class Lookout:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
         if not self._replica.missed:
             return
-        standing = self._replica.standing
-        standing.told = True
-        if not is_local(self._hosts.get(connection)):
-            standing.answered = True
+        activity = TOLD_HERE if is_local(self._hosts.get(connection)) else ANSWERED
         if connection in self._unsure:
             self._unsure.discard(connection)
-            standing.active = True
+            activity = WRITTEN
+        self._replica.standing.happened(activity)
 
     # --- for the node
 
@@ -116,7 +115,7 @@ class Lookout:
         """This client has written: if it is known to be on this side, or else when it has been told so."""
         host = self._hosts.get(connection)
         if is_local(host) or self._doubt.serves(host or ""):
-            self._replica.standing.active = True
+            self._replica.standing.happened(WRITTEN)
         else:
             self._unsure.add(connection)
 

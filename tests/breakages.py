@@ -168,7 +168,7 @@ def _prefers_the_later_view(patch: MonkeyPatch) -> None:
     def settle(
         vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
     ) -> Install:
-        votes = {node: replace(vote, active=0) for node, vote in votes.items()}
+        votes = {node: replace(vote, past=replace(vote.past, activity={})) for node, vote in votes.items()}
         return view.settle(vid, members, votes, configured, clock)
 
     patch.setattr(election, "settle", settle)

@@ -9,7 +9,8 @@ import pytest
 from msgspec import structs
 
 from memrep.replication.election import Election
-from memrep.replication.message import Beat, Install, Propose, Refuse, Vote
+from memrep.replication.message import Beat, Install, Past, Propose, Refuse, Vote
+from memrep.replication.past import WRITTEN
 from memrep.replication.presence import Presence, Timing
 from memrep.replication.vid import make_vid, number_of, proposer_of
 from memrep.replication.view import Standing, View
@@ -154,7 +155,8 @@ def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_wri
     """What this node has written for clients node 3 has as well, if it has parted since."""
     room = _room(members=(1, 2))
     room.standing.view = attrs.evolve(room.standing.view, quorate=False)
-    room.standing.active, room.standing.trouble = True, "a test"
+    room.standing.happened(WRITTEN)
+    room.standing.trouble = "a test"
     room.presence.installed(room.clock.now, {1: 7, 2: 7, 3: 7})
     room.standing.met = met
     room.hear(2, full=False)
@@ -162,7 +164,9 @@ def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_wri
     beat = room.presence.peers[3].beat
     assert beat is not None
     vid = make_vid(2, 3)
-    room.presence.peers[3].beat = structs.replace(beat, vid=vid, hears=0, direct=0, parted=parted)
+    room.presence.peers[3].beat = structs.replace(
+        beat, vid=vid, hears=0, direct=0, past=Past(parted=parted and vid)
+    )
     room.election.consider()
     assert bool(room.proposals) is not parted
 

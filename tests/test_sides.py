@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from memrep.entry import Entry
 from memrep.replication.message import Chunk
-from memrep.replication.view import WRITTEN
+from memrep.replication.past import ANSWERED, NOTHING, WRITTEN
 from memrep.version import logical
 from tests.cluster import Client, Cluster, serving_cluster
 from tests.support import WALL
@@ -260,7 +260,22 @@ def test_who_joins_a_side_knows_whether_there_is_another_one(parted: bool) -> No
     cluster.advance(500)
     assert 3 in cluster.members(1)
     standing = cluster.nodes[3].replica.standing
-    assert (standing.parted, standing.active) == (parted, not parted)
+    assert (bool(standing.past.parted), standing.activity == WRITTEN) == (parted, not parted)
+
+
+def test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed() -> None:
+    cluster = serving_cluster(4)
+    cluster.hold(*HALVES)
+    cluster.advance(1_000)
+    monitor = cluster.client(1, "monitor")
+    assert monitor.insist(GET)
+    assert cluster.nodes[2].replica.standing.activity == NOTHING
+    cluster.turn(1, lambda node: node.lookout.delivered(monitor.connection))
+    cluster.deliver()
+    cluster.kill(1)
+    cluster.advance(500)
+    assert cluster.members(2) == [2]
+    assert cluster.nodes[2].replica.standing.activity == ANSWERED
 
 
 @pytest.mark.parametrize("lives", [True, False])
@@ -286,13 +301,8 @@ def test_who_was_out_of_touch_believes_no_older_death(calls: bool, lives: bool) 
     assert cluster.nodes[1].lookout.dials_afresh() == ([2] if lives else [])
 
 
-@pytest.mark.parametrize("survivors", [(1, 3), (1, 4), (2, 3), (2, 4)])
-def test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_processes_are_gone(
-    survivors: tuple[int, int],
-) -> None:
-    """Nodes 3 and 4 only vote for it. On each side one is restarted and takes over from the other."""
-    cluster = serving_cluster(4)
-    cluster.client(1).send(_set(b"old"))
+def _cut_as_the_next_view_is_formed(cluster: Cluster) -> None:
+    """By node 1, of all; but nodes 3 and 4 never hear of it."""
 
     def cut(number: int) -> None:
         if cluster.nodes[1].replica.standing.view is not before:
@@ -302,11 +312,41 @@ def test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_proc
                 cluster.lose(way)
 
     before = cluster.nodes[1].replica.standing.view
+    gen = cluster.nodes[3].replica.standing.view.gen
     cluster.after_turn = cut
+    cluster.advance(1_500)
+    assert cluster.nodes[2].replica.standing.view.gen > gen == cluster.nodes[4].replica.standing.view.gen
+    assert [cluster.members(number) for number in (2, 4)] == [[1, 2], [3, 4]]
+
+
+def test_a_majoritys_view_that_was_cut_in_two_makes_no_side_one_without_clients() -> None:
+    """Nodes 1 and 2 have written for clients when the cut heals, for that very moment."""
+    cluster = serving_cluster(4)
+    cluster.client(1).send(_set(b"0"))
+    cluster.hold(*HALVES)
+    cluster.client(3, "gone").post(b"append k 0 0 4\r\nlost\r\n")
+    cluster.advance(1_000)
+    assert cluster.client(1, "web").insist(b"append k 0 0 1\r\n!\r\n") == b"STORED\r\n"
+    _heal(cluster)
+    _cut_as_the_next_view_is_formed(cluster)
+    _later_view(cluster, 3)
+    _heal(cluster)
+    cluster.advance(2_500)
+    assert sorted(cluster.serving()) == [1, 2, 3, 4]
+    assert {cluster.value(number, b"k") for number in cluster.nodes} == {b"0!"}
+
+
+@pytest.mark.parametrize("survivors", [(1, 3), (1, 4), (2, 3), (2, 4)])
+def test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_processes_are_gone(
+    survivors: tuple[int, int],
+) -> None:
+    """Nodes 3 and 4 only vote for it. On each side one is restarted and takes over from the other."""
+    cluster = serving_cluster(4)
+    cluster.client(1).send(_set(b"old"))
+
     cluster.client(1, "gone").post(_set(b"lost"))
     cluster.nodes[1].replica.standing.trouble = "a test"
-    cluster.advance(1_000)
-    assert cluster.nodes[2].replica.standing.view.gen > before.gen == cluster.nodes[4].replica.standing.view.gen
+    _cut_as_the_next_view_is_formed(cluster)
     for number in survivors:
         cluster.kill(number)
         cluster.start(number)

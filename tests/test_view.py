@@ -6,6 +6,7 @@ import pytest
 
 from memrep.entry import NEVER, Entry
 from memrep.replication.message import Install, Past, Vote, Write, describe
+from memrep.replication.past import ANSWERED, NOTHING, TOLD_HERE, WRITTEN, activity_of, happened
 from memrep.replication.vid import make_vid, number_of, proposer_of
 from memrep.replication.view import Standing, View, installed, settle
 from memrep.version import ZERO, Clock, Version, cas_unique, generation, make
@@ -22,30 +23,26 @@ def _vote(
     *pending: Write,
     full: bool = True,
     gen: int = 1,
-    last: int = 64,
+    last: int | None = None,
     records: int = 5,
     logical: int = 0,
     horizon: Version = ZERO,
-    active: bool = False,
+    activity: int = NOTHING,
     past: Past | None = None,
-    told: bool = False,
     apart: int = 0,
     parted: bool = False,
 ) -> Vote:
     return Vote(
         VID,
         gen,
-        last,
+        64 * gen if last is None else last,
         full,
         list(pending),
         logical,
         horizon,
         records,
-        active=active,
-        past=past or Past({make_vid(gen, 1): [99]}),
-        told=told,
+        past=happened(past or Past({make_vid(gen, 1): [99]}, parted=parted and 64), activity),
         apart=apart,
-        parted=parted,
     )
 
 
@@ -120,7 +117,7 @@ def test_only_the_full_voters_of_the_latest_view_count() -> None:
 
 
 def test_of_views_without_a_majority_the_one_with_clients_is_the_start_and_all_of_it() -> None:
-    busy, its_mate, idle = _vote(last=64, active=True), _vote(last=64), _vote(last=128)
+    busy, its_mate, idle = _vote(last=64, activity=WRITTEN), _vote(last=64), _vote(last=128)
     install = _settle(its_mate, busy, idle, configured=6)
     assert install.full == [1, 2]
     assert install.yields == [3]
@@ -128,12 +125,12 @@ def test_of_views_without_a_majority_the_one_with_clients_is_the_start_and_all_o
 
 def test_who_has_parted_from_the_others_comes_after_what_they_had_in_common() -> None:
     """Node 1 was stopped meanwhile; what it has written for clients, node 2 has as well."""
-    assert _settle(_vote(last=64, active=True), _vote(last=128, parted=True), configured=4).full == [2]
+    assert _settle(_vote(last=64, activity=WRITTEN), _vote(last=128, parted=True), configured=4).full == [2]
 
 
 def test_where_both_sides_have_clients_no_member_of_either_yields() -> None:
-    one, its_mate = _vote(last=64, active=True), _vote(last=64)
-    other, another = _vote(last=128, active=True), _vote(last=128)
+    one, its_mate = _vote(last=64, activity=WRITTEN), _vote(last=64)
+    other, another = _vote(last=128, activity=WRITTEN), _vote(last=128)
     install = _settle(one, its_mate, other, another, configured=8)
     assert install.full == [3, 4]
     assert install.yields == []
@@ -143,17 +140,34 @@ def test_where_nobody_has_clients_the_side_with_the_older_view_yields() -> None:
     assert _settle(_vote(last=64), _vote(last=128), configured=4).yields == [1]
 
 
-def test_a_side_that_has_told_anybody_anything_does_not_yield_to_one_without_clients() -> None:
-    """What was in flight at the cut may be stored for somebody, though nothing was written since."""
-    assert _settle(_vote(last=64, told=True), _vote(last=128), configured=4).yields == []
-    assert _settle(_vote(last=64, told=True), _vote(last=128, active=True), configured=4).yields == [1]
+@pytest.mark.parametrize(
+    ("older", "later", "full", "yields"),
+    [
+        (TOLD_HERE, NOTHING, 1, [2]),
+        (ANSWERED, TOLD_HERE, 1, [2]),
+        (WRITTEN, ANSWERED, 1, [2]),
+        (TOLD_HERE, TOLD_HERE, 2, []),
+        (ANSWERED, ANSWERED, 2, []),
+        (TOLD_HERE, WRITTEN, 2, [1]),
+        (NOTHING, NOTHING, 2, [1]),
+    ],
+)
+def test_the_side_comes_first_on_which_more_has_happened(
+    older: int, later: int, full: int, yields: list[int]
+) -> None:
+    """What was in flight at the cut may be stored for whoever was told anything, though nothing was written."""
+    votes = _vote(last=64, activity=older), _vote(last=128, activity=later)
+    install = _settle(*votes, configured=4)
+    assert (install.full, install.yields) == ([full], yields)
+    assert activity_of(install.past) == max(older, later), "their data are joined"
 
 
 def test_a_side_that_told_nobody_anything_yields_to_one_of_a_later_generation_and_no_other_does() -> None:
     """How much there was to do in the later one nobody knows, for a view with a majority begins anew."""
-    for told, yields in ((False, [1]), (True, [])):
-        assert _settle(_vote(gen=1, told=told), _vote(gen=2, last=128), configured=4).yields == yields
-    assert _settle(_vote(gen=1, active=True), _vote(gen=2, last=128, active=True), configured=4).yields == []
+    for activity, yields in ((NOTHING, [1]), (TOLD_HERE, []), (ANSWERED, []), (WRITTEN, [])):
+        for most in (NOTHING, WRITTEN):
+            later = _vote(gen=2, activity=most)
+            assert _settle(_vote(gen=1, activity=activity), later, configured=4).yields == yields
 
 
 def test_a_side_stands_apart_since_the_first_view_without_a_majority_until_all_are_in_one_with_one() -> None:
@@ -178,7 +192,7 @@ def _half() -> Vote:
 
 def _others(stood: dict[int, dict[int, int]]) -> Vote:
     """Of one of the generation before, who has clients, and knows this of processes."""
-    return _vote(gen=8, last=128, active=True, past=Past({make_vid(8, 1): [1, 2, 3, 4]}, stood))
+    return _vote(gen=8, last=128, activity=WRITTEN, past=Past({make_vid(8, 1): [1, 2, 3, 4]}, stood))
 
 
 @pytest.mark.parametrize("gen", [7, 8])
@@ -203,6 +217,17 @@ def test_a_view_of_which_nobody_knows_that_a_member_was_never_in_it_counts(
     stood: dict[int, dict[int, int]],
 ) -> None:
     assert _settle(_half(), _others(stood), configured=4).full == [1]
+
+
+@pytest.mark.parametrize(("stood", "full"), [({8: {3: HALF + 1}}, [1]), ({}, [2])])
+def test_what_happened_before_a_view_counts_if_that_has_begun_nothing(
+    stood: dict[int, dict[int, int]], full: list[int]
+) -> None:
+    """Else what has happened since counts: both sides were in that view, or as good as that."""
+    begun = {make_vid(8, 1): [1, 2, 3, 4], HALF: [1, 2, 3]}
+    busy = _vote(gen=9, last=128, past=Past(begun, {}, {make_vid(8, 1): WRITTEN}))
+    other = _vote(gen=9, last=192, activity=TOLD_HERE, past=Past(begun, stood))
+    assert _settle(busy, other, configured=4).full == full
 
 
 def test_what_is_known_of_generations_is_handed_on_with_the_data() -> None:
@@ -291,11 +316,12 @@ def test_the_installed_view_is_what_the_message_says() -> None:
 
 def test_sides_end_when_every_member_of_a_majoritys_view_is_in_it_and_not_before() -> None:
     """Such a view may have begun nothing (rule N6): whoever stands in it is on a side still."""
-    standing = Standing(1, 7, 2, parted=True, active=True)
+    standing = Standing(1, 7, 2, past=happened(Past(parted=64), WRITTEN))
     standing.install(_settle(_vote(parted=True), _vote(parted=True), configured=2), 0)
-    assert (standing.parted, standing.active) == (True, False)
+    assert standing.past.parted
+    assert standing.activity == NOTHING
     standing.confirmed()
-    assert not standing.parted
+    assert not standing.past.parted
 
 
 def test_a_promise_above_the_view_pauses_and_the_views_installation_ends_that() -> None:

@@ -101,15 +101,20 @@ class Ack(Message, frozen=True, tag="A"):
 
 
 class Past(Message, frozen=True, tag="p"):
-    """What a node knows of generations; see past.py.
+    """What a node's side has behind it; see past.py.
 
     Attributes:
-        begun: the views that may have begun one of the data that it holds, and their members' incarnations.
+        begun: the views that may have begun a generation of its data, and their members' incarnations.
         stood: by generation, the processes that were of it when they voted, and for which view they did last.
+        activity: how much has happened since each of those views, and that in which its side parted from the
+            others (0: before any).
+        parted: the view in which it did; 0 if there is no other side.
     """
 
     begun: dict[int, list[int]] = {}
     stood: dict[int, dict[int, int]] = {}
+    activity: dict[int, int] = {}
+    parted: int = 0
 
 
 class Beat(Message, frozen=True, tag="B"):
@@ -127,10 +132,7 @@ class Beat(Message, frozen=True, tag="B"):
         wall: its wall clock, ms; for `stats`.
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
-        past: which generations its data may be of; see past.py.
-        active: whether it, or another member, has written for clients; see `Standing.active`.
-        told: whether any client of its, or of another member, has had an answer since then.
-        parted: whether there is another side; see `Standing.parted`.
+        past: what its side has behind it.
     """
 
     vid: int
@@ -145,9 +147,6 @@ class Beat(Message, frozen=True, tag="B"):
     hears: int = 0
     direct: int = 0
     past: Past = Past()
-    active: bool = False
-    told: bool = False
-    parted: bool = False
 
 
 class BeatAck(Message, frozen=True, tag="b"):
@@ -177,11 +176,8 @@ class Vote(Message, frozen=True, tag="v"):
         horizon: the highest version it has purged.
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
-        active: what clients its side has had; see `Standing.activity`.
-        past: which generations its data may be of; see past.py.
-        told: whether any client has had an answer since then.
+        past: what its side has behind it.
         apart: see `Standing.apart`.
-        parted: see `Standing.parted`.
     """
 
     vid: int
@@ -193,11 +189,8 @@ class Vote(Message, frozen=True, tag="v"):
     horizon: _Version
     records: int
     alone: bool = False
-    active: int = 0
     past: Past = Past()
-    told: bool = False
     apart: int = 0
-    parted: bool = False
 
 
 class Refuse(Message, frozen=True, tag="R"):
@@ -223,7 +216,7 @@ class Install(Message, frozen=True, tag="I"):
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
     are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
     to write for: what they have stamped since nobody was told of, and it gives way. `past` goes with the
-    data that the view starts from, to whoever has them from now on. So do `apart` and `parted` (`Standing`).
+    data that the view starts from, to whoever has them from now on. `apart` is that of `Standing`.
     """
 
     vid: int
@@ -239,7 +232,6 @@ class Install(Message, frozen=True, tag="I"):
     yields: list[int] = []
     past: Past = Past()
     apart: int = 0
-    parted: bool = False
 
 
 class Sync(Message, frozen=True, tag="Y"):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from memrep.replication.message import Beat
-from memrep.replication.past import generation
+from memrep.replication.past import WRITTEN, Rank, rank
 from memrep.replication.presence import Peer, Presence
 from memrep.replication.view import Standing
 
@@ -76,23 +76,23 @@ def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int
 
 def _may_come_first(beat: Beat, standing: Standing) -> bool:
     """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
-    theirs, mine = _generations(beat, standing)
-    if standing.parted and not beat.parted:
-        return (theirs, False) >= (mine, standing.active)
-    return (theirs, beat.parted, beat.active) >= (mine, standing.parted, standing.active)
+    theirs, mine = _ranks(beat, standing)
+    written, wrote = theirs.activity == WRITTEN, mine.activity == WRITTEN
+    if mine.parted and not theirs.parted:
+        return (theirs.generation, False) >= (mine.generation, wrote)
+    return (theirs.generation, theirs.parted, written) >= (mine.generation, mine.parted, wrote)
 
 
 def _has_gone_on(beat: Beat, standing: Standing) -> bool:
     """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
-    theirs, mine = _generations(beat, standing)
-    own = (mine, standing.parted, standing.active, standing.view.vid)
-    return (theirs, beat.parted, beat.active, beat.vid) > own
+    theirs, mine = _ranks(beat, standing)
+    return (theirs, beat.vid) > (mine, standing.view.vid)
 
 
-def _generations(beat: Beat, standing: Standing) -> tuple[int, int]:
-    """The generations of the sender of this heartbeat and of this node, as far as they count (rule N6)."""
+def _ranks(beat: Beat, standing: Standing) -> tuple[Rank, Rank]:
+    """Where the sender of this heartbeat and this node stand, by what both know."""
     known = (beat.past, standing.past)
-    return generation(beat.past, known), generation(standing.past, known)
+    return rank(beat.past, known), rank(standing.past, known)
 
 
 def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:

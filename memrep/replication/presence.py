@@ -273,9 +273,6 @@ class Presence:
             self.hears(now),
             self.hears_directly(now),
             standing.past,
-            standing.active,
-            standing.told,
-            standing.parted,
         )
 
     def deaf(self, node: int, now: int) -> bool:

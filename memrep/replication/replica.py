@@ -37,6 +37,7 @@ from memrep.replication.message import (
 )
 from memrep.replication.news import News
 from memrep.replication.outbox import Outbox
+from memrep.replication.past import NOTHING, WRITTEN, activity_of
 from memrep.replication.presence import TOOK_LEAVE, Peer, Presence, Timing
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
@@ -107,6 +108,7 @@ class Replica:
         self._held: list[tuple[int, Any]] = []
         self._next_beat = clock.now
         self._beat_now = False
+        self._beaten = NOTHING  # what was told last of this side's activity
         self.serves_until = self.serves_all_until = 0
         if len(names) == 1:
             self._election.consider()
@@ -208,7 +210,7 @@ class Replica:
         self.serves_until = self.presence.serves_until()
         self.serves_all_until = 0 if self.presence.missed else self.serves_until
         if self.serves_all_until and not self.standing.view.quorate:
-            self.standing.active = True  # nobody looks any more whether somebody writes here
+            self.standing.happened(WRITTEN)  # nobody looks any more whether somebody writes here
 
     @property
     def missed(self) -> list[int]:
@@ -299,8 +301,7 @@ class Replica:
             if message.full and not (known is not None and known.full):
                 peer.synced = self._clock.wall
             self._stream.heard_of(node, message.sent)
-            standing.active = standing.active or message.active  # it holds what that one has written
-            standing.told = standing.told or message.told
+            standing.happened(activity_of(message.past))  # it holds what that one has written
             if not standing.paused:
                 self._stream.owe(node)
                 self._send(node, BeatAck(message.vid, message.at))
@@ -414,11 +415,8 @@ class Replica:
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
             standing.alone,
-            standing.activity,
             standing.past,
-            standing.told,
             standing.apart,
-            standing.parted,
         )
 
     def _install(self, message: Install) -> None:
@@ -474,12 +472,13 @@ class Replica:
         """End the turn: the bytes for each peer to which there is something to say."""
         self.rounds.progress()
         self._flush_frames()
-        if self._beat_now:
+        if self._beat_now or self._beaten != self.standing.activity:
             self._beat_now = False
             self._beat()
         return self._outbox.take()
 
     def _beat(self) -> None:
+        self._beaten = self.standing.activity
         beat = self.presence.beat(self._clock, self._stream.sent, self.leaving)
         self._outbox.tell(self.presence.peers, encode(beat))
         if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round

@@ -14,19 +14,26 @@ isolated node accepted meanwhile in an older one, and only one node may do it, f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import attrs
 import msgspec
 
 from memrep.replication.message import Install, Past, Settled, Vote, Write
-from memrep.replication.past import generation, inherited, voted
+from memrep.replication.past import (
+    NOTHING,
+    Rank,
+    activity_of,
+    began,
+    begins,
+    happened,
+    inherited,
+    parts,
+    rank,
+    voted,
+)
 from memrep.replication.vid import number_of
 from memrep.store import FLUSH_KEY
 from memrep.version import Clock, Version, cas_unique
-
-#: The activity of a node that has written for clients.
-WRITTEN: Final = 2
 
 
 @attrs.frozen(kw_only=True)
@@ -66,13 +73,7 @@ class Standing:
         alone: whether it has closed all its clients' connections since its last view.
         since: when the view was installed, the hybrid clock's ms.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
-        parted: whether the view, or one before it, has left out a member that may live: there is another side
-            then, until every member of a majority's view is in it.
-        active: whether it, or another member, has written for clients since its side has parted from the
-            others, or else since the last view that had a majority.
-        answered: whether an answer of since then has arrived at a client's machine.
-        told: the same for any client, be it on this very machine.
-        past: which generations its data may be of; see past.py.
+        past: what its side has behind it; see past.py.
         apart: the reading of the hybrid clock above which everything is stamped since this side has parted
             from the others, or stands in a view in which not every member is known to be; else 0.
         strict: whether views without a majority are forbidden (`--partition majority`).
@@ -89,10 +90,6 @@ class Standing:
     alone: bool = False
     since: int = 0
     met: bool = False
-    parted: bool = False
-    active: bool = False
-    answered: bool = False
-    told: bool = False
     past: Past = attrs.Factory(Past)
     apart: int = 0
     strict: bool = False
@@ -104,8 +101,8 @@ class Standing:
 
     @property
     def activity(self) -> int:
-        """How much it has been a cluster of its own: WRITTEN, 1 if a client has had an answer, or 0."""
-        return WRITTEN if self.active else int(self.answered)
+        """How much has happened since its side has parted from the others, or the last majority's view."""
+        return activity_of(self.past)
 
     @property
     def majority(self) -> int:
@@ -126,24 +123,23 @@ class Standing:
         """A view begins, at this ms of the hybrid clock."""
         self.view = installed(message)
         self.promised = max(self.promised, message.vid)
-        self.past = message.past
+        self.past = parts(message.past, message.vid) if out_of_touch(message) else message.past
         self.apart = message.apart
         self.full = self.me in message.full
         self.trouble = ""
         self.slept = self.alone = self.met = False
-        parted = message.parted or bool(out_of_touch(message))
-        if message.quorate or (parted and not self.parted):  # what was done before is in common with the others
-            self.active = self.answered = self.told = False
-        self.parted = parted
         self.since = hybrid
 
     def confirmed(self) -> None:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
         if self.view.quorate and not self.paused:
-            self.past = Past({self.view.vid: sorted(self.view.members.values())}, {})
-            self.parted = False
-        if not (self.parted or self.paused):
+            self.past = began(self.view.vid, self.view.members.values())
+        if not (self.past.parted or self.paused):
             self.apart = 0
+
+    def happened(self, activity: int) -> None:
+        """This has happened on its side, here or at another member, which holds the same."""
+        self.past = happened(self.past, activity)
 
 
 def settle(
@@ -179,7 +175,7 @@ def settle(
     yields = _yielding(votes, full)
     past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
     if quorate:
-        past.begun[vid] = sorted(members.values())
+        past = begins(past, vid, members.values())
     apart = min(votes[node].apart or votes[node].logical for node in full)
     return Install(
         vid,
@@ -193,7 +189,6 @@ def settle(
         yields=yields,
         past=past,
         apart=apart,
-        parted=any(votes[node].parted for node in full),
     )
 
 
@@ -202,16 +197,14 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
 
     Those that were full in the latest view; one in which a member of it has never been makes nobody later (rule
     N6). Of views without a majority, whose order means nothing, one that has parted from others comes before
-    what all of them had in common, then one in which a client has written since, then one in which a client was
-    answered (rule N4). If none was full it is a cold start: all of them where nobody has any data, else the one
-    that knows most, from which the others take and to which they add.
+    what all of them had in common, then the one on whose side more has happened since (rule N4). If none was
+    full it is a cold start: all of them where nobody has any data, else the one that knows most, from which the
+    others take and to which they add.
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        active, gens = _activity(votes), _generations(votes)
-        parted = {vote.last for vote in votes.values() if vote.parted}
-        lasts = {n: votes[n].last for n in full}
-        order = {n: (gens[n], last in parted, active[last], last) for n, last in lasts.items()}
+        ranks = _ranks(votes)
+        order = {node: (ranks[votes[node].last], votes[node].last) for node in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
     if not any(vote.records for vote in votes.values()):
@@ -221,18 +214,14 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     )
 
 
-def _generations(votes: Mapping[int, Vote]) -> dict[int, int]:
-    """Each full voter's generation, as far as it counts by what all voters know (rule N6)."""
+def _ranks(votes: Mapping[int, Vote]) -> dict[int, Rank]:
+    """Where each side, known by its view, stands by what all voters know."""
     known = [vote.past for vote in votes.values()]
-    return {node: generation(vote.past, known) for node, vote in votes.items() if vote.full}
-
-
-def _activity(votes: Mapping[int, Vote]) -> dict[int, int]:
-    """How much each side, known by its view, has been a cluster of its own (see `Standing.activity`)."""
-    active: dict[int, int] = {}
+    ranks: dict[int, Rank] = {}
     for vote in votes.values():
-        active[vote.last] = max(vote.active, active.get(vote.last, 0))
-    return active
+        own = rank(vote.past, known)
+        ranks[vote.last] = max(own, ranks.get(vote.last, own))
+    return ranks
 
 
 def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
@@ -242,17 +231,13 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     was computed from what the others have gone on from. What is older stays, for the full ones have it, too, or
     have lost all that they had. Of who is full in a later generation nobody knows how much there was to do.
     """
-    donor = min(full)
-    gens = _generations(votes)
-    active = _activity(votes)
-    told = {vote.last for vote in votes.values() if vote.told}
-    most = max(active[votes[node].last] for node in full)
+    ranks = _ranks(votes)
+    first = ranks[votes[min(full)].last]
+    sides = {node: ranks[vote.last] for node, vote in votes.items() if vote.full and node not in full}
     return sorted(
         node
-        for node, vote in votes.items()
-        if vote.full and node not in full
-        if not (active[vote.last] or vote.last in told)
-        or (gens[node] == gens.get(donor) and active[vote.last] < min(most, WRITTEN))
+        for node, side in sides.items()
+        if side.activity == NOTHING or (side.generation == first.generation and side.activity < first.activity)
     )
 
 

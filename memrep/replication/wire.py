@@ -17,7 +17,7 @@ from memrep.errors import PeerError
 from memrep.replication.message import Any
 
 #: Changes with every change of a message.
-WIRE_VERSION: Final = 4
+WIRE_VERSION: Final = 5
 
 #: A message above this size is a fault or an attack.
 MESSAGE_BYTES_MAX: Final = 1 << 28
