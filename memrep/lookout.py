@@ -11,7 +11,7 @@ in docs/replication.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from memrep.knocks import Knocks
 from memrep.nodes import is_local
@@ -110,6 +110,17 @@ class Lookout:
         if self._counters.on_keys != touched:
             self._doubt.heard(self._hosts.get(connection, ""))
         return replies
+
+    def go_on(self, waiting: Iterable[Connection], act: Callable[[], None]) -> None:
+        """Go on, in a time of doubt, with commands that have waited for others' writes.
+
+        If they write it is for one of those that wait; for which does not matter: the others may be shown it.
+        """
+        stamped = self._clock.logical
+        act()
+        if self._clock.logical != stamped:
+            for connection in waiting:
+                self._wrote(connection)
 
     def _wrote(self, connection: Connection) -> None:
         """This client has written: if it is known to be on this side, or else when it has been told so."""

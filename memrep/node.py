@@ -234,12 +234,20 @@ class Node:
             self._hear()
         if self._sessions.due and self.serving:
             self._sessions.release()
+        if self._inflight.woken and self.serving:
+            if self.replica.missed:
+                self.lookout.go_on([c for c in self._waits if c.waiting], self._wake)
+            else:
+                self._wake()
+        return self.replica.take()
+
+    def _wake(self) -> None:
+        """Go on with what has waited for keys that are clean now."""
         woken = self._inflight.woken
         while woken and self.serving:
             self._run(woken.popleft())
             if self._spent():
                 break
-        return self.replica.take()
 
     def _run(self, waiter: Callable[[], object]) -> None:
         """Go on with a command that waited; a fault of our own must cost its client only."""

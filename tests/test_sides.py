@@ -278,6 +278,28 @@ def test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed()
     assert cluster.nodes[2].replica.standing.activity == ANSWERED
 
 
+@pytest.mark.parametrize("busy", [1, 2])
+def test_a_command_that_waited_for_another_write_makes_its_side_one_with_clients_as_well(busy: int) -> None:
+    """It lay in the node, executed half, when the cut began; and what it then wrote has been acknowledged."""
+    idle = 3 - busy
+    cluster = serving_cluster(2)
+    cluster.client(busy).send(_set(b"0"))
+    cluster.hold(*_ways(cluster, 1))
+    cluster.client(busy, "gone").post(_set(b"1"))
+    waiting = cluster.client(busy, "web")
+    waiting.post(b"append k 0 0 1\r\n!\r\n")
+    cluster.advance(1_000)
+    assert waiting.take() == b"STORED\r\n"
+    standing = cluster.nodes[busy].replica.standing
+    assert standing.activity == NOTHING, "it may be cut off as well"
+    cluster.turn(busy, lambda node: node.lookout.delivered(waiting.connection))
+    assert standing.activity == WRITTEN
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"1!"}
+
+
 @pytest.mark.parametrize("lives", [True, False])
 @pytest.mark.parametrize("calls", [True, False])
 def test_who_was_out_of_touch_believes_no_older_death(calls: bool, lives: bool) -> None:
