@@ -13,8 +13,8 @@ from typing import Final
 from memrep.entry import Entry
 from memrep.store import Store
 
-#: What messages may be under way, or lie in the kernel of a node that is stopped, ms: its values live for so much
-#: longer there. No stop in the simulator is longer.
+#: What messages may be under way, or lie in the kernel of a node that is stopped, ms: their values live for so
+#: much longer there. No stop in the simulator is longer.
 SLACK_MS: Final = 5_000
 
 
