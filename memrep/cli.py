@@ -16,6 +16,7 @@ import click
 
 from memrep import __version__
 from memrep.daemon.certificate import Certificate, read_certificate
+from memrep.daemon.files import read_file
 from memrep.daemon.guard import in_words, remedy
 from memrep.daemon.journal import say
 from memrep.daemon.machine import check_listen, check_own_name, find_self
@@ -61,8 +62,7 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: str | None) -
     if path is None:
         return
     try:
-        with Path(path).open("rb") as file:
-            config = tomllib.load(file)
+        config = tomllib.loads(read_file(Path(path)).decode())
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror}; give a file that memrep may read") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -303,6 +303,11 @@ def main() -> None:
         sys.exit(2)
     except (OSError, MemoryError) as error:  # only at the start: a node that runs lets none of them out
         say(f"memrep: the system refuses what a node needs to start: {in_words(error)}; {remedy(error)}")
+        sys.exit(2)
+    except ImportError as error:  # some modules are loaded only when they are needed
+        say(
+            f"memrep: a part of Python cannot be loaded: {error}; install Python and memrep anew if it stays so"
+        )
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

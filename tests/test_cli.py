@@ -15,6 +15,7 @@ from typing import Final
 import pytest
 
 import memrep
+from memrep import cli
 from tests.real.processes import HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, until
 
 ROOT: Final = Path(memrep.__file__).parent.parent
@@ -390,3 +391,19 @@ def test_the_port_can_be_had_again_at_once(ports: list[int], tmp_path: Path) -> 
         with _serving(tmp_path, ports[0], "-p", str(ports[0])) as child:
             assert _ask((HOST, ports[0]), b"get a\r\n") == b"END\r\n"
             assert child.terminate(PATIENCE_S) == 0
+
+
+def test_a_module_that_cannot_be_loaded_ends_it_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Some are loaded only when they are needed, when the disk may be gone."""
+
+    def fail(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'difflib'")
+
+    monkeypatch.setattr(cli.cli, "main", fail)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("memrep: a part of Python cannot be loaded: No module named 'difflib'; ")

@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from memrep.daemon.files import read_file
+
 _TABLES: Final = {socket.AF_INET: Path("/proc/net/tcp"), socket.AF_INET6: Path("/proc/net/tcp6")}
 _SYN_RECV: Final = " 03 "
 
@@ -27,7 +29,7 @@ def callers(port: int) -> set[str]:
     found: set[str] = set()
     for family, table in _TABLES.items():
         with suppress(OSError, ValueError):
-            found.update(_half_open(family, table.read_text(), port))
+            found.update(_half_open(family, read_file(table).decode(), port))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 import attrs
 
+from memrep.daemon.files import read_file
 from memrep.errors import UsageError
 
 #: So long before a certificate expires the operator is told.
@@ -96,7 +97,7 @@ def read_certificate(cert: str, key: str | None, ca: str | None) -> Certificate:
 
 def _read(option: str, path: str) -> str:
     try:
-        return Path(path).read_text("latin-1")
+        return read_file(Path(path)).decode("latin-1")
     except OSError as error:
         raise UsageError(
             f"{option} {path}: {error.strerror}; give a PEM file that memrep's user may read"

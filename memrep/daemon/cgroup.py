@@ -28,6 +28,7 @@ from typing import Final
 import attrs
 
 from memrep.ceiling import full_at
+from memrep.daemon.files import read_file
 from memrep.errors import UsageError
 from memrep.flow import ROUND_MAX
 
@@ -175,8 +176,7 @@ def _text(path: Path) -> str:
         OSError: it cannot be read now.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(_FILE_BYTES).decode("utf-8", "replace")
+        return read_file(path, _FILE_BYTES).decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""
 

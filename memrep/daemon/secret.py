@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from memrep.daemon.files import read_file
 from memrep.errors import UsageError
 from memrep.users import Users, parse_users
 
@@ -21,9 +22,8 @@ def read_private(path: str, option: str) -> bytes:
         UsageError: it cannot be read, or others can read or change it.
     """
     try:
-        with Path(path).open("rb") as file:
-            mode = stat.S_IMODE(Path(path).stat().st_mode)
-            text = file.read(_BYTES_MAX + 1)
+        mode = stat.S_IMODE(Path(path).stat().st_mode)
+        text = read_file(Path(path), _BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(
             f"{option} {path}: {error.strerror}; give a file that memrep's user may read"
