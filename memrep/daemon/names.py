@@ -14,6 +14,7 @@ take many seconds, and then those addresses are called that are known from befor
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 (else the resolver loads it when it is first asked, from a disk that may be gone)
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
