@@ -150,8 +150,7 @@ class Clock:
 
     def observe(self, version: Version) -> None:
         """Never stamp below this version of a peer."""
-        logical: int = _UNPACK(version)[1] >> _NODE_BITS
-        self._logical = max(self._logical, logical)
+        self.observe_logical(logical(version))
 
     def observe_logical(self, logical: int) -> None:
         """Never stamp below this reading of a peer's `logical`."""

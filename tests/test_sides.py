@@ -68,14 +68,19 @@ def test_what_was_in_flight_on_an_idle_side_yields_to_what_the_other_side_went_o
         cluster.hold((1, 2), (2, 1))
         cluster.client(idle, "gone").post(b"append k 0 0 4\r\nlost\r\n")
         cluster.client(idle, "gone").post(b"set only 0 0 4\r\nlost\r\n")
-        cluster.advance(1_000)
-        assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n1\r\n") == b"STORED\r\n"
-        _later_view(cluster, idle)
-        _heal(cluster)
-        cluster.advance(1_500)
-        assert sorted(cluster.serving()) == [1, 2]
-        assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
+        _go_on(cluster, busy, idle)
         assert {cluster.value(number, b"only") for number in (1, 2)} == {None}
+
+
+def _go_on(cluster: Cluster, busy: int, idle: int) -> None:
+    """Of two nodes that are cut apart one has a client, and its number is what both have in the end."""
+    cluster.advance(1_000)
+    assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n1\r\n") == b"STORED\r\n"
+    _later_view(cluster, idle)
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2]
+    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
 
 
 def test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at_the_others() -> None:
@@ -94,6 +99,31 @@ def test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at
     assert sorted(cluster.serving()) == [1, 2, 3]
     for number in cluster.nodes:
         assert [cluster.value(number, key) for key in (b"k", b"only")] == [None, b"before"]
+
+
+def test_what_yields_does_so_though_its_transfer_is_broken_off_and_begins_anew() -> None:
+    cluster = serving_cluster(3)
+    cluster.hold(*_ways(cluster, 3))
+    cluster.client(3, "gone").post(_set(b"lost"))
+    cluster.advance(1_000)
+    node = cluster.nodes[3]
+
+    def keep_the_chunk(number: int) -> None:
+        if number == 3 and cluster.members(3) == [1, 2, 3] and not node.replica.standing.full:
+            cluster.hold((1, 3))
+
+    cluster.after_turn = keep_the_chunk
+    _heal(cluster)
+    cluster.advance(200)
+    assert (1, 3) in cluster.held
+    begun = node.replica.standing.view
+    cluster.after_turn = lambda number: None
+    cluster.lose((1, 3))
+    cluster.release()
+    cluster.advance(2_500)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    assert node.replica.standing.view is not begun
+    assert [cluster.value(number, b"k") for number in (1, 2, 3)] == [None] * 3
 
 
 def _entry_of(cluster: Cluster, number: int) -> Entry:
@@ -220,13 +250,7 @@ def test_what_was_written_before_the_cut_makes_neither_side_one_with_clients(bus
     cluster.hold((1, 2), (2, 1))
     cluster.nodes[idle].turn(cluster.now, WALL + cluster.now + 5_000)  # its clock is ahead
     cluster.client(idle, "gone").post(b"append k 0 0 4\r\nlost\r\n")
-    cluster.advance(1_000)
-    assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n1\r\n") == b"STORED\r\n"
-    _later_view(cluster, idle)
-    _heal(cluster)
-    cluster.advance(1_500)
-    assert sorted(cluster.serving()) == [1, 2]
-    assert {cluster.value(number, b"k") for number in (1, 2)} == {b"01"}
+    _go_on(cluster, busy, idle)
 
 
 def test_what_was_written_before_the_cut_does_not_yield() -> None:

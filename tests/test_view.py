@@ -176,7 +176,7 @@ def test_a_side_stands_apart_since_the_first_view_without_a_majority_until_all_a
     later = _settle(_vote(logical=70, apart=alone.apart), _vote(logical=90), configured=4)
     assert (alone.apart, later.apart) == (50, 50)
     whole = _settle(_vote(logical=95, apart=50), *[_vote(logical=60)] * 3, configured=4)
-    standing.install(whole, 0)
+    standing.install(whole)
     assert standing.apart == whole.apart > 0, "some member may never have been in it"
     standing.confirmed()
     assert standing.apart == 0
@@ -244,7 +244,7 @@ def test_a_majoritys_view_may_begin_a_generation_and_has_when_all_are_in_it() ->
     standing = Standing(1, 7, 3)
     standing.promise(VID)
     assert standing.past.stood == {0: {7: VID}}
-    standing.install(install, 0)
+    standing.install(install)
     assert standing.past == install.past
     standing.confirmed()
     assert standing.past == Past({VID: [7, 7, 7]})
@@ -317,7 +317,7 @@ def test_the_installed_view_is_what_the_message_says() -> None:
 def test_sides_end_when_every_member_of_a_majoritys_view_is_in_it_and_not_before() -> None:
     """Such a view may have begun nothing (rule N6): whoever stands in it is on a side still."""
     standing = Standing(1, 7, 2, past=happened(Past(parted=64), WRITTEN))
-    standing.install(_settle(_vote(parted=True), _vote(parted=True), configured=2), 0)
+    standing.install(_settle(_vote(parted=True), _vote(parted=True), configured=2))
     assert standing.past.parted
     assert standing.activity == NOTHING
     standing.confirmed()

@@ -423,7 +423,7 @@ class Replica:
         """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
         standing = self.standing
         before, was_full, apart = standing.view, standing.full, standing.apart
-        standing.install(message, self._clock.hybrid)
+        standing.install(message)
         keep = standing.full
         self._last_install = message
         self._store.joining = not keep

@@ -71,7 +71,6 @@ class Standing:
         slept: whether it was stopped for a while and has not had a view since. It is paused then, too: the
             others may have gone on without it.
         alone: whether it has closed all its clients' connections since its last view.
-        since: when the view was installed, the hybrid clock's ms.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         past: what its side has behind it; see past.py.
         apart: the reading of the hybrid clock above which everything is stamped since this side has parted
@@ -88,7 +87,6 @@ class Standing:
     trouble: str = ""
     slept: bool = False
     alone: bool = False
-    since: int = 0
     met: bool = False
     past: Past = attrs.Factory(Past)
     apart: int = 0
@@ -119,8 +117,8 @@ class Standing:
         self.promised = vid
         self.past = voted(self.past, self.inc, self.view.gen, vid)
 
-    def install(self, message: Install, hybrid: int) -> None:
-        """A view begins, at this ms of the hybrid clock."""
+    def install(self, message: Install) -> None:
+        """A view begins."""
         self.view = installed(message)
         self.promised = max(self.promised, message.vid)
         self.past = parts(message.past, message.vid) if out_of_touch(message) else message.past
@@ -128,7 +126,6 @@ class Standing:
         self.full = self.me in message.full
         self.trouble = ""
         self.slept = self.alone = self.met = False
-        self.since = hybrid
 
     def confirmed(self) -> None:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
