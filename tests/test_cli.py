@@ -16,7 +16,7 @@ import pytest
 
 import memrep
 from memrep import cli
-from tests.real.processes import HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, until
+from tests.real.processes import HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, pause, until
 
 ROOT: Final = Path(memrep.__file__).parent.parent
 SERVE: Final = [sys.executable, "-m", "memrep", "serve"]
@@ -407,3 +407,46 @@ def test_a_module_that_cannot_be_loaded_ends_it_with_one_line(
     assert end.value.code == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("memrep: a part of Python cannot be loaded: No module named 'difflib'; ")
+
+
+#: Writes down what is loaded, when Python begins with it.
+TELLS: Final = """
+import os, sys
+file = os.open(os.environ["LOADED"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+sys.addaudithook(lambda event, args: event == "import" and os.write(file, f"{args[0]}\\n".encode()))
+"""
+
+#: Each tongue, what each answers to a mistake, and what an operator asks.
+EVERYTHING: Final = [
+    b"set a 0 0 1\r\n1\r\n", b"incr a 1\r\n", b"mg a v t\r\n", b"me a\r\n", b"nonsense\r\n", b"verbosity 1\r\n",
+    b"set a 0 99999999999 1\r\n1\r\n", b"stats\r\n", b"stats cluster\r\n", b"stats settings\r\n",
+    b"stats items\r\n", b"stats conns\r\n", b"lru_crawler metadump all\r\n", b"flush_all\r\n",
+    b"POST / HTTP/1.1\r\n\r\n", b"\x80\x0b" + bytes(22), b"\x80\x10" + bytes(22), b"\x80\xff" + bytes(22),
+]  # fmt: skip
+
+
+def test_a_node_that_serves_loads_no_part_of_python_any_more(tmp_path: Path, ports: list[int]) -> None:
+    """By then the disk may be gone, or an upgrade may have replaced the files."""
+    loaded = tmp_path / "loaded"
+    (tmp_path / "sitecustomize.py").write_text(TELLS)
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    nodes = ",".join(f"localhost:{port}" for port in ports)
+    arguments = ["--nodes", nodes, "--self", f"localhost:{ports[0]}", "--cold-start", "0.1", "-v"]
+    with _serving(tmp_path, ports[0], *arguments, LOADED=str(loaded), PYTHONPATH=paths) as child:
+        before = loaded.read_text().split()
+        assert "memrep.daemon.run" in before
+        for said in EVERYTHING:
+            with socket.create_connection((HOST, ports[0]), PATIENCE_S) as sock:
+                sock.sendall(said)
+                sock.recv(1 << 16)
+        with socket.create_connection((HOST, ports[0] + NODE_LINK_OFFSET), PATIENCE_S) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            stranger.recv(1 << 16)
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            child.process.send_signal(number)
+        child.process.send_signal(signal.SIGSTOP)
+        pause(0.4)
+        child.process.send_signal(signal.SIGCONT)
+        child.lines_with("was stopped for")
+        assert child.terminate(PATIENCE_S) == 0
+    assert loaded.read_text().split()[len(before) :] == []
