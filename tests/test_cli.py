@@ -420,7 +420,8 @@ sys.addaudithook(lambda event, args: event == "import" and os.write(file, f"{arg
 EVERYTHING: Final = [
     b"set a 0 0 1\r\n1\r\n", b"incr a 1\r\n", b"mg a v t\r\n", b"me a\r\n", b"nonsense\r\n", b"verbosity 1\r\n",
     b"set a 0 99999999999 1\r\n1\r\n", b"stats\r\n", b"stats cluster\r\n", b"stats settings\r\n",
-    b"stats slabs\r\n", b"stats items\r\n", b"stats conns\r\n", b"lru_crawler metadump all\r\n", b"flush_all\r\n",
+    b"stats slabs\r\n", b"stats items\r\n", b"stats conns\r\n", b"lru_crawler metadump all\r\n",
+    b"flush_all\r\n",
     b"POST / HTTP/1.1\r\n\r\n", b"\x80\x0b" + bytes(22), b"\x80\x10" + bytes(22), b"\x80\xff" + bytes(22),
 ]  # fmt: skip
 
