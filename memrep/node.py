@@ -281,6 +281,11 @@ class Node:
         replica = self.replica
         return replica.presence.held_elsewhere or not replica.standing.full
 
+    @property
+    def hands_over(self) -> bool:
+        """Whether this node alone holds everything, and another one is about to: it must not leave yet."""
+        return not self.replaceable and bool(self.replica.presence.here(self._clock.now))
+
     # --- clients
 
     def connect(self, host: str = "") -> Connection:
@@ -452,10 +457,10 @@ class Node:
         """Stop: the shell has closed its listener and reads no client any more.
 
         Returns:
-            True when every write of this node's own is done; the end of that turn tells the peers. Until then
-            call it again in the next turn.
+            True when every write of this node's own is done and nobody is left who fetches what this node
+            alone holds; the end of that turn tells the peers. Until then call it again in the next turn.
         """
-        if len(self.replica.rounds):
+        if len(self.replica.rounds) or self.hands_over:
             return False
         self.replica.leave()
         return True

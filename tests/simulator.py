@@ -459,7 +459,7 @@ class World:
             return
 
         def leave(node: Node) -> None:
-            if node.leave() or self.now > deadline:
+            if node.leave() or (self.now > deadline and not node.hands_over):
                 self.later(0, partial(self._end, number))
             else:
                 self.later(1.0, partial(self._leave, number, boot, deadline))

@@ -290,6 +290,35 @@ def test_a_node_does_not_leave_before_its_own_writes_are_done() -> None:
     assert left == [False, True]
 
 
+def test_a_node_that_alone_holds_everything_does_not_leave_before_another_one_does() -> None:
+    cluster = serving_cluster(2)
+    assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
+    cluster.kill(2)
+    cluster.advance(1_000)
+    cluster.hold((1, 2))  # what is fetched comes later
+    cluster.start(2)
+    cluster.advance(200)
+    left: list[bool] = []
+    cluster.turn(1, lambda node: left.append(node.leave()))
+    assert left == [False]
+    cluster.release()
+    cluster.advance(1_000)
+    cluster.turn(1, lambda node: left.append(node.leave()))
+    assert left == [False, True]
+    cluster.kill(1)
+    cluster.advance(1_000)
+    assert cluster.client(2).send(b"get k\r\n") == b"VALUE k 0 1\r\nv\r\nEND\r\n"
+
+
+def test_the_last_node_leaves_at_once() -> None:
+    cluster = serving_cluster(2)
+    cluster.kill(2)
+    cluster.advance(1_000)
+    left: list[bool] = []
+    cluster.turn(1, lambda node: left.append(node.leave()))
+    assert left == [True]
+
+
 # --- a process that was stopped
 
 

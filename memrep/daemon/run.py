@@ -55,6 +55,10 @@ from memrep.report import Facts
 from memrep.users import Users
 
 _TICK_S: Final = 0.05
+
+#: How long a node that alone holds everything waits for another one that fetches it. The unit's TimeoutStopSec= is
+#: above it.
+_HANDOVER_S: Final = 60
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
 
@@ -303,7 +307,20 @@ class Daemon:
             self._journal.log(f"{signal.Signals(number).name}: stops")
             self._stop()
 
+    async def _hand_over(self) -> None:
+        """Serve on until another node holds everything, if one is about to: what it lacks is only here."""
+        if not self._node.hands_over:
+            return
+        self._journal.log(
+            "it alone holds everything: it stops when another node does, or after "
+            f"{_HANDOVER_S} s; a second signal stops it at once"
+        )
+        with trio.move_on_after(_HANDOVER_S):
+            while self._node.hands_over:
+                await trio.sleep(0.01)
+
     async def _drain(self) -> None:
+        await self._hand_over()
         self._notifier.tell("STOPPING=1\nSTATUS=serving the clients that are connected")
         self._reactor.turn(self._clients.shut)
         with trio.move_on_after(self._options.drain_ms / 1000):

@@ -1,0 +1,39 @@
+"""Two nodes are restarted right after each other: the second one waits for the first to hold everything.
+
+An operator who restarts all servers in one go, without a look at `stats`, would otherwise end the only node that
+holds the sessions while the other one is still fetching them.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from .cluster import Cluster
+
+pytestmark = pytest.mark.real
+
+#: So many of a kilobyte take some tenths of a second to fetch.
+SESSIONS = 20_000
+
+
+def fill(cluster: Cluster) -> None:
+    """Store them through the first node."""
+    value = b"v" * 1_000
+    for first in range(0, SESSIONS, 1_000):
+        keys = range(first, first + 1_000)
+        lines = b"".join(b"set s%d 0 0 1000 noreply\r\n%b\r\n" % (number, value) for number in keys)
+        assert cluster.talk(0, lines + b"version", b"\r\n").startswith(b"VERSION")
+
+
+def test_restarting_all_nodes_in_one_go_loses_no_session(tmp_path: Path) -> None:
+    with Cluster(2, tmp_path) as cluster:
+        fill(cluster)
+        cluster.stop(1)
+        cluster.start(1)
+        cluster.node(0).lines_with(f"{cluster.addresses[1]} is starting", at_least=2)
+        with cluster.stopping(0):
+            assert cluster.node(0).lines_with("it alone holds everything: it stops when another node does")
+        cluster.start(0)
+        cluster.wait_healed()
+        for i in range(2):
+            assert int(cluster.stats(i, "")["curr_items"]) == SESSIONS
