@@ -28,10 +28,19 @@ BEHIND = b"7"
 
 _COUNTER_MAX = 1 << 64
 
+#: The digits in which values differ that are written, and those after them, which `incr` counts up.
+_FAMILY = 5
+_COUNTED = 3
+
+
+def nth(number: int) -> bytes:
+    """The number-th of the values that are written; there are 79,999 of them, and none begins with BEFORE."""
+    return b"%d" % (10 ** (_FAMILY + _COUNTED - 1) + 10**_COUNTED * number)
+
 
 def family(value: bytes) -> bytes:
-    """What the values that come from one write have in common; each writes another of 1001000, 1002000 ..."""
-    return value.lstrip(BEFORE)[:4]
+    """What the values that come from one write have in common; each writes another of 10001000, 10002000 ..."""
+    return value.lstrip(BEFORE)[:_FAMILY]
 
 
 @attrs.frozen
@@ -145,7 +154,8 @@ def _one_less(new: bytes) -> Iterator[bytes]:
 def _least(value: bytes) -> bytes:
     """What this value was if nobody had called `incr`."""
     bare = value.lstrip(BEFORE)
-    return value.removesuffix(bare) + bare[:4] + b"000" + BEHIND * (len(bare) - 7)
+    behind = len(bare) - _FAMILY - _COUNTED
+    return value.removesuffix(bare) + bare[:_FAMILY] + b"0" * _COUNTED + BEHIND * behind
 
 
 _MEANINGS: dict[str, Callable[[Sent, bytes | None], Meaning | None]] = {

@@ -4,6 +4,10 @@ A failing seed prints what happened and the one command that replays it; the exi
 
 `--broken NAME` takes a rule away first (tests/breakages.py) and searches for the first seed that notices; the
 exit status is 1 if none does. `--broken all` does so with one rule after another.
+
+`--fingerprint` prints a hash of all that nodes say, to each other and to clients: a change that is to change
+nothing keeps it. `--each` prints one for every seed. `--seed N --trace` prints what happens in a run, a line
+for each message and each change of a node's state (tests/watch.py).
 """
 
 from __future__ import annotations
@@ -12,13 +16,16 @@ import multiprocessing
 import os
 import sys
 import time
+from contextlib import suppress
 from functools import partial
+from hashlib import blake2b
 from multiprocessing.pool import Pool
 
 import click
 
 from tests.breakages import BREAKAGES, Breakage
-from tests.simulator import KINDS, Broken, Outcome, replay, simulate
+from tests.simulator import KINDS, Broken, Outcome, World, replay, simulate
+from tests.watch import Fingerprint, Trace
 
 
 def _one(only: str, seed: int) -> Outcome | str:
@@ -28,6 +35,29 @@ def _one(only: str, seed: int) -> Outcome | str:
         return str(error)
     except Exception as error:  # a crash of the node itself is a finding too, not the end of the run
         return f"seed {seed}: {error!r}\n{replay(seed, only)}"
+
+
+def _fingerprint(only: str, seed: int) -> str:
+    """The hash of one run, whether it keeps every promise or not."""
+    watched: list[Fingerprint] = []
+
+    def watch(world: World) -> Fingerprint:
+        watched.append(Fingerprint(world))
+        return watched[0]
+
+    with suppress(Broken):
+        simulate(seed, only, watch)
+    return str(watched[0])
+
+
+def _print_fingerprint(seeds: range, kind: str, each: bool) -> None:
+    whole = blake2b(digest_size=16)
+    with multiprocessing.Pool(os.cpu_count()) as pool:
+        for seed, one in zip(seeds, pool.imap(partial(_fingerprint, kind), seeds, chunksize=4), strict=True):
+            whole.update(one.encode())
+            if each:
+                click.echo(f"{seed:>6}  {one}")
+    click.echo(f"{whole.hexdigest()}  seeds {seeds.start} to {seeds.stop - 1}{' ' + kind if kind else ''}")
 
 
 def _first_caught(breakage: Breakage, seeds: range, pool: Pool) -> tuple[int, str] | None:
@@ -58,9 +88,20 @@ def _break(names: list[str], seeds: range) -> bool:
 @click.option("--seed", type=int, help="Replay just this one.")
 @click.option("--stop-after", default=3, show_default=True, help="Give up after so many failing seeds.")
 @click.option("--kind", type=click.Choice(sorted(set(KINDS))), help="Only runs of this kind.")
+@click.option("--fingerprint", is_flag=True, help="Print a hash of all that is said, instead of searching.")
+@click.option("--each", is_flag=True, help="With --fingerprint: one for every seed, too.")
+@click.option("--trace", is_flag=True, help="With --seed: print what happens, message by message.")
 @click.option("--broken", type=click.Choice(["all", *BREAKAGES]), help="Take a rule away; it must be noticed.")
 def main(
-    seeds: int, first: int, seed: int | None, stop_after: int, kind: str | None, broken: str | None
+    seeds: int,
+    first: int,
+    seed: int | None,
+    stop_after: int,
+    kind: str | None,
+    fingerprint: bool,
+    each: bool,
+    trace: bool,
+    broken: str | None,
 ) -> None:
     """Search for a broken promise in simulated clusters."""
     if broken is not None:
@@ -68,8 +109,13 @@ def main(
         sys.exit(
             0 if _break(names, range(first, first + seeds) if seed is None else range(seed, seed + 1)) else 1
         )
+    if fingerprint:
+        _print_fingerprint(
+            range(first, first + seeds) if seed is None else range(seed, seed + 1), kind or "", each
+        )
+        return
     if seed is not None:
-        click.echo(simulate(seed, kind or ""))
+        click.echo(simulate(seed, kind or "", (lambda world: Trace(world, click.echo)) if trace else None))
         return
     started = time.monotonic()
     commands = failed = undecided = done = 0

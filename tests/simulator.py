@@ -7,13 +7,16 @@ refuses, and write down when they sent each command and what came back. Afterwar
 linearizable, all stores equal, nothing in flight, and every node serving. PHP workers with either session
 handler (visitor.py, memcached_visitor.py) count visits in one session, and none may be lost.
 
-Four kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
+Five kinds of run. In `whole` ones processes crash, freeze and leave, links break, and single links are cut in
 one direction or both, but always so that the cluster hangs together: every promise must hold. In `majority`
 ones nodes are cut off, too, and run with `--partition majority`: every promise but availability must hold. In
 `split` ones the same happens in the default mode: the sides go on by themselves, and what must hold is that in
 the end all nodes have the same, and nothing that a majority accepted has given way to what a minority did.
 In `isolated` ones a part of the nodes that is no majority is cut off, in the default mode, and from all clients
 as well, who come back at once when the cut heals (ways.py): every promise must hold.
+
+In `spiteful` ones, too, and faults come where they hurt most: in the very turn in which a node votes, or a view
+begins, before anybody else has heard of it (spite.py).
 
 Faults are limited to what a cluster can survive: one node is always spared that is awake, open and in the
 newest view.
@@ -23,6 +26,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -37,19 +41,22 @@ from memrep.protocol.connection import Connection
 from memrep.replication import transfer
 from memrep.replication.view import View
 from tests.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
-from tests.meaning import BEFORE, BEHIND, Sent, family
+from tests.meaning import BEFORE, BEHIND, Sent, family, nth
 from tests.memcached_visitor import MemcachedVisitor
 from tests.plain_clients import Plain
 from tests.sameness import differences
+from tests.spite import Spite
 from tests.support import WALL
 from tests.toggler import Switch, Toggler
 from tests.tongues import STORING, TEXT, TONGUES, Tongue
 from tests.visitor import Talk, Visitor, Worker
+from tests.watch import CLIENT, Watch
 from tests.ways import Ways
 
 #: How long faults and clients go on, and how long the cluster then has to heal at most, virtual ms.
 BUSY_MS = 2_500.0
 BUSY_ISOLATED_MS = 4_500.0
+BUSY_SPITEFUL_MS = 9_000.0
 HEAL_MS = 8_000.0
 
 _TICK_MS = 50.0
@@ -76,6 +83,11 @@ _FIN_AGAIN_MS = 200.0
 #: How long a node may be open without serving: a second, a tick, and a turn.
 _HANGS_MS = 1_100.0
 
+#: When the others have gone on without who was cut off, about, and how long a node is busy then, ms.
+_SILENT_MS = 600.0
+_ABOUT_MS = 300.0
+_BUSY_TURNS_MS = [80.0, 160.0, 240.0]
+
 #: How long a connection lives that is cut, ms.
 _USER_TIMEOUT_MS = 2_000.0
 
@@ -87,7 +99,9 @@ _BRIDGED_MS = 1_500.0
 
 
 #: The kinds of run, by how often.
-KINDS = ["whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated", "isolated"]
+KINDS = [
+    "whole", "whole", "whole", "majority", "split", "split", "isolated", "isolated", "isolated", "spiteful"
+]  # fmt: skip
 
 
 class Broken(AssertionError):
@@ -111,7 +125,7 @@ class Plan:
         own_first: whether each worker's list of nodes begins with another one, in php-memcached's case.
         turn: how long a node may be busy before it looks at its sockets again, ms; what has come by then
             makes one turn.
-        kind: whole, majority, split or isolated; see above.
+        kind: whole, majority, split, isolated or spiteful; see above.
         arp: how long after a cut the others do not hear those who were cut off, though these hear them, ms:
             kernels ask for forgotten hardware addresses only once a second.
         tombstone: how long tombstones are kept, ms.
@@ -144,6 +158,8 @@ class Plan:
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
         drawn = rng.choice(KINDS)
         kind = only or drawn
+        if kind == "spiteful":
+            nodes = rng.choice([2, 2, 2, 3, 4, 4])  # cut into halves as often as not
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -159,19 +175,44 @@ class Plan:
             own_first=rng.random() < 0.5,
             turn=rng.choice([0.0, 0.1, 1.0, 10.0]),
             kind=kind,
-            tombstone=rng.choice([500, 2_000, 3_600_000]),
+            # A copy that a node has kept while it looked for others (N1) is known by its lock's tombstone.
+            tombstone=rng.choice([2_000 if kind == "spiteful" else 500, 2_000, 3_600_000]),
             arp=rng.choice([0.0, 0.0, 300.0, 900.0]),
             plain=rng.choice([0, 2, 3]) if kind != "split" else 0,
             togglers=rng.choice([0, 0, 3]) if kind != "split" else 0,
             own_prefix=rng.random() < 0.15,
         )
 
+    @property
+    def isolates(self) -> bool:
+        """Whether nodes are cut off from the others and from all clients."""
+        return self.kind in ("isolated", "spiteful")
+
+    @property
+    def cuts_often(self) -> bool:
+        """Whether sides that go on by themselves are what it is about."""
+        return self.kind != "whole"
+
+    @property
+    def busy_ms(self) -> float:
+        """How long faults and clients go on."""
+        return {"isolated": BUSY_ISOLATED_MS, "spiteful": BUSY_SPITEFUL_MS}.get(self.kind, BUSY_MS)
+
 
 @attrs.define(eq=False)
-class _Pipe:
+class Pipe:
     """One direction of a connection: bytes arrive in order, each after its own delay.
 
     While the way is cut they lie in the sender's kernel, and leave when it heals.
+
+    Attributes:
+        ends: from, to.
+        deliver: takes what arrives.
+        last: when the last of what is on its way arrives.
+        open: whether anything arrives.
+        kept: what lies in the sender's kernel.
+        flying: what is on its way.
+        turned_back: how often all of that was lost, and is to be sent again.
     """
 
     ends: tuple[int, int]
@@ -179,6 +220,8 @@ class _Pipe:
     last: float = 0.0
     open: bool = True
     kept: list[bytes] = attrs.Factory(list)
+    flying: deque[bytes] = attrs.Factory(deque)
+    turned_back: int = 0
 
 
 class Host:
@@ -189,8 +232,8 @@ class Host:
         self.node: Node | None = None
         self.boot = 0
         self.leaving = False
-        self.pipes: dict[int, _Pipe] = {}
-        self.links: dict[Link, tuple[Host, _Pipe]] = {}  # who dialled it, and what they send into
+        self.pipes: dict[int, Pipe] = {}
+        self.links: dict[Link, tuple[Host, Pipe]] = {}  # who dialled it, and what they send into
         self.clients: dict[Connection, _Client | Talk] = {}
         self._world = world
         self.skew = world.plan.skews[number - 1]
@@ -222,6 +265,7 @@ class Host:
         """The process stops where it is; its kernel goes on taking what comes."""
         self.frozen = True
         self.stops += 1
+        self._world.turned(self.number)
 
     def thaw(self) -> None:
         """The process goes on, with all that has come meanwhile."""
@@ -234,6 +278,7 @@ class Host:
         """The process is gone, and with it what it has not read."""
         self.node = None
         self.frozen = False
+        self._world.turned(self.number)
         self._acts.clear()
         self._unread.clear()
 
@@ -244,27 +289,40 @@ class Host:
             return
         acts, self._acts = self._acts, []
         unread, self._unread = self._unread, set()
-        before = node.replica.standing.view
+        before, promised = node.replica.standing.view, node.replica.standing.promised
         node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
             act(node)
-        while True:
-            for peer, data in node.finish():
-                pipe = self.pipes.get(peer)
-                if pipe is not None:
-                    world.send(pipe, data)
-            for connection, replies in node.replies():
-                self.reply(connection, replies)
-            if not node.unfinished:
-                break
+        standing = node.replica.standing
+        if world.spite is not None and (standing.view is not before or standing.promised != promised):
+            world.spite.strike(self.number)
+            if self.node is None or self.frozen:
+                return  # it says no more, or says it when it goes on
+        self._finish_turn(node)
         self._look_at_links(node)
         if node.replica.standing.view is not before:
             self._look_for_rivals(node, before)
+        if node.serving and self.number not in world.behind:
+            view = node.replica.standing.view
+            world.served = max(world.served, (view.gen, view.vid))
         if node.serving or not node.open:
             self._able = world.now
         elif world.now - self._able > _HANGS_MS + world.plan.turn:
             ms = world.now - self._able
             raise Broken(f"node {self.number} has neither served nor refused its clients for {ms:.0f} ms")
+        world.turned(self.number)
+
+    def _finish_turn(self, node: Node) -> None:
+        """Send what it says."""
+        while True:
+            for peer, data in node.finish():
+                pipe = self.pipes.get(peer)
+                if pipe is not None:
+                    self._world.send(pipe, data)
+            for connection, replies in node.replies():
+                self.reply(connection, replies)
+            if not node.unfinished:
+                break
 
     def _look_at_links(self, node: Node) -> None:
         for link in [link for link in self.links if link.closing]:
@@ -287,6 +345,8 @@ class Host:
 
     def reply(self, connection: Connection, replies: bytes) -> None:
         """Send a client what the node has answered."""
+        if self._world.watch is not None and replies:
+            self._world.watch.said(self.number, CLIENT, replies)
         client = self.clients.get(connection)
         if client is None:
             return
@@ -297,7 +357,7 @@ class Host:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
             del self.clients[connection]
-            ways.say(self, connection, partial(client.closed, connection))
+            ways.say(self, connection, partial(client.closed, connection), is_end=True)
 
 
 class World:
@@ -310,6 +370,7 @@ class World:
         self.plan = Plan.draw(self.rng, only)
         self.now = 0.0
         self.trace: list[str] = []
+        self.watch: Watch | None = None
         self.history: dict[bytes, list[Operation]] = {}
         self.visitors = [self._visitor(n) for n in range(self.plan.visitors)]
         self.lock_node = self.rng.randrange(self.plan.nodes)  # where php-memcached hashes a lock to
@@ -327,6 +388,8 @@ class World:
         self.cuts: set[tuple[int, int]] = set()  # from, to
         self.bridges: set[int] = set()  # nodes that hold the cluster together
         self.ways = Ways(self)
+        self.spite = Spite(self) if self.plan.kind == "spiteful" else None
+        self.served = (0, 0)  # the generation and name of the newest view in which anybody was served, but for
         self.behind: set[int] = set()  # nodes that were cut off, until a moment after the cut
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
@@ -360,17 +423,33 @@ class World:
             ms += rng.random() * 80
         return ms
 
-    def send(self, pipe: _Pipe, data: bytes) -> None:
+    def send(self, pipe: Pipe, data: bytes) -> None:
         """Put bytes into a pipe; they arrive after those that are in it."""
+        if self.watch is not None:
+            self.watch.said(*pipe.ends, data)
         if pipe.ends in self.cuts:
             pipe.kept.append(data)
             return
         pipe.last = max(pipe.last, self.now + self.delay())
-        self.later(pipe.last - self.now, partial(self._arrive, pipe, data))
+        pipe.flying.append(data)
+        self.later(pipe.last - self.now, partial(self._arrive, pipe, pipe.turned_back))
 
-    def _arrive(self, pipe: _Pipe, data: bytes) -> None:
-        if pipe.open:
-            pipe.deliver(data)
+    def _arrive(self, pipe: Pipe, turned_back: int) -> None:
+        if pipe.turned_back == turned_back:
+            data = pipe.flying.popleft()
+            if pipe.open:
+                if self.watch is not None:
+                    self.watch.came(pipe, data)
+                pipe.deliver(data)
+
+    def turn_back(self) -> None:
+        """What is on its way where it is cut now is lost; the kernels send it again when the cut heals."""
+        for host in self.hosts.values():
+            for pipe in host.pipes.values():
+                if pipe.ends in self.cuts and pipe.flying:
+                    pipe.turned_back += 1
+                    pipe.kept = [*pipe.flying, *pipe.kept]
+                    pipe.flying.clear()
 
     def tell(self, source: int, target: int, act: Callable[[], None]) -> None:
         """Let the end of a connection be seen at its other end, when the way there is open."""
@@ -382,6 +461,13 @@ class World:
     def note(self, text: str) -> None:
         """Write down what happened, for the report of a failure."""
         self.trace.append(f"{self.now:9.1f}  {text}")
+        if self.watch is not None:
+            self.watch.noted(text)
+
+    def turned(self, number: int) -> None:
+        """A node's state may be another one."""
+        if self.watch is not None:
+            self.watch.turned(number)
 
     # --- processes
 
@@ -420,7 +506,7 @@ class World:
         if host.node is None or host.boot != boot or other in host.pipes:
             return
         if (number, other) in self.cuts or (other, number) in self.cuts:
-            if (number, other) not in self.cuts and peer.node is not None and self.plan.kind == "isolated":
+            if (number, other) not in self.cuts and peer.node is not None and self.plan.isolates:
                 peer.turn(lambda node: node.links.called(number))  # the SYN has come
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, established))
             return
@@ -432,7 +518,7 @@ class World:
             self.later(_REDIAL_MS, partial(self._dial, number, other, boot, False))
             return
         link = peer.node.links.accept(self._names[number - 1])
-        pipe = _Pipe((number, other), lambda data: peer.turn(lambda node: node.links.receive(link, data)))
+        pipe = Pipe((number, other), lambda data: peer.turn(lambda node: node.links.receive(link, data)))
         peer.links[link] = (host, pipe)
         host.pipes[other] = pipe
         # The greeting's way to and fro is part of the delay of dialling; what the caller says goes first.
@@ -494,7 +580,7 @@ class World:
     def _link_closed(self, host: Host, link: Link) -> None:
         host.turn(lambda node: node.links.closed(link))
 
-    def _hung_up(self, host: Host, other: int, pipe: _Pipe) -> None:
+    def _hung_up(self, host: Host, other: int, pipe: Pipe) -> None:
         """A node sees that its link to another one was closed at the other end, and dials again."""
         if host.pipes.get(other) is pipe:
             del host.pipes[other]
@@ -510,10 +596,11 @@ class World:
                 view = host.node.replica.standing.view
                 views[n] = (view.gen, view.vid)
         views = {n: view for n, view in views.items() if n not in self.behind}
-        newest = max(views.values(), default=(0, 0))
-        return [n for n, view in views.items() if view == newest and self._open(n)]
+        # A view in which nobody was served yet may be lost: all that was acknowledged is in the one before.
+        newest = max(views.values(), default=(0, 0)) if self.spite is None else self.served
+        return [n for n, view in views.items() if view >= newest and self.awake(n)]
 
-    def _open(self, number: int) -> bool:
+    def awake(self, number: int) -> bool:
         host = self.hosts[number]
         return host.node is not None and host.node.open and not host.leaving and not host.frozen
 
@@ -525,21 +612,23 @@ class World:
         up = [n for n, host in self.hosts.items() if host.node is not None]
         victim = rng.choice(list(self.hosts))
         kind = rng.random()
-        if kind < _RESETS:
+        if self.spite is not None and self.spite.unsettles(victim):
+            pass
+        elif kind < _RESETS:
             self._reset(rng.choice(list(self.hosts.values())))
-        elif kind < _RESETS + _CUTS or (self.plan.kind in ("split", "isolated") and rng.random() < _CUTS_SPLIT):
-            self._cut()
+        elif kind < _RESETS + _CUTS or (self.plan.cuts_often and rng.random() < _CUTS_SPLIT):
+            self.cut()
         elif kind < _RESETS + _CUTS + _JUMPS:
             self._jump(self.hosts[victim])
-        elif kind < _RESETS + _CUTS + _JUMPS + _PAUSES and self._may_freeze():
+        elif kind < _RESETS + _CUTS + _JUMPS + _PAUSES and self.may_freeze() and not self.any_frozen:
             self._pause_all()
         elif victim not in up:
             self.start(victim)
-        elif self._survivable(victim):
-            if rng.random() < 0.4 and self._may_freeze():
-                self._freeze(victim, rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]))
+        elif self.survivable(victim):
+            if rng.random() < 0.4 and self.may_freeze():
+                self.freeze(victim, rng.choice([100.0, 300.0, 700.0, 1_500.0, 3_000.0]))
             else:
-                self._stop_for_a_while(victim)
+                self.stop_for_a_while(victim)
         self.later(rng.choice([10.0, 100.0, 600.0]) * rng.random() + 1, self.strike)
 
     @property
@@ -549,33 +638,38 @@ class World:
 
     def strike_now(self, number: int) -> None:
         """A node dies or freezes in just this moment, if the others can do without it."""
-        if not (self.quiet or self.unharmed) and self._open(number) and self._survivable(number):
-            if self.rng.random() < 0.5 and self._may_freeze():
-                self._freeze(number, self.rng.choice([200.0, 1_800.0]))
+        if not (self.quiet or self.unharmed) and self.awake(number) and self.survivable(number):
+            if self.rng.random() < 0.5 and self.may_freeze():
+                self.freeze(number, self.rng.choice([200.0, 1_800.0]))
             else:
-                self._stop_for_a_while(number)
+                self.stop_for_a_while(number)
 
-    def _stop_for_a_while(self, victim: int) -> None:
+    def stop_for_a_while(self, victim: int) -> None:
         self.stop(victim, kill=self.rng.random() < 0.75)
         ms = self.rng.choice([5.0, 60.0, 300.0, 1500.0]) * self.rng.random()
         self.later(ms, partial(self.start, victim))
 
-    def _survivable(self, victim: int) -> bool:
+    def survivable(self, victim: int) -> bool:
         """Whether another node is left that has everything, and no cut that only this one bridges."""
         return victim not in self.bridges and bool([n for n in self.spared() if n != victim])
 
-    def _may_freeze(self) -> bool:
+    def may_freeze(self) -> bool:
         """Whether a stop is no second cut: those that are cut off or stopped together could be a majority."""
-        return not (self.plan.kind == "isolated" and self.behind)
+        return not (self.plan.isolates and self.behind)
+
+    @property
+    def any_frozen(self) -> bool:
+        """Whether any process is stopped."""
+        return any(host.frozen for host in self.hosts.values())
 
     def _pause_all(self) -> None:
         """The one machine is paused on which all nodes are; its clients are not."""
         ms = self.rng.choice([200.0, 700.0, 1_200.0])
         for number, host in self.hosts.items():
             if host.node is not None:
-                self._freeze(number, ms, self.rng.random() * 20)
+                self.freeze(number, ms, self.rng.random() * 20)
 
-    def _freeze(self, number: int, ms: float, jitter: float | None = None) -> None:
+    def freeze(self, number: int, ms: float, jitter: float | None = None) -> None:
         """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
         host = self.hosts[number]
         if host.frozen:
@@ -596,19 +690,19 @@ class World:
         host.skew += self.rng.choice([1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000, -86_400_000])
         self.note(f"the clock of node {host.number} is off by {host.skew} ms now")
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
         """Some ways are cut for a while: one link where the cluster must stay whole, else what chance takes."""
         rng, numbers = self.rng, list(self.hosts)
         if self.cuts or self.bridges or self.behind:
             return
         if self.plan.kind == "whole":
-            up = [n for n in numbers if self._open(n)]
+            up = [n for n in numbers if self.awake(n)]
             if len(up) < 3:
                 return
             a, b, *bridges = rng.sample(up, len(up))
             cuts = rng.choice([{(a, b)}, {(a, b), (b, a)}])
             self.bridges = set(bridges)
-        elif self.plan.kind == "isolated":
+        elif self.plan.isolates:
             cuts = self._isolate()
             if not cuts:
                 return
@@ -623,20 +717,39 @@ class World:
                 cuts = {pair for pair in sorted(cuts) if rng.random() < 0.7}
         self.note("cut: " + " ".join(f"{a}-{b}" for a, b in sorted(cuts)))
         self.cuts = cuts
-        ms = rng.choice([100.0, 400.0, 1_000.0, 3_000.0]) * (0.5 + rng.random())
-        if self.plan.kind == "split":
-            ms += 1_000  # both sides have time to form views and to accept writes
-        elif self.plan.kind == "isolated":
-            ms = rng.choice([300.0, 800.0, 1_000.0, 1_500.0]) * (0.7 + 0.6 * rng.random())
+        alone = [n for n in numbers if 2 * sum((m, n) in cuts for m in numbers) >= len(numbers)]
+        if self.plan.kind == "majority" and alone:
+            busy = partial(self._is_busy, rng.choice(alone))
+            self.later(_SILENT_MS + _ABOUT_MS * (rng.random() - 0.5), busy)
+        ms = self._length_of_cut()
         for pair in cuts:
             self.later(min(ms, _USER_TIMEOUT_MS), partial(self._time_out, pair, frozenset(cuts)))
         self.later(ms, self._heal_in_time)
+
+    def _is_busy(self, number: int) -> None:
+        """A node has no time for its sockets, for not so long that it would take itself for stopped.
+
+        Leases must bound what it answers from then: it looks whom it hears after it has executed what came.
+        """
+        if self.awake(number):
+            self.freeze(number, self.rng.choice(_BUSY_TURNS_MS), 0.0)
+
+    def _length_of_cut(self) -> float:
+        rng = self.rng
+        ms = rng.choice([100.0, 400.0, 1_000.0, 3_000.0]) * (0.5 + rng.random())
+        if self.plan.kind == "split":
+            return ms + 1_000  # both sides have time to form views and to accept writes
+        if self.spite is not None:
+            return self.spite.cut()
+        if self.plan.isolates:
+            return rng.choice([300.0, 800.0, 1_000.0, 1_500.0]) * (0.7 + 0.6 * rng.random())
+        return ms
 
     def _isolate(self) -> set[tuple[int, int]]:
         """Some nodes, no majority, are cut off from the others and from all clients, who can do without."""
         rng, numbers = self.rng, list(self.hosts)
         side = set(rng.sample(numbers, rng.randint(1, len(numbers) // 2)))
-        if not [n for n in self.spared() if n not in side] or any(host.frozen for host in self.hosts.values()):
+        if not [n for n in self.spared() if n not in side] or self.any_frozen:
             return set()
         self.behind = side
         darken = partial(self.ways.dark.update, side)
@@ -675,7 +788,10 @@ class World:
             self.later(self.plan.arp, self.heal)
         else:
             self.cuts = set()
-            self.later(_BRIDGED_MS, self.behind.clear)
+            if self.spite is None:
+                self.later(_BRIDGED_MS, self.behind.clear)
+            else:
+                self.spite.healed()
         for host in self.hosts.values():
             for pipe in host.pipes.values():
                 kept, pipe.kept = pipe.kept, []
@@ -853,7 +969,7 @@ class _Command:
         """Some command on this key."""
         verb = rng.choice(_VERBS)
         world.values += 1
-        value = b"%d" % (1_000_000 + world.values * 1_000)
+        value = nth(world.values)
         unique, expected = 0, b""
         conditional = verb in _CONDITIONAL and tongue is not TEXT and rng.random() < 0.3
         if verb == "cas" or conditional:
@@ -894,17 +1010,19 @@ class Outcome:
     undecided: int
 
 
-def simulate(seed: int, only: str = "") -> Outcome:
+def simulate(seed: int, only: str = "", watch: Callable[[World], Watch] | None = None) -> Outcome:
     """Run one seed from cold start to healed cluster, and check every promise.
 
     Args:
         seed: what everything is drawn from.
         only: the kind of run, instead of the one that would be drawn.
+        watch: makes what is told of everything that happens.
 
     Raises:
         Broken: with the reason, what happened, and the command that replays it.
     """
     world = World(seed, only)
+    world.watch = watch(world) if watch is not None else None
     former = store.TOMBSTONE_MS
     _keep_tombstones(world.plan.tombstone)
     try:
@@ -945,7 +1063,7 @@ def _simulate(world: World) -> Outcome:
         toggler = Toggler(world, world.plan.visitors + number, switch, redundancy)
         world.later(world.rng.random() * 20, toggler.go)
     world.later(world.rng.random() * 300, world.strike)
-    world.run(1_500 + (BUSY_ISOLATED_MS if world.plan.kind == "isolated" else BUSY_MS))
+    world.run(1_500 + world.plan.busy_ms)
     world.quiet = True
     while world.ways.answer_is_due():
         world.run(world.now + 1)

@@ -16,7 +16,7 @@ import pytest
 
 from tests import linearizability
 from tests.linearizability import ANY, Changes, Keeps, Operation, State, Undecided, Writes, explain, only
-from tests.meaning import BEFORE, BEHIND, Sent, family
+from tests.meaning import BEFORE, BEHIND, Sent, family, nth
 
 
 def _write(begin: float, end: float, value: bytes) -> Operation:
@@ -199,7 +199,7 @@ def _play(rng: Random, clients: int, commands: int, silent: float) -> list[_Play
     """A history of one key: a share of the commands is not answered, and takes effect late or never."""
     played: list[_Played] = []
     state: State = None
-    seen = [b"1000000"]
+    seen = [nth(0)]
     acts: list[tuple[float, int]] = []
     ready = [(rng.random(), client) for client in range(clients)]
     heapq.heapify(ready)
@@ -215,7 +215,7 @@ def _play(rng: Random, clients: int, commands: int, silent: float) -> list[_Play
             act = rng.choice([act, begin + 20 * rng.random(), math.inf])
         verb = rng.choice(_VERBS)
         expected = rng.choice(seen[-5:]) if verb == "cas" or rng.random() < 0.3 else b""
-        sent = Sent(verb, b"%d" % (1_001_000 + 1_000 * number), expected)
+        sent = Sent(verb, nth(1 + number), expected)
         played.append(_Played(begin, act, end, sent))
         heapq.heappush(acts, (act, number))
     for act, number in sorted(acts):

@@ -42,12 +42,14 @@ class _Answer:
         connection: the client's.
         at: when it was said.
         deliver: lets it arrive.
+        is_end: whether it is the connection's end, which is the kernel's to say, whatever befalls the node.
     """
 
     host: Host
     connection: Connection
     at: float
     deliver: Callable[[], None]
+    is_end: bool
 
 
 class Ways:
@@ -71,11 +73,11 @@ class Ways:
         else:
             act()
 
-    def say(self, host: Host, connection: Connection, act: Callable[[], None]) -> None:
+    def say(self, host: Host, connection: Connection, act: Callable[[], None], *, is_end: bool = False) -> None:
         """A node says something to a client; it arrives after a while, unless the way is cut."""
         world = self._world
         if host.number in self.dark:
-            self._said.append(_Answer(host, connection, world.now, act))
+            self._said.append(_Answer(host, connection, world.now, act, is_end))
         else:
             self._last[connection] = max(self._last.get(connection, 0.0), world.now + world.delay())
             world.later(self._last[connection] - world.now, act)
@@ -98,14 +100,14 @@ class Ways:
     def take_back(self, host: Host) -> None:
         """This node may have been left behind: what it has said to those who are not there is taken back."""
         latest = self._world.now - _DEAF_MS
-        for answer in [a for a in self._said if a.host is host and a.at <= latest]:
+        for answer in [a for a in self._said if a.host is host and a.at <= latest and not a.is_end]:
             self._said.remove(answer)
             if host.clients.pop(answer.connection, None) is not None and host.node is not None:
                 host.node.disconnect(answer.connection)
 
     def ended(self, host: Host) -> None:
         """This node's process is gone, and with it what its kernel has not sent."""
-        self._said = [answer for answer in self._said if answer.host is not host]
+        self._said = [a for a in self._said if a.host is not host or a.is_end]
 
     def heal(self) -> None:
         """All ways are open; what the kernels have kept is sent again, and can be taken back until it is."""

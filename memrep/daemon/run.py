@@ -56,8 +56,8 @@ from memrep.users import Users
 
 _TICK_S: Final = 0.05
 
-#: How long a node that alone holds everything waits for another one that fetches it. The unit's TimeoutStopSec= is
-#: above it.
+#: How long a node that alone holds everything waits for another one that fetches it; the unit's TimeoutStopSec=
+#: is above it.
 _HANDOVER_S: Final = 60
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25

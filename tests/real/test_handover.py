@@ -1,7 +1,7 @@
 """Two nodes are restarted right after each other: the second one waits for the first to hold everything.
 
-An operator who restarts all servers in one go, without a look at `stats`, would otherwise end the only node that
-holds the sessions while the other one is still fetching them.
+An operator who restarts all servers in one go, without a look at `stats`, would otherwise end the only node
+that holds the sessions while the other one is still fetching them.
 """
 
 from pathlib import Path
