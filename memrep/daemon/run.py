@@ -309,12 +309,8 @@ class Daemon:
 
     async def _hand_over(self) -> None:
         """Serve on until another node holds everything, if one is about to: what it lacks is only here."""
-        if not self._node.hands_over:
-            return
-        self._journal.log(
-            "it alone holds everything: it stops when another node does, or after "
-            f"{_HANDOVER_S} s; a second signal stops it at once"
-        )
+        if self._node.hands_over:
+            self._journal.log("it alone holds everything: it stops when another node does, in a minute at most")
         with trio.move_on_after(_HANDOVER_S):
             while self._node.hands_over:
                 await trio.sleep(0.01)
