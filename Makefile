@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SEEDS ?= 1000
+SEED ?= 1
 SECONDS ?= 60
 RUNS ?= 1
 FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test test-long check lint types unit real php sim broken faults oserrors fuzz bench malformed join format clean packages
+.PHONY: help run test test-long check lint types unit real php sim fingerprint trace broken faults oserrors fuzz bench malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +55,12 @@ php: $(INSTALLED) ## parallel PHP requests: every client, save_path and fault, R
 
 sim: $(INSTALLED) ## search SEEDS seeds of simulated faults for a broken promise
 	$(BIN)/python -m tests.simulate --seeds $(SEEDS)
+
+fingerprint: $(INSTALLED) ## a hash of all that nodes say over 300 seeds: equal before and after what changes nothing
+	$(BIN)/python -m tests.simulate --fingerprint --seeds 300
+
+trace: $(INSTALLED) ## what happens in the run of SEED, message by message
+	@$(BIN)/python -m tests.simulate --seed $(SEED) --trace
 
 broken: $(INSTALLED) ## break each rule of replication on purpose; some seed must notice
 	$(BIN)/python -m tests.simulate --broken all --seeds $(SEEDS)

@@ -96,6 +96,10 @@ class Knocks:
         if known is not None:
             known.heard, known.visited = self._clock.now, True
 
+    def forget(self, host: str) -> None:
+        """An answer to this host is not acknowledged: it may be cut off by now, and has to knock again."""
+        self._hosts.pop(host, None)
+
     def answers(self, host: str, since: int) -> bool:
         """Whether a client of this host is answered, or heard, that has been waiting since then.
 

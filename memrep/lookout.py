@@ -73,6 +73,11 @@ class Lookout:
             activity = WRITTEN
         self._replica.standing.happened(activity)
 
+    def undelivered(self, connection: Connection) -> None:
+        """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
+        if self._knocks is not None:
+            self._knocks.forget(self._hosts.get(connection, ""))
+
     # --- for the node
 
     def came(self, connection: Connection, host: str) -> None:

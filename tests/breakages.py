@@ -153,6 +153,10 @@ def _serves_whoever_knocks(patch: MonkeyPatch) -> None:
     patch.setattr(Knocks, "answers", lambda self, host, since: True)
 
 
+def _remembers_who_has_heard_nothing(patch: MonkeyPatch) -> None:
+    patch.setattr(Knocks, "forget", lambda self, host: None)
+
+
 def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
     def answers(self: Knocks, host: str, since: int) -> bool:
         return self._served(host, since)
@@ -500,6 +504,13 @@ _ALL = [
         _takes_an_answer_for_a_knock,
     ),
     Breakage(
+        "remembers-who-has-heard-nothing",
+        "whoever asked while the others were stopped may be cut off a moment later, and come back as known",
+        754,
+        _remembers_who_has_heard_nothing,
+        "spiteful",
+    ),
+    Breakage(
         "serves-on-when-they-are-back",
         "until there is a view with those who are heard again, what is here is old",
         27,
@@ -521,7 +532,7 @@ _ALL = [
     Breakage(
         "believes-in-views-that-never-began",
         "of two halves the one without clients would be taken for the newer, if it was cut off as a view began",
-        436,
+        865,
         _believes_in_views_that_never_began,
         "spiteful",
     ),
@@ -540,7 +551,7 @@ _ALL = [
     Breakage(
         "lets-the-clock-stand",
         "a node whose wall clock is slow stamps all it accepts in a cut before what was stamped before it",
-        8,
+        248,
         _lets_the_clock_stand,
         "spiteful",
     ),

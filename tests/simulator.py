@@ -160,6 +160,7 @@ class Plan:
         kind = only or drawn
         if kind == "spiteful":
             nodes = rng.choice([2, 2, 2, 3, 4, 4])  # cut into halves as often as not
+        skewed = [-30_000, 0, 30_000] if kind == "spiteful" else [0, 0]
         return cls(
             nodes=nodes,
             latency=rng.choice([0.3, 0.3, 2.0, 2.0, 20.0]),
@@ -167,7 +168,8 @@ class Plan:
             clients=rng.choice([2, 3, 4, 8, 12]),
             keys=rng.choice([1, 1, 2, 3]),
             skews=[
-                rng.choice([0, 0, rng.randint(-500, 500), rng.randint(-30_000, 30_000)]) for _ in range(nodes)
+                rng.choice([*skewed, rng.randint(-500, 500), rng.randint(-30_000, 30_000)])
+                for _ in range(nodes)
             ],
             records=rng.choice([0, 0, 20, 300]),
             visitors=rng.choice([0, 2, 3, 8]) if kind != "split" else 0,  # where visits may be lost
@@ -672,7 +674,7 @@ class World:
     def freeze(self, number: int, ms: float, jitter: float | None = None) -> None:
         """A process is stopped (SIGSTOP, swapping, a paused virtual machine) and goes on after a while."""
         host = self.hosts[number]
-        if host.frozen:
+        if host.frozen or host.node is None:
             return
         ms = ms * (0.5 + self.rng.random()) if jitter is None else ms + jitter
         self.note(f"node {number} is frozen for {ms:.0f} ms")

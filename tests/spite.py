@@ -60,7 +60,9 @@ class Spite:
     def unsettles(self, victim: int) -> bool:
         """Stop this node for a moment, maybe: say whether."""
         world, rng = self._world, self._world.rng
-        if rng.random() >= _UNSETTLES or not (world.survivable(victim) and world.may_freeze()):
+        if rng.random() >= _UNSETTLES or not (world.awake(victim) and world.survivable(victim)):
+            return False
+        if not world.may_freeze():
             return False
         world.freeze(victim, rng.choice([300.0, 400.0, 900.0]))
         return True

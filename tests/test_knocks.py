@@ -110,6 +110,30 @@ def test_a_host_that_was_answered_before_the_cut_is_none_that_was_heard_in_it() 
     assert client.wait(250) == OLD
 
 
+def test_a_host_whose_answer_is_not_acknowledged_is_none_that_was_heard_in_a_cut() -> None:
+    """The others were stopped, so it asked while they were silent; then came the cut, for its machine, too."""
+    cluster = serving_cluster()
+    for node in (1, 2):
+        cluster.freeze(node)
+    cluster.advance(400)
+    client = cluster.client(3, "10.1.0.1")
+    client.post(_set(b"old"))
+    ways = _ways(cluster, [3])
+    cluster.hold(*ways)
+    for node in (1, 2):
+        cluster.thaw(node)
+    cluster.advance(1_000)
+    assert client.take() == STORED
+    cluster.turn(3, lambda node: node.lookout.undelivered(client.connection))
+    cluster.client(1, "10.1.0.1").insist(b"version\r\n")
+    assert cluster.client(1, "10.1.0.1").send(_set(b"new")) == STORED
+    _heal(cluster, ways)
+    late = cluster.client(3, "10.1.0.1")
+    late.post(GET)
+    cluster.advance(1_000)
+    assert late.take() in (b"", NEW)
+
+
 def test_who_is_served_when_the_others_are_back_waits_for_the_view_with_them() -> None:
     cluster, ways = _isolated()
     served = cluster.client(3, "10.1.0.9")

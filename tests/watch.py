@@ -134,15 +134,11 @@ class Trace:
         state = self._state(number)
         if self._states.get(number) != state:
             self._states[number] = state
-            self._line("", number)
+            cells = (f"{state if other == number else '.':{_STATE}}" for other in self._world.hosts)
+            self._line(" " * _EVENT + "".join(cells))
 
-    def _line(self, event: str, changed: int = 0) -> None:
-        states = "".join(
-            f"{self._states[number] if number == changed else '.':{_STATE}}" for number in self._world.hosts
-        )
-        self._write(
-            f"{self._world.now:9.1f}  {event[: _EVENT - 1]:{_EVENT}}{states if changed else ''}".rstrip()
-        )
+    def _line(self, text: str) -> None:
+        self._write(f"{self._world.now:9.1f}  {text.rstrip()}")
 
     def _state(self, number: int) -> str:
         host = self._world.hosts[number]

@@ -102,6 +102,8 @@ class Ways:
         latest = self._world.now - _DEAF_MS
         for answer in [a for a in self._said if a.host is host and a.at <= latest and not a.is_end]:
             self._said.remove(answer)
+            if host.node is not None:
+                host.node.lookout.undelivered(answer.connection)
             if host.clients.pop(answer.connection, None) is not None and host.node is not None:
                 host.node.disconnect(answer.connection)
 

@@ -440,6 +440,7 @@ class Clients:
                 if acknowledges:
                     self.node.lookout.delivered(client.connection)
                 elif acknowledges is False:
+                    self.node.lookout.undelivered(client.connection)
                     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                     client.ended = True
                     self.close(client, "its machine acknowledges nothing")
