@@ -500,7 +500,7 @@ _ALL = [
     Breakage(
         "takes-an-answer-for-a-knock",
         "who asked before the cut is no sign that its host is on this side of it",
-        80,
+        840,
         _takes_an_answer_for_a_knock,
     ),
     Breakage(
