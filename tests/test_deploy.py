@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from memrep.daemon.cgroup import Memory
+from memrep.daemon.run import HANDOVER_S
 from memrep.errors import UsageError
 from tests.real.generation import DEBIAN_13, INSTALLED, USED, Generation
 
@@ -99,6 +100,11 @@ def test_the_units_limits_fit_the_default_options() -> None:
     megabytes = int(unit_value("MemoryMax").removesuffix("M"))
     assert megabytes >= 2 * options["memory"] + 128
     assert int(unit_value("LimitNOFILE")) > 2 * options["connections"]
+
+
+def test_the_unit_lets_a_node_hand_over_before_it_is_killed() -> None:
+    finish_s = 5
+    assert int(unit_value("TimeoutStopSec")) >= HANDOVER_S + documented_options()["drain"] + finish_s
 
 
 def test_the_units_socket_directory_is_the_one_in_config_and_php() -> None:

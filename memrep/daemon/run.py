@@ -58,7 +58,7 @@ _TICK_S: Final = 0.05
 
 #: How long a node that alone holds everything waits for another one that fetches it; the unit's TimeoutStopSec=
 #: is above it.
-_HANDOVER_S: Final = 60
+HANDOVER_S: Final = 60
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
 
@@ -311,7 +311,7 @@ class Daemon:
         """Serve on until another node holds everything, if one is about to: what it lacks is only here."""
         if self._node.hands_over:
             self._journal.log("it alone holds everything: it stops when another node does, in a minute at most")
-        with trio.move_on_after(_HANDOVER_S):
+        with trio.move_on_after(HANDOVER_S):
             while self._node.hands_over:
                 await trio.sleep(0.01)
 
