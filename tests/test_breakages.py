@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from tests.breakages import BREAKAGES, Breakage
+from tests.refinements import REFINEMENTS, TAKES_AWAY
 from tests.simulator import simulate
+
+ROOT = Path(__file__).resolve().parents[1]
 
 #: By then some seed must have noticed.
 SEEDS = range(1, 1001)
@@ -19,3 +26,18 @@ def test_a_broken_rule_is_noticed(breakage: Breakage) -> None:
     caught = next((seed for seed in seeds if breakage.caught(seed) is not None), None)
     assert caught is not None, f"nobody noticed in {len(SEEDS)} seeds: {breakage.why}"
     simulate(caught, breakage.kind)  # where nothing is broken, that seed has nothing to say
+
+
+@pytest.mark.parametrize("name", REFINEMENTS)
+def test_a_refinement_that_is_taken_away_turns_its_story_red(name: str) -> None:
+    pytest_itself = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", REFINEMENTS[name].story]
+    run = subprocess.run(
+        [*pytest_itself, "-p", "tests.refinements"],
+        cwd=ROOT,
+        env=os.environ | {TAKES_AWAY: name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
+    assert "AssertionError" in run.stdout, run.stdout  # and no other fault
