@@ -18,15 +18,16 @@ from msgspec.structs import replace
 from pytest import MonkeyPatch
 
 from memrep.entry import Entry
+from memrep.inflight import Attempt
 from memrep.lookout import Lookout
 from memrep.php.holder import Line
 from memrep.php.sessions import Sessions
 from memrep.protocol.connection import Connection
-from memrep.replication import presence, replica, view
+from memrep.replication import past, presence, replica, view
 from memrep.replication.message import Past, Vote
 from memrep.replication.past import NOTHING, WRITTEN
 from memrep.replication.presence import Presence
-from memrep.replication.rounds import Attempt, Rounds
+from memrep.replication.rounds import Rounds
 from memrep.replication.transfer import Newcomer
 from memrep.version import Clock, Version
 
@@ -112,7 +113,7 @@ def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
     def inherited(donors: Iterable[Past], voters: Iterable[Past]) -> Past:
         return replace(real(donors, list(voters)), stood={})
 
-    real = view.inherited
+    real = past.inherited
     patch.setattr(view, "inherited", inherited)
 
 
@@ -136,10 +137,10 @@ def _counts_what_sides_have_in_common(patch: MonkeyPatch) -> None:
 
 
 def _forgets_what_has_happened_in_a_majoritys_view(patch: MonkeyPatch) -> None:
-    def begins(past: Past, vid: int, members: Iterable[int]) -> Past:
-        return replace(real(past, vid, members), activity={})
+    def begins(before: Past, vid: int, members: Iterable[int]) -> Past:
+        return replace(real(before, vid, members), activity={})
 
-    real = view.begins
+    real = past.begins
     patch.setattr(view, "begins", begins)
 
 
