@@ -70,8 +70,8 @@ def left_out(cluster: Cluster) -> list[str]:
 def nothing_fenced(tmp_path: Path, *, grows: bool = False) -> Iterator[Cluster]:
     """Three nodes among which nobody is thrown out in this block, takes itself for stopped, or hangs up.
 
-    Where their tables grow to a million keys, which is not cut into slices (docs/design.md), and all at the same
-    time, they may agree on the same view once more; nobody is left out of it.
+    Where their tables grow to a million keys, which is not cut into slices (docs/design.md), all of them at the
+    same time, they may agree on the same view once more; nobody is left out of it.
     """
     with Busy(3, tmp_path) as cluster:
         before = views(cluster)
