@@ -55,3 +55,13 @@ def test_frames_go_before_acknowledgements_and_both_before_heartbeats() -> None:
     )
     kinds = [type(message) for _, to, message in cluster.said if to == 1]
     assert [order[kind] for kind in kinds if kind in order] == [0, 1, 2]
+
+
+def test_a_view_of_the_same_nodes_is_logged_with_its_reason() -> None:
+    cluster = serving_cluster()
+    cluster.turn(2, lambda node: node.replica.lost_clients())
+    cluster.deliver()
+    cluster.advance(200)
+    reason = "it has closed its clients' connections"
+    assert any(line.endswith(f": 3 of 3 nodes ({reason})") for line in cluster.logs[2])
+    assert any(line.endswith(f": 3 of 3 nodes ({cluster.names[1]}: {reason})") for line in cluster.logs[1])

@@ -38,8 +38,14 @@ class News:
         self._clock = clock
         self._log = log
 
-    def installed(self, before: View, was_full: bool) -> None:
-        """A view stands."""
+    def troubles(self) -> list[str]:
+        """Why this node and those that it hears ask for a view, as far as they have said so."""
+        beats = ((peer.name, peer.beat) for peer in self._presence.here(self._clock.now))
+        others = [f"{name}: {beat.trouble}" for name, beat in beats if beat is not None and beat.trouble]
+        return ([self._standing.trouble] if self._standing.trouble else []) + others
+
+    def installed(self, before: View, was_full: bool, troubles: list[str]) -> None:
+        """A view stands; this is why it was asked for, if it was not for who has come or gone."""
         view = self._standing.view
         if len(self._names) == 1:
             return
@@ -50,6 +56,7 @@ class News:
         ]
         left = [names[n] for n in sorted(before.members) if n not in view.members]
         changes = ["joined: " + " ".join(joined)] * bool(joined) + ["left: " + " ".join(left)] * bool(left)
+        changes = changes or troubles
         alone = "" if view.quorate else ", no majority"
         self._log(
             f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"

@@ -423,6 +423,7 @@ class Replica:
         """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
         standing = self.standing
         before, was_full, apart = standing.view, standing.full, standing.apart
+        troubles = self.news.troubles()
         standing.install(message)
         keep = standing.full
         self._last_install = message
@@ -438,7 +439,7 @@ class Replica:
         self._election.installed()
         self._donor.reset()
         self.newcomer.cancel()
-        self.news.installed(before, was_full)
+        self.news.installed(before, was_full, troubles)
         if not keep:
             self.newcomer.begin(horizon_of(message), apart if standing.me in message.yields else 0)
         for peer in self.presence.returned(self._election.promised_at):

@@ -60,19 +60,9 @@ def views(cluster: Cluster) -> list[str]:
     return [cluster.stats(i, "cluster")["view"] for i in range(cluster.count)]
 
 
-def left_out(cluster: Cluster) -> list[str]:
-    """What the nodes have logged of views that somebody had to leave, or could not follow."""
-    lines = [line for i in range(cluster.count) for line in cluster.node(i).log.read_text().splitlines()]
-    return [line for line in lines if "(left: " in line or "lost touch" in line]
-
-
 @contextmanager
-def nothing_fenced(tmp_path: Path, *, grows: bool = False) -> Iterator[Cluster]:
-    """Three nodes among which nobody is thrown out in this block, takes itself for stopped, or hangs up.
-
-    Where their tables grow to a million keys, which is not cut into slices (docs/design.md), all of them at the
-    same time, they may agree on the same view once more; nobody is left out of it.
-    """
+def nothing_fenced(tmp_path: Path) -> Iterator[Cluster]:
+    """Three nodes among which nobody is thrown out in this block, takes itself for stopped, or hangs up."""
     with Busy(3, tmp_path) as cluster:
         before = views(cluster)
         with Onlooker(cluster.ports) as onlooker:
@@ -82,8 +72,7 @@ def nothing_fenced(tmp_path: Path, *, grows: bool = False) -> Iterator[Cluster]:
             print(f"node {i}: longest turn {stats['longest_turn_ms']} ms, {stats['turns_cut_short']} cut short")
             assert stats["fences"] == "0"
         print(f"{onlooker.answers} answers, the slowest after {onlooker.slowest:.3f} s")
-        assert left_out(cluster) == []
-        assert grows or views(cluster) == before
+        assert views(cluster) == before
         assert onlooker.broken == []
         assert onlooker.answers > 0
         assert onlooker.slowest < FORGOTTEN_S
@@ -109,7 +98,7 @@ def test_a_crowd_of_clients_that_send_a_megabyte_each_is_answered(count: int, tm
 
 @pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_a_loader_fills_the_nodes_in_pipelines_of_five_hundred(count: int, tmp_path: Path) -> None:
-    with nothing_fenced(tmp_path, grows=count > 500_000) as cluster:
+    with nothing_fenced(tmp_path) as cluster:
         assert load(cluster.ports[0], count, 500, 500) == count
         until(lambda: int(cluster.stats(2, "")["curr_items"]) >= count, 10, "all nodes hold all of it")
 
