@@ -408,6 +408,18 @@ def assert_one_at_a_time(requests: Iterable[Request], count: int | None, before:
     assert not troubles, "\n".join(troubles[:10])
 
 
+def overtaken(requests: Iterable[Request]) -> int:
+    """How many increments are lost because requests read the session before they had its lock.
+
+    A proxy with several connections to a server sends what a client says in one breath over all of them in
+    turn, so that nobody knows in which order it is executed: a request's read may come before the write of
+    the one that had the lock until then. It began before that one was over, else it is a step back.
+    """
+    held = sorted((r for r in requests if r.good), key=lambda request: request.started)
+    pairs = itertools.pairwise(held)
+    return sum(max(0, last.wrote - (one.found or 0)) for last, one in pairs if one.began < last.ended)
+
+
 def longest_standstill_ms(requests: Iterable[Request]) -> float:
     """The longest time without the end of any request, while there were some under way."""
     ends = sorted(request.ended for request in requests)

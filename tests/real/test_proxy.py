@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from .cluster import Cluster, Unreplicated
-from .parallel import Request, Worker, assert_one_at_a_time, longest_standstill_ms, report
+from .parallel import Request, Worker, assert_one_at_a_time, longest_standstill_ms, overtaken, report
 from .php import pecl_memcache, php_memcached_text, session_ids
 from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
 
@@ -23,6 +23,10 @@ pytestmark = pytest.mark.real
 
 WORKERS = 8
 TIMES = 5
+
+#: So many of 40 increments may be lost where reads overtake (pecl-memcache, several connections). With plain
+#: memcacheds one is in about one run of 40; a node that took writes for copies would lose most of them.
+OVERTAKEN_MAX = 2
 
 #: What a request may wait for others at most, ms: seven of them, and PHP's own naps between its attempts.
 LONGEST_WAIT_MS = 12_000
@@ -92,13 +96,19 @@ def count_through(port: int, handler: str) -> int:
 def test_requests_through_a_proxy_are_counted_exactly_and_wait_for_no_lock_that_is_free(
     kind: type[Cluster], count: int, connections: int, handler: str, tmp_path: Path
 ) -> None:
-    """Through one node's door, and through all three; with plain memcacheds the same comes out."""
+    """Through one node's door, and through all three; with plain memcacheds the same comes out.
+
+    That goes for what is lost, too: pecl-memcache takes a lock and reads its session in one breath, and over
+    several connections these have no order. The proxy's default is one.
+    """
     with kind(3, tmp_path) as nodes, proxy(nodes, count, connections, tmp_path) as port:
         requests = visits(handler, port, tmp_path)
         report(requests)
         assert [request for request in requests if not request.good] == []
         assert len(requests) >= WORKERS * TIMES
-        assert_one_at_a_time(requests, count_through(port, handler))
+        overtakes = overtaken(requests) if connections > 1 and handler == "pecl-memcache" else 0
+        assert overtakes <= OVERTAKEN_MAX
+        assert_one_at_a_time(requests, count_through(port, handler) + overtakes)
         slowest = max(request.started - request.began for request in requests)
         print(
             f"the slowest start: {slowest:.0f} ms, longest standstill {longest_standstill_ms(requests):.0f} ms"
