@@ -309,15 +309,16 @@ class Daemon:
 
     async def _hand_over(self) -> None:
         """Serve on until another node holds everything, if one is about to: what it lacks is only here."""
-        if self._node.hands_over:
+        if self._node.hands_over and not self.distrusted:
             self._journal.log("it alone holds everything: it stops when another node does, in a minute at most")
-        with trio.move_on_after(HANDOVER_S):
-            while self._node.hands_over:
-                await trio.sleep(0.01)
+            with trio.move_on_after(HANDOVER_S):
+                while self._node.hands_over:
+                    await trio.sleep(0.01)
 
     async def _drain(self) -> None:
+        self._notifier.tell("STOPPING=1\nSTATUS=serving on until another node holds everything")
         await self._hand_over()
-        self._notifier.tell("STOPPING=1\nSTATUS=serving the clients that are connected")
+        self._notifier.tell("STATUS=serving the clients that are connected")
         self._reactor.turn(self._clients.shut)
         with trio.move_on_after(self._options.drain_ms / 1000):
             while len(self._clients):
