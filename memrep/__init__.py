@@ -4,7 +4,7 @@ The code reads from the ground up. Arrows between floors point down only (tests/
 
     version entry locks habits said nodes stats errors complaints ceiling
                                         values; they import no more than attrs and msgspec
-    digest store flow inflight copies decisions committer ticket room
+    table digest store flow inflight copies decisions committer ticket room
                                         state of one node, told the time, and what commands make of it
     engine | replication                what commands mean | how nodes stay the same; neither knows the other
     php users                           what PHP's session handlers mean by their commands; who may come in

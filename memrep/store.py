@@ -11,16 +11,16 @@ Rules:
   version counts as expired, here and on whatever arrives later. It takes no time; a sweep clears up after it.
 - `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
 
-Values and tombstones live in two dicts, each in the order in which its entries are to go: values by their last
-use, tombstones by their death. The expiry of values needs no timer for each key: they are kept in slots of 4 s
-by the time at which they are due, each key once. A sweep never takes long: it stops after a number of keys and
-goes on in the next turn. Reads check the clock themselves.
+Values and tombstones live in two tables, each in the order in which its entries are to go: values by their
+last use, tombstones by their death (table.py says how exactly). The expiry of values needs no timer for each
+key: they are kept in slots of 4 s by the time at which they are due, each key once. A sweep never takes long:
+it stops after a number of keys and goes on in the next turn. Reads check the clock themselves.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice, takewhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from memrep.digest import Digest
 from memrep.entry import NEVER, Entry
 from memrep.locks import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held, may_name
+from memrep.table import Table
 from memrep.version import ZERO, Clock, Version, milliseconds
 
 #: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
@@ -82,8 +83,8 @@ class Store:
     """
 
     def __init__(self, limit: int, compared: bool = True) -> None:
-        self.values: OrderedDict[bytes, Entry] = OrderedDict()
-        self.tombstones: OrderedDict[bytes, Entry] = OrderedDict()
+        self.values: Table[Entry] = Table()
+        self.tombstones: Table[Entry] = Table()
         self.digest = Digest()
         self.horizon: Version = ZERO
         self.used = 0
@@ -97,15 +98,17 @@ class Store:
         self.doubtful: dict[bytes, tuple[int, int]] = {}
         self.guarded: dict[bytes, bytes] = {}
         self._locks: dict[bytes, None] = {}  # keys of values that have a hold
-        self._slots: dict[int, set[bytes]] = {}
+        self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
         self._swept = 0
 
     def live(self, key: bytes, now: int) -> Entry | None:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
-        entry = self.values.get(key)
+        part = self.values.part(key)
+        entry = part.get(key)
         if entry is None or entry.expires <= now or entry.version <= self.flushed:
             return None
-        self.values.move_to_end(key)
+        del part[key]  # and behind all others with it
+        part[key] = entry
         return entry
 
     def get(self, key: bytes) -> Entry | None:
@@ -124,10 +127,10 @@ class Store:
 
     def age(self, clock: Clock) -> int:
         """For how many seconds nobody has used the least recently used value, as far as this node knows."""
-        for key, entry in self.values.items():
-            if key != FLUSH_KEY:
-                return idle(entry, clock)
-        return 0
+        firsts = (
+            next((entry for key, entry in part.items() if key != FLUSH_KEY), None) for part in self.values.parts
+        )
+        return max((idle(entry, clock) for entry in firsts if entry is not None), default=0)
 
     def end_of(self, key: bytes, now: int) -> int:
         """How a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is still known."""
@@ -139,11 +142,11 @@ class Store:
 
     def keys(self) -> list[bytes]:
         """All keys that have an entry, tombstones among them, in no particular order."""
-        return [*_keys(self.values), *_keys(self.tombstones)]
+        return self.values.keys() + self.tombstones.keys()
 
     def snapshot(self) -> list[tuple[list[bytes], list[Entry]]]:
         """All keys that have an entry, and their entries, in two pairs of lists that go together."""
-        return [(_keys(one), list(dict.values(one))) for one in (self.values, self.tombstones)]
+        return [(one.keys(), one.entries()) for one in (self.values, self.tombstones)]
 
     def __len__(self) -> int:
         """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
@@ -156,7 +159,7 @@ class Store:
             return False
         if key == FLUSH_KEY:
             self.flushed = entry.version
-            self._flushing = _keys(self.values)
+            self._flushing = self.values.keys()
             self._clear_flushed(now)
         elif entry.value is not None:
             if entry.expires <= now or entry.version <= self.flushed:
@@ -185,11 +188,7 @@ class Store:
 
     def sweep(self, now: int) -> None:
         """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""
-        for _ in range(_SWEEP_KEYS):
-            key, entry = next(iter(self.tombstones.items()), (b"", None))
-            if entry is None or entry.expires > now:
-                break
-            self.remove(key)
+        self._purge_old(now)
         self._clear_flushed(now)
         budget = _SWEEP_KEYS
         due = now >> _SLOT_BITS
@@ -198,7 +197,7 @@ class Store:
         while self._swept < due:
             keys = self._slots.get(self._swept)
             while keys and budget:
-                key = keys.pop()
+                key, _ = keys.popitem()
                 entry = self.values[key]
                 self.expired += 1
                 self.expired_unfetched += not entry.seen
@@ -211,6 +210,16 @@ class Store:
             if due - self._swept > len(self._slots):  # the clock has leapt: most slots in between are empty
                 self._swept = min([due, *self._slots])
 
+    def _purge_old(self, now: int) -> None:
+        """Forget a bounded number of tombstones that have had their time."""
+        budget = _SWEEP_KEYS
+        for part in self.tombstones.parts:
+            first = islice(part.items(), budget)
+            old = [key for key, _ in takewhile(lambda item: item[1].expires <= now, first)]
+            for key in old:
+                self.remove(key)
+            budget -= len(old)
+
     def purge(self, excess: int) -> int:
         """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.
 
@@ -218,9 +227,11 @@ class Store:
         """
         freed = 0
         while freed < excess and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit:
-            key, entry = next(iter(self.tombstones.items()))
-            freed += cost_of(key, entry)
-            self.remove(key)
+            oldest = self.tombstones.turn()
+            if oldest is None:
+                break
+            freed += cost_of(*oldest)
+            self.remove(oldest[0])
         return freed
 
     def orphan_locks(
@@ -279,10 +290,11 @@ class Store:
         looked at once.
         """
         for _ in range(len(self.values)):
-            if excess <= 0 or not self.values:
+            oldest = self.values.turn() if excess > 0 else None
+            if oldest is None:
                 return
-            key, entry = next(iter(self.values.items()))
-            self.values.move_to_end(key)
+            key, entry = oldest
+            self.values.append(key, entry)
             if key != FLUSH_KEY and not is_held(entry.value, entry.hold):
                 cost = cost_of(key, entry)
                 excess -= cost
@@ -306,18 +318,17 @@ class Store:
             self._locks.pop(key, None)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
             self.used += len(new.value) - len(old.value)
-            self.values[key] = new
-            self.values.move_to_end(key)
+            self.values.append(key, new)
             return
         if old is not None:
             self._take_out(key, old)
         self.used += cost_of(key, new)
         if new.value is None:
-            self.tombstones[key] = new
+            self.tombstones.append(key, new)
             return
-        self.values[key] = new
+        self.values.append(key, new)
         if new.expires < NEVER:
-            self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), set()).add(key)
+            self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), {})[key] = None
 
     def _take_out(self, key: bytes, entry: Entry) -> None:
         """Take an entry out of its dict, slot and cost."""
@@ -329,14 +340,9 @@ class Store:
         slot = max(entry.expires >> _SLOT_BITS, self._swept)
         keys = self._slots.get(slot)
         if keys is not None:
-            keys.discard(key)
+            keys.pop(key, None)
             if not keys:
                 del self._slots[slot]
-
-
-def _keys(entries: OrderedDict[bytes, Entry]) -> list[bytes]:
-    """The keys in any order: of a million in 15 ms, in their own order it would take a second."""
-    return list(dict.keys(entries))
 
 
 def _tombstone(entry: Entry, now: int, end: int) -> Entry:

@@ -17,7 +17,7 @@ ROOT: Final = Path(memrep.__file__).parent
 #: The floors, lowest first. A module belongs to the longest of these names that begins its own.
 FLOORS: Final = (
     {"version", "entry", "locks", "stats", "errors", "nodes", "habits", "said", "complaints", "ceiling"},
-    {"copies", "digest", "store", "flow", "inflight", "decisions", "committer", "ticket", "room"},
+    {"copies", "digest", "table", "store", "flow", "inflight", "decisions", "committer", "ticket", "room"},
     {"engine", "replication"},
     {"php", "users"},
     {"protocol", "options"},

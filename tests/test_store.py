@@ -573,7 +573,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
         assert self.store.dead(key, self.now) != self._alive(key)
         if found is not None:
             assert found == self.model[key]
-            assert next(reversed(self.store.values)) == key
+            assert next(reversed(self.store.values.part(key))) == key
 
     @invariant()
     def versions_agree(self) -> None:
