@@ -28,7 +28,7 @@ from typing import Final
 import click
 
 from bench.compare import _free_port
-from memrep.protocol.packet import HEADER, REQUEST
+from memrep.protocol.memcached.binary.packet import HEADER, REQUEST
 
 GROWTH_MB: Final = 8.0
 

@@ -1,7 +1,8 @@
 """What an entry really costs: resident memory of a store, entry by entry, beside what the store counts.
 
-`python -m bench.memory`. The limit (-m) is only worth something if `used` follows the resident memory of
-the process; ENTRY_BYTES in memrep/store.py is the figure that this prints for the cost beside key and value.
+`python -m bench.memory`. The limit (-m) is only worth something if `used` follows the resident memory of the
+process; ENTRY_BYTES in memrep/storage/store.py is the figure that this prints for the cost beside key and
+value.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from memrep.entry import Entry
-from memrep.store import ENTRY_BYTES, Store
-from memrep.version import Clock
+from memrep.storage.entry import Entry
+from memrep.storage.store import ENTRY_BYTES, Store
+from memrep.storage.version import Clock
 
 _PAGE = 4096
 _SPREAD_MS = 1_440_000

@@ -12,8 +12,8 @@ import time
 
 import click
 
+from memrep.addresses import parse_nodes
 from memrep.errors import UsageError
-from memrep.nodes import parse_nodes
 
 _POLL_S = 0.1
 

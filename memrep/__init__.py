@@ -1,18 +1,18 @@
 """memrep: web sessions that survive the loss of any node. It speaks memcached's protocol.
 
-The code reads from the ground up. Arrows between floors point down only (tests/test_architecture.py):
+The rooms, from the ground up. Who stands in one line may import what stands in a line above it, and never what
+stands below or beside it (tests/test_architecture.py reads this map):
 
-    version entry locks habits said nodes stats errors complaints ceiling
-                                        values; they import no more than attrs and msgspec
-    table digest store flow inflight copies decisions committer ticket room
-                                        state of one node, told the time, and what commands make of it
-    engine | replication                what commands mean | how nodes stay the same; neither knows the other
-    php users                           what PHP's session handlers mean by their commands; who may come in
-    protocol                            how clients spell commands
-    options knocks lookout links report door node
-                                        all of it joined: a whole memrep without I/O
-    daemon                              sockets, clocks, signals; the only floor with trio
-    cli                                 options
+    errors log_limit flow_control   whose fault it is; what is logged once; how much may be on its way
+    storage                         what one node holds; knows no peer, protocol or client
+    addresses                       the list of nodes as the operator writes it
+    engine replication              what commands mean | how nodes stay the same; neither knows the other
+    protocol                        bytes of clients in, bytes out
+    php                             what PHP's session handlers mean by their commands
+    node                            all of it joined: a whole memrep without I/O
+    daemon                          sockets, clocks, signals; the only room with trio
+    cli                             the command line
+    __main__                        `python -m memrep`
 """
 
 from typing import Final

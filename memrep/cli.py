@@ -15,16 +15,16 @@ from typing import Any, Final
 import click
 
 from memrep import __version__
+from memrep.addresses import Address, parse_address, parse_nodes
 from memrep.daemon.certificate import Certificate, read_certificate
+from memrep.daemon.daemon import ServeOptions, serve
 from memrep.daemon.files import read_file
 from memrep.daemon.guard import in_words, remedy
-from memrep.daemon.journal import say
-from memrep.daemon.machine import check_listen, check_own_name, find_self
-from memrep.daemon.run import ServeOptions, serve
-from memrep.daemon.secret import read_auth_file, read_secret
+from memrep.daemon.local_address import check_listen, check_own_name, find_self
+from memrep.daemon.log import say
+from memrep.daemon.private_files import read_auth_file, read_secret
 from memrep.errors import UsageError
-from memrep.habits import Habits
-from memrep.nodes import Address, parse_address, parse_nodes
+from memrep.php.options import Habits
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10

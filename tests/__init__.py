@@ -1,1 +1,11 @@
-"""memrep's tests. Each module of memrep/ has its own here; what spans the rooms says so in its first line."""
+"""memrep's tests.
+
+unit         a file for each module of memrep/, and what spans the modules of one room
+harness      what tests without I/O are built of
+conformance  conversations that memcached itself has proved
+simulation   whole nodes in virtual time, by seeds
+fuzz         input that breaks a parser: grammatical, and by coverage
+faults       real nodes under a checked load, killed, frozen and cut off
+oserrors     every system call of a real node fails
+real         PHP, memcached, proxies, and real processes
+"""

@@ -2,12 +2,12 @@
 
 A failing seed prints what happened and the one command that replays it; the exit status is then 1.
 
-`--broken NAME` takes a rule away first (tests/breakages.py) and searches for the first seed that notices; the
-exit status is 1 if none does. `--broken all` does so with one rule after another.
+`--broken NAME` takes a rule away first (tests/simulation/rule_mutations.py) and searches for the first seed
+that notices; the exit status is 1 if none does. `--broken all` does so with one rule after another.
 
 `--fingerprint` prints a hash of all that nodes say, to each other and to clients: a change that is to change
 nothing keeps it. `--each` prints one for every seed. `--seed N --trace` prints what happens in a run, a line
-for each message and each change of a node's state (tests/watch.py).
+for each message and each change of a node's state (tests/simulation/trace.py).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from multiprocessing.pool import Pool
 
 import click
 
-from tests.breakages import BREAKAGES, Breakage
-from tests.simulator import KINDS, Broken, Outcome, World, replay, simulate
-from tests.watch import Fingerprint, Trace
+from tests.simulation.rule_mutations import BREAKAGES, Breakage
+from tests.simulation.simulator import KINDS, Broken, Outcome, World, replay, simulate
+from tests.simulation.trace import Fingerprint, Trace
 
 
 def _one(only: str, seed: int) -> Outcome | str:

@@ -1,16 +1,23 @@
-"""The daemon: a node with real sockets, clocks and signals. The only floor that imports trio.
+"""The daemon: a node with real sockets, clocks and signals. Rule: the only room that imports trio.
 
-run          the nursery: serve, tick, dial, signals, the end
-reactor      one task, one epoll: every socket of clients and peers, a turn at a time
-clients      listening for clients; one client's socket
-parting      how a client's socket is closed
-tls          clients who speak TLS: the handshake, and the socket
-certificate  what they are shown
-peers        links to and from the other nodes, and the tasks that keep them dialled
-neighbours   from which addresses they may call
-anteroom     who has connected but not yet shown who he is
-secret       what nodes prove to each other that they know
-machine      which address of the list is this machine's; whether a port can be had
-journal      log lines, and what systemd is told
-signals      which signals mean something
+files               small files, read whole
+guard               what an error of the operating system may cost
+signals             which signals mean something
+log                 log lines, and what systemd is told; neither can stop a node by not listening
+time_slice          how long one part of a turn may last
+reactor             one task, one epoll: every socket of clients and peers, a turn at a time
+listener            bound addresses that listen and refuse when told to
+names               which addresses a host stands for
+local_address       which address of the list is this machine's; whether a port can be had
+private_files       the nodes' secret, clients' passwords
+certificate         what clients of TLS are shown
+pending_handshakes  who has connected but not yet shown who he is
+tls                 clients who speak TLS: the handshake, and the socket
+lingering_close     how a client's socket is closed
+clients             listening for clients; one client's socket
+peer_allowlist      from which addresses nodes may call
+half_open           whose SYN has come, though this machine cannot answer it yet
+peers               links to and from the other nodes, and the tasks that keep them dialled
+cgroup              how much memory the kernel grants
+daemon              the nursery: serve, tick, dial, signals, the end
 """

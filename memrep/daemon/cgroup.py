@@ -27,10 +27,10 @@ from typing import Final
 
 import attrs
 
-from memrep.ceiling import full_at
 from memrep.daemon.files import read_file
+from memrep.engine.ceiling import full_at
 from memrep.errors import UsageError
-from memrep.flow import ROUND_MAX
+from memrep.flow_control import ROUND_MAX
 
 #: What a node takes that holds nothing: 26 MB on Python 3.11, and a little to spare.
 _OWN: Final = 32 << 20
@@ -38,7 +38,8 @@ _OWN: Final = 32 << 20
 #: What a connection takes at most that is not counted in any of the queues.
 _CONNECTION: Final = 32 << 10
 
-#: With what clients have sent half, and what they have not read, an -m becomes so much (flow.py, intake.py).
+#: With what clients have sent half, and what they have not read, an -m becomes so much (flow_control.py,
+#: intake.py).
 _WITH_QUEUES: Final = 5 / 4
 
 #: Version 1 says "no limit" by the largest number of pages.

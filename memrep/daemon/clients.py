@@ -23,14 +23,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final
 
-from memrep.complaints import Recurrence
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.guard import Troubles
+from memrep.daemon.lingering_close import Partings
 from memrep.daemon.listener import Door, Listener
-from memrep.daemon.parting import Partings
 from memrep.daemon.reactor import HUNG_UP, READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
-from memrep.node import Node
+from memrep.log_limit import Recurrence
+from memrep.node.node import Node
 from memrep.protocol.connection import Connection
 
 _RECEIVE_BYTES: Final = 1 << 14
@@ -364,7 +364,7 @@ class Clients:
         self.partings.close()
 
     def close(self, client: Client, reason: str) -> None:
-        """Hang up on a client; if it has not, it gets time to notice (parting.py)."""
+        """Hang up on a client; if it has not, it gets time to notice (lingering_close.py)."""
         if client.sock.fileno() < 0:
             return
         if reason and self._verbose():

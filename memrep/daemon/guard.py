@@ -6,8 +6,8 @@ that it belongs to, and there are four of those:
 
 - a socket: a client or a link whose call fails is closed; it comes again. (`guarded`, below)
 - a door: a listening socket that cannot accept rests until the next tick, so that it does not spin the loop.
-- a task, a tick for example: what it was at is given up, and begun anew. (run.py)
-- a turn, in which only the node itself can fail, which makes no system call at all: run.py says what then.
+- a task, a tick for example: what it was at is given up, and begun anew. (daemon.py)
+- a turn, in which only the node itself can fail, which makes no system call at all: daemon.py says what then.
 
 Each kind of trouble is told at most once a minute: on a machine in need the log must not become part of it.
 """

@@ -4,9 +4,9 @@ Problem: a name may stand for several addresses, of both families, and not for t
 ever. A node that listens at one of its own and calls only the first of another's is not found by nodes that see
 them in another order: the cluster falls apart into nodes that each serve alone.
 
-Rule: a node listens at all addresses of its own name (machine.py), and calls those of another one in turn, each
-a moment after the one before or at once when that has failed; the first that answers counts. The one that
-answered last time is the first to be called.
+Rule: a node listens at all addresses of its own name (local_address.py), and calls those of another one in
+turn, each a moment after the one before or at once when that has failed; the first that answers counts. The one
+that answered last time is the first to be called.
 
 Names are looked up again for each attempt, in a thread, one look-up at a time for each name: the resolver may
 take many seconds, and then those addresses are called that are known from before.
@@ -24,8 +24,8 @@ from typing import Any, Final
 import attrs
 import trio
 
+from memrep.addresses import Address, plain_host
 from memrep.daemon.guard import in_words
-from memrep.nodes import Address, plain_host
 
 #: How many addresses of one name are called, and how long all of that may take.
 ENDPOINTS_MAX: Final = 8

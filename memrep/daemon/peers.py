@@ -22,19 +22,19 @@ from typing import Final
 
 import trio
 
-from memrep.complaints import Complaints
-from memrep.daemon.anteroom import Anteroom
-from memrep.daemon.calls import callers
+from memrep.addresses import Address, plain_host
 from memrep.daemon.guard import Troubles, guarded, hang_up, in_words
+from memrep.daemon.half_open import callers
 from memrep.daemon.listener import Door, Listener
 from memrep.daemon.names import NOT_NOW, REFUSES, SILENT, Call, Endpoint, Whereabouts, is_loopback
-from memrep.daemon.neighbours import Neighbours
+from memrep.daemon.peer_allowlist import Neighbours
+from memrep.daemon.pending_handshakes import Anteroom
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
-from memrep.links import Link
-from memrep.node import Node
-from memrep.nodes import Address, plain_host
+from memrep.log_limit import Complaints
+from memrep.node.node import Node
 from memrep.replication.handshake import Outgoing, Sorry
+from memrep.replication.links import Link
 from memrep.replication.wire import encode
 
 #: Unsent bytes for one peer above which its link is closed.
@@ -338,7 +338,7 @@ class Peers:
         self._renew()
 
     def _look_for_calls(self) -> None:
-        """Tell the node of peers whose SYN has come (calls.py)."""
+        """Tell the node of peers whose SYN has come (half_open.py)."""
         for host in callers(self._link_port):
             for node in self._neighbours.at(host):
                 self.node.links.called(node)

@@ -33,8 +33,8 @@ from typing import Final, Protocol
 
 import trio
 
-from memrep.daemon.slice import Slice
-from memrep.node import Node
+from memrep.daemon.time_slice import Slice
+from memrep.node.node import Node
 from memrep.protocol.connection import Connection
 
 READ: Final = select.EPOLLIN

@@ -23,11 +23,11 @@ from typing import Final
 
 import trio
 
-from memrep.complaints import Complaints
-from memrep.daemon.anteroom import Anteroom
+from memrep.addresses import plain_host
 from memrep.daemon.guard import guarded, hang_up, in_words
+from memrep.daemon.pending_handshakes import Anteroom
 from memrep.daemon.reactor import READ, WRITE, Reactor
-from memrep.nodes import plain_host
+from memrep.log_limit import Complaints
 
 #: The most that one record carries (RFC 8446, 5.1).
 _RECORD_BYTES: Final = 1 << 14

@@ -11,12 +11,12 @@ cure it. They are heuristics, and must cost nobody else anything, so they begin 
 Proof. A site locks pages and jobs under the names that PHP gives to its sessions' locks: stampede locks are
 `KEY.lock`, the class Memcache stores its integers with pecl's flags. So a name proves nothing, and what is not
 proved has memcached's plain meaning, whatever the command and the protocol. pecl-memcache's session handler
-shows by what it says in one breath, without waiting for an answer (script.py): `incr SID.lock`, `add
+shows by what it says in one breath, without waiting for an answer (proof.py): `incr SID.lock`, `add
 SID.lock`, `get SID` takes a lock; a write with the release behind it is its own. Where the `incr` has come
 alone the lock is taken at once, for nobody else may have it meanwhile, and the answer is withheld until the
 rest is here; if it is not PHP's, what any client's command would have made is put in its place. php-memcached
 waits for each answer, and its lock and its session may be at two nodes. It shows by its prefix, which the
-operator knows (`--lock-prefix`). A lock that is proved carries a hold in its entry (locks.py), and that is
+operator knows (`--lock-prefix`). A lock that is proved carries a hold in its entry (owner.py), and that is
 what counts from then on: for evictions, too.
 
 A lock belongs to the connection that took it. It is released by that connection, by its closing, or by its
@@ -27,11 +27,11 @@ request: in whose tenure the write before it on the same connection was tells. R
 the owner's node is gone are remembered; it may be dying. What would count a held lock up or down, as those do
 who wait for it, is answered and changes nothing.
 
-Copies. A write belongs to the tenure of its lock's holder (copies.py). One that equals what was written in an
-earlier tenure, or in this one, and whose copy has not come to this node yet, is that copy, if it is proved
+Copies. A write belongs to the tenure of its lock's holder (duplicates.py). One that equals what was written in
+an earlier tenure, or in this one, and whose copy has not come to this node yet, is that copy, if it is proved
 PHP's: it is answered and not executed. The same content written in a newer tenure is executed: what comes over
-the connection with the lock always is, and where that connection's node is gone, what comes from who came
-after the grant.
+the connection with the lock always is, and where that connection's node is gone, what comes from who came after
+the grant.
 
 php-memcached copies by quiet commands, which it keeps back until its connection's next one: a copy may come
 after the lock has been released, and several times if the first node did not answer. So there a quiet write is
@@ -62,7 +62,12 @@ answered.
 
 The switch for all of it is `--php`.
 
-The rooms: `caller.py` is one client and what it writes and releases, `taker.py` how it takes locks,
-`script.py` the proofs, `sessions.py` what the node knows of everybody's locks, `holder.py` a client as that
-sees it.
+Rule: nothing below the node imports this package.
+
+options        which of it is provided for, and which keys are PHP's
+proof          what PHP's session handlers say in one breath
+lock_holder    a client as the holder of locks
+lock_table     what the node knows of everybody's locks
+lock_commands  one client, and how it takes locks
+commands       one client, and what it writes and releases
 """

@@ -19,12 +19,12 @@ from typing import Final
 
 import attrs
 
-from memrep.flow import Flow
+from memrep.engine.counters import Prefixes
+from memrep.flow_control import Flow
+from memrep.protocol.command import OTHER, Said
 from memrep.protocol.intake import HALF_MAX, Intake
 from memrep.protocol.replies import OUTPUT_MAX, Replies
-from memrep.said import OTHER, Said
-from memrep.stats import Prefixes
-from memrep.users import Users
+from memrep.protocol.users import Users
 
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from memrep.version import Clock
+from memrep.storage.version import Clock
 
 #: A command up to this size, bytes, needs no room.
 HALF_MAX: Final = 1 << 14

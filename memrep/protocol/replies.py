@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from memrep.decisions import Result
-from memrep.ticket import Ticket
+from memrep.engine.future import Ticket
+from memrep.engine.operations import Result
 
 #: Replies that had to wait are handed out up to about this many bytes at a time.
 OUTPUT_MAX: Final = 1 << 20

@@ -1,14 +1,19 @@
-"""The side door: how nodes keep one another's data the same. Bytes in, bytes out.
+"""Replication: how nodes keep one another's data the same. Rule: it knows no command.
 
 Inside a view, that is while the same nodes are known to be there, writes go round as in Hermes: whoever has
 the client coordinates, one broadcast, every member acknowledges, the client is answered. A change of view is
 viewstamped: all members of the new view vote, each vote carries every write that is in flight, one proposer
 settles them, and the new view starts with nothing in flight. docs/replication.md has the whole story.
 
-    message    what nodes say to each other          presence   who is heard, who is gone, whose lease holds
-    wire       how it is spelled on a link           election   proposals, votes, the next view
-    handshake  the greeting that opens a link        transfer   how a node that lacks data gets it
-    view       a view, and how its writes settle     relay      the way round a link that is cut
-    stream     numbered frames inside a view         replica    the room in which they all meet
-    rounds     a write's way round the members
+message         what nodes say to each other
+wire            how it is spelled on a link
+handshake       the greeting that opens a link
+membership      who is heard, who is in the view, and how the next view comes about
+frames          numbered frames inside a view
+rounds          a write's way round the members
+state_transfer  how a node that lacks data gets it
+outbox          what goes out in one turn, and by which way
+relay           the way round a link that is cut
+replica         where they all meet
+links           who has called, who is who, and what came
 """

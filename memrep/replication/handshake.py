@@ -13,7 +13,7 @@ taken. A proof is HMAC-SHA256 over the prover's role, the called end's nonce, an
 - so are both nodes, the one that is called (`to`) among them: a proof cannot be carried on to a third node;
 - the caller goes first: who merely knocks learns nothing that he could try secrets on at home.
 
-Without a secret the proofs are empty; then only the nodes' own addresses are let in (daemon/neighbours.py).
+Without a secret the proofs are empty; then only the nodes' own addresses are let in (daemon/peer_allowlist.py).
 
 The secret keeps strangers from posing as nodes. It neither encrypts nor signs what follows: against those who
 can read or change packets between two nodes it takes a tunnel.

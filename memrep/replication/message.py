@@ -11,10 +11,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from memrep.copies import Copy
-from memrep.entry import NEVER, Entry
-from memrep.locks import Hold
-from memrep.version import Version
+from memrep.storage.duplicates import Copy
+from memrep.storage.entry import NEVER, Entry
+from memrep.storage.owner import Hold
+from memrep.storage.version import Version
 
 #: Time left of what never expires.
 FOREVER: Final = -1
@@ -101,7 +101,7 @@ class Ack(Message, frozen=True, tag="A"):
 
 
 class Past(Message, frozen=True, tag="p"):
-    """What a node's side has behind it; see past.py.
+    """What a node's side has behind it; see history.py.
 
     Attributes:
         begun: the views that may have begun a generation of its data, and their members' incarnations.

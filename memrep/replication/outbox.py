@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.view import Standing
 from memrep.replication.message import Relay
-from memrep.replication.presence import Presence
-from memrep.replication.view import Standing
 from memrep.replication.wire import encode
 
 

@@ -12,9 +12,9 @@ overtake or lose frames; their numbers show it, and a new view settles what was 
 
 from __future__ import annotations
 
-from memrep.replication.presence import Peer, Presence, Timing
-from memrep.replication.view import Standing
-from memrep.version import Clock
+from memrep.replication.membership.failure_detector import Peer, Presence, Timing
+from memrep.replication.membership.view import Standing
+from memrep.storage.version import Clock
 
 
 class Routes:

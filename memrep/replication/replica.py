@@ -15,11 +15,13 @@ from typing import Final
 
 import msgspec
 
-from memrep.copies import Copies
-from memrep.entry import NEVER
 from memrep.errors import PeerError
-from memrep.inflight import InFlight
-from memrep.replication.election import Election
+from memrep.replication.frames import Stream
+from memrep.replication.membership.event_log import News
+from memrep.replication.membership.failure_detector import TOOK_LEAVE, Peer, Presence, Timing
+from memrep.replication.membership.history import NOTHING, WRITTEN, activity_of
+from memrep.replication.membership.view import Standing, horizon_of, out_of_touch
+from memrep.replication.membership.view_change import Election
 from memrep.replication.message import (
     Ack,
     Any,
@@ -35,18 +37,16 @@ from memrep.replication.message import (
     Sync,
     Vote,
 )
-from memrep.replication.news import News
 from memrep.replication.outbox import Outbox
-from memrep.replication.past import NOTHING, WRITTEN, activity_of
-from memrep.replication.presence import TOOK_LEAVE, Peer, Presence, Timing
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
-from memrep.replication.stream import Stream
-from memrep.replication.transfer import Donor, Newcomer
-from memrep.replication.view import Standing, horizon_of, out_of_touch
+from memrep.replication.state_transfer import Donor, Newcomer
 from memrep.replication.wire import decode, encode
-from memrep.store import Store
-from memrep.version import Clock
+from memrep.storage.duplicates import Copies
+from memrep.storage.entry import NEVER
+from memrep.storage.pending import InFlight
+from memrep.storage.store import Store
+from memrep.storage.version import Clock
 
 #: How many messages of a view that is not installed yet are kept for it.
 _HELD_MAX: Final = 4096
@@ -72,7 +72,7 @@ class Replica:
         news: what is logged.
         serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
             the turn: what comes behind a vote in the same turn must find it voted.
-        serves_all_until: the same, if whoever comes may be served; 0 where that has to be asked (knocks.py).
+        serves_all_until: the same, if whoever comes may be served; 0 where that has to be asked (host_gate.py).
     """
 
     def __init__(

@@ -26,14 +26,14 @@ from collections import deque
 import attrs
 from msgspec.structs import replace
 
-from memrep.copies import Copies, Copy
-from memrep.entry import Entry
-from memrep.inflight import Attempt, InFlight, Pending
+from memrep.replication.frames import Stream
+from memrep.replication.membership.view import Standing, out_of_touch
 from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
-from memrep.replication.stream import Stream
-from memrep.replication.view import Standing, out_of_touch
-from memrep.store import FLUSH_KEY, Store
-from memrep.version import Clock, Version
+from memrep.storage.duplicates import Copies, Copy
+from memrep.storage.entry import Entry
+from memrep.storage.pending import Attempt, InFlight, Pending
+from memrep.storage.store import FLUSH_KEY, Store
+from memrep.storage.version import Clock, Version
 
 
 @attrs.define(eq=False)

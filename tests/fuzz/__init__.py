@@ -2,8 +2,8 @@
 
 Four searches run beside each other. Three are guided by coverage (atheris, which is libFuzzer for Python): the
 text protocol with its meta commands, the binary one, and both logins. They begin with what the transcripts say
-and check what tests/parity.py says. The fourth puts grammatical conversations to memcached and to a node, both
-of them real, and compares what they answer.
+and check what tests/fuzz/equivalence.py says. The fourth puts grammatical conversations to memcached and to a
+node, both of them real, and compares what they answer.
 
     __main__     runs them, and replays what they have found
     target       one input of the guided searches: what is said, in which pieces, and what must hold

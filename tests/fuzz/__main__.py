@@ -16,10 +16,10 @@ from typing import Final
 
 import click
 
+from tests.conformance.servers import RealMemcached
 from tests.fuzz import reference, seeds
 from tests.fuzz.target import KINDS, check, pieces
 from tests.real.processes import find_program
-from tests.servers import RealMemcached
 
 FOLDER: Final = Path(".fuzz")
 

@@ -19,14 +19,14 @@ from typing import Final
 
 import attrs
 
-from memrep.habits import Habits
-from memrep.protocol.numbers import signed32
-from tests import grammar
-from tests.grammar import HEADER, Chance
+from memrep.php.options import Habits
+from memrep.protocol.memcached.numbers import signed32
+from tests.conformance.servers import RealMemcached
+from tests.fuzz import grammar
+from tests.fuzz.grammar import HEADER, Chance
+from tests.harness.lone_node import lone_node
 from tests.real.cluster import Cluster
 from tests.real.processes import HOST
-from tests.servers import RealMemcached
-from tests.support import lone_node
 
 #: How long an answer may take, s.
 _PATIENCE_S: Final = 5.0

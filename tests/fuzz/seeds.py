@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests import grammar
+from tests.conformance.placeholders import Known, Number, spell
+from tests.conformance.servers import LOCKED
+from tests.conformance.transcript import Conversation, read_all
+from tests.fuzz import grammar
 from tests.fuzz.target import KINDS
-from tests.servers import LOCKED
-from tests.template import Known, Number, spell
-from tests.transcript import Conversation, read_all
 
 #: Longer conversations say nothing that shorter ones do not.
 _LENGTH_MAX: Final = 1_500

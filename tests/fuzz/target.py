@@ -4,7 +4,7 @@
 
 An odd mode says that the rest is no talk but the choices that make one of the grammar: so the search may find
 its way through bytes that it knows from the transcripts, or through commands that are mostly right. What is
-left of the mode says which two ways to hear it are compared (tests/parity.py).
+left of the mode says which two ways to hear it are compared (tests/fuzz/equivalence.py).
 """
 
 from __future__ import annotations
@@ -13,18 +13,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, TypeVar
 
-from memrep.protocol.text import LINE_MAX
-from tests import grammar
-from tests.grammar import Command
-from tests.parity import (
-    USERS,
-    alone,
-    always_waiting,
-    among_three,
-    cut,
-    never_waiting,
-    without_peers,
-)
+from memrep.protocol.memcached.text.commands import LINE_MAX
+from tests.fuzz import grammar
+from tests.fuzz.equivalence import USERS, alone, always_waiting, among_three, cut, never_waiting, without_peers
+from tests.fuzz.grammar import Command
 
 T = TypeVar("T")
 

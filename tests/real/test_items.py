@@ -18,7 +18,17 @@ from typing import Self
 import pytest
 from pymemcache.client.base import Client
 
-from memrep.protocol.packet import ADD, APPEND, GET, GETK, HEADER, HEADER_BYTES, NOOP, REQUEST, SET
+from memrep.protocol.memcached.binary.packet import (
+    ADD,
+    APPEND,
+    GET,
+    GETK,
+    HEADER,
+    HEADER_BYTES,
+    NOOP,
+    REQUEST,
+    SET,
+)
 
 from .cluster import Cluster
 from .php import CLI_SETTINGS, find_php, pecl_memcache, php_memcached_binary

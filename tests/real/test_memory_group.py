@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from memrep.ceiling import full_at
+from memrep.engine.ceiling import full_at
 
 from .cluster import CHECKOUT, Cluster
 from .processes import HOST, Child, missing, until

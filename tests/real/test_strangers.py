@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from memrep.options import NodeOptions
+from memrep.node.options import NodeOptions
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 
 from .cluster import CHECKOUT, Cluster

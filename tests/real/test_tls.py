@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pymemcache.client.base import Client
 
-from tests.certificates import Authority
+from tests.harness.certificates import Authority
 
 from .cluster import CHECKOUT
 from .processes import HOST, Child, PortLease, accepts, pause, until

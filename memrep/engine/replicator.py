@@ -1,0 +1,52 @@
+"""Who carries a write to every node that must hold it: what the engine asks of replication, and its absence."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from memrep.storage.duplicates import Copy
+from memrep.storage.entry import Entry
+from memrep.storage.pending import Attempt
+from memrep.storage.store import Store
+from memrep.storage.version import Clock, Version
+
+
+class Committer(Protocol):
+    """Carries a write to every node that must hold it."""
+
+    def commit(self, key: bytes, entry: Entry) -> bool:
+        """Give the entry its version and commit it, if no other node must hold it; say whether that was so."""
+        ...
+
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
+        """Give the entry its version and start its round; only after `commit` has said no.
+
+        Args:
+            key: the key; clean if `base` is given.
+            entry: its version is filled in here.
+            base: the version a read-modify-write was computed from, None for a plain write.
+            attempt: told the end, later.
+            copy: travels with it (duplicates.py).
+        """
+        ...
+
+
+class Alone:
+    """The committer of a node without peers: every write is committed when it is proposed."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def commit(self, key: bytes, entry: Entry) -> bool:
+        """Commit at once."""
+        entry.version = self._clock.stamp(1)
+        self._store.put(key, entry, self._clock.now)
+        return True
+
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
+        """Never asked for."""

@@ -1,0 +1,9 @@
+"""The node: a whole memrep without I/O. Rule: time and chance are handed in, bytes come and go by calls.
+
+options    what a node has to be told
+host_gate  which client hosts may be served while this node may have been left behind
+staleness  whether it may have been, held against connections and the replica
+serving    whether clients are let in at all
+stats      the groups of `stats`
+node       turns, clients and peers
+"""

@@ -1,0 +1,46 @@
+"""What a node has to be told; the operator's many options end up here, checked and in the node's units."""
+
+from __future__ import annotations
+
+import attrs
+
+from memrep.php.options import Habits
+from memrep.protocol.users import Users
+from memrep.replication.membership.failure_detector import Timing
+
+
+@attrs.frozen(kw_only=True)
+class NodeOptions:
+    """What a node has to be told.
+
+    Attributes:
+        nodes: the addresses of all nodes, in the same order on every node.
+        me: this node's place in that list, from 1.
+        memory: the memory limit for entries, bytes.
+        item_max: the largest item, bytes.
+        timing: the constants of membership.
+        habits: which of PHP's habits are provided for.
+        users: who may come in; None if everybody may.
+        secret: what nodes prove to each other that they know; empty if there is none.
+        flush_all: whether any client may end everything at once.
+        lists: whether a client that wants a list of keys gets an empty one, and no refusal.
+        strict: whether a node without a majority in reach serves nobody (`--partition majority`).
+    """
+
+    nodes: list[str] = attrs.Factory(lambda: ["127.0.0.1:11211"])
+    me: int = 1
+    memory: int = 64 << 20
+    item_max: int = 1 << 20
+    timing: Timing = attrs.Factory(Timing)
+    secret: bytes = attrs.field(default=b"", repr=False)
+    strict: bool = False
+    habits: Habits = attrs.Factory(Habits)
+    users: Users | None = None
+    flush_all: bool = True
+    lists: bool = True
+
+    @property
+    def terms(self) -> str:
+        """What all nodes must agree on beside the list of nodes, in words."""
+        partition = "majority" if self.strict else "available"
+        return f"--partition {partition} --failure-timeout {self.timing.silence / 1000:g}"

@@ -1,0 +1,146 @@
+"""The door: whether clients are let in. Who has not served for a second refuses, and says why.
+
+Problem: a node may hold everything and yet be unable to serve: its lease has run out while its view stands, a
+promise is not kept, a view is not confirmed, or it must give way to another node
+(replication/membership/one_way.py). For a moment that is a change of view, and a client's command waits for
+less than a second. If it lasts, everybody who comes waits in vain: PHP hangs for its timeout at each request,
+while to be refused would send it to the next node at once.
+
+Rule: the door opens when the node serves, and closes when it holds everything no longer, has no majority though
+one is demanded, or has not served for REFUSE ms (a second), for whatever reason. So nobody is let in who could
+not be served, a short change of view leaves the door open, and there is no state in which a node neither serves
+nor refuses. With the door the connections are closed, as gently as ever, idle ones, too: what is sent on them
+would wait and be closed unread. A stop of this process does not count: the second begins when it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from memrep.replication.membership.failure_detector import Peer, Timing
+from memrep.replication.membership.one_way import gives_way_to, leaves_beginning_to
+from memrep.replication.membership.view_id import number_of, proposer_of
+from memrep.replication.replica import Replica
+from memrep.storage.version import Clock
+
+#: How often at most it is told why this node does not begin, ms.
+_TOLD_MS: Final = 10_000
+
+
+class Door:
+    """Whether one node's clients are let in.
+
+    Args:
+        names: the addresses of all nodes; node n is the n-th.
+        replica: knows whether it may serve.
+        timing: the constants.
+        clock: the time of the present turn.
+        log: takes a line for the operator.
+
+    Attributes:
+        open: whether clients are let in.
+    """
+
+    def __init__(
+        self, names: list[str], replica: Replica, timing: Timing, clock: Clock, log: Callable[[str], None]
+    ) -> None:
+        self.open = clock.now < replica.serves_until  # a node without peers, from the start
+        self._told = False
+        self._names = names
+        self._replica = replica
+        self._timing = timing
+        self._clock = clock
+        self._log = log
+        self._served = clock.now
+        self._refused_since: int | None = None
+        self._waited = ""
+        self._waited_at = clock.now
+
+    def look(self, items: int) -> None:
+        """At the end of each turn: open or close; `items` is how many this node holds."""
+        replica, now = self._replica, self._clock.now
+        if replica.open and now < replica.serves_until:
+            self._served = now
+            if not (self.open and self._told):
+                self._opens(items)
+        elif self.open:
+            if not replica.open:
+                self._closes(self._why_at_once())
+            elif now - self._served >= self._timing.refuse:
+                self._refused_since = self._served
+                seconds = (now - self._served) / 1000
+                self._closes(f"it could not for {seconds:.1f} s: {'; '.join(self.reasons())}")
+
+    def slept(self) -> None:
+        """This process was stopped: the others may have gone on, and it gets its second to meet them again."""
+        self._served = self._clock.now
+
+    def tick(self) -> None:
+        """Say why a node without data does not begin, when that has changed."""
+        replica, now = self._replica, self._clock.now
+        if replica.standing.view.vid or now - self._waited_at < self._timing.refuse:
+            return
+        reach = replica.presence.reach(now)
+        unmet = leaves_beginning_to(replica.standing, replica.presence, reach, now)
+        line = "; ".join(self._reason_of(peer) for peer in unmet)
+        if line and line != self._waited:
+            self._waited, self._waited_at = line, now + _TOLD_MS
+            self._log(f"does not begin: {line}; make that each node reaches each other one's link port")
+
+    def _opens(self, items: int) -> None:
+        self.open = self._told = True
+        if self._refused_since is None:
+            self._log(f"serves clients: it holds everything ({items} items)")
+        else:
+            seconds = (self._clock.now - self._refused_since) / 1000
+            self._log(f"serves clients again, after {seconds:.1f} s ({items} items)")
+        self._refused_since = None
+
+    def _closes(self, reason: str) -> None:
+        self.open = False
+        self._log(f"serves no clients: {reason}")
+
+    def _why_at_once(self) -> str:
+        if self._replica.standing.full:
+            return "it has no majority, and --partition majority demands one"
+        return "it does not hold everything"
+
+    def reasons(self) -> Iterator[str]:
+        """Why this node, which holds everything, does not serve."""
+        replica, now = self._replica, self._clock.now
+        standing, presence = replica.standing, replica.presence
+        if standing.slept:
+            yield "it was stopped, and has had no view since"
+        if standing.met:
+            yield "a node that was silent is heard again and may have gone on"
+        reach = presence.reach(now)
+        first = gives_way_to(standing, presence, reach, now)
+        if first is not None:
+            yield self._reason_of(first)
+        for node in standing.others:
+            peer = presence.peers[node]
+            if peer is not first and (reason := self._reason_of(peer)):
+                yield reason
+        if standing.promised > standing.view.vid:
+            proposer = self._names[proposer_of(standing.promised) - 1]
+            yield f"it waits for view {number_of(standing.promised)} of {proposer}"
+
+    def _reason_of(self, peer: Peer) -> str:
+        """What stands between this node and that one; empty if nothing does."""
+        standing, now = self._replica.standing, self._clock.now
+        beat = peer.beat
+        lets_in = peer.let_in > now
+        if peer.gone and not lets_in:
+            return f"{peer.name} is down ({peer.gone})"
+        if peer.gone or now - peer.heard >= self._timing.silence:
+            lives = ", but lets this one in: it cannot reach this node" if lets_in else ""
+            return f"{peer.name} is not heard{lives}"
+        if beat is not None and not peer.hears(standing.me):
+            later = "" if beat.vid <= standing.view.vid else ", and has gone on without it"
+            return f"{peer.name} is heard but does not hear this node{later}"
+        if peer.installed < standing.view.vid:
+            return f"{peer.name} has not shown that it has view {number_of(standing.view.vid)}"
+        if peer.lease <= now:
+            return f"{peer.name} has given no lease for {now - peer.lease} ms"
+        return ""

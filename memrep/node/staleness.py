@@ -1,0 +1,156 @@
+"""The lookout: whether this node may have been left behind, and which clients it may serve meanwhile.
+
+host_gate.py has the rule for hosts, as of one view; here it is held against connections and the replica's
+state. Only a command on a key shows that its host has visitors: one that asks for statistics every few seconds,
+from this very machine perhaps, would keep its host known all through a cut.
+
+Likewise a write shows that this side has clients only if its client is there to hear of it. Who asked before
+the others fell silent may be cut off as well; its write counts when the answer has arrived (38 of the rules
+in docs/replication.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from memrep.addresses import is_local
+from memrep.engine.counters import Counters
+from memrep.node.host_gate import Knocks
+from memrep.protocol.connection import Connection
+from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.history import ANSWERED, TOLD_HERE, WRITTEN
+from memrep.replication.replica import Replica
+from memrep.storage.version import Clock
+
+
+class Lookout:
+    """One node's look round for those that it misses.
+
+    Args:
+        replica: knows whom this node misses, and whether one of them is back.
+        counters: tell what a client's commands have touched.
+        clock: the time.
+        timing: the constants.
+    """
+
+    def __init__(self, replica: Replica, counters: Counters, clock: Clock, timing: Timing) -> None:
+        self._replica = replica
+        self._counters = counters
+        self._clock = clock
+        self._timing = timing
+        self._hosts: dict[Connection, str] = {}
+        self._knocks: Knocks | None = None
+        self._unsure: set[Connection] = set()  # have written, and may be cut off as well
+
+    # --- for the shell
+
+    @property
+    def wary(self) -> bool:
+        """Whether each client's host is looked at before it is served."""
+        return self._knocks is not None
+
+    @property
+    def wary_for(self) -> int:
+        """For how long that has been so, ms."""
+        return self._knocks.age if self._knocks is not None else 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for this node to know whether the others can be reached again."""
+        return self._replica.standing.met or (self._knocks is not None and self._knocks.waiting)
+
+    def dials_afresh(self) -> list[int]:
+        """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
+        return self._replica.missed if self._knocks is not None and self._knocks.take_dial() else []
+
+    def delivered(self, connection: Connection) -> None:
+        """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
+        if not self._replica.missed:
+            return
+        activity = TOLD_HERE if is_local(self._hosts.get(connection)) else ANSWERED
+        if connection in self._unsure:
+            self._unsure.discard(connection)
+            activity = WRITTEN
+        self._replica.standing.happened(activity)
+
+    def undelivered(self, connection: Connection) -> None:
+        """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
+        if self._knocks is not None:
+            self._knocks.forget(self._hosts.get(connection, ""))
+
+    # --- for the node
+
+    def came(self, connection: Connection, host: str) -> None:
+        """A client has come from this host; "" for a unix socket."""
+        self._hosts[connection] = host
+
+    def left(self, connection: Connection) -> None:
+        """A client is gone."""
+        self._hosts.pop(connection, None)
+        self._unsure.discard(connection)
+
+    @property
+    def grace(self) -> int:
+        """How much longer than elsewhere a client may wait, ms."""
+        return self._knocks.grace if self._knocks is not None else 0
+
+    def lets_in(self, connection: Connection) -> bool:
+        """Whether what this client has just sent may be executed, as far as that is asked here."""
+        return not self._replica.missed or self._doubt.lets_in(self._hosts[connection])
+
+    def answers(self, connection: Connection, since: int) -> bool:
+        """Whether a client may be answered, or heard, that has been waiting since then."""
+        return not self._replica.missed or self._doubt.answers(self._hosts[connection], since)
+
+    def serves(self, connection: Connection) -> bool:
+        """Whether this client's host is known to be on this side."""
+        return self._knocks is not None and self._knocks.serves(self._hosts[connection])
+
+    def execute(self, connection: Connection, act: Callable[[], bytes]) -> bytes:
+        """Execute a client's commands in a time of doubt; if they write this side may be one with clients."""
+        stamped, touched = self._clock.logical, self._counters.on_keys
+        replies = act()
+        if self._clock.logical != stamped:
+            self._wrote(connection)
+        if self._counters.on_keys != touched:
+            self._doubt.heard(self._hosts.get(connection, ""))
+        return replies
+
+    def go_on(self, waiting: Iterable[Connection], act: Callable[[], None]) -> None:
+        """Go on, in a time of doubt, with commands that have waited for others' writes.
+
+        If they write it is for one of those that wait; for which does not matter: the others may be shown it.
+        """
+        stamped = self._clock.logical
+        act()
+        if self._clock.logical != stamped:
+            for connection in waiting:
+                self._wrote(connection)
+
+    def _wrote(self, connection: Connection) -> None:
+        """This client has written: if it is known to be on this side, or else when it has been told so."""
+        host = self._hosts.get(connection)
+        if is_local(host) or self._doubt.serves(host or ""):
+            self._replica.standing.happened(WRITTEN)
+        else:
+            self._unsure.add(connection)
+
+    def tick(self) -> None:
+        """What is due by the clock."""
+        if self._replica.standing.met:
+            return
+        if not self._replica.missed:
+            self._knocks = None
+            self._unsure.clear()
+        elif self._knocks is not None:
+            self._knocks.tick()
+
+    @property
+    def _doubt(self) -> Knocks:
+        """Of the present view: who was served in an earlier one has to knock again."""
+        vid = self._replica.standing.view.vid
+        if self._knocks is None or self._knocks.vid != vid:
+            peers = self._replica.presence.peers
+            silence = max((peers[node].heard for node in self._replica.missed), default=self._clock.now)
+            self._knocks = Knocks(self._clock, self._timing, vid, silence)
+        return self._knocks

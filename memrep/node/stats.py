@@ -1,0 +1,249 @@
+"""The groups of `stats`: what an operator reads, at any hour, in telnet.
+
+The general group bears memcached's names, so that its tools and graphs find them; what memcached has and
+memrep has not (a hash table that grows, LRU crawlers) is left out rather than shown as nought. Of slabs there
+are none, but the group is there: tools ask for it, and read until its END. `stats cluster` is memrep's own: a
+few lines on this node, then for each other node whether it serves and since when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import attrs
+
+from memrep import __version__
+from memrep.engine.counters import ITEMS, Counters, Prefixes
+from memrep.engine.eviction import Room
+from memrep.flow_control import Flow
+from memrep.node.options import NodeOptions
+from memrep.protocol.intake import Intake
+from memrep.replication.membership.failure_detector import Peer
+from memrep.replication.membership.view_id import number_of
+from memrep.replication.replica import Replica
+from memrep.storage.store import Store
+from memrep.storage.version import Clock
+
+Lines = Iterable[tuple[str, object]]
+
+#: What `version` answers: memcached's, of the version that memrep answers like, and nothing else. Clients learn
+#: from it what a server can; some take the first three numbers in it, some the last, some split at the dots.
+VERSION: Final = "1.6.18"
+
+
+def nothing_known() -> Lines:
+    """What there is to tell of no shell."""
+    return []
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What only the shell knows.
+
+    Attributes:
+        process: (name, value) lines on the process: pid, rusage, connections.
+        settings: the options as the operator gave them.
+        connections: (name, value) lines on each connection.
+        spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
+            has not begun then is left to the next turn.
+        memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
+            there is no limit. None if it cannot be told now.
+    """
+
+    process: Callable[[], Lines] = nothing_known
+    settings: Callable[[], Lines] = nothing_known
+    connections: Callable[[], Lines] = nothing_known
+    spent: Callable[[], bool] = lambda: False
+    memory: Callable[[], tuple[int, int] | None] = lambda: None
+
+
+class Reports:
+    """Makes the groups of `stats`.
+
+    Attributes:
+        groups: by name, "" being the general one.
+        prefixes: what `stats detail` counts.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        store: Store,
+        replica: Replica,
+        clock: Clock,
+        options: NodeOptions,
+        facts: Facts,
+        flow: Flow,
+        intake: Intake,
+        room: Room,
+    ) -> None:
+        self._room = room
+        self._flow = flow
+        self._intake = intake
+        self._counters = counters
+        self.prefixes = Prefixes()
+        self._store = store
+        self._replica = replica
+        self._clock = clock
+        self._options = options
+        self._facts = facts
+        self._started = clock.now
+        self._before = 0, 0  # what had run out, and had never been read, when statistics began anew
+        self.groups: dict[bytes, Callable[[], Lines]] = {
+            b"": self.general,
+            b"settings": self.settings,
+            b"items": self.items,
+            b"slabs": self.slabs,
+            b"sizes": self.sizes,
+            b"conns": facts.connections,
+            b"extstore": nothing_known,
+            b"cluster": self.cluster,
+        }
+
+    def reset(self) -> None:
+        """Count from here on, as `stats reset` asks."""
+        self._counters.reset()
+        self.prefixes.clear()
+        self._before = self._store.expired, self._store.expired_unfetched
+
+    @property
+    def _reclaimed(self) -> int:
+        return self._store.expired - self._before[0]
+
+    @property
+    def _expired_unfetched(self) -> int:
+        return self._store.expired_unfetched - self._before[1]
+
+    def general(self) -> Lines:
+        """As memcached's, and this node's state in one line."""
+        yield from self._facts.process()
+        yield "uptime", (self._clock.now - self._started) // 1000
+        yield "time", self._clock.wall // 1000
+        yield "version", VERSION
+        yield "memrep_version", __version__
+        yield "pointer_size", 64
+        yield "cmd_get", self._counters.get_hits + self._counters.get_misses
+        for field in attrs.fields(Counters):
+            if ITEMS not in field.metadata:
+                yield field.name, getattr(self._counters, field.name)
+        yield "expired_unfetched", self._expired_unfetched
+        yield "reclaimed", self._reclaimed
+        yield "malloc_fails", 0
+        users = self._options.users
+        yield "auth_cmds", users.asked if users is not None else 0
+        yield "auth_errors", users.refused if users is not None else 0
+        yield "limit_maxbytes", self._room.memory
+        yield "threads", 1
+        yield "bytes", self._store.used
+        yield "limit_in_force", self._store.limit
+        yield "cgroup_bytes", self._room.ceiling.taken
+        yield "cgroup_limit", self._room.ceiling.limit
+        yield "cgroup_full", _yes(self._room.cramped)
+        yield "intake_bytes", self._intake.taken
+        yield "intake_limit", self._intake.limit
+        yield "intake_waiting", self._intake.waiting
+        yield "intake_refused", self._intake.refused
+        yield "in_flight_bytes", self._flow.round
+        yield "unsent_bytes", self._flow.unsent
+        yield "unsent_limit", self._flow.unsent_max
+        yield "curr_items", len(self._store)
+        yield "tombstones", len(self._store.tombstones)
+        yield "expired", self._store.expired
+        yield "cluster_state", self._state()
+        yield "cluster_nodes", f"{len(self._replica.standing.view.members)}/{len(self._options.nodes)}"
+
+    def settings(self) -> Lines:
+        """The options in force."""
+        yield "maxbytes", self._room.memory
+        yield "item_size_max", self._options.item_max
+        yield "evictions", "on"
+        yield "cas_enabled", "yes"
+        yield "num_threads", 1
+        yield "stat_key_prefix", ":"
+        yield "detail_enabled", _yes(self.prefixes.on)
+        yield "flush_enabled", _yes(self._options.flush_all)
+        yield "dump_enabled", "no"
+        yield "watch_enabled", "no"
+        yield "track_sizes", "no"
+        yield "slab_reassign", "no"
+        yield "lru_crawler", "no"
+        yield "lru_maintainer_thread", "no"
+        yield "lru_segmented", "no"
+        yield "failure_timeout_ms", self._options.timing.silence
+        yield "nodes", ",".join(self._options.nodes)
+        for name in ("auth_enabled", "auth_enabled_ascii", "auth_enabled_sasl"):
+            yield name, _yes(self._options.users is not None)
+        yield from self._facts.settings()
+
+    def items(self) -> Lines:
+        """As memcached's, with all items in one class, and that in one list: memrep has no slabs."""
+        number, counters = len(self._store), self._counters
+        if not number:
+            return
+        figures = {
+            "number": number, "number_hot": 0, "number_warm": 0, "number_cold": number,
+            "age_hot": 0, "age_warm": 0, "age": self._store.age(self._clock), "mem_requested": self._store.used,
+            "evicted": counters.evictions, "evicted_nonzero": counters.evicted_nonzero,
+            "evicted_time": counters.evicted_time, "outofmemory": counters.store_no_memory, "tailrepairs": 0,
+            "reclaimed": self._reclaimed, "expired_unfetched": self._expired_unfetched,
+            "evicted_unfetched": counters.evicted_unfetched,
+        }  # fmt: skip
+        for name, figure in figures.items():
+            yield f"items:1:{name}", figure
+
+    def slabs(self) -> Lines:
+        """There are none. The memory is what items cost."""
+        yield "active_slabs", 0
+        yield "total_malloced", self._store.used
+
+    def sizes(self) -> Lines:
+        """Item sizes are not tracked, as in memcached by default."""
+        yield "sizes_status", "disabled"
+
+    def cluster(self) -> Lines:
+        """This node, then every other one: its state, since when, its lag, last sync and clock offset."""
+        replica = self._replica
+        replica.news.report()
+        standing = replica.standing
+        view = standing.view
+        yield "self", self._options.nodes[standing.me - 1]
+        yield "state", self._state()
+        yield "view", number_of(view.vid)
+        yield "generation", view.gen
+        yield "members", f"{len(view.members)} of {standing.configured}"
+        yield "majority", "yes" if view.quorate else "no"
+        yield "items", len(self._store)
+        yield "writes_in_flight", len(replica.rounds)
+        if not standing.full and replica.newcomer.total:
+            yield "fetched", f"{replica.newcomer.taken} of {replica.newcomer.total}"
+        for peer in replica.presence.peers.values():
+            yield f"node:{peer.name}", self._peer(peer)
+
+    def _state(self) -> str:
+        replica = self._replica
+        if replica.leaving:
+            return "leaving"
+        if replica.open:
+            return "serving" if replica.may_serve else "waiting for the others"
+        return "joining" if replica.standing.view.vid else "starting"
+
+    def _peer(self, peer: Peer) -> str:
+        parts = [peer.state]
+        if peer.since:
+            at = datetime.fromtimestamp(peer.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            parts.append(f"since {at} ({(self._clock.wall - peer.since) // 1000} s)")
+        if peer.gone:
+            parts.append(f"because {peer.gone}")
+        else:
+            parts.append(f"lag {self._replica.lag(peer.node)} frames")
+            parts.append(f"clock {peer.offset:+d} ms")
+            if peer.synced:
+                at = datetime.fromtimestamp(peer.synced / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                parts.append(f"in sync since {at}")
+        return ", ".join(parts)
+
+
+def _yes(whether: bool) -> str:
+    return "yes" if whether else "no"

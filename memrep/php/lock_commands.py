@@ -1,0 +1,304 @@
+"""One client, and how it takes a lock if it is PHP; and what any client may do to a lock that is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+from memrep.engine import operations
+from memrep.engine.future import Ticket
+from memrep.engine.operations import NOT_STORED, STORED, Decide, Decision, Outcome, Result
+from memrep.php import proof
+from memrep.php.lock_holder import Holder
+from memrep.php.lock_table import Sessions, plain
+from memrep.protocol.command import Said
+from memrep.storage.entry import NEVER, Entry
+from memrep.storage.owner import PECL_FLAGS, Hold, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.storage.version import ZERO
+
+#: So many ticks of 50 ms are waited for what tells whether a lock is PHP's. Between its `incr` and its `add` it
+#: gives the processor away, between `add` and `get` it does not.
+_TAKE_TICKS: Final = 4
+_ADD_TICKS: Final = 2
+
+#: What an `add` may be: any, the lock of a session, perhaps one of php-memcached's; or it is not known yet.
+_PLAIN: Final = "plain"
+_LOCK: Final = "lock"
+_MAYBE: Final = "maybe"
+_UNKNOWN: Final = "unknown"
+
+
+@attrs.define(eq=False)
+class _Trial:
+    """A lock was taken by who may be pecl-memcache: what is said next will tell.
+
+    Attributes:
+        key: the lock.
+        nothing: makes what stands for nothing.
+        verdict: whether it is; None as long as nobody knows.
+        before: what was there before.
+    """
+
+    key: bytes
+    nothing: Callable[[], Entry]
+    verdict: bool | None = None
+    before: Entry | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was any client's command."""
+        return self.verdict is False
+
+    def plain(self, entry: Entry) -> Entry:
+        """What any client's command would have made."""
+        expires = entry.expires if self.before is None else self.before.expires
+        return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique)
+
+    def undo(self, entry: Entry) -> Entry:
+        """What was there before: its client has not been told that it was done."""
+        before = self.before
+        if before is None:
+            return self.nothing()
+        return Entry(ZERO, before.value, before.flags, before.expires, 0, before.hold)
+
+
+class Taker(Holder):
+    """One client's connection, as far as it takes locks.
+
+    Args:
+        sessions: what its node knows of everybody's locks.
+    """
+
+    __slots__ = ("_asked", "_sessions", "_trial")
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self._asked = b""  # the lock for which it has just asked by a number
+        self._trial: _Trial | None = None
+
+    # --- taking locks
+
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
+        """A lock, or anything else."""
+        sessions = self._sessions
+        engine = sessions.engine
+        kind = self._kind_of_add(key, flags, value)
+        asked, self._asked = self._asked, b""
+        if kind is _PLAIN:
+            return engine.add(key, flags, exptime, value, show=show)
+        trial = None
+        if kind is _UNKNOWN:
+            if asked != key or self._trial is not None:  # of its own `incr` it will be known soon
+                return engine.add(key, flags, exptime, value, show=show)
+            trial = self._try(key, proof.reads, _ADD_TICKS)
+        hold = Hold(sessions.me, engine.expires(exptime) - sessions.clock.now, kind is _MAYBE)
+
+        def grant(entry: Entry | None) -> Entry | None:
+            if entry is not None:
+                return None
+            held = None if trial is not None and trial.failed else hold
+            return Entry(ZERO, value, flags, engine.expires(exptime), 0, held)
+
+        decide, done = self._taking(
+            key, grant, lambda entry: NOT_STORED, STORED, engine.count_stored, show, trial
+        )
+        return engine.store_if(key, len(value), decide, done)
+
+    def _kind_of_add(self, key: bytes, flags: int, value: bytes) -> str:
+        """Whether an `add` takes a session's lock."""
+        sessions = self._sessions
+        if value != b"1":
+            return _PLAIN
+        if is_pecl_lock(key, flags):
+            if self._asked != key:
+                self._asks()
+            if self.shared:
+                return _PLAIN
+            reads = proof.reads(self.line.ahead(), key, sessions.habits.session_of(key))
+            return _UNKNOWN if reads is None else _LOCK if reads else _PLAIN
+        if flags:
+            return _PLAIN
+        if key.startswith(sessions.habits.prefixes):
+            self._asks()
+            return _PLAIN if self.shared else _LOCK
+        return _MAYBE if sessions.replicated and may_name(key) else _PLAIN
+
+    def incr(
+        self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
+    ) -> Result | Ticket:
+        """pecl's way to take a lock that is free, or any number.
+
+        By the binary protocol pecl lets it make the lock, too, where there is none.
+        """
+        sessions = self._sessions
+        engine = sessions.engine
+        if not names_pecl_lock(key):
+            if sessions.habits.names_lock(key):
+                return self._count(key, operations.incr(delta), "incr", initial, show)
+            return engine.incr(key, delta, initial, show=show)
+        takes: bool | None = False
+        if delta == 1:
+            self._asked = key
+            self._asks()
+            if not self.shared and sessions.may_grant(key, initial):
+                takes = proof.takes(self.line.ahead(), key, sessions.habits.session_of(key))
+        if takes is False:
+            return self._count(key, operations.incr(delta), "incr", initial, show)
+        trial = self._try(key, proof.takes, _TAKE_TICKS) if takes is None else None
+
+        def grant(entry: Entry | None) -> Entry | None:
+            if trial is not None:
+                if trial.failed:
+                    return None
+                trial.before = entry
+            if entry is None and initial is not None:
+                hold = Hold(sessions.me, initial.expires - sessions.clock.now)
+                return Entry(ZERO, initial.value, PECL_FLAGS, initial.expires, 0, hold)
+            if entry is None or entry.flags != PECL_FLAGS or not is_free(entry.value):
+                return None
+            span = entry.hold.span if entry.hold is not None else entry.expires - sessions.clock.now
+            hold = Hold(sessions.me, span)
+            return Entry(ZERO, b"1", entry.flags, sessions.clock.now + span, 0, hold)
+
+        refuse = self._counting(key, operations.incr(delta), initial, show)
+        decide, done = self._taking(key, grant, refuse, b"1", engine.counted("incr"), show, trial)
+        return engine.modify(key, decide, done)
+
+    def missed(self, key: bytes) -> Entry | None:
+        """A session that does not exist is empty to pecl, which begins it; from a miss it would walk on."""
+        begins = self.line.withholding() and key + b".lock" in self.locks
+        return Entry(ZERO, b"", 0, NEVER) if begins else None
+
+    def _taking(
+        self,
+        key: bytes,
+        grant: Callable[[Entry | None], Entry | None],
+        refuse: Callable[[Entry | None], Decision],
+        granted: Outcome | bytes,
+        count: Callable[[Result], None],
+        show: bool,
+        trial: _Trial | None,
+    ) -> tuple[Decide, Callable[[Result], None]]:
+        """To take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
+        sessions = self._sessions
+        taken: list[Entry] = []
+
+        def decide(entry: Entry | None) -> Decision:
+            new = grant(entry)
+            taken[:] = [] if new is None or new.hold is None else [new]
+            return refuse(entry) if new is None else (new, new if show else granted)
+
+        def done(result: Result) -> None:
+            count(result)
+            if taken:
+                if trial is not None and trial.verdict is None:
+                    self.undo[key] = trial.undo
+                sessions.granted(self, key, taken[0])
+                if (self.shared or (trial is not None and trial.failed)) and key in self.locks:
+                    self._give_up(key, trial)
+            elif trial is not None and self._trial is trial:
+                self._trial = None
+                self.line.judge(None)
+
+        return decide, done
+
+    def _try(self, key: bytes, reading: Callable[..., bool | None], ticks: int) -> _Trial:
+        """Whether this is a session handler will show by what it says next."""
+        trial = self._trial = _Trial(key, self._sessions.engine.tombstone)
+        session = self._sessions.habits.session_of(key)
+
+        def judge(said: Iterator[Said | None]) -> bool | None:
+            trial.verdict = reading(said, key, session)
+            if trial.verdict is not None:
+                self._trial = None
+                self.undo.pop(key, None)
+            if trial.failed and key in self.locks:
+                self._give_up(key, trial)
+            if self.line.impatient():  # it may be a proxy, which reads elsewhere; it is not waited for again
+                self._sessions.share(self)
+            return trial.verdict
+
+        self.line.judge(judge, ticks)
+        return trial
+
+    def _give_up(self, key: bytes, trial: _Trial | None) -> None:
+        """A lock that was taken is any client's number."""
+        self._sessions.give_up(self, key, plain if trial is None else trial.plain)
+        self.line.let_go()
+
+    def _asks(self) -> None:
+        """It asks for a lock. Who holds one at that moment speaks for several requests at once."""
+        if self.locks and not self.shared:
+            sessions = self._sessions
+            for lock, unique in self.locks.items():
+                entry = sessions.store.live(lock, sessions.clock.now)
+                if entry is not None and entry.cas_unique == unique and is_held(entry.value, entry.hold):
+                    sessions.share(self)
+                    return
+
+    # --- all that may be done to a lock
+
+    def decr(self, key: bytes, delta: int) -> Result | Ticket:
+        """Subtract from a number."""
+        if self._sessions.habits.names_lock(key):
+            return self._count(key, operations.decr(delta), "decr", None, False)
+        return self._sessions.engine.decr(key, delta)
+
+    def modify(
+        self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket:
+        """Any read-modify-write that has no name of its own here."""
+        if self._sessions.habits.names_lock(key):
+            decide = self._minding(key, decide)
+        return self._sessions.engine.modify(key, decide, count)
+
+    def store_if(
+        self, key: bytes, length: int, decide: Decide, count: Callable[[Result], None] | None = None
+    ) -> Result | Ticket:
+        """The same, if it stores something."""
+        if self._sessions.habits.names_lock(key):
+            decide = self._minding(key, decide)
+        return self._sessions.engine.store_if(key, length, decide, count)
+
+    def _count(
+        self, key: bytes, decide: Decide, verb: str, initial: Entry | None, show: bool
+    ) -> Result | Ticket:
+        engine = self._sessions.engine
+        return engine.modify(key, self._counting(key, decide, initial, show), engine.counted(verb))
+
+    def _counting(self, key: bytes, decide: Decide, initial: Entry | None, show: bool) -> Decide:
+        if initial is not None:
+            decide = operations.otherwise(initial, decide)
+        return self._minding(key, operations.showing(decide) if show else decide)
+
+    def _minding(self, key: bytes, decide: Decide) -> Decide:
+        """The same, but what would free a lock that somebody else holds, or count it, is told and not done."""
+
+        def minding(entry: Entry | None) -> Decision:
+            decision = decide(entry)
+            if entry is None or not isinstance(decision, tuple) or not is_held(entry.value, entry.hold):
+                return decision
+            new, result = decision
+            if _frees(new):
+                if self.shared or not self._sessions.has_owner(key, entry, self):
+                    return decision
+            elif not _counts(entry, new):
+                return decision
+            new.cas = entry.cas_unique  # of which the answer may tell
+            return result
+
+        return minding
+
+
+def _frees(new: Entry) -> bool:
+    """Whether a lock is free that becomes this."""
+    return not new.value or is_free(new.value)
+
+
+def _counts(entry: Entry, new: Entry) -> bool:
+    """Whether this makes another number of a lock."""
+    before, after = entry.value or b"", (new.value or b"").rstrip(b" ")
+    return before != after and before.isdigit() and after.isdigit()

@@ -1,0 +1,314 @@
+"""What one node knows of all PHP locks: who owns them, which releases are due, and which may count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from memrep.engine import operations
+from memrep.engine.counters import Counters
+from memrep.engine.engine import Engine
+from memrep.engine.operations import NOT_FOUND, STORED, Decision
+from memrep.php.lock_holder import Holder, Line
+from memrep.php.options import Habits
+from memrep.replication.membership.view import Standing
+from memrep.storage.duplicates import Copies
+from memrep.storage.entry import Entry
+from memrep.storage.owner import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Hold, is_free
+from memrep.storage.store import Store
+from memrep.storage.version import ZERO, Clock
+
+#: Releases that are remembered at a time.
+_REMEMBERED_MAX: Final = 10_000
+
+#: Locks of one client above which those that have ended are looked for.
+_LOCKS_MANY: Final = 64
+
+#: The names that PHP gives to sessions are not shorter, unless the site names them.
+_SID_BYTES: Final = 22
+
+#: So many prefixes of php-memcached's are learned at most.
+_LEARNED_MAX: Final = 64
+
+#: What becomes of a lock's entry.
+Change = Callable[[Entry], Entry]
+
+
+class Sessions:
+    """All that one node knows of PHP's locks, and of copies of PHP's writes.
+
+    Args:
+        habits: what is provided for.
+        engine: executes what is to be executed.
+        store: the committed entries.
+        copies: the writes of the last minute.
+        standing: which node this is, and of how many.
+        clock: the time.
+        counters: the statistics.
+        waits_since: since when a client waits, or what it has said, own monotonic ms; now if it does not.
+        log: takes a line for the operator.
+    """
+
+    def __init__(
+        self,
+        habits: Habits,
+        engine: Engine,
+        store: Store,
+        copies: Copies,
+        standing: Standing,
+        clock: Clock,
+        counters: Counters,
+        waits_since: Callable[[Line], int],
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.habits = habits
+        self.engine = engine
+        self.store = store
+        self.copies = copies
+        self.clock = clock
+        self.counters = counters
+        self.me = standing.me
+        self.replicated = standing.configured > 1
+        self.owners: dict[bytes, tuple[Holder, int]] = {}
+        self._remembered: dict[bytes, int] = {}
+        self._passed_over: dict[bytes, int] = {}
+        self._due: list[tuple[bytes, int, Change]] = []
+        self._learned: set[bytes] = set()
+        self._waits_since = waits_since
+        self._log = log
+
+    def granted(self, caller: Holder, key: bytes, entry: Entry) -> None:
+        """A lock was granted to a client; who is gone meanwhile releases it at once."""
+        unique = entry.cas_unique
+        if caller.gone:
+            self._due.append((key, unique, caller.undo.get(key, self.freed)))
+        else:
+            self._forget_ended(caller)
+            self.owners[key] = caller, unique
+            caller.locks[key] = unique
+            if entry.flags == PECL_FLAGS:
+                caller.line.withhold()
+
+    def _forget_ended(self, caller: Holder) -> None:
+        """Keep no record of a client's locks that have ended by themselves, if there are many."""
+        if len(caller.locks) < _LOCKS_MANY:
+            return
+        for key, unique in list(caller.locks.items()):
+            entry = self.store.live(key, self.clock.now)
+            if entry is None or entry.cas_unique != unique:
+                del caller.locks[key]
+                if self.owners.get(key, (None, 0))[0] is caller:
+                    del self.owners[key]
+
+    def left(self, caller: Holder, cut: bool = False) -> None:
+        """A client is gone: its locks are released.
+
+        Those of one that was cut off while it waited for an answer live on for a moment: php-memcached comes
+        back on another connection and writes once more.
+        """
+        caller.gone = True
+        change = self._ends_soon if cut else self.freed
+        for key, unique in caller.locks.items():
+            if self.owners.get(key) == (caller, unique):
+                del self.owners[key]
+            self._due.append((key, unique, caller.undo.get(key, change)))
+        caller.locks.clear()
+
+    def deserted(self, caller: Holder) -> None:
+        """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
+        for key, unique in caller.locks.items():
+            self.owners.pop(key, None)
+            self._due.append((key, unique, _disowned))
+        caller.locks.clear()
+
+    def share(self, caller: Holder) -> None:
+        """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
+        caller.shared = True
+        for key in list(caller.locks):
+            self.give_up(caller, key, plain)
+        caller.line.let_go()
+
+    def give_up(self, caller: Holder, key: bytes, change: Change) -> None:
+        """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
+        unique = caller.locks.pop(key)
+        caller.undo.pop(key, None)
+        self.owners.pop(key, None)
+        released = unique in (self._remembered.get(key), self._passed_over.pop(key, None))
+        self.engine.modify(key, _if_held(unique, self.freed if released else change))
+
+    def forget(self) -> None:
+        """This node has closed all its clients' connections; they may live, and the others know."""
+        for caller, _ in self.owners.values():
+            caller.locks.clear()
+        self.owners.clear()
+        self._due.clear()
+        self.copies.clear()
+
+    def remember(self, key: bytes, unique: int) -> None:
+        """A release was ignored that may turn out to be the owner's."""
+        _note(self._remembered, key, unique)
+
+    def pass_over(self, key: bytes, unique: int) -> None:
+        """A loud release was taken for a copy, for this node's own client holds the lock.
+
+        It counts if that one turns out to speak for several requests: then it has memcached's plain meaning.
+        """
+        _note(self._passed_over, key, unique)
+
+    def tick(self, all_heard: int) -> None:
+        """See which remembered releases count now, for nobody owns their lock any more; every 50 ms.
+
+        And end the locks that were in doubt for long enough. Each node tries; the first one ends it for all.
+
+        Args:
+            all_heard: when all members had been heard last, own monotonic ms. A lock's holder may be waiting
+                for one that has stopped before the doubt was over.
+        """
+        doubtful = self.store.doubtful
+        for key, (unique, end) in list(doubtful.items()):
+            if end <= all_heard:
+                del doubtful[key]
+                self._due.append((key, unique, self.freed))
+        for key, unique in list(self._remembered.items()):
+            entry = self.store.live(key, self.clock.now)
+            if entry is None or entry.cas_unique != unique:
+                del self._remembered[key]
+            elif entry.hold is None or not entry.hold.node:
+                del self._remembered[key]
+                self._due.append((key, unique, self.freed))
+
+    @property
+    def due(self) -> bool:
+        """Whether `release` has something to do."""
+        return bool(self._due)
+
+    def release(self) -> None:
+        """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
+        due, self._due = self._due, []
+        for key, unique, change in due:
+            self.engine.modify(key, _if_held(unique, change))
+
+    def freed(self, entry: Entry) -> Entry:
+        """What is left of a lock that is released, or whose client is gone."""
+        if entry.hold is not None and entry.hold.maybe:
+            return _disowned(entry)
+        if entry.flags != PECL_FLAGS or entry.hold is None:
+            return self.engine.tombstone()
+        span = entry.hold.span
+        return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
+
+    def _ends_soon(self, entry: Entry) -> Entry:
+        """A lock whose holder may come back at once, or never."""
+        orphan = _disowned(entry)
+        if entry.hold is not None and entry.hold.maybe:
+            return orphan
+        orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
+        return orphan
+
+    def has_owner(self, key: bytes, entry: Entry, caller: Holder) -> bool:
+        """Whether this lock is held by another client than this one that still may release it."""
+        hold = entry.hold
+        if hold is None or not hold.node:
+            return False
+        if hold.node != self.me:
+            return True
+        owner = self.owners.get(key)
+        return owner is not None and owner[0] is not caller and owner[1] == entry.cas_unique
+
+    def lock_of(self, session: bytes) -> bytes:
+        """The key of the lock for this session."""
+        guarded = self.store.guarded
+        return (guarded and guarded.get(session)) or self.habits.lock_of(session)
+
+    def may_be_session(self, lock: bytes) -> bool:
+        """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
+        entry = self.engine.on_its_way(lock) or self.store.get(lock)
+        return entry is not None and (entry.value is None or entry.hold is not None)
+
+    def tenure(self, lock: bytes) -> tuple[int, Hold | None]:
+        """In whose tenure its session is written now: the cas unique of the grant, 0 if nobody holds the lock.
+
+        What is on its way to it may be a grant of which the holder has been told.
+        """
+        for entry in (self.engine.on_its_way(lock), self.store.live(lock, self.clock.now)):
+            if entry is not None and entry.hold is not None and not is_free(entry.value):
+                return entry.cas_unique, entry.hold
+        return 0, None
+
+    def came(self, line: Line) -> int:
+        """When what a client says now has come, own monotonic ms: it may have been kept (door, knocks)."""
+        return self._waits_since(line)
+
+    def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
+        """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
+        if self.engine.on_its_way(session) is not None:
+            return False
+        entry = self.store.get(session)
+        if entry is None or self.store.dead(session, self.clock.now):
+            return value is None
+        return entry.value == value and entry.flags == flags
+
+    def last_change(self, lock: bytes) -> int:
+        """The cas unique of a lock's last release; php-memcached may still write if its connection broke."""
+        entry = self.store.get(lock)
+        return 0 if entry is None else entry.cas_unique
+
+    def may_grant(self, key: bytes, initial: Entry | None) -> bool:
+        """Whether pecl's `incr` of this key, by which it may make it, may find a lock to take."""
+        if self.engine.on_its_way(key) is not None:
+            return True
+        entry = self.store.live(key, self.clock.now)
+        if entry is None:
+            return initial is not None and initial.value == b"1"
+        return entry.flags == PECL_FLAGS and is_free(entry.value)
+
+    def learn(self, lock: bytes) -> None:
+        """A client writes quietly and releases this lock: so does php-memcached, to its replicas."""
+        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
+        prefix += word
+        if len(name) < _SID_BYTES or prefix in self._learned or prefix.startswith(self.habits.prefixes):
+            return
+        if len(self._learned) < _LEARNED_MAX:
+            self._learned.add(prefix)
+            self._log(
+                f"php-memcached locks sessions under {prefix.decode(errors='replace')!r}: its copies are known "
+                "by what it does; name that with --lock-prefix, so that a worker that dies holds nobody up, too"
+            )
+
+    def is_learned(self, lock: bytes) -> bool:
+        """Whether php-memcached has been seen to lock sessions under such a name."""
+        if not self._learned:
+            return False
+        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
+        return prefix + word in self._learned and len(name) >= _SID_BYTES
+
+
+def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:
+    """Remember a release, and not for ever."""
+    if len(releases) >= _REMEMBERED_MAX:
+        del releases[next(iter(releases))]
+    releases[key] = unique
+
+
+def _disowned(entry: Entry) -> Entry:
+    """A lock that is held, but nobody knows any more by whom."""
+    hold = entry.hold and replace(entry.hold, node=0)
+    return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
+
+
+def plain(entry: Entry) -> Entry:
+    """The same as any client's: nobody's own, under the same cas unique."""
+    return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique)
+
+
+def _if_held(unique: int, change: Change) -> operations.Decide:
+    """Change a lock if it is still the one that was granted under this cas unique."""
+
+    def decide(entry: Entry | None) -> Decision:
+        if entry is None or entry.cas_unique != unique or is_free(entry.value):
+            return NOT_FOUND
+        return change(entry), STORED
+
+    return decide

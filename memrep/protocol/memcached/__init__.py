@@ -1,0 +1,12 @@
+"""memcached's dialects, reply for reply. Rule: what only one of them says stays in its own room.
+
+numbers         numbers as memcached reads them
+errors          what memcached says of a command that it refuses
+binary          the binary protocol
+kinds           which commands go round the cluster, and which may show much
+lookahead       what stands in the input behind the command that is about to be executed
+allocator       orders to a memory management that memrep does not have
+administration  stats, version, verbosity, cache_memlimit, shutdown, quit
+meta            the meta commands
+text            the classic text protocol
+"""

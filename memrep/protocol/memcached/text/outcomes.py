@@ -1,0 +1,48 @@
+"""How the classic text protocol spells outcomes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memrep.engine.operations import (
+    DELETED,
+    EXISTS,
+    FLUSHED,
+    LATER,
+    NO_MEMORY,
+    NOT_A_NUMBER,
+    NOT_FOUND,
+    NOT_STORED,
+    STORED,
+    TOUCHED,
+    Outcome,
+    Result,
+)
+from memrep.protocol.memcached.errors import NO_NUMBER, OUT_OF_MEMORY
+
+#: The spelling of each outcome.
+REPLIES: Final[dict[Outcome, bytes]] = {
+    STORED: b"STORED\r\n",
+    LATER: b"",
+    NOT_STORED: b"NOT_STORED\r\n",
+    EXISTS: b"EXISTS\r\n",
+    NOT_FOUND: b"NOT_FOUND\r\n",
+    DELETED: b"DELETED\r\n",
+    TOUCHED: b"TOUCHED\r\n",
+    FLUSHED: b"OK\r\n",
+    NOT_A_NUMBER: NO_NUMBER,
+    NO_MEMORY: OUT_OF_MEMORY,
+}
+
+
+def silent(result: Result) -> bytes:
+    """Nothing, for commands with `noreply`."""
+    return b""
+
+
+def spell(result: Result) -> bytes:
+    """An outcome, or a number."""
+    if isinstance(result, Outcome):
+        return REPLIES[result]
+    assert isinstance(result, bytes)
+    return result + b"\r\n"

@@ -1,0 +1,132 @@
+"""Numbered frames inside a view: what one node says to all members, in order, and how far they have heard it.
+
+Everything that happens in one turn goes out as one frame, encoded once and the same for every member. Frames
+are numbered from 1 in each view. There is no resending: links keep order, and a number that does not follow
+the last one, or a heartbeat that tells of frames that never came, means that something was lost; then the
+node takes nothing more of that peer in this view and asks for a new one, which settles what was in flight.
+
+Acknowledgements are cumulative. One counts only if this node has had every frame that the peer had sent
+before it: an objection in such a frame must be seen before the acknowledgement behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memrep.replication.membership.view import Standing
+from memrep.replication.message import Ack, Commit, Drop, Frame, Object, Write
+
+#: A frame is closed when its values reach this many bytes,
+FRAME_BYTES: Final = 1 << 20
+
+#: or when it says so many things: who takes it can do nothing else in between.
+FRAME_ITEMS: Final = 256
+
+Item = Write | Commit | Drop | Object
+
+
+class Stream:
+    """One node's frames to the members of its view, and theirs to it.
+
+    Attributes:
+        sent: the frames sent in this view.
+        taken: by member, the number of its frames taken.
+    """
+
+    def __init__(self, standing: Standing) -> None:
+        self.sent = 0
+        self.taken: dict[int, int] = {}
+        self._standing = standing
+        self._acked: dict[int, int] = {}
+        self._broken: set[int] = set()
+        self._owed: set[int] = set()
+        self._items: list[Item] = []
+        self._bytes = 0
+        self._frames: list[Frame] = []
+
+    def reset(self) -> None:
+        """A view begins: nothing has been said, nothing heard, nothing is lost."""
+        others = self._standing.others
+        self.sent = 0
+        self.taken = dict.fromkeys(others, 0)
+        self._acked = dict.fromkeys(others, 0)
+        self._broken.clear()
+        self._owed.clear()
+        self._items = []
+        self._bytes = 0
+        self._frames = []
+
+    def add(self, item: Item) -> int:
+        """Say something to every member; return the number of the frame that will carry it."""
+        number = self.sent + 1
+        self._items.append(item)
+        if type(item) is Write and item.value:
+            self._bytes += len(item.value)
+        if self._bytes >= FRAME_BYTES or len(self._items) >= FRAME_ITEMS:
+            self._close()
+        return number
+
+    def _close(self) -> None:
+        self.sent += 1
+        self._frames.append(Frame(self._standing.view.vid, self.sent, self._items))
+        self._items = []
+        self._bytes = 0
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something has been said that no frame has taken yet."""
+        return bool(self._items or self._frames)
+
+    def take_frames(self) -> list[Frame]:
+        """The frames of this turn, to be sent to every member."""
+        if self._items:
+            self._close()
+        frames, self._frames = self._frames, []
+        return frames
+
+    def take_acks(self) -> dict[int, Ack]:
+        """The acknowledgements that are due, by member; to be sent behind the frames."""
+        vid = self._standing.view.vid
+        acks = {node: Ack(vid, self.taken[node], self.sent) for node in self._owed}
+        self._owed.clear()
+        return acks
+
+    def accept(self, node: int, frame: Frame) -> bool:
+        """Whether this frame of the present view is the next one of that member; if not, the view is broken."""
+        if node in self._broken or node not in self.taken:
+            return False
+        if frame.n != self.taken[node] + 1:
+            self._break(node, f"frame {frame.n} came after frame {self.taken[node]}")
+            return False
+        self.taken[node] = frame.n
+        self._owed.add(node)
+        return True
+
+    def owe(self, node: int) -> None:
+        """Acknowledge to this member again, even if nothing new has come: the last time may have been lost."""
+        if self.taken.get(node) and node not in self._broken:
+            self._owed.add(node)
+
+    def heard_of(self, node: int, sent: int) -> None:
+        """A member says it has sent this many frames; links keep order, so they should all be here."""
+        if node in self.taken and node not in self._broken and sent > self.taken[node]:
+            self._break(node, f"{sent - self.taken[node]} frames were lost")
+
+    def acknowledged(self, node: int, ack: Ack) -> bool:
+        """Take an acknowledgement; say whether it counts."""
+        if node not in self._acked or node in self._broken or self.taken[node] < ack.sent:
+            return False
+        self._acked[node] = max(self._acked[node], ack.n)
+        return True
+
+    def held_by_all(self) -> int:
+        """The number of the last frame that every other member has taken."""
+        return min(self._acked.values(), default=self.sent + 1)
+
+    def lag(self, node: int) -> int:
+        """How many frames that member has not acknowledged."""
+        return self.sent - self._acked.get(node, self.sent)
+
+    def _break(self, node: int, reason: str) -> None:
+        self._broken.add(node)
+        self._standing.trouble = self._standing.trouble or f"from node {node} {reason}"

@@ -1,0 +1,158 @@
+"""The links between nodes, as one node has them: who has called, who is who, and what came.
+
+Each node calls each peer, and speaks on the link that it has opened itself. Of two connections that greet as
+the same peer the later one counts: the other carries the last words of a process that is gone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from memrep.errors import PeerError
+from memrep.log_limit import Complaints
+from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
+from memrep.replication.message import Any
+from memrep.replication.replica import Replica
+from memrep.storage.version import Clock
+
+
+class Link:
+    """One peer's connection to this node.
+
+    Attributes:
+        number: later connections have higher ones.
+        closing: the shell closes it, after sending what is unsaid.
+        unread: messages that have come, but for which there was no time yet.
+    """
+
+    def __init__(self, incoming: Incoming, address: str, number: int) -> None:
+        self.incoming = incoming
+        self.address = address
+        self.number = number
+        self.closing = False
+        self.unread: deque[Any] = deque()
+
+    def take(self) -> bytes:
+        """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
+        unsaid, self.incoming.unsaid = self.incoming.unsaid, b""
+        return unsaid
+
+
+class Links:
+    """One node's links.
+
+    Args:
+        identity: who this node is.
+        replica: takes what comes.
+        clock: the time of the present turn.
+        chance: gives that many random bytes, which nobody can foresee.
+        log: takes one line for each complaint.
+        spent: see `Node`.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        replica: Replica,
+        clock: Clock,
+        chance: Callable[[int], bytes],
+        log: Callable[[str], None],
+        spent: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._spent = spent
+        self._identity = identity
+        self._replica = replica
+        self._clock = clock
+        self._chance = chance
+        self._complaints = Complaints(log)
+        self._calling: dict[int, Link] = {}  # by peer, its connection to us
+        self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
+        self._accepted = 0
+
+    def dialled(self, node: int) -> Outgoing:
+        """This node has called a peer; the greeting at this end. What goes to the peer meanwhile has to wait.
+
+        A heartbeat follows in the same turn.
+        """
+        self._replica.dialled(node)
+        return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
+
+    def let_in(self, node: int, *, stands: bool) -> None:
+        """A peer has let in the link that this node dialled; or that link is closed, if it does not stand."""
+        self._replica.let_in(node, stands=stands)
+
+    def deaf(self, node: int) -> bool:
+        """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
+        return self._replica.presence.deaf(node, self._clock.now)
+
+    def called(self, node: int) -> None:
+        """A peer's call has reached this machine, which cannot answer it yet."""
+        self._replica.called(node)
+
+    def turned_away(self, node: int, reason: str) -> None:
+        """A peer has closed the link that this node dialled, and said why it will not have this node."""
+        self._replica.turned_away(node, reason)
+
+    def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
+        """A peer cannot be dialled at all, maybe because nobody listens at its port."""
+        self._replica.unreachable(node, reason, refuses)
+
+    def accept(self, address: str) -> Link:
+        """Somebody has connected to the nodes' port."""
+        self._accepted += 1
+        return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
+
+    def receive(self, link: Link, data: bytes) -> None:
+        """Take what came on a link; it may be `closing` afterwards, or have something `unread`."""
+        incoming = link.incoming
+        greeted = incoming.node is not None
+        try:
+            messages = incoming.receive(data)
+        except PeerError as error:
+            link.closing = True
+            host = link.address.rpartition(":")[0]
+            self._complaints.about(host, f"turned away a node's link from {host}: {error}")
+            self.closed(link)
+            return
+        node = incoming.node
+        if node is None:
+            return
+        if not greeted and link.number < self._latest.get(node, 0):
+            link.closing = True  # the last words of a former process, which have come late
+            link.take()
+            return
+        if not greeted:
+            self._latest[node] = link.number
+            self._complaints.settled(link.address.rpartition(":")[0])
+            former = self._calling.get(node)
+            if former is not None:
+                former.closing = True
+            self._calling[node] = link
+            self._replica.linked(node, incoming.inc)
+        if self._calling.get(node) is link:
+            self._replica.heard(node)
+            link.unread.extend(messages)
+            self.go_on(link)
+
+    def go_on(self, link: Link) -> None:
+        """Take what is unread of a link, as far as there is time; nothing if another one has its place."""
+        node, unread = link.incoming.node, link.unread
+        while unread:
+            if node is None or self._calling.get(node) is not link:
+                unread.clear()
+                return
+            self._replica.receive(node, unread.popleft())
+            if self._spent():
+                return
+
+    def closed(self, link: Link) -> None:
+        """A peer's connection to this node is closed."""
+        node = link.incoming.node
+        if node is not None and self._calling.get(node) is link:
+            del self._calling[node]
+            self._replica.unlinked(node)
+
+    def refused(self, node: int, reason: str) -> None:
+        """This node's link to a peer was closed and its port refuses now."""
+        self._replica.refused(node, reason)

@@ -1,0 +1,427 @@
+"""Presence: which nodes are heard, which are gone, and whose lease this node holds.
+
+A node is gone when it has been silent for the failure timeout T, directly and over any third node (relay.py);
+or at once when its links to us and ours to it were closed and its port refuses, which is what a killed process
+looks like and nothing else does: a firewall that rejects leaves established links alone, or one of the two.
+
+Hearing is not enough, one must also be heard: a cable or a firewall may stop one direction only. Heartbeats
+tell whom their sender hears, and who does not hear us is out of reach as if it were silent.
+
+A lease lets a node serve. Each answered heartbeat allows it for LEASE counted from the moment it was *sent*,
+so the lease ends at the holder before the granter could have done without it: LEASE + one tick < T, and a
+node votes for a view that excludes another only after T of its own silence (view_change.py). So a node that
+others have given up does not serve any more, even if it does not know.
+
+A view without a majority that came about by silence is a guess: maybe the others are gone, maybe a cable is.
+The nodes that it is without for that reason are *missed* until a majority has met again, or until they are
+known to be gone. They may have gone on, and what this node holds may be old (memrep/node/host_gate.py).
+
+Who comes and goes does not stall the others with a change of view each time: a node whose last membership was
+too short waits before it is let in again, longer each time. But not where it is needed for a
+majority: then two bad nodes are better than none. Once is no habit: the first time is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import attrs
+
+from memrep.replication.membership.view import Standing
+from memrep.replication.message import Beat
+from memrep.storage.entry import NEVER
+from memrep.storage.version import Clock
+
+
+@attrs.frozen(kw_only=True)
+class Timing:
+    """The constants of membership, ms. They scale together with the failure timeout.
+
+    The inequalities that they have to keep are argued in docs/replication.md: lease + tick < silence,
+    2 x beat + a round trip < lease, 2 x round trip < propose, fence < lease, 2 x beat < relay < silence.
+    """
+
+    silence: int = 600
+    fence: int = 250
+    relay: int = 250
+    lease: int = 400
+    beat: int = 100
+    propose: int = 150
+    promise: int = 300
+    ignore: int = 1_000
+    chunk: int = 500
+    cold_start: int = 10_000
+    hold: int = 750
+    refuse: int = 1_000
+    knock: int = 600
+    redial: int = 100
+
+    @classmethod
+    def scaled(cls, failure_timeout_ms: int, cold_start_ms: int = 10_000) -> Timing:
+        """The constants for another failure timeout."""
+
+        def scale(ms: int) -> int:
+            return max(1, ms * failure_timeout_ms // 600)
+
+        return cls(
+            silence=failure_timeout_ms,
+            fence=scale(250),
+            relay=scale(250),
+            lease=scale(400),
+            beat=scale(100),
+            propose=scale(150),
+            promise=scale(300),
+            ignore=scale(1_000),
+            chunk=scale(500),
+            hold=scale(750),
+            refuse=scale(1_000),
+            knock=min(scale(600), 600),  # whatever the nodes' patience, PHP's is a second
+            redial=min(scale(100), 100),
+            cold_start=cold_start_ms,
+        )
+
+
+#: Why a peer is gone that has said goodbye.
+TOOK_LEAVE: Final = "it was stopped"
+
+#: A membership that ends sooner was a false start: if its process ended, which costs the others little,
+STEADY_MS: Final = 250
+
+#: or if it fell silent, for which they had to wait.
+HEARD_STEADY_MS: Final = 5_000
+
+#: How long who has false starts is kept out, at first and at most.
+_BACK_OFF_MS: Final = 1_000
+_BACK_OFF_MAX_MS: Final = 5_000
+
+
+@attrs.define(eq=False)
+class Peer:
+    """What this node knows of another one.
+
+    Attributes:
+        node: its number.
+        name: its address as in --nodes.
+        inc: its incarnation, 0 before it was heard.
+        linked: whether its link to us is open.
+        heard: when something last came from it on whatever way, own monotonic ms; or when it began to count as
+            heard, for this node had been stopped, or a view with it began.
+        spoke: when something last did come from it.
+        heard_directly: the same for its own link to us.
+        heard_us: when it last said that our own link to it works.
+        refused: why its port is known to refuse; empty if it does not.
+        gone: why it is known to be gone; empty if it is not.
+        gone_at: when that was seen last, own monotonic ms.
+        disagrees: why it turned this node away; empty if it did not.
+        since: when its state for `stats` last changed, own wall ms.
+        state: its state as last reported, for `stats` and the log.
+        beat: its last heartbeat,
+        beat_at: and when it came, own monotonic ms.
+        lease: until when it lets this node serve, own monotonic ms.
+        ignored: until when it is left out because it did not vote.
+        installed: the latest view that it is known to have installed.
+        reminded: when it was last sent the present view, own monotonic ms.
+        offset: how far its clock was ahead of ours, ms.
+        synced: when it last became full in our view, own wall ms; 0 for never.
+        joined: when it last became a member, own monotonic ms.
+        false_starts: how many of its last memberships were short.
+        kept_out: until when it is not let in for that reason.
+        met: since when this incarnation is known, own monotonic ms.
+        had_direct: whether it has ever said that our link to it works.
+        via: the node over which it is reached; 0 if directly (relay.py).
+        refuses: whether nobody listens at its port, as far as this node has seen.
+        let_in: until when it is known to live, for it has let in the link that this node has dialled, own
+            monotonic ms; NEVER while that link is open.
+        returned: when it was last heard after it had been silent, own monotonic ms.
+        doubted: whether what is known of its end is old, and it may have come back.
+    """
+
+    node: int
+    name: str
+    inc: int = 0
+    linked: bool = False
+    heard: int = 0
+    spoke: int = 0
+    heard_directly: int = 0
+    heard_us: int = 0
+    refused: str = ""
+    gone: str = "never heard"
+    gone_at: int = 0
+    disagrees: str = ""
+    since: int = 0
+    state: str = "down"
+    beat: Beat | None = None
+    beat_at: int = 0
+    lease: int = 0
+    ignored: int = 0
+    installed: int = 0
+    reminded: int = 0
+    offset: int = 0
+    synced: int = 0
+    joined: int = 0
+    false_starts: int = 0
+    kept_out: int = 0
+    met: int = 0
+    had_direct: bool = False
+    via: int = 0
+    refuses: bool = False
+    let_in: int = 0
+    returned: int = 0
+    doubted: bool = False
+
+    def restarted(self, inc: int, now: int) -> None:
+        """It has another incarnation than before: what was known of its process is void."""
+        self.inc = inc
+        self.met = now
+        self.had_direct = False
+        self.via = 0
+        self.beat = None
+        self.lease = 0
+        self.installed = 0
+        self.synced = 0
+
+    def hears(self, node: int) -> bool:
+        """Whether it last said that it hears this node."""
+        return self.beat is not None and bool(self.beat.hears >> node & 1)
+
+    def hears_directly(self, node: int) -> bool:
+        """Whether it last said that this node's own link to it works."""
+        return self.beat is not None and bool(self.beat.direct >> node & 1)
+
+    def left(self, now: int) -> None:
+        """It is no member any more."""
+        if now - self.joined >= (STEADY_MS if self.gone else HEARD_STEADY_MS):
+            self.false_starts = 0
+            return
+        if self.false_starts:
+            self.kept_out = now + min(_BACK_OFF_MS << min(self.false_starts - 1, 10), _BACK_OFF_MAX_MS)
+        self.false_starts += 1
+
+
+class Presence:
+    """The peers of one node, by number.
+
+    Args:
+        standing: where this node stands.
+        names: the addresses of all nodes; node n is the n-th.
+        timing: the constants.
+    """
+
+    def __init__(self, standing: Standing, names: list[str], timing: Timing) -> None:
+        self.peers = {node: Peer(node, name) for node, name in enumerate(names, start=1) if node != standing.me}
+        self._standing = standing
+        self._timing = timing
+        self._left: frozenset[int] = frozenset()
+
+    def here(self, now: int) -> list[Peer]:
+        """The peers that are heard, whether ignored or not."""
+        silence = self._timing.silence
+        return [p for p in self.peers.values() if not p.gone and now - p.heard < silence]
+
+    def reach(self, now: int) -> dict[int, int]:
+        """The nodes that could form a view with this one, itself included: numbers to incarnations."""
+        standing = self._standing
+        here = [p for p in self.here(now) if p.ignored <= now and self._hears_us(p)]
+        steady = [p for p in here if p.kept_out <= now or self._is_member(p)]
+        if len(steady) + 1 < standing.majority:
+            steady = here
+        reach = {p.node: p.inc for p in steady}
+        reach[standing.me] = standing.inc
+        return reach
+
+    def _is_member(self, peer: Peer) -> bool:
+        return self._standing.view.members.get(peer.node) == peer.inc
+
+    def _hears_us(self, peer: Peer) -> bool:
+        """Whether this peer hears us, by the last it said. In a fresh view it has the benefit of the doubt."""
+        if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._standing.view.vid):
+            return True
+        return peer.hears(self._standing.me)
+
+    @property
+    def held_elsewhere(self) -> bool:
+        """Whether another member of the view says that it holds everything."""
+        return any(
+            peer.beat is not None and peer.beat.full and peer.beat.vid == self._standing.view.vid
+            for peer in self.peers.values()
+            if self._is_member(peer) and not peer.gone
+        )
+
+    def hears(self, now: int) -> int:
+        """The peers that this node hears, as bits; for its heartbeat."""
+        return sum(1 << p.node for p in self.here(now))
+
+    def hears_directly(self, now: int) -> int:
+        """The peers whose own link to this node works, as bits; for its heartbeat."""
+        relay = self._timing.relay
+        return sum(1 << p.node for p in self.peers.values() if not p.gone and now - p.heard_directly < relay)
+
+    def beat(self, clock: Clock, sent: int, leaving: bool) -> Beat:
+        """This node's heartbeat."""
+        standing, now = self._standing, clock.now
+        return Beat(
+            standing.view.vid,
+            standing.promised,
+            standing.full,
+            standing.trouble,
+            leaving,
+            now,
+            sent,
+            clock.logical,
+            clock.wall,
+            self.hears(now),
+            self.hears_directly(now),
+            standing.past,
+        )
+
+    def deaf(self, node: int, now: int) -> bool:
+        """Whether this peer has not said for the failure timeout that this node's own link to it works."""
+        peer = self.peers[node]
+        return now - max(peer.heard_us, peer.met) >= self._timing.silence
+
+    def meets_majority(self, now: int) -> bool:
+        """Whether the members that are heard and this node are a majority of the configured nodes."""
+        return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
+
+    def believes(self, peer: Peer, inc: int, now: int) -> bool:
+        """Whether what comes over another node is this peer's, and not the last words of a former process."""
+        if peer.inc == inc:
+            if peer.gone and now - peer.gone_at < self._timing.relay:
+                return False
+        else:
+            silent = peer.gone or now - peer.heard >= self._timing.silence
+            if peer.linked or not (silent or self._standing.view.members.get(peer.node) == inc):
+                return False
+            peer.restarted(inc, now)
+        peer.gone = ""
+        return True
+
+    def all_heard(self, now: int) -> int:
+        """When every other member had been heard last, own monotonic ms; now if there is none."""
+        return min((self.peers[node].heard for node in self._standing.others), default=now)
+
+    def heard(self, node: int, now: int) -> None:
+        """Something came from this peer on its own link."""
+        self.lives(self.peers[node], now)
+        self.peers[node].heard_directly = now
+
+    def called(self, peer: Peer, now: int) -> None:
+        """This peer's call has come, though nothing may get back to it: it lives, be it never heard."""
+        peer.gone = ""
+        self.lives(peer, now)
+
+    def lives(self, peer: Peer, now: int) -> None:
+        """Something came from this peer on whatever way."""
+        if now - peer.spoke >= self._timing.silence:
+            peer.returned = now
+        peer.heard = peer.spoke = now
+        peer.doubted = False
+
+    @property
+    def missed(self) -> list[int]:
+        """The nodes that a view without a majority is without, and that are not known to be gone."""
+        return [node for node in self._left if not _is_known_gone(self.peers[node])]
+
+    def is_back(self, node: int, now: int) -> bool:
+        """Whether a sign of life of this peer's, now, is the first of one that was missed and silent.
+
+        Silent it was since it spoke: that nobody counts as silent to who was stopped brings nobody back.
+        """
+        peer = self.peers[node]
+        return node in self._left and now - peer.spoke >= self._timing.silence and not _is_known_gone(peer)
+
+    def ended(self, peer: Peer, reason: str, now: int) -> None:
+        """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
+        missed = peer.node in self.missed
+        peer.gone = reason
+        peer.lease = 0
+        peer.beat = None
+        peer.doubted = False
+        peer.gone_at = now
+        if missed:
+            self.doubt_deaths(now)
+
+    def doubt_deaths(self, now: int) -> None:
+        """This node was out of touch with another one: who died before may have come back, and have met it.
+
+        Until their ports refuse again they are missed as well.
+        """
+        for peer in self.peers.values():
+            if peer.gone and now - peer.gone_at >= self._timing.silence:
+                peer.doubted = True
+                self._left |= {peer.node}
+
+    def returned(self, since: int) -> list[Peer]:
+        """Those missed that were heard again after this moment: while this view was formed without them."""
+        return [self.peers[node] for node in self.missed if self.peers[node].returned > since]
+
+    def slept(self, now: int) -> None:
+        """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
+        for peer in self.peers.values():
+            peer.lease = 0
+            if not peer.gone:
+                peer.heard = peer.heard_directly = peer.heard_us = now
+
+    def installed(self, now: int, before: Mapping[int, int]) -> None:
+        """A view begins: every member counts as heard now, no lease is left, nobody is ignored.
+
+        Without the first a node that heals after a long silence would at once replace the fresh view. A member
+        may have restarted without this node having noticed: others have heard it, so it gets its time to show.
+
+        Args:
+            now: own monotonic ms.
+            before: the members of the view before, node numbers to incarnations.
+        """
+        members = self._standing.view.members
+        # Who joins such a view with nothing does not know whom a majority has gone on without.
+        left = (before.keys() or self.peers.keys()) - members.keys() - {self._standing.me}
+        self._left = frozenset() if self._standing.view.quorate else (self._left | left) - members.keys()
+        for peer in self.peers.values():
+            peer.lease = 0
+            peer.ignored = 0
+            peer.reminded = now
+            inc = members.get(peer.node)
+            if before.get(peer.node) not in (None, inc):
+                peer.left(now)
+            if inc is not None and before.get(peer.node) != inc:
+                peer.joined = now
+            if peer.gone and inc not in (None, peer.inc):
+                peer.restarted(inc, now)
+                peer.gone = ""
+            if inc == peer.inc and not peer.gone:
+                peer.heard = now
+
+    def ignore(self, nodes: Iterable[int], until: int) -> None:
+        """Leave these nodes out of proposals for a while."""
+        for node in nodes:
+            self.peers[node].ignored = until
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether every member is known to have installed the view.
+
+        Before that nobody may be told of anything that the view has settled: a member that lost the message
+        and all others would know nothing of it. Who is in a later view by now may have skipped this one.
+        """
+        vid = self._standing.view.vid
+        return vid > 0 and all(self.peers[node].installed == vid for node in self._standing.others)
+
+    def serves_until(self) -> int:
+        """Until when (own monotonic ms) this node may execute clients' commands (rule S1).
+
+        Not at all unless it is full and not paused and every member has installed the view. In a view with a
+        majority the leases of a majority of the configured nodes count, itself included; in one without, those
+        of all members. The answer holds until a lease comes or anything else of these changes.
+        """
+        standing = self._standing
+        if not standing.full or standing.paused or not self.confirmed:
+            return 0
+        leases = sorted((self.peers[node].lease for node in standing.others), reverse=True)
+        needed = standing.majority - 1 if standing.view.quorate else len(leases)
+        return leases[needed - 1] if needed else NEVER
+
+
+def _is_known_gone(peer: Peer) -> bool:
+    """Whether its process has ended: its port refuses, or it said goodbye. Never heard alone means nothing."""
+    return bool(peer.gone) and not peer.doubted and (peer.inc != 0 or peer.refuses)

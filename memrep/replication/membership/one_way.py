@@ -1,0 +1,115 @@
+"""One way only: of two nodes of which one hears the other and is not heard, one goes on, and both tell which.
+
+Problem: a cable or a firewall stops one direction, and no third node is there to go round it. Who is heard but
+hears nothing cannot know that the other one lives: it goes on without it, as after its death. If the one that
+hears did so, too, clients would reach two nodes that know nothing of each other, though one of them knows.
+
+Rule: the one that hears gives way. While it hears a node with data that does not hear it, it forms no view
+without that node, so it serves nobody (and refuses, see serving.py); when both directions work again it joins.
+It does not give way where it stands with a majority of the configured nodes, all of them with data and in the
+same view as it: then the other one is in a minority, or alone, whatever it has done since.
+
+Likewise where nobody has data yet: who hears a node by which it is not heard leaves the beginning to that one,
+and who is let in by a majority that it does not hear leaves it to them: they live, and cannot reach this node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from memrep.replication.membership.failure_detector import Peer, Presence
+from memrep.replication.membership.history import WRITTEN, Rank, rank
+from memrep.replication.membership.view import Standing
+from memrep.replication.message import Beat
+
+
+def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int], now: int) -> Peer | None:
+    """The node without which no view may be formed, though it is out of reach; None if there is none.
+
+    That is one with data that is heard, and has a later view (it has gone on meanwhile, and holds what this
+    node has missed), or is deaf to this node and about to go on. It need not be deaf: this node may make it
+    wait for falling silent too often.
+
+    Args:
+        standing: where this node stands.
+        presence: the peers.
+        reach: the nodes that could form a view with this one.
+        now: own monotonic ms.
+    """
+    for peer in presence.here(now):
+        beat = peer.beat
+        later = beat is not None and beat.full and _has_gone_on(beat, standing)
+        if later and peer.node not in reach and peer.hears(standing.me):
+            return peer
+    return deaf_rival(standing, presence, reach, now)
+
+
+def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int], now: int) -> Peer | None:
+    """A node with data that is deaf to this one, and goes on without it; None if there is none that counts.
+
+    Who votes asks, too: the proposer may not hear it.
+
+    Args:
+        standing: where this node stands.
+        presence: the peers.
+        members: those of the view that is to be formed.
+        now: own monotonic ms.
+    """
+    if _stands_with_majority(standing, presence, members):
+        return None
+    vid = standing.view.vid
+    for peer in presence.here(now):
+        beat = peer.beat
+        if peer.node in members:
+            continue
+        if standing.met and peer.node in presence.missed:
+            # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
+            # whom it hears.
+            if beat is None or _may_come_first(beat, standing):
+                return peer
+        elif peer.hears(standing.me):
+            continue
+        elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
+            return peer
+    return None
+
+
+def _may_come_first(beat: Beat, standing: Standing) -> bool:
+    """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
+    theirs, mine = _ranks(beat, standing)
+    written, wrote = theirs.activity == WRITTEN, mine.activity == WRITTEN
+    if mine.parted and not theirs.parted:
+        return (theirs.generation, False) >= (mine.generation, wrote)
+    return (theirs.generation, theirs.parted, written) >= (mine.generation, mine.parted, wrote)
+
+
+def _has_gone_on(beat: Beat, standing: Standing) -> bool:
+    """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
+    theirs, mine = _ranks(beat, standing)
+    return (theirs, beat.vid) > (mine, standing.view.vid)
+
+
+def _ranks(beat: Beat, standing: Standing) -> tuple[Rank, Rank]:
+    """Where the sender of this heartbeat and this node stand, by what both know."""
+    known = (beat.past, standing.past)
+    return rank(beat.past, known), rank(standing.past, known)
+
+
+def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:
+    beats = [presence.peers[node].beat for node in reach if node != standing.me]
+    vid = standing.view.vid
+    together = sum(beat is not None and beat.full and beat.vid == vid for beat in beats)
+    return standing.full and together + 1 >= standing.majority
+
+
+def leaves_beginning_to(
+    standing: Standing, presence: Presence, reach: Mapping[int, int], now: int
+) -> list[Peer]:
+    """Those who live but cannot be met, while nobody has data; this node must not begin without them."""
+    here = presence.here(now)
+    if len(reach) < standing.majority:
+        unmet = [peer for peer in here if peer.beat is not None and not peer.hears(standing.me)]
+        if unmet:
+            return unmet
+    mute = [peer for peer in presence.peers.values() if peer.let_in > now and peer not in here]
+    return mute if len(mute) >= standing.majority else []

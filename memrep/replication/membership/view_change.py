@@ -1,0 +1,304 @@
+"""Election: who proposes the next view, who votes for it, and when.
+
+A view is needed when the nodes within reach are not the members, when anybody within reach is in trouble (a
+lost frame, a missing chunk), or when a promise has waited too long. The lowest full node within reach proposes
+and the others follow one after another should it fail to; a node that lacks data never proposes beside one
+that is full, or an empty newcomer would take the others' data away from them. All that are proposed must vote.
+
+A vote is a promise: it stops acknowledging, committing and serving until that view or a later one stands.
+Nobody votes for a view that leaves out a member that it still hears: the lease which that member may hold
+from it would outlive the vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import attrs
+from msgspec.structs import replace
+
+from memrep.replication.membership.failure_detector import TOOK_LEAVE, Presence, Timing
+from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leaves_beginning_to
+from memrep.replication.membership.view import Standing, settle
+from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
+from memrep.replication.message import Install, Propose, Refuse, Vote
+from memrep.storage.owner import DOUBT_MS
+from memrep.storage.version import Clock, latest_unique, stamped_at
+
+#: How patient a proposer becomes at most, in times of the first wait.
+_PATIENCE_MAX: Final = 32
+
+
+#: The part of the first wait after which a first refusal is not taken for the last word.
+_SOON: Final = 8
+
+
+@attrs.define(eq=False)
+class _Proposal:
+    vid: int
+    members: dict[int, int]
+    at: int
+    votes: dict[int, Vote] = attrs.Factory(dict)
+    refusals: set[int] = attrs.Factory(set)
+
+
+class Election:
+    """One node's part in changes of view.
+
+    Attributes:
+        promised_at: when it voted last, own monotonic ms.
+
+    Args:
+        standing: where this node stands; a vote changes `promised`.
+        presence: who is within reach.
+        timing: the constants.
+        clock: the time; stamps what is settled.
+        vote: makes this node's vote for a view.
+        send: sends a message to a node.
+        install: takes over a view that this node has settled, after it was sent to all members.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        presence: Presence,
+        timing: Timing,
+        clock: Clock,
+        vote: Callable[[int], Vote],
+        send: Callable[[int, Propose | Vote | Refuse | Install], None],
+        install: Callable[[Install], None],
+    ) -> None:
+        self._standing = standing
+        self._presence = presence
+        self._timing = timing
+        self._clock = clock
+        self._vote = vote
+        self._send = send
+        self._install = install
+        self._born = clock.now
+        self._proposal: _Proposal | None = None
+        self._needed: int | None = None  # since when a view is needed
+        self.promised_at = 0
+        self._patience = timing.propose  # how long to wait for the votes of the next proposal
+        self._patient_until = 0  # until when no view is formed without those that are heard
+        self._highest = 0  # the highest view anybody is known to have promised
+
+    def saw_promise(self, vid: int) -> None:
+        """Somebody has promised this view; the next proposal must be above it."""
+        self._highest = max(self._highest, vid)
+
+    def consider(self) -> None:
+        """Propose a view if one is needed and it is this node's turn."""
+        now = self._clock.now
+        reach = self._presence.reach(now)
+        if not self._need(reach, now):
+            self._needed = None
+            return
+        if self._needed is None:
+            self._needed = now
+        rank = self._rank(reach, now)
+        if rank is None or now < self._needed + rank * self._timing.propose:
+            return
+        proposal = self._proposal
+        if proposal is not None:
+            if now < proposal.at + self._patience and proposal.members.items() <= reach.items():
+                return
+            # Votes may be large; asking faster than they travel would pile them up.
+            self._patience = min(2 * self._patience, _PATIENCE_MAX * self._timing.propose)
+            self._proposal = None
+            members = self._standing.view.members
+            answered = proposal.votes.keys() | proposal.refusals
+            silent = [n for n in proposal.members if n not in answered and n not in members]
+            self._presence.ignore(silent, now + self._timing.ignore)
+            reach = self._presence.reach(now)
+        if self._may_form(reach, now):
+            self._propose(reach, now)
+
+    def slept(self) -> None:
+        """This process was stopped: what it had proposed is stale, and the others get time to speak.
+
+        What they said before shows them deaf to this node, as they were. Without that time it could form a
+        view with an empty newcomer, beside the one that has gone on and holds what was written meanwhile.
+        """
+        self._proposal = None
+        self._patient_until = self._clock.now + self._timing.promise
+
+    def _may_form(self, reach: dict[int, int], now: int) -> bool:
+        """Whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
+        standing = self._standing
+        if gives_way_to(standing, self._presence, reach, now) is not None:
+            return False
+        if now < self._patient_until:
+            heard = {peer.node for peer in self._presence.here(now)}
+            if not heard <= reach.keys() or len(reach) == 1 < standing.configured:
+                return False
+        peers = self._presence.peers
+        beats = [peers[node].beat for node in reach if node != standing.me]
+        return self._has_majority(len(reach), standing.full + sum(b is not None and b.full for b in beats))
+
+    def _has_majority(self, members: int, full: int) -> bool:
+        """Whether a view of so many members, so many of them full, is allowed by `--partition` (rule S3).
+
+        In majority mode only nodes with data count: an empty one has forgotten what it once acknowledged, and
+        its vote would let a node that was cut off since then form a majority with it. All together may begin.
+        """
+        standing = self._standing
+        return not standing.strict or members == standing.configured or full >= standing.majority
+
+    def _need(self, reach: dict[int, int], now: int) -> bool:
+        standing = self._standing
+        if standing.promised > standing.view.vid:
+            proposer = proposer_of(standing.promised)
+            return (
+                now - self.promised_at > self._timing.promise
+                or (proposer != standing.me and proposer not in reach)
+                or proposer == standing.me
+            )
+        if standing.trouble or reach != standing.view.members or self._has_grown_to_majority():
+            return True
+        return any(
+            # In this view; or in a later one of its own, made when it heard nobody for a moment.
+            peer.beat is not None and peer.beat.trouble and peer.beat.vid >= standing.view.vid
+            for peer in self._presence.here(now)
+        )
+
+    def _has_grown_to_majority(self) -> bool:
+        """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
+        standing = self._standing
+        view = standing.view
+        if view.quorate or len(view.members) < standing.majority:
+            return False
+        beats = (self._presence.peers[node].beat for node in standing.others)
+        caught_up = sum(beat is not None and beat.full and beat.vid == view.vid for beat in beats)
+        return standing.full + caught_up >= standing.majority
+
+    def _rank(self, reach: dict[int, int], now: int) -> int | None:
+        """This node's place among those that may propose; None if it may not."""
+        standing = self._standing
+        beats = {node: self._presence.peers[node].beat for node in reach if node != standing.me}
+        full = [node for node, beat in beats.items() if beat is not None and beat.full]
+        if standing.full:
+            candidates = [*full, standing.me]
+        elif full:
+            return None
+        elif len(reach) == standing.configured or self._begins_without_the_rest(reach, now):
+            candidates = list(reach)
+        else:
+            return None
+        return sorted(candidates).index(standing.me)
+
+    def _begins_without_the_rest(self, reach: dict[int, int], now: int) -> bool:
+        """Whether nodes without data have waited long enough for the others.
+
+        Never while a node that lives has turned this one away: it belongs to a cluster that may have the data,
+        and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
+        cannot reach itself, nor while another one without data should begin (one_way.py).
+        """
+        if leaves_beginning_to(self._standing, self._presence, reach, now):
+            return False
+        disagree = any(peer.disagrees for peer in self._presence.peers.values())
+        others_serve = any(peer.beat is not None and peer.beat.full for peer in self._presence.here(now))
+        return not disagree and not others_serve and now - self._born >= self._timing.cold_start
+
+    def _propose(self, reach: dict[int, int], now: int) -> None:
+        standing = self._standing
+        number = 1 + max(number_of(standing.promised), number_of(self._highest), self._clock.wall // 1000)
+        vid = make_vid(number, standing.me)
+        self._promise(vid)
+        self._proposal = _Proposal(vid, reach, now, {standing.me: self._vote(vid)})
+        for node in reach:
+            if node != standing.me:
+                self._send(node, Propose(vid, reach))
+        self._count()
+
+    def _promise(self, vid: int) -> None:
+        self._standing.promise(vid)
+        self._highest = max(self._highest, vid)
+        self.promised_at = self._clock.now
+
+    def on_propose(self, node: int, message: Propose) -> None:
+        """Vote, or say why not."""
+        standing = self._standing
+        self.saw_promise(message.vid)
+        reach = self._presence.reach(self._clock.now)
+        if message.members.get(standing.me) != standing.inc:
+            return
+        left_out = [
+            member
+            for member, inc in standing.view.members.items()
+            if member not in message.members and reach.get(member) == inc
+        ]
+        rival = deaf_rival(standing, self._presence, message.members, self._clock.now)
+        if message.vid <= max(standing.promised, standing.view.vid) or left_out or rival is not None:
+            self._send(node, Refuse(message.vid, standing.promised, left_out))
+            return
+        self._proposal = None
+        self._promise(message.vid)
+        self._send(node, self._vote(message.vid))
+
+    def on_vote(self, node: int, message: Vote) -> None:
+        """Count it; with the last one the view stands."""
+        proposal = self._proposal
+        if proposal is not None and proposal.vid == message.vid and node in proposal.members:
+            proposal.votes[node] = message
+            self._count()
+
+    def _count(self) -> None:
+        proposal = self._proposal
+        if proposal is None or len(proposal.votes) < len(proposal.members):
+            return
+        self._proposal = None
+        standing = self._standing
+        if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
+            return
+        if standing.full and gives_way_to(standing, self._presence, proposal.members, self._clock.now):
+            return  # it was heard while the votes came
+        view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
+        lost = self._lost(view)
+        view = replace(view, lost=lost, silent=self._silent(lost))
+        for node in view.members:
+            if node != standing.me:
+                self._send(node, view)
+        self._install(view)
+
+    def _lost(self, view: Install) -> dict[int, int]:
+        """The nodes that have lost their clients since, and from when on their grants are in doubt.
+
+        A node that took its leave has answered everything; of any other one nobody knows what it still said in
+        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries: after
+        those of all that was known here by then.
+        """
+        lost: dict[int, int] = {}
+        now = self._clock.now
+        for node, inc in {**view.members, **self._standing.view.members}.items():
+            if view.members.get(node) != inc or node not in view.full or node in view.alone:
+                peer = self._presence.peers.get(node)
+                heard = min(now, peer.heard) if peer is not None else now
+                took_leave = peer is not None and peer.gone == TOOK_LEAVE
+                known = stamped_at(latest_unique(self._clock, heard - DOUBT_MS))
+                lost[node] = 1 + (self._clock.hybrid if took_leave else known)
+        return lost
+
+    def _silent(self, lost: Iterable[int]) -> list[int]:
+        """Those of them that are the same processes still, for all that is known."""
+        peers, members = self._presence.peers, self._standing.view.members
+        return [
+            n for n in lost if n in peers and peers[n].inc == members.get(n, peers[n].inc) and not peers[n].gone
+        ]
+
+    def on_refuse(self, node: int, message: Refuse) -> None:
+        """Remember what was promised elsewhere, and hear again whom the other one hears."""
+        self.saw_promise(message.promised)
+        if self._proposal is not None and self._proposal.vid == message.vid:
+            self._proposal.refusals.add(node)
+            if message.reach and self._patience == self._timing.propose:
+                # It hears a node that has just died; the news will have reached it in a moment.
+                self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
+        self._presence.ignore((n for n in message.reach if n in self._presence.peers), 0)
+
+    def installed(self) -> None:
+        """A view stands; what was proposed before it is over."""
+        self._proposal = None
+        self._needed = None
+        self._patience = self._timing.propose

@@ -1,0 +1,360 @@
+"""Transfer: how a member that is not full gets what it lacks, while everybody goes on serving.
+
+The newcomer is a member of the view first and acknowledges every new write like any other; so all it lacks is
+what was committed before. It asks the lowest full member for that, chunk by chunk: pulling paces the donor,
+which does one bounded piece of work a request and serves its clients in between. Digests say which buckets
+differ, so that a node that comes back with most of its data receives little.
+
+Then the newcomer looks at what it had and the donor did not send. Such a key may be one that only it knows,
+from a time when it was cut off: then it sends it round as a plain write under the version it has. Or one that
+was deleted so long ago that the tombstone is purged: the donor's purge horizon tells, and it is discarded.
+
+A node that was cut off with no client to write for has nothing that anybody was told of. What it has stamped
+since was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
+from. There it yields: it sends the donor's entry round under a new version, unless somebody writes meanwhile.
+
+A node may have a million keys: so all that has to be done for each of them is done bit by bit, some with each
+chunk, some at each tick.
+
+Only when all this is acknowledged by everybody is the node full, and its client port opens. If a chunk does
+not come, or the view changes, the transfer starts again; what has been merged stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import attrs
+
+from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.view import Standing
+from memrep.replication.message import Chunk, More, Sync, Write, describe
+from memrep.replication.rounds import Rounds
+from memrep.storage.digest import BUCKETS, bucket_of
+from memrep.storage.entry import Entry
+from memrep.storage.store import TOMBSTONE_MS, Store
+from memrep.storage.version import ZERO, Clock, Version, logical
+
+#: A chunk is closed when its values reach this many bytes,
+CHUNK_BYTES: Final = 1 << 17
+
+#: or when it has looked at this many keys.
+CHUNK_KEYS: Final = 2_000
+
+#: How many chunks a newcomer asks for ahead.
+AHEAD: Final = 2
+
+#: Of its own keys a newcomer sorts so many at a time, and sends round so many.
+SORTED: Final = 2 * CHUNK_KEYS
+ANNOUNCED: Final = 1_000
+
+
+class Donor:
+    """The giving side: one transfer for each member that asked in this view."""
+
+    def __init__(self, standing: Standing, store: Store, clock: Clock) -> None:
+        self._standing = standing
+        self._store = store
+        self._clock = clock
+        self._transfers: dict[int, _Transfer] = {}
+
+    def reset(self) -> None:
+        """A view begins: who still lacks something asks again."""
+        self._transfers.clear()
+
+    def on_sync(self, node: int, message: Sync) -> None:
+        """A member asks for what differs from its digests."""
+        wrong = len(message.sums) not in (0, BUCKETS)
+        if wrong or message.vid != self._standing.view.vid or not self._standing.full:
+            return
+        digest = self._store.digest
+        buckets = digest.differing(message.sums) if message.sums else None
+        self._transfers[node] = _Transfer(self._store.keys(), buckets)
+
+    def on_more(self, node: int, message: More) -> Chunk | None:
+        """The chunk that a member asks for; None if it asks out of turn."""
+        transfer = self._transfers.get(node)
+        if transfer is None or message.vid != self._standing.view.vid or message.i != transfer.chunks:
+            return None
+        chunk = self._chunk(transfer)
+        if chunk.last:
+            del self._transfers[node]
+        return chunk
+
+    def _chunk(self, transfer: _Transfer) -> Chunk:
+        now = self._clock.now
+        store, keys, buckets = self._store, transfer.keys, transfer.buckets
+        records: list[Write] = []
+        size = 0
+        start = transfer.position
+        position = start
+        end = min(len(keys), start + CHUNK_KEYS)
+        while position < end and size < CHUNK_BYTES:
+            key = keys[position]
+            position += 1
+            entry = store.get(key)
+            if entry is not None and (buckets is None or bucket_of(key) in buckets):
+                records.append(describe(key, entry, None, False, now))
+                size += len(entry.value or b"")
+        transfer.position = position
+        number, transfer.chunks = transfer.chunks, transfer.chunks + 1
+        differing = [] if number or buckets is None else sorted(buckets)
+        last = position >= len(keys)
+        return Chunk(self._standing.view.vid, number, records, len(keys), differing, last, store.horizon)
+
+
+@attrs.define(eq=False)
+class _Transfer:
+    """How far a transfer has come: the keys as they were when it began, those of interest, the place."""
+
+    keys: list[bytes]
+    buckets: frozenset[int] | None
+    position: int = 0
+    chunks: int = 0
+
+
+class Newcomer:
+    """The taking side of a node that is not full.
+
+    Args:
+        standing: where this node stands; `full` is set here.
+        store: what it holds.
+        rounds: carry what only this node has.
+        clock: the time.
+        timing: how long to wait for a chunk.
+        send: sends a message to a node.
+        log: takes a line for the operator.
+
+    Attributes:
+        taken: how many keys of the donor's have been looked at, and
+        total: of how many; for `stats` and the log.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        store: Store,
+        rounds: Rounds,
+        clock: Clock,
+        timing: Timing,
+        send: Callable[[int, Sync | More], None],
+        log: Callable[[str], None],
+    ) -> None:
+        self.taken = 0
+        self.total = 0
+        self._standing = standing
+        self._store = store
+        self._rounds = rounds
+        self._clock = clock
+        self._timing = timing
+        self._send = send
+        self._log = log
+        self._donor = 0
+        self._horizon: Version = ZERO
+        self._before: list[tuple[list[bytes], list[Entry]]] = []  # what was here, as far as it is not sorted
+        self._buckets: frozenset[int] = frozenset()  # those in which the donor has something else
+        self._sent: dict[bytes, Write] = {}  # what the donor has sent of them meanwhile
+        self._mine: dict[bytes, Version] = {}  # what was here and the donor has not sent
+        self._theirs: dict[bytes, Write | None] = {}  # of those, what the donor has, if this node yields
+        self._kept: set[bytes] = set()  # those of which it does not
+        self._yields = 0
+        self._everything = False
+        self._complete = False  # the donor has sent everything
+        self._expected = 0
+        self._asked = 0
+        self._heard = 0
+        self._announcing: _Announcements | None = None
+
+    def begin(self, horizon: Version, yields: int = 0) -> None:
+        """Ask the lowest full member of the present view for what this node lacks.
+
+        Args:
+            horizon: the highest version that any full member has purged.
+            yields: what this node has stamped above this reading of the hybrid clock gives way to what the
+                donor has; 0 if nothing does. It holds for the transfers that follow, until one is complete.
+        """
+        view = self._standing.view
+        self._yields = yields or self._yields
+        self._theirs, self._kept = {}, set()
+        self._donor = min(view.full)
+        self._horizon = horizon
+        self._before = [both for both in self._store.snapshot() if both[0]]
+        self._mine, self._sent, self._buckets = {}, {}, frozenset()
+        self._everything = not self._before
+        self._complete = False
+        self._expected = self._asked = self.taken = self.total = 0
+        self._heard = self._clock.now
+        self._announcing = None
+        self._store.joining = True
+        self._send(self._donor, Sync(view.vid, [] if self._everything else list(self._store.digest.sums)))
+        self._ask()
+
+    def cancel(self) -> None:
+        """The view is over."""
+        self._donor = 0
+        self._announcing = None
+        self._before = []
+
+    def _ask(self) -> None:
+        while self._asked < self._expected + AHEAD:
+            self._send(self._donor, More(self._standing.view.vid, self._asked))
+            self._asked += 1
+
+    def on_chunk(self, node: int, message: Chunk) -> None:
+        """Take what the donor sends; the newer version of each key stays."""
+        if node != self._donor or message.vid != self._standing.view.vid:
+            return
+        if message.i != self._expected:
+            self._standing.trouble = f"chunk {message.i} of the transfer came instead of {self._expected}"
+            return
+        now = self._clock.now
+        self._heard = now
+        self._expected += 1
+        self.total = message.total
+        if message.i == 0 and not self._everything:
+            self._buckets = frozenset(message.buckets)
+        for write in message.records:
+            version = Version(write.version)
+            self._store.put(write.key, write.entry(now), now)
+            if self._before:
+                self._sent[write.key] = write
+            if self._mine.get(write.key, ZERO) <= version:
+                self._mine.pop(write.key, None)
+            else:
+                self._know(write)
+        self.taken += len(message.records)
+        self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
+        self._complete = message.last
+        if not message.last:
+            self._ask()
+
+    def _sort(self) -> None:
+        """Find out of some keys that were here which the donor has not sent, as far as it has come."""
+        keys, entries = self._before[-1]
+        if self._buckets:  # else they are the same everywhere
+            for key, entry in zip(keys[-SORTED:], entries[-SORTED:], strict=True):
+                sent = self._sent.get(key)
+                if bucket_of(key) in self._buckets and (sent is None or entry.version > sent.version):
+                    self._mine[key] = entry.version
+                    if sent is not None:
+                        self._know(sent)
+        del keys[-SORTED:], entries[-SORTED:]
+        if not keys:
+            self._before.pop()
+        if not self._before:
+            self._sent = {}
+
+    def _know(self, write: Write) -> None:
+        """The donor has this of a key of which this node has something newer."""
+        self._theirs[write.key] = write if self._gives_way(self._mine[write.key]) else None
+
+    def _announce(self) -> None:
+        """Send round what only this node has, except what must have been purged elsewhere.
+
+        A key that is pending has to wait: this node has acknowledged a newer write of it, which the older one,
+        sent round as a plain write, would displace.
+        """
+        announcing = self._announcing = self._announcing or _Announcements()
+        kept: list[tuple[bytes, Entry]] = []
+        later: dict[bytes, Version] = {}
+        for key, version in self._some():
+            entry = self._store.get(key)
+            if entry is None or entry.version != version:
+                continue
+            if self._rounds.pending(key):
+                later[key] = version
+            elif version <= self._horizon and key not in self._theirs:
+                self._store.remove(key)
+            else:
+                kept.append((key, entry))
+        announcing.open += len(kept)
+        announced = 0
+        for key, entry in kept:
+            if self._gives_way(entry.version) and key not in self._kept:
+                self._yield(key, announcing)
+            else:
+                self._rounds.announce(key, entry, announcing)
+                announced += 1
+        self._mine.update(later)
+        if announced:
+            self._log(f"sends round {announced} keys that only this node has")
+
+    def _gives_way(self, version: Version) -> bool:
+        """Whether what this node has stamped like this gives way to what the donor has."""
+        return 0 < self._yields < logical(version)
+
+    def _yield(self, key: bytes, announcing: _Announcements) -> None:
+        """Put the donor's entry, or its lack of one, above what this node has."""
+        now = self._clock.now
+        theirs = self._theirs.get(key)
+        if theirs is None:
+            entry, base = Entry(ZERO, None, 0, now + TOMBSTONE_MS), ZERO
+        else:
+            entry, base = theirs.entry(now), Version(theirs.version)
+            entry.cas = entry.cas_unique
+        dead = entry.value is None or entry.expires <= now or base <= self._store.flushed
+        attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
+        self._rounds.give_way(key, entry, base, attempt, dead=dead)
+
+    def _insist(self, key: bytes, version: Version) -> None:
+        """The donor has something else by now; unless that is newer, what this node has goes round."""
+        self._mine[key] = version
+        self._kept.add(key)
+
+    def _some(self) -> list[tuple[bytes, Version]]:
+        """Take some of the keys that only this node has: all, unless they are many."""
+        if len(self._mine) <= ANNOUNCED:
+            some, self._mine = list(self._mine.items()), {}
+            return some
+        return [self._mine.popitem() for _ in range(ANNOUNCED)]
+
+    def tick(self) -> None:
+        """Become full when everything is here; ask for a new view if the donor has fallen silent."""
+        if not self._donor or self._standing.full or self._standing.paused:
+            return
+        if self._before and self._expected:
+            self._sort()
+        if self._complete:
+            if self._before:
+                return
+            if self._mine or self._announcing is None:
+                self._announce()
+            if self._announcing is not None and not self._announcing.open and not self._mine:
+                self._store.joining = False
+                self._store.horizon = max(self._store.horizon, self._horizon)
+                self._standing.full = True
+                self._donor = self._yields = 0
+        elif self._clock.now - self._heard > self._timing.chunk and not self._standing.trouble:
+            self._standing.trouble = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
+
+
+class _Announcements:
+    """Counts the rounds of a newcomer's own keys that are still open."""
+
+    open = 0
+
+    def committed(self) -> None:
+        """One is held by every member."""
+        self.open -= 1
+
+    def aborted(self) -> None:
+        """The view ended; the transfer starts again."""
+
+
+@attrs.define(eq=False)
+class _Yielding:
+    """One of those rounds, in which this node yields."""
+
+    announcing: _Announcements
+    insist: Callable[[], None]
+
+    def committed(self) -> None:
+        """Everybody has what the donor had."""
+        self.announcing.committed()
+
+    def aborted(self) -> None:
+        """The donor has something else by now; or the view ended."""
+        self.insist()
+        self.announcing.committed()

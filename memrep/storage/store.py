@@ -1,0 +1,360 @@
+"""The store: every key's committed entry, its expiry, its place in the least-recently-used order, its cost.
+
+Rules:
+- The entry with the higher version stands; `put` is idempotent and may be called in any order.
+- An expired value becomes a tombstone of the same version, so nothing older can ever revive it; the digest
+  does not change, hence nodes that notice the expiry a moment apart still have equal digests.
+- A tombstone is purged after TOMBSTONE_MS, or earlier when memory is short. `horizon` is the highest version
+  ever purged: a returning node whose entry is not above it cannot tell "never seen here" from "deleted long
+  ago", and discards it.
+- `flush_all` is an entry too, under the empty key, which no client can name: everything at or below its
+  version counts as expired, here and on whatever arrives later. It takes no time; a sweep clears up after it.
+- `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
+
+Values and tombstones live in two tables, each in the order in which its entries are to go: values by their
+last use, tombstones by their death (table.py says how exactly). The expiry of values needs no timer for each
+key: they are kept in slots of 4 s by the time at which they are due, each key once. A sweep never takes long:
+it stops after a number of keys and goes on in the next turn. Reads check the clock themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice, takewhile
+from typing import Final
+
+from msgspec.structs import replace
+
+from memrep.storage.digest import Digest
+from memrep.storage.entry import NEVER, Entry
+from memrep.storage.owner import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held, may_name
+from memrep.storage.table import Table
+from memrep.storage.version import ZERO, Clock, Version, milliseconds
+
+#: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
+TOMBSTONE_MS: Final = 3_600_000
+
+#: How a key ended that nobody deleted, told by its tombstone's `seen`; on each node as that node found it.
+RAN_OUT: Final = -1
+WAS_FLUSHED: Final = -2
+
+#: How long an evicted key does, on a node that is still joining: long enough to outlive the transfer's chunks
+#: that are under way. Anywhere else an eviction leaves no tombstone: it has to give memory back.
+EVICTED_MS: Final = 10_000
+
+#: The flags of a tombstone that stands for an eviction.
+EVICTED: Final = 1
+
+#: What one entry costs beside its key and value: the struct, the version, the order and the slot. Measured.
+ENTRY_BYTES: Final = 520
+
+#: The key that no client can name: its entry's version is the last flush_all.
+FLUSH_KEY: Final = b""
+
+#: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.
+_TOMBSTONE_SHARE: Final = 8
+
+_SLOT_BITS: Final = 12  # 4.096 s
+_SWEEP_KEYS: Final = 2_000
+
+
+class Store:
+    """Keys to committed entries of one node.
+
+    Args:
+        limit: the memory that entries may cost, bytes.
+        compared: whether to keep digests; a node without peers is compared with nobody.
+
+    Attributes:
+        values: entries with a value, least recently used first.
+        tombstones: entries without, first dead first.
+        digest: bucketed digests over all (key, version) pairs.
+        horizon: the highest version of any purged tombstone.
+        used: the cost of all entries, bytes.
+        limit: the cost above which entries are evicted, bytes.
+        flushed: the version of the last flush_all.
+        expired: how many values have run out so far.
+        expired_unfetched: how many of them nobody had read here.
+        doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
+            monotonic ms.
+        guarded: sessions that may be php-memcached's, each with the lock that told so as long as something is
+            left of that; see `Hold.maybe`.
+        joining: whether entries older than these may still arrive; see EVICTED_MS.
+    """
+
+    def __init__(self, limit: int, compared: bool = True) -> None:
+        self.values: Table[Entry] = Table()
+        self.tombstones: Table[Entry] = Table()
+        self.digest = Digest()
+        self.horizon: Version = ZERO
+        self.used = 0
+        self.limit = limit
+        self.expired = 0
+        self.expired_unfetched = 0
+        self.joining = False
+        self._compared = compared
+        self.flushed: Version = ZERO
+        self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
+        self.doubtful: dict[bytes, tuple[int, int]] = {}
+        self.guarded: dict[bytes, bytes] = {}
+        self._locks: dict[bytes, None] = {}  # keys of values that have a hold
+        self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
+        self._swept = 0
+
+    def live(self, key: bytes, now: int) -> Entry | None:
+        """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
+        part = self.values.part(key)
+        entry = part.get(key)
+        if entry is None or entry.expires <= now or entry.version <= self.flushed:
+            return None
+        del part[key]  # and behind all others with it
+        part[key] = entry
+        return entry
+
+    def get(self, key: bytes) -> Entry | None:
+        """What is here of this key, be it a value (even one that has run out) or a tombstone."""
+        return self.values.get(key) or self.tombstones.get(key)
+
+    def version(self, key: bytes) -> Version:
+        """The version this key has here, be it a value or a tombstone; ZERO if it has none."""
+        entry = self.get(key)
+        return ZERO if entry is None else entry.version
+
+    def dead(self, key: bytes, now: int) -> bool:
+        """Whether a read at `now` (ms) would miss this key, whatever the reason."""
+        entry = self.values.get(key)
+        return entry is None or entry.expires <= now or entry.version <= self.flushed
+
+    def age(self, clock: Clock) -> int:
+        """For how many seconds nobody has used the least recently used value, as far as this node knows."""
+        firsts = (
+            next((entry for key, entry in part.items() if key != FLUSH_KEY), None) for part in self.values.parts
+        )
+        return max((idle(entry, clock) for entry in firsts if entry is not None), default=0)
+
+    def end_of(self, key: bytes, now: int) -> int:
+        """How a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is still known."""
+        entry = self.values.get(key)
+        if entry is None:
+            entry = self.tombstones.get(key)
+            return 0 if entry is None else entry.seen
+        return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
+
+    def keys(self) -> list[bytes]:
+        """All keys that have an entry, tombstones among them, in no particular order."""
+        return self.values.keys() + self.tombstones.keys()
+
+    def snapshot(self) -> list[tuple[list[bytes], list[Entry]]]:
+        """All keys that have an entry, and their entries, in two pairs of lists that go together."""
+        return [(one.keys(), one.entries()) for one in (self.values, self.tombstones)]
+
+    def __len__(self) -> int:
+        """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
+        return len(self.values) - (FLUSH_KEY in self.values)
+
+    def put(self, key: bytes, entry: Entry, now: int) -> bool:
+        """Commit an entry if it is newer than what is here; say whether it was."""
+        old = self.values.get(key) or self.tombstones.get(key)
+        if old is not None and old.version >= entry.version:
+            return False
+        if key == FLUSH_KEY:
+            self.flushed = entry.version
+            self._flushing = self.values.keys()
+            self._clear_flushed(now)
+        elif entry.value is not None:
+            if entry.expires <= now or entry.version <= self.flushed:
+                entry = _tombstone(entry, now, WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT)
+        elif entry.flags == EVICTED and not self.joining:
+            self.remove(key)
+            return True
+        self._place(key, old, entry)
+        if self._compared:
+            self.digest.replace(key, ZERO if old is None else old.version, entry.version)
+        return True
+
+    def remove(self, key: bytes) -> None:
+        """Forget a key without a trace but the horizon; a key that is not here is left so."""
+        entry = self.get(key)
+        if entry is None:
+            return
+        self._take_out(key, entry)
+        self._locks.pop(key, None)
+        if self.guarded:
+            self.guarded.pop(may_name(key), None)
+        if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
+            self.horizon = max(self.horizon, entry.version)
+        if self._compared:
+            self.digest.replace(key, entry.version, ZERO)
+
+    def sweep(self, now: int) -> None:
+        """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""
+        self._purge_old(now)
+        self._clear_flushed(now)
+        budget = _SWEEP_KEYS
+        due = now >> _SLOT_BITS
+        if not self._slots:
+            self._swept = due
+        while self._swept < due:
+            keys = self._slots.get(self._swept)
+            while keys and budget:
+                key, _ = keys.popitem()
+                entry = self.values[key]
+                self.expired += 1
+                self.expired_unfetched += not entry.seen
+                self._place(key, entry, _tombstone(entry, now, RAN_OUT))
+                budget -= 1
+            if not budget:
+                return
+            self._slots.pop(self._swept, None)
+            self._swept += 1
+            if due - self._swept > len(self._slots):  # the clock has leapt: most slots in between are empty
+                self._swept = min([due, *self._slots])
+
+    def _purge_old(self, now: int) -> None:
+        """Forget a bounded number of tombstones that have had their time."""
+        budget = _SWEEP_KEYS
+        for part in self.tombstones.parts:
+            first = islice(part.items(), budget)
+            old = [key for key, _ in takewhile(lambda item: item[1].expires <= now, first)]
+            for key in old:
+                self.remove(key)
+            budget -= len(old)
+
+    def purge(self, excess: int) -> int:
+        """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.
+
+        As long as they have no more than their share of the memory nothing is purged.
+        """
+        freed = 0
+        while freed < excess and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit:
+            oldest = self.tombstones.turn()
+            if oldest is None:
+                break
+            freed += cost_of(*oldest)
+            self.remove(oldest[0])
+        return freed
+
+    def orphan_locks(
+        self, gone: Mapping[int, int], now: int, silent: Collection[int] = (), away: Collection[int] = ()
+    ) -> None:
+        """Nobody owns the locks any more that clients of these nodes hold; who does is no part of a version.
+
+        Args:
+            gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
+                in doubt.
+            now: own monotonic ms.
+            silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
+                for many seconds, and come back with their writes; pecl's have given up after a second.
+            away: see `doubt`.
+        """
+        for key in list(self._locks):
+            entry = self.values[key]
+            hold = entry.hold
+            if hold is not None and hold.node in gone:
+                doubtful = is_held(entry.value, hold) and milliseconds(entry.version) >= gone[hold.node]
+                doubtful = doubtful and (hold.node not in silent or entry.flags == PECL_FLAGS)
+                if doubtful:
+                    self.doubt(key, entry, now, away)
+                entry.hold = replace(hold, node=0)
+
+    def doubt(self, key: bytes, entry: Entry, now: int, away: Collection[int]) -> None:
+        """Remember that this lock may be nobody's, and is to end soon.
+
+        It must end by a write, not by another expiry here: a node that is away now would come back with the
+        same version, alive.
+
+        Args:
+            key: the lock.
+            entry: it is held.
+            now: own monotonic ms.
+            away: the other nodes that have just been left out and may yet live.
+        """
+        if not is_held(entry.value, entry.hold):
+            return
+        patient = away and entry.flags != PECL_FLAGS
+        self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
+
+    def prolong_doubts(self, now: int) -> None:
+        """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
+        for key, (unique, _) in self.doubtful.items():
+            entry = self.values.get(key)
+            if entry is not None and entry.flags != PECL_FLAGS:
+                self.doubtful[key] = unique, now + PATIENT_MS
+
+    def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
+        """The least recently used values that together cost `excess` bytes, each with its cost.
+
+        Session locks that are held are passed over: evicting one would free a session under its holder. They
+        are known by their hold, not by their name. Each key that was looked at moves to the other end, so that
+        it is not named again while its eviction is on its way, and locks do not stand before the rest; each is
+        looked at once.
+        """
+        for _ in range(len(self.values)):
+            oldest = self.values.turn() if excess > 0 else None
+            if oldest is None:
+                return
+            key, entry = oldest
+            self.values.append(key, entry)
+            if key != FLUSH_KEY and not is_held(entry.value, entry.hold):
+                cost = cost_of(key, entry)
+                excess -= cost
+                yield key, entry, cost
+
+    def _clear_flushed(self, now: int) -> None:
+        """Give back the memory of a bounded number of values that a flush_all has ended."""
+        for key in self._flushing[-_SWEEP_KEYS:]:
+            entry = self.values.get(key)
+            if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
+                self._place(key, entry, _tombstone(entry, now, WAS_FLUSHED))
+        del self._flushing[-_SWEEP_KEYS:]
+
+    def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
+        """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
+        if new.hold is not None and new.value is not None:
+            self._locks[key] = None
+            if new.hold.maybe:
+                self.guarded[may_name(key)] = key
+        elif self._locks:
+            self._locks.pop(key, None)
+        if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
+            self.used += len(new.value) - len(old.value)
+            self.values.append(key, new)
+            return
+        if old is not None:
+            self._take_out(key, old)
+        self.used += cost_of(key, new)
+        if new.value is None:
+            self.tombstones.append(key, new)
+            return
+        self.values.append(key, new)
+        if new.expires < NEVER:
+            self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), {})[key] = None
+
+    def _take_out(self, key: bytes, entry: Entry) -> None:
+        """Take an entry out of its dict, slot and cost."""
+        self.used -= cost_of(key, entry)
+        if entry.value is None:
+            del self.tombstones[key]
+            return
+        del self.values[key]
+        slot = max(entry.expires >> _SLOT_BITS, self._swept)
+        keys = self._slots.get(slot)
+        if keys is not None:
+            keys.pop(key, None)
+            if not keys:
+                del self._slots[slot]
+
+
+def _tombstone(entry: Entry, now: int, end: int) -> Entry:
+    return Entry(entry.version, None, 0, now + TOMBSTONE_MS, seen=end)
+
+
+def cost_of(key: bytes, entry: Entry) -> int:
+    """What an entry counts in memory, bytes."""
+    return ENTRY_BYTES + len(key) + len(entry.value or b"")
+
+
+def idle(entry: Entry, clock: Clock) -> int:
+    """For how many seconds nobody has read or written this entry, as far as this node knows."""
+    written = clock.now - max(0, clock.hybrid - milliseconds(entry.version))
+    return (clock.now - max(entry.seen, written)) // 1000

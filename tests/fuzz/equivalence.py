@@ -1,0 +1,130 @@
+"""Two ways to hear the same input, which must come to the same: what the searches in the parsers check.
+
+In pieces or in one; where every write has to wait or none does; on a node among three, whose peers acknowledge
+whenever they like, or on one alone. And whatever comes, nothing is raised, little is kept, and nobody names the
+empty key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from random import Random
+from typing import Final
+
+from memrep.php.options import Habits
+from memrep.protocol.memcached.text.commands import LINE_MAX
+from memrep.protocol.users import Users, parse_users
+from memrep.storage.store import FLUSH_KEY
+from tests.conformance.servers import AUTH_FILE
+from tests.fuzz.grammar import HEADER, ITEM_MAX
+from tests.harness.cluster import TICK_MS, Cluster, serving_cluster
+from tests.harness.engine_fixture import Rig
+from tests.harness.lone_node import LoneNode, lone_node
+from tests.unit.protocol.memcached.text.test_commands import Waiting, connection_to, held
+
+USERS: Final = parse_users(AUTH_FILE.encode(), "users")
+
+#: A line, a command with its value, and its reply.
+_KEPT_MAX: Final = 2 * LINE_MAX + 3 * ITEM_MAX
+
+#: A lock that may be PHP's is answered for after four ticks at most, if nothing is said behind it.
+_TICKS: Final = 5
+
+#: What a node said, and whether it closed the connection.
+Answer = tuple[bytes, bool]
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """The data in pieces."""
+    edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
+    return [data[start:end] for start, end in pairwise(edges)]
+
+
+def alone(parts: Iterable[bytes], users: Users | None = None) -> Answer:
+    """What a node alone answers to these pieces."""
+    lone = lone_node(item_max=ITEM_MAX, users=users)
+    _without_statistics(lone)
+    client = lone.connect()
+    replies = b""
+    size = 0
+    for part in parts:
+        if client.closing:
+            break
+        replies += client.receive(part)
+        size = max(size, len(part))
+        assert client.closing or held(client.connection) < _KEPT_MAX + size, "too much is kept"
+    for _ in range(_TICKS):
+        lone.advance(TICK_MS / 1000)
+        replies += client.receive(b"")
+    named = lone.node.store.get(FLUSH_KEY)
+    assert named is None or named.value == b"flush", "a client has named the empty key"
+    return replies, client.closing
+
+
+def _without_statistics(cluster: LoneNode | Cluster) -> None:
+    """Statistics tell of pieces and peers."""
+    node = cluster.node if isinstance(cluster, LoneNode) else cluster.nodes[1]
+    node._surroundings.reports.clear()
+
+
+def never_waiting(data: bytes) -> Answer:
+    """What an engine answers whose writes are done at once."""
+    connection = connection_to(Rig(item_max=ITEM_MAX).engine)
+    return without_uniques(connection.receive(data)), connection.closing
+
+
+def always_waiting(parts: Iterable[bytes]) -> Answer:
+    """What an engine answers whose every write has to wait."""
+    client = Waiting()
+    client.rig.engine.room.item_max = ITEM_MAX
+    replies = b""
+    for part in parts:
+        if client.connection.closing:
+            break
+        replies += client.receive(part)
+        while client.rig.later.rounds:
+            replies += client.succeed()
+    return without_uniques(replies), client.connection.closing
+
+
+def without_peers(data: bytes) -> Answer:
+    """What a node alone answers to whom it does not take for PHP."""
+    lone = lone_node(item_max=ITEM_MAX, habits=Habits(on=False))
+    _without_statistics(lone)
+    client = lone.connect()
+    return without_uniques(client.receive(data)), client.closing
+
+
+def among_three(parts: Iterable[bytes], rng: Random) -> Answer:
+    """The same for a node among three, whose peers acknowledge when chance will have it."""
+    cluster = serving_cluster(item_max=ITEM_MAX, habits=Habits(on=False))
+    _without_statistics(cluster)
+    client = cluster.client(1)
+    for part in parts:
+        if client.connection.closing:
+            break
+        cluster.hold_all()
+        client.post(part)
+        cluster.shuffle(rng, rng.choice([0, 1, 3, 10]))
+        if client.connection.blocked:
+            cluster.shuffle(rng)
+    cluster.shuffle(rng)
+    assert not cluster.nodes[1].replica.rounds, "something is still in flight"
+    faults = [line for line in cluster.logs[1] if "fault" in line]
+    assert not faults, faults[0]
+    return without_uniques(client.take()), client.connection.closing
+
+
+def without_uniques(replies: bytes) -> bytes:
+    """The replies without cas uniques, which tell of node and clock."""
+    if not replies.startswith(b"\x81"):
+        replies = re.sub(rb"(VALUE \S+ \d+ \d+) \d+\r\n", rb"\1\r\n", replies)
+        return re.sub(rb" (cas=|c)\d{15,}", rb" \1", replies)
+    packets = []
+    while replies:
+        end = HEADER.size + int.from_bytes(replies[8:12], "big")
+        packets.append(replies[:16] + replies[24:end])
+        replies = replies[end:]
+    return b"|".join(packets)

@@ -1,0 +1,1 @@
+"""What tests of memrep without I/O are built of: a lone node, a few nodes joined, an engine, certificates."""

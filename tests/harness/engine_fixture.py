@@ -1,0 +1,127 @@
+"""An engine and all that it needs, alone or with a committer that ends writes when the test says so."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from memrep.engine.counters import Counters
+from memrep.engine.engine import Engine
+from memrep.engine.eviction import Room
+from memrep.engine.future import Ticket
+from memrep.engine.operations import STORED
+from memrep.engine.replicator import Alone, Committer
+from memrep.storage.duplicates import Copy
+from memrep.storage.entry import Entry
+from memrep.storage.pending import Attempt, InFlight, Pending
+from memrep.storage.store import Store
+from memrep.storage.version import Clock, Version
+from tests.harness.lone_node import WALL
+
+NOW = 1_000_000
+
+
+@attrs.define
+class _Round:
+    key: bytes
+    entry: Entry
+    base: Version | None
+    attempt: Attempt
+
+
+class Postponing:
+    """A committer whose writes end when the test says so, in the order in which they were proposed."""
+
+    def __init__(self, store: Store, inflight: InFlight, clock: Clock) -> None:
+        self.rounds: deque[_Round] = deque()
+        self._store = store
+        self._inflight = inflight
+        self._clock = clock
+
+    def commit(self, key: bytes, entry: Entry) -> bool:
+        """Other nodes must hold everything."""
+        return False
+
+    def propose(
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+    ) -> None:
+        """Keep it pending."""
+        entry.version = self._clock.stamp(1)
+        self._inflight.pending[key] = Pending(entry, base, attempt)
+        self.rounds.append(_Round(key, entry, base, attempt))
+
+    def succeed(self) -> None:
+        """Every member holds the oldest write."""
+        done = self.rounds.popleft()
+        self._store.put(done.key, done.entry, self._clock.now)
+        self._inflight.clear(done.key)
+        done.attempt.committed()
+        self.wake()
+
+    def fail(self, winner: Entry | None = None) -> None:
+        """The oldest write loses, against `winner` if there is one."""
+        lost = self.rounds.popleft()
+        if winner is not None:
+            winner.version = self._clock.stamp(1)
+            self._store.put(lost.key, winner, self._clock.now)
+        self._inflight.clear(lost.key)
+        lost.attempt.aborted()
+        self.wake()
+
+    def wake(self) -> None:
+        """The end of a turn."""
+        while self._inflight.woken:
+            self._inflight.woken.popleft()()
+
+
+class Rig:
+    """An engine and all that it needs."""
+
+    def __init__(self, committer: str = "alone", limit: int = 1 << 30, item_max: int = 1 << 20) -> None:
+        self.clock = Clock(1, NOW, WALL)
+        self.store = Store(limit)
+        self.inflight = InFlight()
+        self.counters = Counters()
+        self.later = Postponing(self.store, self.inflight, self.clock)
+        carrier: Committer = Alone(self.store, self.clock) if committer == "alone" else self.later
+        room = Room(self.store, self.inflight, carrier, self.clock, self.counters, item_max)
+        self.engine = Engine(self.store, self.inflight, carrier, self.clock, self.counters, room)
+
+    def advance(self, ms: int) -> None:
+        self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
+
+    def value(self, key: bytes) -> bytes | None:
+        entry = self.store.live(key, self.clock.now)
+        return None if entry is None else entry.value
+
+    def entry(self, key: bytes) -> Entry:
+        entry = self.store.get(key)
+        assert entry is not None
+        return entry
+
+    def unique(self, key: bytes) -> int:
+        entry = self.engine.get(key)
+        assert isinstance(entry, Entry)
+        return entry.cas_unique
+
+    def holding(self, value: bytes, key: bytes = b"a", flags: int = 0, exptime: int = 0) -> Rig:
+        assert self.engine.set(key, flags, exptime, value) is STORED
+        return self
+
+
+def waits(outcome: object) -> Ticket:
+    """A ticket whose outcome is not known."""
+    assert isinstance(outcome, Ticket)
+    assert not outcome.settled
+    return outcome
+
+
+def rig_later(**held: bytes) -> Rig:
+    """An engine whose writes are postponed, and which holds these values."""
+    rig = Rig("later")
+    for key, value in held.items():
+        rig.engine.set(key.encode(), 0, 0, value)
+        rig.later.succeed()
+    rig.counters.reset()
+    return rig

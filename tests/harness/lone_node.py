@@ -1,0 +1,83 @@
+"""What many tests need: a lone node without I/O, and time that moves when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from memrep.node.node import Node
+from memrep.node.options import NodeOptions
+from memrep.node.stats import Facts
+from memrep.protocol.connection import Connection
+from memrep.replication.membership.failure_detector import Timing
+from memrep.storage.entry import NEVER
+
+#: Some moment in 2026, wall-clock ms.
+WALL = 1_790_000_000_000
+
+
+class LoneConnection:
+    """One client of a lone node."""
+
+    def __init__(self, lone: LoneNode) -> None:
+        self._lone = lone
+        self._connection: Connection = lone.node.connect()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the node wants to close it."""
+        return self._connection.closing
+
+    @property
+    def connection(self) -> Connection:
+        """The node's own end."""
+        return self._connection
+
+    def receive(self, data: bytes) -> bytes:
+        """Send bytes; return everything the node answers to them."""
+        node = self._lone.node
+        self._lone.begin()
+        replies = node.receive(self._connection, data)
+        connection = self._connection
+        while connection.blocked and not (connection.closing or connection.waiting or connection.outside):
+            replies += node.resume(connection)
+        list(node.finish())
+        return replies + b"".join(data for _, data in node.replies())
+
+
+class LoneNode:
+    """A node without peers whose clock stands until it is moved."""
+
+    def __init__(
+        self, facts: Facts | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
+    ) -> None:
+        self._now = 1_000_000
+        options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
+        self.node = Node(
+            NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes, log=log, facts=facts
+        )
+
+    def connect(self) -> LoneConnection:
+        """A new client."""
+        return LoneConnection(self)
+
+    def begin(self) -> None:
+        """Begin a turn at the present time."""
+        self.node.turn(self._now, WALL + self._now - 1_000_000)
+
+    @property
+    def wall(self) -> float:
+        """The wall clock, seconds since 1970."""
+        return (WALL + self._now - 1_000_000) / 1000
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, with a tick at the end."""
+        self._now += round(seconds * 1000)
+        self.begin()
+        self.node.tick()
+        list(self.node.finish())
+
+
+def lone_node(**options: Any) -> LoneNode:
+    """A node without peers; `options` as in NodeOptions."""
+    return LoneNode(**options)

@@ -1,0 +1,241 @@
+"""Refinements: rules about several faults in a row, each of which some story must miss when it is taken away.
+
+The search of the simulator notices all other rules within 1,000 seeds (rule_mutations.py). These it has found,
+each in one seed of thousands: so a story tells that schedule, and here the rule is taken away under it. As a
+plugin of pytest (`-p tests.simulation.refinements`) this takes away the one that TAKES_AWAY names in the
+environment. The numbers are those of docs/replication.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import attrs
+import pytest
+from msgspec.structs import replace
+from pytest import MonkeyPatch
+
+from memrep.node.staleness import Lookout
+from memrep.php.lock_holder import Line
+from memrep.php.lock_table import Sessions
+from memrep.protocol.connection import Connection
+from memrep.replication import replica
+from memrep.replication.membership import failure_detector, history, view
+from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.history import NOTHING, WRITTEN
+from memrep.replication.message import Past, Vote
+from memrep.replication.rounds import Rounds
+from memrep.replication.state_transfer import Newcomer
+from memrep.storage.entry import Entry
+from memrep.storage.pending import Attempt
+from memrep.storage.version import Clock, Version
+
+#: Names the refinement that is taken away.
+TAKES_AWAY: Final = "MEMREP_TESTS_TAKE_AWAY"
+
+#: The bits of a hybrid clock's counter.
+_COUNTER_BITS: Final = 14
+
+
+@attrs.frozen
+class Refinement:
+    """A rule that is taken away.
+
+    Attributes:
+        rule: its number.
+        story: the test that must fail then, as pytest names it.
+        breaks: takes the rule away.
+    """
+
+    rule: int
+    story: str
+    breaks: Callable[[MonkeyPatch], None]
+
+
+def _discards_what_the_donor_has(patch: MonkeyPatch) -> None:
+    def announce(self: Newcomer) -> None:
+        theirs, self._theirs = self._theirs, {}
+        real(self)
+        self._theirs = theirs
+
+    real = Newcomer._announce
+    patch.setattr(Newcomer, "_announce", announce)
+
+
+def _yields_without_a_miss(patch: MonkeyPatch) -> None:
+    def give_way(
+        self: Rounds, key: bytes, entry: Entry, base: Version, attempt: Attempt, *, dead: bool
+    ) -> None:
+        real(self, key, entry, base, attempt, dead=False)
+
+    real = Rounds.give_way
+    patch.setattr(Rounds, "give_way", give_way)
+
+
+def _yields_what_is_older_than_the_cut(patch: MonkeyPatch) -> None:
+    real = Newcomer.begin
+    patch.setattr(Newcomer, "begin", lambda self, horizon, yields=0: real(self, horizon, min(yields, 1)))
+
+
+def _believes_older_deaths(patch: MonkeyPatch) -> None:
+    patch.setattr(Presence, "doubt_deaths", lambda self, now: None)
+
+
+def _overlooks_who_returns_while_a_view_is_formed(patch: MonkeyPatch) -> None:
+    patch.setattr(Presence, "returned", lambda self, since: [])
+
+
+def _dates_a_release_by_its_execution(patch: MonkeyPatch) -> None:
+    def came(self: Sessions, line: Line) -> int:
+        return self.clock.now
+
+    patch.setattr(Sessions, "came", came)
+
+
+def _counts_writes_that_nobody_may_hear_of(patch: MonkeyPatch) -> None:
+    def wrote(self: Lookout, connection: Connection) -> None:
+        self._replica.standing.happened(WRITTEN)
+
+    patch.setattr(Lookout, "_wrote", wrote)
+
+
+def _takes_counted_as_heard_for_heard(patch: MonkeyPatch) -> None:
+    def is_back(self: Presence, node: int, now: int) -> bool:
+        peer = self.peers[node]
+        silent = now - peer.heard >= self._timing.silence
+        return node in self._left and silent and not failure_detector._is_known_gone(peer)
+
+    patch.setattr(Presence, "is_back", is_back)
+
+
+def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
+    def inherited(donors: Iterable[Past], voters: Iterable[Past]) -> Past:
+        return replace(real(donors, list(voters)), stood={})
+
+    real = history.inherited
+    patch.setattr(view, "inherited", inherited)
+
+
+def _takes_a_later_view_for_this_one(patch: MonkeyPatch) -> None:
+    def confirmed(self: Presence) -> bool:
+        vid = self._standing.view.vid
+        return vid > 0 and all(self.peers[node].installed >= vid for node in self._standing.others)
+
+    patch.setattr(Presence, "confirmed", property(confirmed))
+
+
+def _reckons_ages_by_clocks(patch: MonkeyPatch) -> None:
+    def known(self: Clock, at: int) -> int:
+        return (self.hybrid - (self.now - at)) << _COUNTER_BITS
+
+    patch.setattr(Clock, "known", known)
+
+
+def _counts_what_sides_have_in_common(patch: MonkeyPatch) -> None:
+    patch.setattr(view, "parts", lambda history, vid: history)
+
+
+def _forgets_what_has_happened_in_a_majoritys_view(patch: MonkeyPatch) -> None:
+    def begins(before: Past, vid: int, members: Iterable[int]) -> Past:
+        return replace(real(before, vid, members), activity={})
+
+    real = history.begins
+    patch.setattr(view, "begins", begins)
+
+
+def _tells_nobody_what_has_happened(patch: MonkeyPatch) -> None:
+    patch.setattr(replica, "activity_of", lambda past: NOTHING)
+
+
+def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
+    def yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
+        ranks = view._ranks(votes)
+        first = ranks[votes[min(full)].last]
+        return [
+            node
+            for node in real(votes, full)
+            if ranks[votes[node].last].generation == first.generation
+            and ranks[votes[node].last].activity < first.activity
+        ]
+
+    real = view._yielding
+    patch.setattr(view, "_yielding", yielding)
+
+
+_SIDES = "tests/unit/replication/membership/test_sides.py::"
+_BINARY = "tests/unit/php/test_php_binary.py::"
+_PRESENCE = "tests/unit/replication/membership/test_failure_detector.py::"
+
+REFINEMENTS: Final = {
+    "discards-what-the-donor-has": Refinement(
+        29, _SIDES + "test_what_the_donor_has_lost_meanwhile_is_not_yielded_to_and_both_have_the_same",
+        _discards_what_the_donor_has,
+    ),
+    "yields-without-a-miss": Refinement(
+        31, _SIDES + "test_what_yields_does_so_though_its_transfer_is_broken_off_and_begins_anew",
+        _yields_without_a_miss,
+    ),
+    "yields-what-is-older-than-the-cut": Refinement(
+        34, _SIDES + "test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at_the_others",
+        _yields_what_is_older_than_the_cut,
+    ),
+    "yields-to-its-own-generation-only": Refinement(
+        34, "tests/unit/replication/membership/test_view.py::"
+        "test_a_side_that_told_nobody_anything_yields_to_one_of_a_later_generation_and_no_other_does",
+        _yields_to_its_own_generation_only,
+    ),
+    "believes-older-deaths": Refinement(
+        35, _SIDES + "test_who_was_out_of_touch_believes_no_older_death", _believes_older_deaths
+    ),
+    "overlooks-who-returns-while-a-view-is-formed": Refinement(
+        36, "tests/unit/node/test_host_gate.py::"
+        "test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_leaves_out",
+        _overlooks_who_returns_while_a_view_is_formed,
+    ),
+    "dates-a-release-by-its-execution": Refinement(
+        37, _BINARY + "test_a_copy_of_a_release_that_was_kept_for_long_does_not_free_the_next_holders_lock",
+        _dates_a_release_by_its_execution,
+    ),
+    "counts-writes-that-nobody-may-hear-of": Refinement(
+        38, _SIDES + "test_a_command_that_waited_for_another_write_makes_its_side_one_with_clients_as_well",
+        _counts_writes_that_nobody_may_hear_of,
+    ),
+    "takes-counted-as-heard-for-heard": Refinement(
+        39, _PRESENCE + "test_that_nobody_counts_as_silent_after_a_stop_brings_nobody_back",
+        _takes_counted_as_heard_for_heard,
+    ),
+    "forgets-who-stood-where": Refinement(
+        40, _SIDES
+        + "test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_processes_are_gone",
+        _forgets_who_stood_where,
+    ),
+    "takes-a-later-view-for-this-one": Refinement(
+        41, _PRESENCE + "test_nobody_serves_before_every_member_has_installed_the_view",
+        _takes_a_later_view_for_this_one,
+    ),
+    "reckons-ages-by-clocks": Refinement(
+        42, _BINARY + "test_a_late_copy_of_a_release_is_one_at_a_node_whose_clock_is_ahead_too",
+        _reckons_ages_by_clocks,
+    ),
+    "counts-what-sides-have-in-common": Refinement(
+        43, _SIDES + "test_what_was_written_before_the_cut_makes_neither_side_one_with_clients",
+        _counts_what_sides_have_in_common,
+    ),
+    "forgets-what-has-happened-in-a-majoritys-view": Refinement(
+        44, _SIDES + "test_a_majoritys_view_that_was_cut_in_two_makes_no_side_one_without_clients",
+        _forgets_what_has_happened_in_a_majoritys_view,
+    ),
+    "tells-nobody-what-has-happened": Refinement(
+        45, _SIDES + "test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed",
+        _tells_nobody_what_has_happened,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _taken_away(monkeypatch: MonkeyPatch) -> Iterator[None]:
+    """Every test that this plugin sees runs without the rule."""
+    REFINEMENTS[os.environ[TAKES_AWAY]].breaks(monkeypatch)
+    yield

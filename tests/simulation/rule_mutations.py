@@ -1,0 +1,568 @@
+"""Breakages: each rule of replication, broken on purpose. A search that does not notice is no search.
+
+The simulator finds nothing today, which may mean that there is nothing to be found or that it does not look. So
+every rule is taken away here, one at a time, and some seed has to show a broken promise: `make broken`. A rule
+whose absence nobody notices is either not needed, or its need is not exercised; both are worth knowing.
+
+A breakage replaces as little as can be, of the very class that keeps the rule. The table stands at the end. Its
+seeds are hints, to save time: which seed notices changes with whatever the simulator draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+from msgspec.structs import replace
+from pytest import MonkeyPatch
+
+from memrep.node.host_gate import Knocks
+from memrep.node.node import Node
+from memrep.node.serving import Door
+from memrep.php import lock_commands
+from memrep.php.commands import Caller
+from memrep.php.lock_commands import Taker
+from memrep.php.lock_table import Sessions
+from memrep.protocol.connection import Connection
+from memrep.replication.frames import Stream
+from memrep.replication.membership import history, view, view_change
+from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.view import Standing
+from memrep.replication.message import Frame, Install, Vote, Write
+from memrep.replication.replica import Replica
+from memrep.replication.rounds import Rounds
+from memrep.replication.state_transfer import Newcomer
+from memrep.storage.duplicates import Copies, Copy
+from memrep.storage.entry import NEVER, Entry
+from memrep.storage.owner import MEMCACHED_WORD, names_pecl_lock
+from memrep.storage.pending import Pending
+from memrep.storage.store import Store
+from memrep.storage.version import ZERO, Clock, Version
+from tests.simulation.simulator import Broken, simulate
+
+
+@attrs.frozen
+class Breakage:
+    """A rule that is taken away.
+
+    Attributes:
+        name: what the nodes do wrong then.
+        why: what the rule is there for.
+        seed: a seed that noticed, once.
+        breaks: takes the rule away.
+        kind: the only kind of run in which the rule matters; empty if it matters in several. The others would
+            be searched in vain.
+    """
+
+    name: str
+    why: str
+    seed: int
+    breaks: Callable[[MonkeyPatch], None]
+    kind: str = ""
+
+    def caught(self, seed: int) -> str | None:
+        """What this seed says of it; None if it does not notice.
+
+        A node that breaks down for another reason is no answer: the breakage does not fit the code any more.
+        """
+        with MonkeyPatch.context() as patch:
+            self.breaks(patch)
+            try:
+                simulate(seed, self.kind)
+            except Broken as error:
+                return _in_short(error)
+        return None
+
+
+def _in_short(error: Broken) -> str:
+    """The promise that was broken, without all that led to it."""
+    promise = str(error.__cause__).split("\nThe history:")[0]
+    return " ".join(promise.split("\n"))[:200]
+
+
+# --- serving
+
+
+def _serves_without_leases(patch: MonkeyPatch) -> None:
+    def serves_until(self: Presence) -> int:
+        standing = self._standing
+        return NEVER if standing.full and not standing.paused and self.confirmed else 0
+
+    patch.setattr(Presence, "serves_until", serves_until)
+
+
+def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
+    def serves_until(self: Presence) -> int:
+        standing = self._standing
+        full, standing.full = standing.full, True
+        until = real(self)
+        standing.full = full
+        return until
+
+    real = Presence.serves_until
+    patch.setattr(Presence, "serves_until", serves_until)
+    patch.setattr(Replica, "open", property(lambda self: self.standing.view.vid > 0))
+
+
+def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
+    def turn(self: Node, now: int, wall: int, unread: object) -> bool:
+        self._clock.turn(now, wall)
+        return False
+
+    patch.setattr(Node, "turn", turn)
+
+
+def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
+    def receive(self: Node, connection: Connection, data: bytes) -> bytes:
+        kept = self._unheard.pop(connection, b"")
+        replies = real(self, connection, data)
+        if kept:
+            self._unheard[connection] = kept + self._unheard.get(connection, b"")
+        return replies
+
+    real = Node.receive
+    patch.setattr(Node, "receive", receive)
+
+
+# --- promises and views
+
+
+def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
+    patch.setattr(Standing, "paused", property(lambda self: self.slept or self.met))
+
+
+def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
+    def settle(
+        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+    ) -> Install:
+        return replace(view.settle(vid, members, votes, configured, clock), settled=[])
+
+    patch.setattr(view_change, "settle", settle)
+
+
+def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
+    patch.setattr(Presence, "confirmed", property(lambda self: self._standing.view.vid > 0))
+
+
+# --- nodes that may have been left behind
+
+
+def _serves_whoever_knocks(patch: MonkeyPatch) -> None:
+    patch.setattr(Knocks, "lets_in", lambda self, host: True)
+    patch.setattr(Knocks, "answers", lambda self, host, since: True)
+
+
+def _remembers_who_has_heard_nothing(patch: MonkeyPatch) -> None:
+    patch.setattr(Knocks, "forget", lambda self, host: None)
+
+
+def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
+    def answers(self: Knocks, host: str, since: int) -> bool:
+        return self._served(host, since)
+
+    patch.setattr(Knocks, "answers", answers)
+
+
+def _serves_on_when_they_are_back(patch: MonkeyPatch) -> None:
+    patch.setattr(Replica, "_may_be_back", lambda self, peer: None)
+
+
+def _prefers_the_later_view(patch: MonkeyPatch) -> None:
+    def settle(
+        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+    ) -> Install:
+        votes = {node: replace(vote, past=replace(vote.past, activity={})) for node, vote in votes.items()}
+        return view.settle(vid, members, votes, configured, clock)
+
+    patch.setattr(view_change, "settle", settle)
+
+
+def _yields_nothing(patch: MonkeyPatch) -> None:
+    patch.setattr(view, "_yielding", lambda votes, full: [])
+
+
+def _believes_in_views_that_never_began(patch: MonkeyPatch) -> None:
+    patch.setattr(history, "_is_void", lambda *args: False)
+
+
+def _stamps_without_generations(patch: MonkeyPatch) -> None:
+    def stamp(self: Clock, gen: int) -> Version:
+        return real(self, 1)
+
+    real = Clock.stamp
+    patch.setattr(Clock, "stamp", stamp)
+
+
+# --- rounds
+
+
+def _accepts_on_any_base(patch: MonkeyPatch) -> None:
+    def accept(self: Rounds, write: Write, before: Pending | None) -> bool:
+        real(self, write, before)
+        return True
+
+    real = Rounds._accept
+    patch.setattr(Rounds, "_accept", accept)
+
+
+def _lets_a_plain_write_yield(patch: MonkeyPatch) -> None:
+    def take_write(self: Rounds, write: Write) -> None:
+        before = self._inflight.pending.get(write.key)
+        if (
+            write.base is None
+            and before is not None
+            and before.base is not None
+            and write.version < before.entry.version
+        ):
+            self._clock.observe(Version(write.version))
+        else:
+            real(self, write)
+
+    real = Rounds._take_write
+    patch.setattr(Rounds, "_take_write", take_write)
+
+
+def _ignores_gaps(patch: MonkeyPatch) -> None:
+    def accept(self: Stream, node: int, frame: Frame) -> bool:
+        if node in self.taken:
+            self.taken[node] = frame.n - 1
+        return real(self, node, frame)
+
+    def heard_of(self: Stream, node: int, sent: int) -> None:
+        if node in self.taken:
+            self.taken[node] = sent
+
+    real = Stream.accept
+    patch.setattr(Stream, "accept", accept)
+    patch.setattr(Stream, "heard_of", heard_of)
+
+
+# --- what was deleted, and who comes back
+
+
+def _forgets_deletes(patch: MonkeyPatch) -> None:
+    def put(self: Store, key: bytes, entry: Entry, now: int) -> bool:
+        newer = real(self, key, entry, now)
+        if key in self.tombstones:
+            horizon = self.horizon
+            self.remove(key)
+            self.horizon = horizon
+        return newer
+
+    real = Store.put
+    patch.setattr(Store, "put", put)
+
+
+def _ignores_the_purge_horizon(patch: MonkeyPatch) -> None:
+    def announce(self: Newcomer) -> None:
+        self._horizon = ZERO
+        real(self)
+
+    real = Newcomer._announce
+    patch.setattr(Newcomer, "_announce", announce)
+
+
+def _announces_what_is_pending(patch: MonkeyPatch) -> None:
+    patch.setattr(Rounds, "pending", lambda self, key: False)
+
+
+# --- PHP
+
+
+def _executes_copies(patch: MonkeyPatch) -> None:
+    patch.setattr(Copies, "tenure_of", lambda self, key, mark, only=0: 0)
+
+
+def _takes_quiet_writes_for_loud_ones(patch: MonkeyPatch) -> None:
+    def arrived(self: Caller, key: bytes, lock: bytes, mark: int, quiet: bool, same: bool) -> object:
+        return real(self, key, lock, mark, False, same)
+
+    real = Caller._arrived
+    patch.setattr(Caller, "_arrived", arrived)
+
+
+def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
+    patch.setattr(Sessions, "has_owner", lambda self, key, entry, caller: False)
+    patch.setattr(Caller, "_is_current", lambda self, key, entry: True)
+
+
+def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
+    def taking(
+        self: Caller, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object
+    ) -> object:
+        def grant_the_rest(entry: Entry | None) -> Entry | None:
+            new = grant(entry)
+            if entry is not None and new is not None:
+                new.expires = entry.expires
+            return new
+
+        return real(self, key, grant_the_rest, *rest)
+
+    real: Callable[..., object] = Caller._taking
+    patch.setattr(Caller, "_taking", taking)
+
+
+def _lets_pecl_walk(patch: MonkeyPatch) -> None:
+    patch.setattr(Caller, "missed", lambda self, key: None)
+
+
+def _takes_any_lock_for_phps(patch: MonkeyPatch) -> None:
+    def kind(self: Taker, key: bytes, flags: int, value: bytes) -> str:
+        return "lock" if names_pecl_lock(key) or MEMCACHED_WORD in key else real(self, key, flags, value)
+
+    real = Taker._kind_of_add
+    patch.setattr(Taker, "_kind_of_add", kind)
+
+
+def _takes_equal_writes_for_copies(patch: MonkeyPatch) -> None:
+    def accepted(self: Copies, key: bytes, mark: int, tenure: int, *, original: bool = False) -> Copy:
+        return real(self, key, mark, 1, original=False)
+
+    real = Copies.accepted
+    patch.setattr(Copies, "accepted", accepted)
+    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+
+
+def _tells_of_what_may_be_a_copy_at_once(patch: MonkeyPatch) -> None:
+    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+
+
+def _knows_php_memcached_by_its_name_only(patch: MonkeyPatch) -> None:
+    patch.setattr(lock_commands, "may_name", lambda key: b"")
+
+
+def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
+    patch.setattr(Connection, "withhold", lambda self: None)
+
+
+def _never_refuses(patch: MonkeyPatch) -> None:
+    look = Door.look
+
+    def lenient(self: Door, items: int) -> None:
+        self._served = self._clock.now
+        look(self, items)
+
+    patch.setattr(Door, "look", lenient)
+
+
+def _goes_on_beside_who_is_deaf(patch: MonkeyPatch) -> None:
+    patch.setattr(view_change, "gives_way_to", lambda *args: None)
+    patch.setattr(view_change, "deaf_rival", lambda *args: None)
+
+
+def _lets_the_clock_stand(patch: MonkeyPatch) -> None:
+    def turn(self: Clock, now: int, wall: int) -> None:
+        self.now, self.wall = now, wall
+        self._wall_logical = wall << 14
+
+    patch.setattr(Clock, "turn", turn)
+
+
+def _votes_beside_who_is_deaf(patch: MonkeyPatch) -> None:
+    patch.setattr(view_change, "deaf_rival", lambda *args: None)
+
+
+_ALL = [
+    Breakage(
+        "opens-before-it-has-everything",
+        "who has just started would answer with misses",
+        92,
+        _opens_before_it_has_everything,
+    ),
+    Breakage(
+        "executes-what-came-while-it-was-stopped",
+        "clients have given up and done the same elsewhere since",
+        296,
+        _executes_what_came_while_it_was_stopped,
+    ),
+    Breakage(
+        "lets-later-input-overtake",
+        "the end of a request would be executed before its beginning",
+        250,
+        _lets_later_input_overtake,
+    ),
+    Breakage(
+        "drops-what-votes-carry",
+        "of a write that was answered only pending entries may be left",
+        3,
+        _drops_what_votes_carry,
+    ),
+    Breakage(
+        "accepts-on-any-base",
+        "of two read-modify-writes one would be lost",
+        2,
+        _accepts_on_any_base,
+    ),
+    Breakage(
+        "lets-a-plain-write-yield",
+        "one node would ignore it while another objects to its rival, and nobody's write stays",
+        2,
+        _lets_a_plain_write_yield,
+    ),
+    Breakage(
+        "ignores-gaps",
+        "a lost frame is a lost write",
+        10,
+        _ignores_gaps,
+    ),
+    Breakage(
+        "forgets-deletes",
+        "who comes back would revive what was deleted",
+        36,
+        _forgets_deletes,
+    ),
+    Breakage(
+        "ignores-the-purge-horizon",
+        "the same, once tombstones are purged",
+        244,
+        _ignores_the_purge_horizon,
+    ),
+    Breakage(
+        "executes-copies",
+        "a late copy undoes what the next request has written",
+        2,
+        _executes_copies,
+    ),
+    Breakage(
+        "takes-quiet-writes-for-loud-ones",
+        "php-memcached's late copies undo what the next request has written",
+        22,
+        _takes_quiet_writes_for_loud_ones,
+    ),
+    Breakage(
+        "obeys-foreign-releases",
+        "a late copy of a release frees the next request's lock",
+        3,
+        _obeys_foreign_releases,
+    ),
+    Breakage(
+        "takes-any-lock-for-phps",
+        "a site's own lock on a page would end with its connection, and its delete be ignored",
+        2,
+        _takes_any_lock_for_phps,
+    ),
+    Breakage(
+        "takes-equal-writes-for-copies",
+        "a session that was on and off could not be on again",
+        90,
+        _takes_equal_writes_for_copies,
+    ),
+    Breakage(
+        "tells-of-what-may-be-a-copy-at-once",
+        "a write is told to be stored that only the node with the lock has, and that may die",
+        45,
+        _tells_of_what_may_be_a_copy_at_once,
+    ),
+    Breakage(
+        "knows-php-memcached-by-its-name-only",
+        "late copies would undo updates where the prefix is a site's own",
+        36,
+        _knows_php_memcached_by_its_name_only,
+    ),
+    Breakage(
+        "tells-of-the-lock-at-once",
+        "PHP takes a session that it is not shown for empty, and overwrites it",
+        2,
+        _tells_of_the_lock_at_once,
+    ),
+    Breakage(
+        "lets-pecl-walk",
+        "PHP goes on from a session that does not exist to the next node, where it meets its own lock",
+        2,
+        _lets_pecl_walk,
+    ),
+    Breakage(
+        "serves-without-leases",
+        "who was cut off shows old values while the others go on without it",
+        324,
+        _serves_without_leases,
+        "majority",
+    ),
+    Breakage(
+        "goes-on-after-its-vote",
+        "acknowledges, commits and serves in a view that others have left (the rest would cover one alone)",
+        7,
+        _goes_on_after_its_vote,
+    ),
+    Breakage(
+        "stamps-without-generations",
+        "clocks alone would let a minority's writes outrank a majority's",
+        211,
+        _stamps_without_generations,
+    ),
+    Breakage(
+        "serves-whoever-knocks",
+        "a node that was cut off shows what is old until it has met the others",
+        99,
+        _serves_whoever_knocks,
+    ),
+    Breakage(
+        "takes-an-answer-for-a-knock",
+        "who asked before the cut is no sign that its host is on this side of it",
+        840,
+        _takes_an_answer_for_a_knock,
+    ),
+    Breakage(
+        "remembers-who-has-heard-nothing",
+        "whoever asked while the others were stopped may be cut off a moment later, and come back as known",
+        754,
+        _remembers_who_has_heard_nothing,
+        "spiteful",
+    ),
+    Breakage(
+        "serves-on-when-they-are-back",
+        "until there is a view with those who are heard again, what is here is old",
+        27,
+        _serves_on_when_they_are_back,
+    ),
+    Breakage(
+        "prefers-the-later-view",
+        "of two sides without a majority the one without clients would be taken for the newer",
+        77,
+        _prefers_the_later_view,
+    ),
+    Breakage(
+        "yields-nothing",
+        "what was in flight at a cut overwrites what the side with clients has gone on from",
+        4,
+        _yields_nothing,
+        "isolated",
+    ),
+    Breakage(
+        "believes-in-views-that-never-began",
+        "of two halves the one without clients would be taken for the newer, if it was cut off as a view began",
+        865,
+        _believes_in_views_that_never_began,
+        "spiteful",
+    ),
+    Breakage(
+        "never-refuses",
+        "a node neither serves nor refuses for as long as a fault lasts, and PHP hangs",
+        54,
+        _never_refuses,
+    ),
+    Breakage(
+        "goes-on-beside-who-is-deaf",
+        "of two nodes of which one hears the other both go on, and clients reach both",
+        30,
+        _goes_on_beside_who_is_deaf,
+    ),
+    Breakage(
+        "lets-the-clock-stand",
+        "a node whose wall clock is slow stamps all it accepts in a cut before what was stamped before it",
+        248,
+        _lets_the_clock_stand,
+        "spiteful",
+    ),
+    Breakage(
+        "votes-beside-who-is-deaf",
+        "the same, if the proposer does not hear it and the voter does",
+        694,
+        _votes_beside_who_is_deaf,
+        "split",
+    ),
+]
+
+#: By name.
+BREAKAGES: Final = {breakage.name: breakage for breakage in _ALL}

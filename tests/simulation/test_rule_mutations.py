@@ -1,0 +1,43 @@
+"""The search is worth something: each rule that is broken on purpose is noticed, and only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.refinements import REFINEMENTS, TAKES_AWAY
+from tests.simulation.rule_mutations import BREAKAGES, Breakage
+from tests.simulation.simulator import simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: By then some seed must have noticed.
+SEEDS = range(1, 1001)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=lambda b: b.name)
+def test_a_broken_rule_is_noticed(breakage: Breakage) -> None:
+    seeds = chain([breakage.seed], SEEDS)
+    caught = next((seed for seed in seeds if breakage.caught(seed) is not None), None)
+    assert caught is not None, f"nobody noticed in {len(SEEDS)} seeds: {breakage.why}"
+    simulate(caught, breakage.kind)  # where nothing is broken, that seed has nothing to say
+
+
+@pytest.mark.parametrize("name", REFINEMENTS)
+def test_a_refinement_that_is_taken_away_turns_its_story_red(name: str) -> None:
+    pytest_itself = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", REFINEMENTS[name].story]
+    run = subprocess.run(
+        [*pytest_itself, "-p", "tests.simulation.refinements"],
+        cwd=ROOT,
+        env=os.environ | {TAKES_AWAY: name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
+    assert "AssertionError" in run.stdout, run.stdout  # and no other fault

@@ -1,0 +1,81 @@
+"""Watching a run changes nothing, and tells the same of the same run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.view_id import make_vid
+from memrep.replication.message import Ack, Beat, Commit, Frame, Install, Relay
+from memrep.replication.wire import encode
+from memrep.storage.version import ZERO
+from tests.simulate import main
+from tests.simulation.trace import in_short
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _said(*arguments: str) -> str:
+    told = CliRunner().invoke(main, [*arguments])
+    assert told.exit_code == 0, told.output
+    return told.output
+
+
+def _fingerprint(seed: int) -> str:
+    return _said("--fingerprint", "--each", "--seed", str(seed)).split()[1]
+
+
+def test_the_fingerprint_is_the_same_in_every_process() -> None:
+    command = [sys.executable, "-m", "tests.simulate", "--fingerprint", "--seeds", "3"]
+    told = [
+        subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": salt}, check=True, capture_output=True
+        ).stdout
+        for salt in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert told[0].endswith(b"  seeds 1 to 3\n")
+
+
+def test_every_seed_has_another_fingerprint() -> None:
+    *each, whole = _said("--fingerprint", "--each", "--seeds", "3").splitlines()
+    prints = [line.split()[1] for line in each]
+    assert [line.split()[0] for line in each] == ["1", "2", "3"]
+    assert len({*prints, whole.split()[0]}) == 4
+
+
+def test_what_is_said_otherwise_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _fingerprint(2)
+    assert _fingerprint(2) == before
+    real = Presence.beat
+    monkeypatch.setattr(Presence, "beat", lambda *args: replace(real(*args), wall=1))
+    assert _fingerprint(2) != before
+
+
+def test_a_trace_has_a_line_for_every_message_and_every_change_of_a_state() -> None:
+    heading, *lines = _said("--seed", "2", "--trace").splitlines()
+    assert heading.split()[:2] == ["ms", "what"]
+    assert heading.endswith("node 5")
+    assert sum("Install" in line for line in lines) > 3
+    assert any("1>2 Frame" in line for line in lines)
+    assert any("serves" in line for line in lines)
+    assert "(a new link)" in "".join(lines)
+    assert lines[-1].startswith("Outcome(")
+
+
+def test_a_message_is_told_in_one_line() -> None:
+    vid = make_vid(12, 3)
+    assert in_short(Ack(vid, 4, 9)) == "Ack 12.3 #4"
+    assert in_short(Frame(vid, 4, [Commit(b"k", ZERO)])) == "Frame 12.3 #4: Commit 'k'"
+    beat = Beat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010)
+    assert in_short(beat) == "Beat 12.3 hears 13 sent 6"
+    assert in_short(Relay(2, 1, 7, encode(beat))) == "Relay 1>2: Beat 12.3 hears 13 sent 6"
+    view = Install(vid, 12, {1: 5, 2: 6}, [1], False, [], ZERO, yields=[2])
+    assert in_short(view) == "Install 12.3 [1, 2], full: [1], no majority, settled 0, yield: [2]"

@@ -1,0 +1,98 @@
+"""What the command line makes of the options, without a process: each ends up where the daemon looks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memrep.cli import _checked, serve_command
+from memrep.daemon.daemon import ServeOptions, warning_of_strangers
+from memrep.php.options import Habits
+from tests.harness.certificates import Authority
+
+
+def _options(*arguments: str) -> ServeOptions:
+    """The checked options that these arguments make, without any environment."""
+    return _checked(**serve_command.make_context("serve", list(arguments), auto_envvar_prefix=None).params)
+
+
+def test_php_is_provided_for_and_partitions_do_not_stop_anybody_unless_told_otherwise() -> None:
+    options = _options()
+    assert options.habits == Habits(on=True, prefixes=(b"memc.sess.key.lock.",))
+    assert not options.strict
+
+
+def test_a_majority_can_be_demanded() -> None:
+    assert _options("--partition", "majority").strict
+    assert not _options("--partition", "available").strict
+
+
+def test_php_can_be_left_alone() -> None:
+    assert _options("--php").habits.on
+    assert not _options("--no-php").habits.on
+
+
+def test_an_option_of_earlier_versions_changes_nothing() -> None:
+    assert _options("--pecl-walk", "on") == _options()
+
+
+def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
+    assert _options("--lock-prefix", "a.lock.").habits.prefixes == (b"a.lock.",)
+    assert _options("--lock-prefix", "a.lock.,b.lock.,").habits.prefixes == (b"a.lock.", b"b.lock.")
+    assert _options("--lock-prefix", "").habits.prefixes == ()
+
+
+def test_memcacheds_options_for_what_is_not_obeyed_are_taken() -> None:
+    options = _options()
+    assert (options.flush_all, options.lists) == (True, True)
+    for short, long in (("-F", "--disable-flush-all"), ("-X", "--disable-dumping"), ("-W", "--disable-watch")):
+        for word in (short, long):
+            options = _options(word)
+            assert (options.flush_all, options.lists) == (short != "-F", short != "-X")
+    options = _options("-FXW")
+    assert (options.flush_all, options.lists) == (False, False)
+
+
+def test_times_are_told_in_seconds() -> None:
+    options = _options("--failure-timeout", "1.25", "--cold-start", "30", "--drain", "0")
+    assert (options.failure_timeout_ms, options.cold_start_ms, options.drain_ms) == (1_250, 30_000, 0)
+
+
+def test_the_secret_is_what_the_file_holds(tmp_path: Path) -> None:
+    assert _options().secret == b""
+    path = tmp_path / "secret"
+    path.write_text("0123456789abcdef\n")
+    path.chmod(0o600)
+    options = _options("--secret-file", str(path))
+    assert options.secret == b"0123456789abcdef"
+    assert "0123456789abcdef" not in repr(options)
+
+
+def test_clients_are_spoken_to_in_the_clear_unless_there_is_a_certificate(tmp_path: Path) -> None:
+    assert _options().certificate is None
+    cert, key = Authority(tmp_path).issue("node")
+    certificate = _options("--tls-cert", str(cert), "--tls-key", str(key)).certificate
+    assert certificate is not None
+    assert certificate.path == str(cert)
+
+
+def test_whoever_faces_strangers_is_told_what_is_still_to_be_done(tmp_path: Path) -> None:
+    nodes = ["--nodes", "8.8.8.8:11211,8.8.4.4:11211", "--self", "8.8.8.8:11211", "--listen"]
+    assert warning_of_strangers(_options(*nodes, "10.1.1.1")) == ""
+    cert, key = Authority(tmp_path).issue("node")
+    secret, users = tmp_path / "secret", tmp_path / "users"
+    secret.write_text("0123456789abcdef")
+    users.write_text("web:password")
+    users.chmod(0o600)
+    secret.chmod(0o600)
+    given = {
+        "--auth-file": ["--auth-file", str(users)],
+        "--tls-cert": ["--tls-cert", str(cert), "--tls-key", str(key)],
+        "--secret-file": ["--secret-file", str(secret)],
+    }
+    for listen in ("8.8.8.8", "0.0.0.0", "::"):
+        for left_out in given:
+            others = [word for name, words in given.items() if name != left_out for word in words]
+            said = warning_of_strangers(_options(*nodes, listen, *others))
+            assert said.startswith(f"warning: strangers can reach {listen}: let a firewall admit only the pool")
+            assert [name for name in given if name in said] == [left_out]
+    assert "--secret-file" not in warning_of_strangers(_options("--listen", "0.0.0.0"))
