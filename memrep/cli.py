@@ -24,7 +24,7 @@ from memrep.daemon.local_address import check_listen, check_own_name, find_self
 from memrep.daemon.log import say
 from memrep.daemon.private_files import read_auth_file, read_secret
 from memrep.errors import UsageError
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -262,7 +262,7 @@ def _checked(  # noqa: PLR0913
         cold_start_ms=round(cold_start * 1000),
         drain_ms=round(drain * 1000),
         strict=partition == "majority",
-        habits=Habits(
+        php_options=PhpOptions(
             on=php,
             prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
         ),

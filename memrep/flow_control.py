@@ -22,7 +22,7 @@ WRITE_BYTES: Final = 2_048
 _UNSENT_SHARE: Final = 8
 
 
-class Flow:
+class FlowControl:
     """What is on its way through one node.
 
     Args:

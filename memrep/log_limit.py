@@ -22,7 +22,7 @@ _HOSTS_MAX: Final = 1_024
 REPEAT_MS: Final = 60_000
 
 
-class Complaints:
+class RateLimitedLog:
     """Lines for the log, each once.
 
     Args:

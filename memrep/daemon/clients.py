@@ -25,7 +25,7 @@ from typing import Final
 
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.guard import Troubles
-from memrep.daemon.lingering_close import Partings
+from memrep.daemon.lingering_close import LingeringClose
 from memrep.daemon.listener import Door, Listener
 from memrep.daemon.reactor import HUNG_UP, READ, WRITE, Reactor
 from memrep.daemon.tls import TlsDoor, TlsSocket
@@ -176,9 +176,9 @@ class Client:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
         self._node.hung_up(self.connection)
-        lookout = self._node.lookout
-        if lookout.wary and self.acknowledges(lookout.wary_for):  # before there is nobody left to ask
-            lookout.delivered(self.connection)
+        staleness = self._node.staleness
+        if staleness.wary and self.acknowledges(staleness.wary_for):  # before there is nobody left to ask
+            staleness.delivered(self.connection)
         if self._node.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
@@ -249,7 +249,7 @@ class Clients:
         self._verbose = verbose
         self._tls = TlsDoor(certificate.context, self._admit_tls, log) if certificate is not None else None
         self._clients: dict[Connection, Client] = {}
-        self.partings = Partings()
+        self.partings = LingeringClose()
         self._slow: dict[
             Client, float
         ] = {}  # who has something unsent, and when it last took something; by that
@@ -422,7 +422,7 @@ class Clients:
         self._drop_the_slow()
         self._drops.tick(time.monotonic_ns() // 1_000_000)
         self.partings.sweep()
-        if self.node.lookout.wary:
+        if self.node.staleness.wary:
             self._take_back()
         if self._tls is not None:
             self._tls.tick()
@@ -436,11 +436,11 @@ class Clients:
         """
         for client in list(self._clients.values()):
             with suppress(OSError):
-                acknowledges = client.acknowledges(self.node.lookout.wary_for)
+                acknowledges = client.acknowledges(self.node.staleness.wary_for)
                 if acknowledges:
-                    self.node.lookout.delivered(client.connection)
+                    self.node.staleness.delivered(client.connection)
                 elif acknowledges is False:
-                    self.node.lookout.undelivered(client.connection)
+                    self.node.staleness.undelivered(client.connection)
                     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                     client.ended = True
                     self.close(client, "its machine acknowledges nothing")

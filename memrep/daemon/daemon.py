@@ -35,7 +35,7 @@ from memrep.daemon.clients import Clients
 from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.listener import Listener
 from memrep.daemon.local_address import bind_client_port, bind_link_port, is_private, sources_of_links
-from memrep.daemon.log import Journal, Notifier, keep_standard_files_open
+from memrep.daemon.log import Log, Notifier, keep_standard_files_open
 from memrep.daemon.names import Endpoint
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
@@ -44,8 +44,8 @@ from memrep.daemon.time_slice import Slice
 from memrep.errors import UsageError
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
-from memrep.node.stats import Facts
-from memrep.php.options import Habits
+from memrep.node.stats import ProcessInfo
+from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.failure_detector import Timing
 
@@ -91,7 +91,7 @@ class ServeOptions:
         failure_timeout_ms: silence after which a peer is left out.
         cold_start_ms: how long a node without data waits for all the others before it begins without them.
         drain_ms: how long connected clients are served after SIGTERM.
-        habits: which of PHP's habits are provided for.
+        php_options: which of PHP's habits are provided for.
         users: the clients that are let in; None for all.
         flush_all: whether clients may end everything at once.
         lists: whether a list of keys is empty, and not refused.
@@ -114,7 +114,7 @@ class ServeOptions:
     cold_start_ms: int = 10_000
     drain_ms: int = 1_000
     strict: bool = False
-    habits: Habits = attrs.Factory(Habits)
+    php_options: PhpOptions = attrs.Factory(PhpOptions)
     users: Users | None = None
     flush_all: bool = True
     lists: bool = True
@@ -137,7 +137,7 @@ class Daemon:
         distrusted: whether another one has to take its place; see `_distrust`.
     """
 
-    def __init__(self, options: ServeOptions, place: Place, journal: Journal, signals: deque[int]) -> None:
+    def __init__(self, options: ServeOptions, place: Place, journal: Log, signals: deque[int]) -> None:
         self.distrusted = False
         self._options = options
         self._verbose = options.verbose
@@ -160,7 +160,7 @@ class Daemon:
                 item_max=options.item_max,
                 timing=timing,
                 strict=options.strict,
-                habits=options.habits,
+                php_options=options.php_options,
                 users=options.users,
                 flush_all=options.flush_all,
                 lists=options.lists,
@@ -169,9 +169,9 @@ class Daemon:
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
             wall=time.time_ns() // 1_000_000,
-            chance=secrets.token_bytes,
+            random_bytes=secrets.token_bytes,
             log=self._journal.log,
-            facts=Facts(
+            facts=ProcessInfo(
                 process=self._process,
                 settings=self._settings,
                 connections=self._connections,
@@ -197,7 +197,7 @@ class Daemon:
             if not self._node.unfinished or self._reactor.spent():
                 break
         self._peers.close_superseded()
-        self._peers.dial_afresh(self._node.lookout.dials_afresh())
+        self._peers.dial_afresh(self._node.staleness.dials_afresh())
         if self._clients.listening and not self._ready:
             self._ready = True
             self._notifier.tell("READY=1\nSTATUS=serving")
@@ -471,7 +471,7 @@ def serve(options: ServeOptions) -> None:
     """
     keep_standard_files_open()
     signals = hear()
-    journal = Journal(str(options.me) if len(options.nodes) > 1 else "")
+    journal = Log(str(options.me) if len(options.nodes) > 1 else "")
     try:
         place = Place.of(options)
         daemon = Daemon(options, place, journal, signals)

@@ -26,7 +26,7 @@ _MANY: Final = 64
 _RECEIVE_BYTES: Final = 1 << 16
 
 
-class Partings:
+class LingeringClose:
     """The sockets of clients to whom goodbye has been said."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class _Parting:
 
     __slots__ = ("_budget", "_partings", "_reactor", "_sock")
 
-    def __init__(self, partings: Partings, sock: socket.socket, reactor: Reactor) -> None:
+    def __init__(self, partings: LingeringClose, sock: socket.socket, reactor: Reactor) -> None:
         self._partings = partings
         self._sock = sock
         self._reactor = reactor

@@ -39,7 +39,7 @@ _LINES_MAX: Final = 1_000
 _RETRY_S: Final = 1.0
 
 
-class Journal:
+class Log:
     """The log of one node. None of its methods ever waits for a reader, or raises.
 
     Args:
@@ -174,7 +174,7 @@ def _wait_for_room(fd: int) -> None:
 class _Stderr(io.TextIOBase):
     """Standard error for the rest of Python: whole lines go to the log, of a traceback only what it ends in."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Log) -> None:
         self._journal = journal
         self._rest = ""
         self._in_traceback = False

@@ -18,7 +18,7 @@ from memrep.addresses import Address, plain_host
 from memrep.daemon.names import is_loopback
 
 
-class Neighbours:
+class PeerAllowlist:
     """The addresses of the other nodes.
 
     Args:

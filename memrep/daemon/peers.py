@@ -27,11 +27,11 @@ from memrep.daemon.guard import Troubles, guarded, hang_up, in_words
 from memrep.daemon.half_open import callers
 from memrep.daemon.listener import Door, Listener
 from memrep.daemon.names import NOT_NOW, REFUSES, SILENT, Call, Endpoint, Whereabouts, is_loopback
-from memrep.daemon.peer_allowlist import Neighbours
-from memrep.daemon.pending_handshakes import Anteroom
+from memrep.daemon.peer_allowlist import PeerAllowlist
+from memrep.daemon.pending_handshakes import PendingHandshakes
 from memrep.daemon.reactor import READ, WRITE, Reactor
 from memrep.errors import PeerError
-from memrep.log_limit import Complaints
+from memrep.log_limit import RateLimitedLog
 from memrep.node.node import Node
 from memrep.replication.handshake import Outgoing, Sorry
 from memrep.replication.links import Link
@@ -237,12 +237,12 @@ class Peers:
             Door(f"nodes on {listener}", listener, self._receive, lambda: None, self._troubles)
             for listener in listeners
         ]
-        self._complaints = Complaints(log)
-        self._neighbours = Neighbours(self._addresses)
+        self._limited_log = RateLimitedLog(log)
+        self._neighbours = PeerAllowlist(self._addresses)
         self._link_port = addresses[me - 1].link_port
         self._out: dict[int, OutLink] = {}
         self._in: dict[InLink, None] = {}
-        self._greeting: Anteroom[InLink] = Anteroom(_GREETINGS_MAX, _GREETING_S)
+        self._greeting: PendingHandshakes[InLink] = PendingHandshakes(_GREETINGS_MAX, _GREETING_S)
         self._pokes = {n: trio.Event() for n in self._addresses}
         self._where = {
             n: Whereabouts(a, partial(self._neighbours.looked_up, n)) for n, a in self._addresses.items()
@@ -299,7 +299,7 @@ class Peers:
         with suppress(OSError):
             sock.send(encode(Sorry(reason)))
         hang_up(sock)
-        self._complaints.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
+        self._limited_log.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
 
     def dial_afresh(self, nodes: list[int]) -> None:
         """Send these peers a new SYN now: that of an attempt under way comes again only after a second."""
@@ -333,7 +333,7 @@ class Peers:
         """What is due by the clock."""
         for door in self._doors:
             door.tick()
-        if self.node.lookout.waiting:
+        if self.node.staleness.waiting:
             self.reactor.turn(self._look_for_calls)
         self._renew()
 
@@ -356,7 +356,7 @@ class Peers:
                 link.close("it does not hear this node" if welcome else "it does not greet this node")
         for guest in self._greeting.overdue(now):
             host = guest.link.address.rpartition(":")[0]
-            self._complaints.about(host, f"closed a node's link from {host}: no greeting in {_GREETING_S:g} s")
+            self._limited_log.about(host, f"closed a node's link from {host}: no greeting in {_GREETING_S:g} s")
             guest.close()
 
     @property

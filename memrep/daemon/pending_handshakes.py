@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 Guest = TypeVar("Guest")
 
 
-class Anteroom(Generic[Guest]):
+class PendingHandshakes(Generic[Guest]):
     """Those who have to show who they are.
 
     Args:

@@ -25,9 +25,9 @@ import trio
 
 from memrep.addresses import plain_host
 from memrep.daemon.guard import guarded, hang_up, in_words
-from memrep.daemon.pending_handshakes import Anteroom
+from memrep.daemon.pending_handshakes import PendingHandshakes
 from memrep.daemon.reactor import READ, WRITE, Reactor
-from memrep.log_limit import Complaints
+from memrep.log_limit import RateLimitedLog
 
 #: The most that one record carries (RFC 8446, 5.1).
 _RECORD_BYTES: Final = 1 << 14
@@ -164,8 +164,8 @@ class TlsDoor:
     ) -> None:
         self._context = context
         self._admit = admit
-        self._complaints = Complaints(log)
-        self._anteroom: Anteroom[_Handshake] = Anteroom(_HANDSHAKES_MAX, _HANDSHAKE_S)
+        self._limited_log = RateLimitedLog(log)
+        self._anteroom: PendingHandshakes[_Handshake] = PendingHandshakes(_HANDSHAKES_MAX, _HANDSHAKE_S)
         self._turn = 0
         self._steps = 0
 
@@ -210,7 +210,7 @@ class TlsDoor:
         self._anteroom.leave(handshake)
         if reason:
             host = plain_host(handshake.host)
-            self._complaints.about(handshake.host, f"closed a client from {host}: {reason}")
+            self._limited_log.about(handshake.host, f"closed a client from {host}: {reason}")
 
     def tick(self) -> None:
         """Close those who take too long."""

@@ -10,7 +10,7 @@ Two kinds of write:
   final outcome ("no, it exists") or a new entry. It runs only on a clean key; if another write wins, it is
   run again on what won, and the client never sees that.
 
-Each method returns its outcome at once where it can, else a `Ticket` on which the outcome will appear. On a
+Each method returns its outcome at once where it can, else a `Future` on which the outcome will appear. On a
 single node no ticket ever waits, and the hot path makes no object but the entry itself.
 """
 
@@ -22,8 +22,8 @@ from typing import Final
 
 from memrep.engine import operations
 from memrep.engine.counters import Counters
-from memrep.engine.eviction import Room
-from memrep.engine.future import Ticket, nothing, uncounted
+from memrep.engine.eviction import MemoryLimit
+from memrep.engine.future import Future, nothing, uncounted
 from memrep.engine.operations import (
     DELETED,
     EXISTS,
@@ -32,14 +32,14 @@ from memrep.engine.operations import (
     NOT_FOUND,
     STORED,
     TOUCHED,
-    Decide,
+    Operation,
     Outcome,
     Result,
 )
-from memrep.engine.replicator import Committer
-from memrep.storage.duplicates import Copy
+from memrep.engine.replicator import Replicator
+from memrep.storage.duplicates import RequestId
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.pending import InFlight
+from memrep.storage.pending import PendingWrites
 from memrep.storage.store import ENTRY_BYTES, FLUSH_KEY, RAN_OUT, TOMBSTONE_MS, WAS_FLUSHED, Store, idle
 from memrep.storage.version import ZERO, Clock
 
@@ -55,8 +55,8 @@ class Engine:
 
     Args:
         store: the committed entries.
-        inflight: the pending ones.
-        committer: where changes go.
+        writes: the pending ones.
+        replicator: where changes go.
         clock: the time of the present turn.
         counters: where hits and misses are counted.
         room: the limits of what is stored.
@@ -69,31 +69,31 @@ class Engine:
     def __init__(
         self,
         store: Store,
-        inflight: InFlight,
-        committer: Committer,
+        writes: PendingWrites,
+        replicator: Replicator,
         clock: Clock,
         counters: Counters,
-        room: Room,
+        room: MemoryLimit,
     ) -> None:
         self.room = room
         self.flush_at: int | None = None
         self._store = store
-        self._inflight = inflight
-        self._pending = inflight.pending
-        self._committer = committer
+        self._writes = writes
+        self._pending = writes.pending
+        self._replicator = replicator
         self._clock = clock
         self._counters = counters
 
     # --- reads
 
-    def get(self, key: bytes) -> Entry | Ticket | None:
+    def get(self, key: bytes) -> Entry | Future | None:
         """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
-            ticket = Ticket(partial(self._count_get, key))
-            self._get_later(key, ticket)
-            return ticket
+            future = Future(partial(self._count_get, key))
+            self._get_later(key, future)
+            return future
         now = self._clock.now
-        entry = self._store.live(key, now)
+        entry = self._store.get(key, now)
         if entry is None:
             self._count_miss(key)
         else:
@@ -105,11 +105,11 @@ class Engine:
         """What a retrieval shows of what does not exist."""
         return None
 
-    def look(self, key: bytes) -> Entry | None:
+    def peek(self, key: bytes) -> Entry | None:
         """The committed entry, read by nobody; for people."""
-        return None if self._store.dead(key, self._clock.now) else self._store.get(key)
+        return None if self._store.is_miss(key, self._clock.now) else self._store.peek(key)
 
-    def get_and_touch(self, key: bytes, exptime: int) -> Result | Ticket:
+    def get_and_touch(self, key: bytes, exptime: int) -> Result | Future:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
         self._counters.cmd_touch += 1
         return self._modify(
@@ -124,11 +124,11 @@ class Engine:
         flags: int,
         exptime: int,
         value: bytes,
-        copy: Copy | None = None,
+        copy: RequestId | None = None,
         *,
         show: bool = False,
         quiet: bool = False,
-    ) -> Result | Ticket:
+    ) -> Result | Future:
         """Store a value whatever is there.
 
         Args:
@@ -149,11 +149,11 @@ class Engine:
         self._counters.total_items += 1
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
         outcome = entry if show else STORED
-        if self._committer.commit(key, entry):
+        if self._replicator.commit(key, entry):
             return outcome
         return self._send_round(key, entry, outcome, copy)
 
-    def flush_all(self, delay: int) -> Outcome | Ticket:
+    def flush_all(self, delay: int) -> Outcome | Future:
         """Let everything expire that was written before now, or before `delay` seconds from now.
 
         A delayed flush is remembered by this node alone; it is carried out, and replicated, when it is due.
@@ -164,7 +164,7 @@ class Engine:
             return FLUSHED
         self.flush_at = None
         entry = Entry(ZERO, b"flush", 0, NEVER)
-        if self._committer.commit(FLUSH_KEY, entry):
+        if self._replicator.commit(FLUSH_KEY, entry):
             return FLUSHED
         return self._send_round(FLUSH_KEY, entry, FLUSHED)
 
@@ -175,32 +175,32 @@ class Engine:
 
     # --- read-modify-writes
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Future:
         """Store a value if there is none; `show` as in `set`."""
         decide = operations.add(Entry(ZERO, value, flags, self.expires(exptime)))
         return self.store_if(key, len(value), operations.showing(decide) if show else decide)
 
-    def replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Ticket:
+    def replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
         """Store a value if there is one."""
         decide = operations.replace(Entry(ZERO, value, flags, self.expires(exptime)))
         return self.store_if(key, len(value), decide)
 
-    def cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Ticket:
+    def cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Future:
         """Store a value if the present one is still that of this cas unique."""
         entry = Entry(ZERO, value, flags, self.expires(exptime))
         return self.store_if(key, len(value), operations.compare_and_swap(entry, unique), self.count_cas)
 
-    def append(self, key: bytes, value: bytes) -> Result | Ticket:
+    def append(self, key: bytes, value: bytes) -> Result | Future:
         """Put bytes behind the present value; flags and exptime stay."""
         return self.store_if(key, len(value), operations.extend(b"", value, partial(self.room.fits, key)))
 
-    def prepend(self, key: bytes, value: bytes) -> Result | Ticket:
+    def prepend(self, key: bytes, value: bytes) -> Result | Future:
         """Put bytes before the present value; flags and exptime stay."""
         return self.store_if(key, len(value), operations.extend(value, b"", partial(self.room.fits, key)))
 
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
-    ) -> Result | Ticket:
+    ) -> Result | Future:
         """Add to a decimal number, modulo 2^64; exptime and flags stay.
 
         Args:
@@ -214,18 +214,18 @@ class Engine:
             decide = operations.otherwise(initial, decide)
         return self._modify(key, operations.showing(decide) if show else decide, self.counted("incr"))
 
-    def decr(self, key: bytes, delta: int) -> Result | Ticket:
+    def decr(self, key: bytes, delta: int) -> Result | Future:
         """Subtract from a decimal number, not below 0; exptime and flags stay."""
         return self._modify(key, operations.decr(delta), self.counted("decr"))
 
-    def delete(self, key: bytes, copy: Copy | None = None, *, quiet: bool = False) -> Result | Ticket:
+    def delete(self, key: bytes, copy: RequestId | None = None, *, quiet: bool = False) -> Result | Future:
         """Remove a value, leaving a tombstone; `copy` and `quiet` as in `set`."""
         decide = operations.remove(self.tombstone(), DELETED, NOT_FOUND)
         return self._modify(key, decide, self.counted("delete"), copy=copy)
 
     def modify(
-        self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
-    ) -> Result | Ticket:
+        self, key: bytes, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future:
         """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
         return self._modify(key, decide, count or uncounted)
 
@@ -239,25 +239,25 @@ class Engine:
         pending = self._pending.get(key)
         return None if pending is None else pending.entry
 
-    def when_clean(self, key: bytes, result: Result) -> Result | Ticket:
+    def when_clean(self, key: bytes, result: Result) -> Result | Future:
         """This result, as soon as no write of the key is on its way."""
         if key not in self._pending:
             return result
-        ticket = Ticket()
-        self._inflight.wait(key, partial(self._settle_later, key, result, ticket))
-        return ticket
+        future = Future()
+        self._writes.wait(key, partial(self._settle_later, key, result, future))
+        return future
 
-    def _settle_later(self, key: bytes, result: Result, ticket: Ticket) -> None:
+    def _settle_later(self, key: bytes, result: Result, future: Future) -> None:
         if key in self._pending:
-            self._inflight.wait(key, partial(self._settle_later, key, result, ticket))
+            self._writes.wait(key, partial(self._settle_later, key, result, future))
         else:
-            ticket.settle(result)
+            future.resolve(result)
 
-    def refuse(self, key: bytes, reason: Outcome) -> Result | Ticket:
+    def refuse(self, key: bytes, reason: Outcome) -> Result | Future:
         """Refuse a `set` that cannot be stored. As in memcached the old value goes; it is not the new one."""
         return self._modify(key, operations.remove(self.tombstone(), reason, reason), uncounted)
 
-    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket:
+    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future:
         """Let the entry's exptime start anew; its value and cas unique stay; `show` as in `set`."""
         self._counters.cmd_touch += 1
         decide = operations.touch(self.expires(exptime), self._clock.now)
@@ -298,30 +298,30 @@ class Engine:
             return key
         return FLUSH_KEY if FLUSH_KEY in self._pending else None
 
-    def _get_later(self, key: bytes, ticket: Ticket) -> None:
+    def _get_later(self, key: bytes, future: Future) -> None:
         """Settle the ticket with what is there, as soon as nothing of it is on its way."""
-        if ticket.abandoned:
+        if future.abandoned:
             return
         obstacle = self._obstacle(key)
         if obstacle is not None:
-            self._inflight.wait(obstacle, partial(self._get_later, key, ticket))
+            self._writes.wait(obstacle, partial(self._get_later, key, future))
         else:
-            entry = self._store.live(key, self._clock.now)
+            entry = self._store.get(key, self._clock.now)
             if entry is not None:
                 entry.seen = self._clock.now
-            ticket.settle(entry)
+            future.resolve(entry)
 
     def _send_round(
-        self, key: bytes, entry: Entry, outcome: Outcome | Entry, copy: Copy | None = None
-    ) -> Ticket:
-        ticket = Ticket()
-        ticket.attempt(outcome, nothing)
-        self._committer.propose(key, entry, None, ticket, copy)
-        return ticket
+        self, key: bytes, entry: Entry, outcome: Outcome | Entry, copy: RequestId | None = None
+    ) -> Future:
+        future = Future()
+        future.attempt(outcome, nothing)
+        self._replicator.propose(key, entry, None, future, copy)
+        return future
 
     def store_if(
-        self, key: bytes, length: int, decide: Decide, count: Callable[[Result], None] | None = None
-    ) -> Result | Ticket:
+        self, key: bytes, length: int, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future:
         """A read-modify-write that stores `length` bytes more, if there is room for them."""
         self._counters.cmd_set += 1
         size = ENTRY_BYTES + len(key) + length
@@ -333,30 +333,30 @@ class Engine:
     def _modify(
         self,
         key: bytes,
-        decide: Decide,
+        decide: Operation,
         count: Callable[[Result], None],
-        ticket: Ticket | None = None,
-        copy: Copy | None = None,
-    ) -> Result | Ticket:
-        """Run a read-modify-write; with a `ticket` it is a further try, and the ticket gets the outcome."""
-        if ticket is not None and (ticket.abandoned or ticket.settled):
+        future: Future | None = None,
+        copy: RequestId | None = None,
+    ) -> Result | Future:
+        """Run a read-modify-write; with a `future` it is a further try, and the ticket gets the outcome."""
+        if future is not None and (future.abandoned or future.settled):
             return None
         obstacle = self._obstacle(key) if self._pending else None
         if obstacle is not None:
-            ticket = ticket or Ticket(count)
-            self._inflight.wait(obstacle, partial(self._modify, key, decide, count, ticket, copy))
-            return ticket
-        decision = decide(self._store.live(key, self._clock.now))
+            future = future or Future(count)
+            self._writes.wait(obstacle, partial(self._modify, key, decide, count, future, copy))
+            return future
+        decision = decide(self._store.get(key, self._clock.now))
         if not isinstance(decision, tuple):
-            return _end(decision, count, ticket)
+            return _end(decision, count, future)
         entry, result = decision
-        if self._committer.commit(key, entry):
-            return _end(result, count, ticket)
-        ticket = ticket or Ticket(count)
-        again = partial(self._modify, key, decide, count, ticket, copy)
-        ticket.attempt(result, partial(self._inflight.wait, key, again))
-        self._committer.propose(key, entry, self._store.version(key), ticket, copy)
-        return ticket
+        if self._replicator.commit(key, entry):
+            return _end(result, count, future)
+        future = future or Future(count)
+        again = partial(self._modify, key, decide, count, future, copy)
+        future.attempt(result, partial(self._writes.wait, key, again))
+        self._replicator.propose(key, entry, self._store.version(key), future, copy)
+        return future
 
     def tombstone(self) -> Entry:
         """What a key becomes that is deleted now."""
@@ -402,10 +402,10 @@ class Engine:
         setattr(self._counters, name, getattr(self._counters, name) + 1)
 
 
-def _end(result: Result, count: Callable[[Result], None], ticket: Ticket | None) -> Result:
+def _end(result: Result, count: Callable[[Result], None], future: Future | None) -> Result:
     """Tell the outcome, and count it: through the ticket if there is one."""
-    if ticket is None:
+    if future is None:
         count(result)
     else:
-        ticket.settle(result)
+        future.resolve(result)
     return result

@@ -14,10 +14,10 @@ from typing import Final
 
 from memrep.engine.ceiling import Ceiling
 from memrep.engine.counters import Counters
-from memrep.engine.replicator import Committer
+from memrep.engine.replicator import Replicator
 from memrep.log_limit import Recurrence
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.pending import InFlight
+from memrep.storage.pending import PendingWrites
 from memrep.storage.store import EVICTED, EVICTED_MS, Store, idle
 from memrep.storage.version import ZERO, Clock
 
@@ -30,13 +30,13 @@ _RAISE: Final = "raise MemoryMax= (systemd) or the container's limit, or lower -
 _OVERSHOOT: Final = 1.1
 
 
-class Room:
+class MemoryLimit:
     """The limits of one node's store.
 
     Args:
         store: the committed entries, and the memory limit. The one in force: see `look`.
-        inflight: the pending ones.
-        committer: where evictions go.
+        writes: the pending ones.
+        replicator: where evictions go.
         clock: the time of the present turn.
         counters: where evictions are counted.
         item_max: the largest item, bytes, as memcached counts it.
@@ -51,8 +51,8 @@ class Room:
     def __init__(
         self,
         store: Store,
-        inflight: InFlight,
-        committer: Committer,
+        writes: PendingWrites,
+        replicator: Replicator,
         clock: Clock,
         counters: Counters,
         item_max: int,
@@ -73,8 +73,8 @@ class Room:
         self._squeezed = False  # when a value was last dropped
         self._evicting = 0
         self._store = store
-        self._pending = inflight.pending
-        self._committer = committer
+        self._pending = writes.pending
+        self._replicator = replicator
         self._clock = clock
         self._counters = counters
 
@@ -156,10 +156,10 @@ class Room:
                 self._evicting += cost
                 self._describe(entry)
                 gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
-                if self._committer.commit(key, gone):
+                if self._replicator.commit(key, gone):
                     self.evicted(cost, done=True)
                 else:
-                    self._committer.propose(key, gone, entry.version, _Eviction(self, cost))
+                    self._replicator.propose(key, gone, entry.version, _Eviction(self, cost))
         return others or self._evicting > 0
 
     def _describe(self, entry: Entry) -> None:
@@ -183,7 +183,7 @@ class _Eviction:
 
     __slots__ = ("_cost", "_room")
 
-    def __init__(self, room: Room, cost: int) -> None:
+    def __init__(self, room: MemoryLimit, cost: int) -> None:
         self._room = room
         self._cost = cost
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from memrep.engine.operations import Result
 
 
-class Ticket:
+class Future:
     """A command whose outcome is not known yet.
 
     Args:
@@ -21,19 +21,19 @@ class Ticket:
     Attributes:
         result: the outcome, once `settled`.
         settled: whether the outcome is known.
-        listener: called once, when it becomes known; set by the connection that holds the ticket.
+        callback: called once, when it becomes known; set by the connection that holds the ticket.
         abandoned: the client is gone. A write that is on its way completes all the same, one that has not
             been started is dropped.
     """
 
-    __slots__ = ("_count", "_result", "_retry", "abandoned", "listener", "result", "settled")
+    __slots__ = ("_count", "_result", "_retry", "abandoned", "callback", "result", "settled")
 
     def __init__(self, count: Callable[[Result], None] | None = None) -> None:
         self._count = count or uncounted
         self.result: Result = None
         self.settled = False
         self.abandoned = False
-        self.listener: Callable[[], None] | None = None
+        self.callback: Callable[[], None] | None = None
         self._result: Result = None
         self._retry: Callable[[], object] = nothing
 
@@ -42,19 +42,19 @@ class Ticket:
         self._result = result
         self._retry = retry
 
-    def settle(self, result: Result) -> None:
+    def resolve(self, result: Result) -> None:
         """Make the outcome known, once."""
         if self.settled:
             return
         self.result = result
         self.settled = True
         self._count(result)
-        if self.listener is not None:
-            self.listener()
+        if self.callback is not None:
+            self.callback()
 
     def committed(self) -> None:
         """The present try succeeded."""
-        self.settle(self._result)
+        self.resolve(self._result)
 
     def aborted(self) -> None:
         """The present try lost against another write."""

@@ -50,10 +50,10 @@ Result = Outcome | Entry | bytes | None
 
 #: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
 Decision = Outcome | Entry | bytes | None | tuple[Entry, Outcome | Entry | bytes]
-Decide = Callable[[Entry | None], Decision]
+Operation = Callable[[Entry | None], Decision]
 
 
-def showing(decide: Decide) -> Decide:
+def showing(decide: Operation) -> Operation:
     """The same, but a success is told by the entry as it was stored."""
 
     def shown(entry: Entry | None) -> Decision:
@@ -63,29 +63,29 @@ def showing(decide: Decide) -> Decide:
     return shown
 
 
-def otherwise(new: Entry, decide: Decide) -> Decide:
+def otherwise(new: Entry, decide: Operation) -> Operation:
     """The same where there is something, else store this."""
     return lambda entry: (new, new.value or b"") if entry is None else decide(entry)
 
 
-def when_cas(unique: int, decide: Decide) -> Decide:
+def when_cas(unique: int, decide: Operation) -> Operation:
     """The same, if what is there still has this cas unique; 0 asks for none."""
     if not unique:
         return decide
     return lambda entry: decide(entry) if entry is None or entry.cas_unique == unique else EXISTS
 
 
-def add(new: Entry) -> Decide:
+def add(new: Entry) -> Operation:
     """Store if there is nothing."""
     return lambda entry: (new, STORED) if entry is None else NOT_STORED
 
 
-def replace(new: Entry) -> Decide:
+def replace(new: Entry) -> Operation:
     """Store if there is something."""
     return lambda entry: NOT_STORED if entry is None else (new, STORED)
 
 
-def compare_and_swap(new: Entry, unique: int) -> Decide:
+def compare_and_swap(new: Entry, unique: int) -> Operation:
     """Store if what is there still has this cas unique."""
 
     def decide(entry: Entry | None) -> Decision:
@@ -96,7 +96,7 @@ def compare_and_swap(new: Entry, unique: int) -> Decide:
     return decide
 
 
-def extend(before: bytes, behind: bytes, fits: Callable[[int, int], bool]) -> Decide:
+def extend(before: bytes, behind: bytes, fits: Callable[[int, int], bool]) -> Operation:
     """Put bytes around the value, if the whole (flags, length) still fits."""
 
     def decide(entry: Entry | None) -> Decision:
@@ -110,12 +110,12 @@ def extend(before: bytes, behind: bytes, fits: Callable[[int, int], bool]) -> De
     return decide
 
 
-def incr(delta: int) -> Decide:
+def incr(delta: int) -> Operation:
     """Add to the number, modulo 2^64 (protocol.txt, "Increment/Decrement")."""
     return partial(_calculate, lambda number: (number + delta) % _COUNTER_MAX)
 
 
-def decr(delta: int) -> Decide:
+def decr(delta: int) -> Operation:
     """Subtract from the number, not below 0."""
     return partial(_calculate, lambda number: max(0, number - delta))
 
@@ -137,17 +137,17 @@ def _calculate(change: Callable[[int], int], entry: Entry | None) -> Decision:
     return new, digits
 
 
-def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Decide:
+def remove(tombstone: Entry, removed: Outcome, missed: Outcome) -> Operation:
     """Put a tombstone in the place of a value."""
     return lambda entry: missed if entry is None else (tombstone, removed)
 
 
-def touch(expires: int, now: int) -> Decide:
+def touch(expires: int, now: int) -> Operation:
     """Let the entry end at another time; `now` is when it was touched."""
     return lambda entry: NOT_FOUND if entry is None else (touched(entry, expires, now), TOUCHED)
 
 
-def show_and_touch(expires: int, now: int) -> Decide:
+def show_and_touch(expires: int, now: int) -> Operation:
     """As `touch`, and show it as it was."""
     return lambda entry: None if entry is None else (touched(entry, expires, now), entry)
 

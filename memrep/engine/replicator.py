@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from memrep.storage.duplicates import Copy
+from memrep.storage.duplicates import RequestId
 from memrep.storage.entry import Entry
 from memrep.storage.pending import Attempt
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version
 
 
-class Committer(Protocol):
+class Replicator(Protocol):
     """Carries a write to every node that must hold it."""
 
     def commit(self, key: bytes, entry: Entry) -> bool:
@@ -19,7 +19,7 @@ class Committer(Protocol):
         ...
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
     ) -> None:
         """Give the entry its version and start its round; only after `commit` has said no.
 
@@ -47,6 +47,6 @@ class Alone:
         return True
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
     ) -> None:
         """Never asked for."""

@@ -56,7 +56,7 @@ class _Host:
     visited: bool = False
 
 
-class Knocks:
+class HostGate:
     """The clients' hosts, in one view without a majority.
 
     Args:

@@ -25,24 +25,24 @@ from collections.abc import Callable, Iterator
 
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
-from memrep.engine.eviction import Room
-from memrep.flow_control import Flow
+from memrep.engine.eviction import MemoryLimit
+from memrep.flow_control import FlowControl
 from memrep.node.options import NodeOptions
-from memrep.node.serving import Door
-from memrep.node.staleness import Lookout
-from memrep.node.stats import VERSION, Facts, Reports
-from memrep.php.commands import Caller
+from memrep.node.serving import Admission
+from memrep.node.staleness import StalenessGuard
+from memrep.node.stats import VERSION, ProcessInfo, StatsGroups
+from memrep.php.commands import PhpCommands
 from memrep.php.lock_holder import Line
-from memrep.php.lock_table import Sessions
-from memrep.protocol.connection import Connection, Surroundings
+from memrep.php.lock_table import LockTable
+from memrep.protocol.connection import Connection, ServerContext
 from memrep.protocol.intake import Intake
 from memrep.protocol.negotiation import connect
 from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
-from memrep.replication.membership.view import Standing
+from memrep.replication.membership.view import ReplicaState
 from memrep.replication.replica import Replica
-from memrep.storage.duplicates import Copies
-from memrep.storage.pending import InFlight
+from memrep.storage.duplicates import DuplicateWrites
+from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock
 
@@ -55,7 +55,7 @@ class Node:
         inc: this start's incarnation: a random number of 62 bits or so.
         now: the monotonic clock, ms.
         wall: the wall clock, ms since 1970.
-        chance: gives that many random bytes, which nobody can foresee.
+        random_bytes: gives that many random bytes, which nobody can foresee.
         log: takes one line for each change of state.
         facts: what only the shell knows, for `stats`.
         set_verbosity: carries out `verbosity`.
@@ -64,7 +64,7 @@ class Node:
     Attributes:
         counters: what `stats` shows.
         links: those with the other nodes.
-        lookout: whether this node may have been left behind, and whom it may serve meanwhile.
+        staleness: whether this node may have been left behind, and whom it may serve meanwhile.
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
@@ -75,14 +75,14 @@ class Node:
         inc: int,
         now: int,
         wall: int,
-        chance: Callable[[int], bytes],
+        random_bytes: Callable[[int], bytes],
         log: Callable[[str], None] = lambda line: None,
-        facts: Facts | None = None,
+        facts: ProcessInfo | None = None,
         set_verbosity: Callable[[int], None] = lambda level: None,
         shutdown: Callable[[], None] | None = None,
     ) -> None:
         self.options = options
-        facts = facts or Facts()
+        facts = facts or ProcessInfo()
         self._spent = facts.spent
         self._memory = facts.memory
         self.counters = Counters()
@@ -90,36 +90,36 @@ class Node:
         self._clock = Clock(options.me, now, wall)
         self._log = log
         self.store = Store(options.memory, compared=len(options.nodes) > 1)
-        self.flow = Flow(options.memory)
+        self.flow = FlowControl(options.memory)
         self._intake = Intake(options.memory, self._clock)
-        self._inflight = InFlight(self.flow)
-        copies = Copies(self._clock)
-        standing = Standing(options.me, inc, len(options.nodes), strict=options.strict)
+        self._writes = PendingWrites(self.flow)
+        duplicates = DuplicateWrites(self._clock)
+        state = ReplicaState(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
-            options.nodes, standing, self.store, self._inflight, self._clock, copies, options.timing, log
+            options.nodes, state, self.store, self._writes, self._clock, duplicates, options.timing, log
         )
         identity = Identity(
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )
-        self.links = Links(identity, self.replica, self._clock, chance, log, facts.spent)
-        self._door = Door(options.nodes, self.replica, options.timing, self._clock, log)
-        self.lookout = Lookout(self.replica, self.counters, self._clock, options.timing)
+        self.links = Links(identity, self.replica, self._clock, random_bytes, log, facts.spent)
+        self._door = Admission(options.nodes, self.replica, options.timing, self._clock, log)
+        self.staleness = StalenessGuard(self.replica, self.counters, self._clock, options.timing)
         rounds = self.replica.rounds
-        room = Room(self.store, self._inflight, rounds, self._clock, self.counters, options.item_max, log)
-        self._engine = Engine(self.store, self._inflight, rounds, self._clock, self.counters, room)
-        self._sessions = Sessions(
-            options.habits,
+        room = MemoryLimit(self.store, self._writes, rounds, self._clock, self.counters, options.item_max, log)
+        self._engine = Engine(self.store, self._writes, rounds, self._clock, self.counters, room)
+        self._lock_table = LockTable(
+            options.php_options,
             self._engine,
             self.store,
-            copies,
-            standing,
+            duplicates,
+            state,
             self._clock,
             self.counters,
             self._waits_since,
             log,
         )
-        self._surroundings = self._surround(facts, set_verbosity, shutdown)
-        self._connections: dict[Connection, Caller | None] = {}
+        self._context = self._surround(facts, set_verbosity, shutdown)
+        self._connections: dict[Connection, PhpCommands | None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
@@ -127,10 +127,10 @@ class Node:
         self._crowd: dict[Connection, None] = {}  # whose next command waits until less is on its way
 
     def _surround(
-        self, facts: Facts, set_verbosity: Callable[[int], None], shutdown: Callable[[], None] | None
-    ) -> Surroundings:
+        self, facts: ProcessInfo, set_verbosity: Callable[[int], None], shutdown: Callable[[], None] | None
+    ) -> ServerContext:
         """What connections see of this node."""
-        reports = Reports(
+        reports = StatsGroups(
             self.counters,
             self.store,
             self.replica,
@@ -141,7 +141,7 @@ class Node:
             self._intake,
             self._engine.room,
         )
-        return Surroundings(
+        return ServerContext(
             version=VERSION.encode(),
             reports=reports.groups,
             ready=self._is_ready,
@@ -193,8 +193,8 @@ class Node:
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
         self.counters.fences += 1
         self.store.prolong_doubts(now)
-        self.replica.slept(stopped)
-        self._door.slept()
+        self.replica.was_stopped(stopped)
+        self._door.was_stopped()
         for connection in old:
             self._close(connection)
         return True
@@ -215,9 +215,9 @@ class Node:
             if self.store.used > self.store.limit:
                 self._engine.room.evict()
         self._engine.room.tick()
-        self._sessions.tick(self.replica.presence.all_heard(self._clock.now))
-        self.lookout.tick()
-        if self.replica.standing.met:
+        self._lock_table.tick(self.replica.detector.all_heard(self._clock.now))
+        self.staleness.tick()
+        if self.replica.state.met:
             self._turn_away()
         self._lose_patience()
         self._close_the_late()
@@ -228,22 +228,22 @@ class Node:
         self._door.look(len(self.store))
         if not self._door.open and self._connections:
             self._close_all()
-            if self.replica.standing.full:
+            if self.replica.state.full:
                 self.replica.lost_clients()
         if self._unheard and self.serving:
             self._hear()
-        if self._sessions.due and self.serving:
-            self._sessions.release()
-        if self._inflight.woken and self.serving:
+        if self._lock_table.due and self.serving:
+            self._lock_table.release()
+        if self._writes.woken and self.serving:
             if self.replica.missed:
-                self.lookout.go_on([c for c in self._waits if c.waiting], self._wake)
+                self.staleness.go_on([c for c in self._waits if c.waiting], self._wake)
             else:
                 self._wake()
         return self.replica.take()
 
     def _wake(self) -> None:
         """Go on with what has waited for keys that are clean now."""
-        woken = self._inflight.woken
+        woken = self._writes.woken
         while woken and self.serving:
             self._run(woken.popleft())
             if self._spent():
@@ -259,14 +259,14 @@ class Node:
     @property
     def unfinished(self) -> bool:
         """Whether `replies` has executed something that `finish` has to be called for once more."""
-        return self.replica.unfinished or (self.serving and bool(self._inflight.woken or self._sessions.due))
+        return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._lock_table.due))
 
     @property
     def behind(self) -> bool:
         """Whether the next turn has something to do, though nothing may have come."""
-        ready = self._inflight.woken or self._sessions.due or (self._crowd and not self.flow.tight)
+        ready = self._writes.woken or self._lock_table.due or (self._crowd and not self.flow.tight)
         ready = ready or (
-            self._ready and not self.lookout.wary
+            self._ready and not self.staleness.wary
         )  # else who is ready may have to wait all the same
         return self._cut_short or self.replica.unfinished or bool(ready and self.serving)
 
@@ -279,22 +279,22 @@ class Node:
     def replaceable(self) -> bool:
         """Whether nothing is lost with this node: it does not hold everything, or another member does."""
         replica = self.replica
-        return replica.presence.held_elsewhere or not replica.standing.full
+        return replica.detector.held_elsewhere or not replica.state.full
 
     @property
     def hands_over(self) -> bool:
         """Whether this node alone holds everything, and another one is about to: it must not leave yet."""
-        return not self.replaceable and bool(self.replica.presence.here(self._clock.now))
+        return not self.replaceable and bool(self.replica.detector.here(self._clock.now))
 
     # --- clients
 
     def connect(self, host: str = "") -> Connection:
         """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
-        caller = Caller(self._sessions) if self.options.habits.on else None
-        connection = connect(self._engine, caller or self._engine, self._surroundings)
+        caller = PhpCommands(self._lock_table) if self.options.php_options.on else None
+        connection = connect(self._engine, caller or self._engine, self._context)
         self._connections[connection] = caller
-        self.lookout.came(connection, host)
+        self.staleness.came(connection, host)
         if caller is not None:
             caller.line = connection
         return connection
@@ -307,11 +307,11 @@ class Node:
         if kept or self._clock.now >= self.replica.serves_all_until:
             if connection not in self._connections:
                 return b""
-            if kept or not (self.serving and self.lookout.lets_in(connection)):
+            if kept or not (self.serving and self.staleness.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
                 self._waits.setdefault(connection, self._clock.now)
                 return b""
-            replies = self.lookout.execute(connection, lambda: connection.receive(data))
+            replies = self.staleness.execute(connection, lambda: connection.receive(data))
         else:
             replies = connection.receive(data)
         counters.bytes_written += len(replies)
@@ -357,7 +357,7 @@ class Node:
             self._is_ready(connection)
             return b""
         sure = self.replica.serves_all_until or not self.replica.missed
-        replies = connection.resume() if sure else self.lookout.execute(connection, connection.resume)
+        replies = connection.resume() if sure else self.staleness.execute(connection, connection.resume)
         self.counters.bytes_written += len(replies)
         if connection.crowded:
             self._crowd[connection] = None
@@ -395,8 +395,8 @@ class Node:
         connection.abandon()
         caller = self._connections.pop(connection, None)
         if caller is not None:
-            self._sessions.left(caller, cut)
-        self.lookout.left(connection)
+            self._lock_table.left(caller, cut)
+        self.staleness.left(connection)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
         self._ready.pop(connection, None)
@@ -412,7 +412,7 @@ class Node:
 
     def _may_answer(self, connection: Connection) -> bool:
         """Whether what is known for this client may be said, and what was kept of it be executed."""
-        return self.serving and self.lookout.answers(connection, self._waits.get(connection, self._clock.now))
+        return self.serving and self.staleness.answers(connection, self._waits.get(connection, self._clock.now))
 
     def _has_to_wait(self, connection: Connection) -> bool:
         """Whether nothing may be said to this client now; to one who is let go only if it might be old."""
@@ -422,7 +422,7 @@ class Node:
 
     def _turn_away(self) -> None:
         """A missed node is heard, but may not hear this one yet. Who knocks is sent to it; others wait."""
-        for connection in [c for c in self._waits if not self.lookout.serves(c)]:
+        for connection in [c for c in self._waits if not self.staleness.serves(c)]:
             self._close(connection)
 
     def _lose_patience(self) -> None:
@@ -434,12 +434,12 @@ class Node:
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:
-        late = self._clock.now - self.options.timing.hold - self.lookout.grace
+        late = self._clock.now - self.options.timing.hold - self.staleness.grace
         for connection in [c for c, since in self._waits.items() if since <= late]:
             self._close(connection)
 
     def _close_all(self) -> None:
-        self._sessions.forget()
+        self._lock_table.forget()
         for connection in list(self._connections):
             self._close(connection)
 
@@ -447,7 +447,7 @@ class Node:
         """Hang up on a client, which may live, and go on at another node with the locks that it was granted."""
         caller = self._connections.get(connection)
         if caller is not None and not connection.withholding():
-            self._sessions.deserted(caller)
+            self._lock_table.deserted(caller)
         self.disconnect(connection)
         self._is_ready(connection)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.failure_detector import Timing
 
@@ -19,7 +19,7 @@ class NodeOptions:
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
         timing: the constants of membership.
-        habits: which of PHP's habits are provided for.
+        php_options: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
         secret: what nodes prove to each other that they know; empty if there is none.
         flush_all: whether any client may end everything at once.
@@ -34,7 +34,7 @@ class NodeOptions:
     timing: Timing = attrs.Factory(Timing)
     secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False
-    habits: Habits = attrs.Factory(Habits)
+    php_options: PhpOptions = attrs.Factory(PhpOptions)
     users: Users | None = None
     flush_all: bool = True
     lists: bool = True

@@ -28,7 +28,7 @@ from memrep.storage.version import Clock
 _TOLD_MS: Final = 10_000
 
 
-class Door:
+class Admission:
     """Whether one node's clients are let in.
 
     Args:
@@ -72,17 +72,17 @@ class Door:
                 seconds = (now - self._served) / 1000
                 self._closes(f"it could not for {seconds:.1f} s: {'; '.join(self.reasons())}")
 
-    def slept(self) -> None:
+    def was_stopped(self) -> None:
         """This process was stopped: the others may have gone on, and it gets its second to meet them again."""
         self._served = self._clock.now
 
     def tick(self) -> None:
         """Say why a node without data does not begin, when that has changed."""
         replica, now = self._replica, self._clock.now
-        if replica.standing.view.vid or now - self._waited_at < self._timing.refuse:
+        if replica.state.view.vid or now - self._waited_at < self._timing.refuse:
             return
-        reach = replica.presence.reach(now)
-        unmet = leaves_beginning_to(replica.standing, replica.presence, reach, now)
+        reach = replica.detector.reach(now)
+        unmet = leaves_beginning_to(replica.state, replica.detector, reach, now)
         line = "; ".join(self._reason_of(peer) for peer in unmet)
         if line and line != self._waited:
             self._waited, self._waited_at = line, now + _TOLD_MS
@@ -102,33 +102,33 @@ class Door:
         self._log(f"serves no clients: {reason}")
 
     def _why_at_once(self) -> str:
-        if self._replica.standing.full:
+        if self._replica.state.full:
             return "it has no majority, and --partition majority demands one"
         return "it does not hold everything"
 
     def reasons(self) -> Iterator[str]:
         """Why this node, which holds everything, does not serve."""
         replica, now = self._replica, self._clock.now
-        standing, presence = replica.standing, replica.presence
-        if standing.slept:
+        state, detector = replica.state, replica.detector
+        if state.was_stopped:
             yield "it was stopped, and has had no view since"
-        if standing.met:
+        if state.met:
             yield "a node that was silent is heard again and may have gone on"
-        reach = presence.reach(now)
-        first = gives_way_to(standing, presence, reach, now)
+        reach = detector.reach(now)
+        first = gives_way_to(state, detector, reach, now)
         if first is not None:
             yield self._reason_of(first)
-        for node in standing.others:
-            peer = presence.peers[node]
+        for node in state.others:
+            peer = detector.peers[node]
             if peer is not first and (reason := self._reason_of(peer)):
                 yield reason
-        if standing.promised > standing.view.vid:
-            proposer = self._names[proposer_of(standing.promised) - 1]
-            yield f"it waits for view {number_of(standing.promised)} of {proposer}"
+        if state.promised > state.view.vid:
+            proposer = self._names[proposer_of(state.promised) - 1]
+            yield f"it waits for view {number_of(state.promised)} of {proposer}"
 
     def _reason_of(self, peer: Peer) -> str:
         """What stands between this node and that one; empty if nothing does."""
-        standing, now = self._replica.standing, self._clock.now
+        state, now = self._replica.state, self._clock.now
         beat = peer.beat
         lets_in = peer.let_in > now
         if peer.gone and not lets_in:
@@ -136,11 +136,11 @@ class Door:
         if peer.gone or now - peer.heard >= self._timing.silence:
             lives = ", but lets this one in: it cannot reach this node" if lets_in else ""
             return f"{peer.name} is not heard{lives}"
-        if beat is not None and not peer.hears(standing.me):
-            later = "" if beat.vid <= standing.view.vid else ", and has gone on without it"
+        if beat is not None and not peer.hears(state.me):
+            later = "" if beat.vid <= state.view.vid else ", and has gone on without it"
             return f"{peer.name} is heard but does not hear this node{later}"
-        if peer.installed < standing.view.vid:
-            return f"{peer.name} has not shown that it has view {number_of(standing.view.vid)}"
+        if peer.installed < state.view.vid:
+            return f"{peer.name} has not shown that it has view {number_of(state.view.vid)}"
         if peer.lease <= now:
             return f"{peer.name} has given no lease for {now - peer.lease} ms"
         return ""

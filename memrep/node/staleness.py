@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 from memrep.addresses import is_local
 from memrep.engine.counters import Counters
-from memrep.node.host_gate import Knocks
+from memrep.node.host_gate import HostGate
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.failure_detector import Timing
 from memrep.replication.membership.history import ANSWERED, TOLD_HERE, WRITTEN
@@ -23,7 +23,7 @@ from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
 
 
-class Lookout:
+class StalenessGuard:
     """One node's look round for those that it misses.
 
     Args:
@@ -39,7 +39,7 @@ class Lookout:
         self._clock = clock
         self._timing = timing
         self._hosts: dict[Connection, str] = {}
-        self._knocks: Knocks | None = None
+        self._knocks: HostGate | None = None
         self._unsure: set[Connection] = set()  # have written, and may be cut off as well
 
     # --- for the shell
@@ -57,7 +57,7 @@ class Lookout:
     @property
     def waiting(self) -> bool:
         """Whether somebody waits for this node to know whether the others can be reached again."""
-        return self._replica.standing.met or (self._knocks is not None and self._knocks.waiting)
+        return self._replica.state.met or (self._knocks is not None and self._knocks.waiting)
 
     def dials_afresh(self) -> list[int]:
         """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
@@ -71,7 +71,7 @@ class Lookout:
         if connection in self._unsure:
             self._unsure.discard(connection)
             activity = WRITTEN
-        self._replica.standing.happened(activity)
+        self._replica.state.happened(activity)
 
     def undelivered(self, connection: Connection) -> None:
         """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
@@ -131,13 +131,13 @@ class Lookout:
         """This client has written: if it is known to be on this side, or else when it has been told so."""
         host = self._hosts.get(connection)
         if is_local(host) or self._doubt.serves(host or ""):
-            self._replica.standing.happened(WRITTEN)
+            self._replica.state.happened(WRITTEN)
         else:
             self._unsure.add(connection)
 
     def tick(self) -> None:
         """What is due by the clock."""
-        if self._replica.standing.met:
+        if self._replica.state.met:
             return
         if not self._replica.missed:
             self._knocks = None
@@ -146,11 +146,11 @@ class Lookout:
             self._knocks.tick()
 
     @property
-    def _doubt(self) -> Knocks:
+    def _doubt(self) -> HostGate:
         """Of the present view: who was served in an earlier one has to knock again."""
-        vid = self._replica.standing.view.vid
+        vid = self._replica.state.view.vid
         if self._knocks is None or self._knocks.vid != vid:
-            peers = self._replica.presence.peers
+            peers = self._replica.detector.peers
             silence = max((peers[node].heard for node in self._replica.missed), default=self._clock.now)
-            self._knocks = Knocks(self._clock, self._timing, vid, silence)
+            self._knocks = HostGate(self._clock, self._timing, vid, silence)
         return self._knocks

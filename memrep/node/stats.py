@@ -16,8 +16,8 @@ import attrs
 
 from memrep import __version__
 from memrep.engine.counters import ITEMS, Counters, Prefixes
-from memrep.engine.eviction import Room
-from memrep.flow_control import Flow
+from memrep.engine.eviction import MemoryLimit
+from memrep.flow_control import FlowControl
 from memrep.node.options import NodeOptions
 from memrep.protocol.intake import Intake
 from memrep.replication.membership.failure_detector import Peer
@@ -39,7 +39,7 @@ def nothing_known() -> Lines:
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class ProcessInfo:
     """What only the shell knows.
 
     Attributes:
@@ -59,7 +59,7 @@ class Facts:
     memory: Callable[[], tuple[int, int] | None] = lambda: None
 
 
-class Reports:
+class StatsGroups:
     """Makes the groups of `stats`.
 
     Attributes:
@@ -74,10 +74,10 @@ class Reports:
         replica: Replica,
         clock: Clock,
         options: NodeOptions,
-        facts: Facts,
-        flow: Flow,
+        facts: ProcessInfo,
+        flow: FlowControl,
         intake: Intake,
-        room: Room,
+        room: MemoryLimit,
     ) -> None:
         self._room = room
         self._flow = flow
@@ -152,7 +152,7 @@ class Reports:
         yield "tombstones", len(self._store.tombstones)
         yield "expired", self._store.expired
         yield "cluster_state", self._state()
-        yield "cluster_nodes", f"{len(self._replica.standing.view.members)}/{len(self._options.nodes)}"
+        yield "cluster_nodes", f"{len(self._replica.state.view.members)}/{len(self._options.nodes)}"
 
     def settings(self) -> Lines:
         """The options in force."""
@@ -206,19 +206,19 @@ class Reports:
         """This node, then every other one: its state, since when, its lag, last sync and clock offset."""
         replica = self._replica
         replica.news.report()
-        standing = replica.standing
-        view = standing.view
-        yield "self", self._options.nodes[standing.me - 1]
+        state = replica.state
+        view = state.view
+        yield "self", self._options.nodes[state.me - 1]
         yield "state", self._state()
         yield "view", number_of(view.vid)
         yield "generation", view.gen
-        yield "members", f"{len(view.members)} of {standing.configured}"
+        yield "members", f"{len(view.members)} of {state.configured}"
         yield "majority", "yes" if view.quorate else "no"
         yield "items", len(self._store)
         yield "writes_in_flight", len(replica.rounds)
-        if not standing.full and replica.newcomer.total:
-            yield "fetched", f"{replica.newcomer.taken} of {replica.newcomer.total}"
-        for peer in replica.presence.peers.values():
+        if not state.full and replica.joiner.total:
+            yield "fetched", f"{replica.joiner.taken} of {replica.joiner.total}"
+        for peer in replica.detector.peers.values():
             yield f"node:{peer.name}", self._peer(peer)
 
     def _state(self) -> str:
@@ -227,7 +227,7 @@ class Reports:
             return "leaving"
         if replica.open:
             return "serving" if replica.may_serve else "waiting for the others"
-        return "joining" if replica.standing.view.vid else "starting"
+        return "joining" if replica.state.view.vid else "starting"
 
     def _peer(self, peer: Peer) -> str:
         parts = [peer.state]

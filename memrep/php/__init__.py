@@ -39,7 +39,7 @@ a copy of a loud one, or the write itself where no loud one got through; a loud 
 same quiet write again on the same connection is one with the first.
 
 A prefix of which nobody has told. An `add` of `PREFIXlock.NAME` may be php-memcached's or anybody's. Its entry
-says so (`Hold.maybe`), which changes nothing about it; but its session's writes are put down to its tenure. A
+says so (`Owner.maybe`), which changes nothing about it; but its session's writes are put down to its tenure. A
 quiet write with a release of that very lock behind it, which no other client sends, is php-memcached's, and so
 known for a copy; the prefix is learned then, and a quiet release that comes alone is held against it, too.
 What else a lock's owner has, that its end frees the lock, needs `--lock-prefix`; the log says so.

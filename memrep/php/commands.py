@@ -7,14 +7,14 @@ from typing import Final
 
 import attrs
 
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import DELETED, LATER, NOT_FOUND, STORED, Decision, Outcome, Result
 from memrep.php import proof
-from memrep.php.lock_commands import Taker
-from memrep.php.lock_table import Sessions
-from memrep.storage.duplicates import DELETE_MARK, Copy, mark_of
+from memrep.php.lock_commands import LockCommands
+from memrep.php.lock_table import LockTable
+from memrep.storage.duplicates import DELETE_MARK, RequestId, fingerprint_of
 from memrep.storage.entry import Entry
-from memrep.storage.owner import PECL_FLAGS, Hold, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.storage.owner import PECL_FLAGS, Owner, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.storage.version import ZERO, latest_unique
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
@@ -36,13 +36,13 @@ class _Write:
 
     Attributes:
         key: the session's.
-        mark: what was written; see duplicates.py.
+        fingerprint: what was written; see duplicates.py.
         tenure: the lock's grant under which that was.
         quiet: whether no answer was asked for.
     """
 
     key: bytes = b""
-    mark: int = 0
+    fingerprint: int = 0
     tenure: int = 0
     quiet: bool = False
 
@@ -52,103 +52,103 @@ class _Arrival:
     """A session's write has come: whether it is a copy, and else what to send round with it."""
 
     known: bool
-    copy: Copy | None = None
+    copy: RequestId | None = None
 
 
-class Caller(Taker):
+class PhpCommands(LockCommands):
     """One client's connection, as far as PHP's habits go; see `protocol.Commands`.
 
     Args:
-        sessions: what its node knows of everybody's locks.
+        table: what its node knows of everybody's locks.
     """
 
     __slots__ = ("_last", "_since")
 
-    def __init__(self, sessions: Sessions) -> None:
-        super().__init__(sessions)
-        self._since = latest_unique(sessions.clock)
+    def __init__(self, table: LockTable) -> None:
+        super().__init__(table)
+        self._since = latest_unique(table.clock)
         self._last = _Write()
 
     # --- writes
 
     def set(
         self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
-    ) -> Result | Ticket:
+    ) -> Result | Future:
         """A session, a lock's release, or anything else."""
-        sessions = self._sessions
+        table = self._table
         if value == b"0" and is_pecl_lock(key, flags):
             return self._release(key, self._freed_as_sent(key, exptime), STORED, size=1)
-        if sessions.replicated and (exptime >= _LONG_S or exptime == 0):
-            lock = sessions.lock_of(key)
-            if sessions.may_be_session(lock):
-                same = quiet or sessions.shows(key, flags, value)
-                arrival = self._arrived(key, lock, mark_of(flags, exptime, value), quiet, same)
+        if table.replicated and (exptime >= _LONG_S or exptime == 0):
+            lock = table.lock_of(key)
+            if table.may_be_session(lock):
+                same = quiet or table.shows(key, flags, value)
+                arrival = self._arrived(key, lock, fingerprint_of(flags, exptime, value), quiet, same)
                 if arrival is None:
                     return LATER
                 if arrival.known:
-                    return sessions.engine.when_clean(key, STORED)
-                return sessions.engine.set(key, flags, exptime, value, arrival.copy, show=show)
-        return sessions.engine.set(key, flags, exptime, value, show=show)
+                    return table.engine.when_clean(key, STORED)
+                return table.engine.set(key, flags, exptime, value, arrival.copy, show=show)
+        return table.engine.set(key, flags, exptime, value, show=show)
 
-    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Ticket:
+    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future:
         """A session that its request has not changed, or anything else."""
-        sessions = self._sessions
-        lock = sessions.lock_of(key)
-        if sessions.may_be_session(lock):
-            tenure, _ = sessions.tenure(lock)
+        table = self._table
+        lock = table.lock_of(key)
+        if table.may_be_session(lock):
+            tenure, _ = table.tenure(lock)
             self._last = _Write(key, 0, tenure)
             self._is_not_the_holders(lock, tenure)
-        return sessions.engine.touch(key, exptime, show=show)
+        return table.engine.touch(key, exptime, show=show)
 
-    def delete(self, key: bytes, *, quiet: bool = False) -> Result | Ticket:
+    def delete(self, key: bytes, *, quiet: bool = False) -> Result | Future:
         """The end of a session, a lock's release, or anything else."""
-        sessions = self._sessions
-        engine = sessions.engine
+        table = self._table
+        engine = table.engine
         self._asked = b""
-        if sessions.habits.names_lock(key) or (sessions.store.guarded and may_name(key)):
+        if table.php_options.names_lock(key) or (table.store.guarded and may_name(key)):
             return self._release(key, lambda entry: engine.tombstone(), DELETED, quiet=quiet)
-        lock = sessions.lock_of(key)
-        if not (sessions.replicated and sessions.may_be_session(lock)):
+        lock = table.lock_of(key)
+        if not (table.replicated and table.may_be_session(lock)):
             return engine.delete(key)
-        same = quiet or sessions.shows(key, 0, None)
+        same = quiet or table.shows(key, 0, None)
         arrival = self._arrived(key, lock, DELETE_MARK, quiet, same)
         if arrival is None:
             return LATER
         if arrival.known:
-            dead = sessions.store.dead(key, sessions.clock.now)
+            dead = table.store.is_miss(key, table.clock.now)
             return engine.when_clean(key, NOT_FOUND if dead else DELETED)
         return engine.delete(key, arrival.copy)
 
     # --- copies
 
-    def _arrived(self, key: bytes, lock: bytes, mark: int, quiet: bool, same: bool) -> _Arrival | None:
+    def _arrived(self, key: bytes, lock: bytes, fingerprint: int, quiet: bool, same: bool) -> _Arrival | None:
         """This write of a session has come; None if it will be known later what it is.
 
         Args:
             key: the session's key.
             lock: its lock's.
-            mark: what is written; see duplicates.py.
+            fingerprint: what is written; see duplicates.py.
             quiet: whether no answer is asked for.
             same: whether it would change nothing.
         """
-        sessions = self._sessions
-        copies = sessions.copies
-        tenure, hold = sessions.tenure(lock)
+        table = self._table
+        duplicates = table.duplicates
+        tenure, hold = table.tenure(lock)
         loud = not (quiet or names_pecl_lock(lock))
         if loud:
             self._is_not_the_holders(lock, tenure)
-            tenure = tenure or sessions.last_change(lock)
-        last, self._last = self._last, _Write(key, mark, tenure, quiet)
+            tenure = tenure or table.last_change(lock)
+        last, self._last = self._last, _Write(key, fingerprint, tenure, quiet)
         if tenure and (loud or self.locks.get(lock) == tenure):
-            return _Arrival(False, copies.accepted(key, mark, tenure, original=True))
+            return _Arrival(False, duplicates.accepted(key, fingerprint, tenure, original=True))
         if loud:
             return _Arrival(False)
-        again = quiet and (last.key, last.mark) == (key, mark)
+        again = quiet and (last.key, last.fingerprint) == (key, fingerprint)
         # Where the holder's own node is gone, who has come after the grant must be the holder.
         only = tenure if hold is not None and not hold.node and self._since > tenure else 0
-        former = last.tenure if again else copies.tenure_of(key, mark, only)
+        former = last.tenure if again else duplicates.tenure_of(key, fingerprint, only)
         if former or again:
-            declared = lock.startswith(sessions.habits.prefixes)
+            declared = lock.startswith(table.php_options.prefixes)
             proved = declared or proof.releases(self.line.ahead(), key, lock)
             if proved is None:
                 self._last = last
@@ -158,16 +158,16 @@ class Caller(Taker):
                 self._last = last
                 self.line.wonder(_HOLDER_TICKS)
                 return None
-            self._last = _Write(key, mark, former, quiet)
+            self._last = _Write(key, fingerprint, former, quiet)
             if not proved:
                 return _Arrival(False)
             if not again:
-                copies.came(key, mark, former)
+                duplicates.came(key, fingerprint, former)
             return _Arrival(True)
-        counts = tenure and mark != DELETE_MARK
-        return _Arrival(False, copies.accepted(key, mark, tenure) if counts else None)
+        counts = tenure and fingerprint != DELETE_MARK
+        return _Arrival(False, duplicates.accepted(key, fingerprint, tenure) if counts else None)
 
-    def _may_be_the_holders(self, key: bytes, same: bool, tenure: int, hold: Hold | None) -> bool:
+    def _may_be_the_holders(self, key: bytes, same: bool, tenure: int, hold: Owner | None) -> bool:
         """Whether what looks like a former request's copy may be what the present holder of the lock writes.
 
         Its node will tell: it has the same write from the holder, who writes there, too. If that node dies who
@@ -175,7 +175,7 @@ class Caller(Taker):
         """
         if same or hold is None or not hold.node or self.line.impatient():
             return False
-        return not self._sessions.copies.is_written(key, tenure)
+        return not self._table.duplicates.is_written(key, tenure)
 
     def _is_not_the_holders(self, lock: bytes, tenure: int) -> None:
         """A session of php-memcached's is written aloud here.
@@ -183,11 +183,11 @@ class Caller(Taker):
         It has one connection to each node. If that with the lock is another one of this node's, the request
         speaks over several, and no connection is any request's own.
         """
-        sessions = self._sessions
-        holder, unique = sessions.owners.get(lock, (self, 0))
-        if holder is not self and unique == tenure and lock.startswith(sessions.habits.prefixes):
-            sessions.share(holder)
-            sessions.share(self)
+        table = self._table
+        holder, unique = table.owners.get(lock, (self, 0))
+        if holder is not self and unique == tenure and lock.startswith(table.php_options.prefixes):
+            table.share(holder)
+            table.share(self)
 
     # --- releases
 
@@ -199,16 +199,16 @@ class Caller(Taker):
         *,
         quiet: bool = False,
         size: int = 0,
-    ) -> Result | Ticket:
+    ) -> Result | Future:
         """Release a lock, unless it is somebody else's; or do what is to be done with any other key."""
-        sessions = self._sessions
-        engine = sessions.engine
-        came = sessions.came(self.line)
+        table = self._table
+        engine = table.engine
+        came = table.came(self.line)
         unique = self.locks.pop(key, None)
-        if sessions.owners.get(key, (None, 0))[0] is self:
-            del sessions.owners[key]
+        if table.owners.get(key, (None, 0))[0] is self:
+            del table.owners[key]
         if result is DELETED and self._last.quiet and self._last.key == may_name(key):
-            sessions.learn(key)
+            table.learn(key)
 
         def decide(entry: Entry | None) -> Decision:
             if entry is None:
@@ -229,13 +229,13 @@ class Caller(Taker):
 
     def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
         """Whether this release of a lock is not its holder's: it is remembered if it may turn out to be."""
-        sessions = self._sessions
+        table = self._table
         current = self._is_current(key, entry) and self._is_no_copy(key, entry, came)
-        owned = sessions.has_owner(key, entry, self)
+        owned = table.has_owner(key, entry, self)
         if current and owned:
-            sessions.remember(key, entry.cas_unique)
+            table.remember(key, entry.cas_unique)
         elif owned and not quiet:
-            sessions.pass_over(key, entry.cas_unique)
+            table.pass_over(key, entry.cas_unique)
         return owned or not current
 
     def _is_no_release(self, key: bytes, entry: Entry) -> bool:
@@ -246,8 +246,8 @@ class Caller(Taker):
         paired = self._last.key == may_name(key)
         if paired and self._last.tenure not in (0, entry.cas_unique):
             return True
-        known = paired or self._sessions.is_learned(key)
-        return known and self._sessions.has_owner(key, entry, self)
+        known = paired or self._table.is_learned(key)
+        return known and self._table.has_owner(key, entry, self)
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:
         """Whether a release on this connection can be that of the request that holds the lock now.
@@ -255,7 +255,7 @@ class Caller(Taker):
         What was written before it tells, as pecl and php-memcached always do where they have changed anything.
         """
         last = self._last
-        return last.key != self._sessions.habits.session_of(key) or last.tenure == entry.cas_unique
+        return last.key != self._table.php_options.session_of(key) or last.tenure == entry.cas_unique
 
     def _is_no_copy(self, key: bytes, entry: Entry, came: int) -> bool:
         """Whether a release cannot be a late copy of the one that let the present holder in.
@@ -265,22 +265,22 @@ class Caller(Taker):
         been written since. What counts is when the release came. It may have been kept here while this node
         looked for others, or had no view, and the lock was granted elsewhere meanwhile.
         """
-        sessions = self._sessions
-        habits = sessions.habits
-        session = habits.session_of(key)
-        if self._last.key == session or not habits.is_memcacheds(session):
+        table = self._table
+        php_options = table.php_options
+        session = php_options.session_of(key)
+        if self._last.key == session or not php_options.is_memcacheds(session):
             return True
-        return entry.cas_unique <= latest_unique(sessions.clock, came - _COPY_MS)
+        return entry.cas_unique <= latest_unique(table.clock, came - _COPY_MS)
 
     def _freed_as_sent(self, key: bytes, exptime: int) -> Callable[[Entry | None], Entry]:
         """What pecl's release leaves; it is pecl's if it has written the session before, or the lock is."""
-        sessions = self._sessions
-        written = self._last.key == sessions.habits.session_of(key)
+        table = self._table
+        written = self._last.key == table.php_options.session_of(key)
 
         def freed(entry: Entry | None) -> Entry:
-            expires = sessions.engine.expires(exptime)
+            expires = table.engine.expires(exptime)
             pecls = written if entry is None else entry.hold is not None and not self.shared
-            hold = Hold(0, expires - sessions.clock.now) if pecls else None
+            hold = Owner(0, expires - table.clock.now) if pecls else None
             return Entry(ZERO, b"0", PECL_FLAGS, expires, 0, hold)
 
         return freed

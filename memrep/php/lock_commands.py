@@ -8,14 +8,14 @@ from typing import Final
 import attrs
 
 from memrep.engine import operations
-from memrep.engine.future import Ticket
-from memrep.engine.operations import NOT_STORED, STORED, Decide, Decision, Outcome, Result
+from memrep.engine.future import Future
+from memrep.engine.operations import NOT_STORED, STORED, Decision, Operation, Outcome, Result
 from memrep.php import proof
-from memrep.php.lock_holder import Holder
-from memrep.php.lock_table import Sessions, plain
+from memrep.php.lock_holder import LockHolder
+from memrep.php.lock_table import LockTable, plain
 from memrep.protocol.command import Said
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import PECL_FLAGS, Hold, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.storage.owner import PECL_FLAGS, Owner, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.storage.version import ZERO
 
 #: So many ticks of 50 ms are waited for what tells whether a lock is PHP's. Between its `incr` and its `add` it
@@ -64,27 +64,27 @@ class _Trial:
         return Entry(ZERO, before.value, before.flags, before.expires, 0, before.hold)
 
 
-class Taker(Holder):
+class LockCommands(LockHolder):
     """One client's connection, as far as it takes locks.
 
     Args:
-        sessions: what its node knows of everybody's locks.
+        table: what its node knows of everybody's locks.
     """
 
-    __slots__ = ("_asked", "_sessions", "_trial")
+    __slots__ = ("_asked", "_table", "_trial")
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, table: LockTable) -> None:
         super().__init__()
-        self._sessions = sessions
+        self._table = table
         self._asked = b""  # the lock for which it has just asked by a number
         self._trial: _Trial | None = None
 
     # --- taking locks
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Ticket:
+    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Future:
         """A lock, or anything else."""
-        sessions = self._sessions
-        engine = sessions.engine
+        table = self._table
+        engine = table.engine
         kind = self._kind_of_add(key, flags, value)
         asked, self._asked = self._asked, b""
         if kind is _PLAIN:
@@ -94,7 +94,7 @@ class Taker(Holder):
             if asked != key or self._trial is not None:  # of its own `incr` it will be known soon
                 return engine.add(key, flags, exptime, value, show=show)
             trial = self._try(key, proof.reads, _ADD_TICKS)
-        hold = Hold(sessions.me, engine.expires(exptime) - sessions.clock.now, kind is _MAYBE)
+        hold = Owner(table.me, engine.expires(exptime) - table.clock.now, kind is _MAYBE)
 
         def grant(entry: Entry | None) -> Entry | None:
             if entry is not None:
@@ -109,7 +109,7 @@ class Taker(Holder):
 
     def _kind_of_add(self, key: bytes, flags: int, value: bytes) -> str:
         """Whether an `add` takes a session's lock."""
-        sessions = self._sessions
+        table = self._table
         if value != b"1":
             return _PLAIN
         if is_pecl_lock(key, flags):
@@ -117,34 +117,34 @@ class Taker(Holder):
                 self._asks()
             if self.shared:
                 return _PLAIN
-            reads = proof.reads(self.line.ahead(), key, sessions.habits.session_of(key))
+            reads = proof.reads(self.line.ahead(), key, table.php_options.session_of(key))
             return _UNKNOWN if reads is None else _LOCK if reads else _PLAIN
         if flags:
             return _PLAIN
-        if key.startswith(sessions.habits.prefixes):
+        if key.startswith(table.php_options.prefixes):
             self._asks()
             return _PLAIN if self.shared else _LOCK
-        return _MAYBE if sessions.replicated and may_name(key) else _PLAIN
+        return _MAYBE if table.replicated and may_name(key) else _PLAIN
 
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
-    ) -> Result | Ticket:
+    ) -> Result | Future:
         """pecl's way to take a lock that is free, or any number.
 
         By the binary protocol pecl lets it make the lock, too, where there is none.
         """
-        sessions = self._sessions
-        engine = sessions.engine
+        table = self._table
+        engine = table.engine
         if not names_pecl_lock(key):
-            if sessions.habits.names_lock(key):
+            if table.php_options.names_lock(key):
                 return self._count(key, operations.incr(delta), "incr", initial, show)
             return engine.incr(key, delta, initial, show=show)
         takes: bool | None = False
         if delta == 1:
             self._asked = key
             self._asks()
-            if not self.shared and sessions.may_grant(key, initial):
-                takes = proof.takes(self.line.ahead(), key, sessions.habits.session_of(key))
+            if not self.shared and table.may_grant(key, initial):
+                takes = proof.takes(self.line.ahead(), key, table.php_options.session_of(key))
         if takes is False:
             return self._count(key, operations.incr(delta), "incr", initial, show)
         trial = self._try(key, proof.takes, _TAKE_TICKS) if takes is None else None
@@ -155,13 +155,13 @@ class Taker(Holder):
                     return None
                 trial.before = entry
             if entry is None and initial is not None:
-                hold = Hold(sessions.me, initial.expires - sessions.clock.now)
+                hold = Owner(table.me, initial.expires - table.clock.now)
                 return Entry(ZERO, initial.value, PECL_FLAGS, initial.expires, 0, hold)
             if entry is None or entry.flags != PECL_FLAGS or not is_free(entry.value):
                 return None
-            span = entry.hold.span if entry.hold is not None else entry.expires - sessions.clock.now
-            hold = Hold(sessions.me, span)
-            return Entry(ZERO, b"1", entry.flags, sessions.clock.now + span, 0, hold)
+            span = entry.hold.span if entry.hold is not None else entry.expires - table.clock.now
+            hold = Owner(table.me, span)
+            return Entry(ZERO, b"1", entry.flags, table.clock.now + span, 0, hold)
 
         refuse = self._counting(key, operations.incr(delta), initial, show)
         decide, done = self._taking(key, grant, refuse, b"1", engine.counted("incr"), show, trial)
@@ -181,9 +181,9 @@ class Taker(Holder):
         count: Callable[[Result], None],
         show: bool,
         trial: _Trial | None,
-    ) -> tuple[Decide, Callable[[Result], None]]:
+    ) -> tuple[Operation, Callable[[Result], None]]:
         """To take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
-        sessions = self._sessions
+        table = self._table
         taken: list[Entry] = []
 
         def decide(entry: Entry | None) -> Decision:
@@ -196,7 +196,7 @@ class Taker(Holder):
             if taken:
                 if trial is not None and trial.verdict is None:
                     self.undo[key] = trial.undo
-                sessions.granted(self, key, taken[0])
+                table.granted(self, key, taken[0])
                 if (self.shared or (trial is not None and trial.failed)) and key in self.locks:
                     self._give_up(key, trial)
             elif trial is not None and self._trial is trial:
@@ -207,8 +207,8 @@ class Taker(Holder):
 
     def _try(self, key: bytes, reading: Callable[..., bool | None], ticks: int) -> _Trial:
         """Whether this is a session handler will show by what it says next."""
-        trial = self._trial = _Trial(key, self._sessions.engine.tombstone)
-        session = self._sessions.habits.session_of(key)
+        trial = self._trial = _Trial(key, self._table.engine.tombstone)
+        session = self._table.php_options.session_of(key)
 
         def judge(said: Iterator[Said | None]) -> bool | None:
             trial.verdict = reading(said, key, session)
@@ -218,7 +218,7 @@ class Taker(Holder):
             if trial.failed and key in self.locks:
                 self._give_up(key, trial)
             if self.line.impatient():  # it may be a proxy, which reads elsewhere; it is not waited for again
-                self._sessions.share(self)
+                self._table.share(self)
             return trial.verdict
 
         self.line.judge(judge, ticks)
@@ -226,55 +226,55 @@ class Taker(Holder):
 
     def _give_up(self, key: bytes, trial: _Trial | None) -> None:
         """A lock that was taken is any client's number."""
-        self._sessions.give_up(self, key, plain if trial is None else trial.plain)
+        self._table.give_up(self, key, plain if trial is None else trial.plain)
         self.line.let_go()
 
     def _asks(self) -> None:
         """It asks for a lock. Who holds one at that moment speaks for several requests at once."""
         if self.locks and not self.shared:
-            sessions = self._sessions
+            table = self._table
             for lock, unique in self.locks.items():
-                entry = sessions.store.live(lock, sessions.clock.now)
+                entry = table.store.get(lock, table.clock.now)
                 if entry is not None and entry.cas_unique == unique and is_held(entry.value, entry.hold):
-                    sessions.share(self)
+                    table.share(self)
                     return
 
     # --- all that may be done to a lock
 
-    def decr(self, key: bytes, delta: int) -> Result | Ticket:
+    def decr(self, key: bytes, delta: int) -> Result | Future:
         """Subtract from a number."""
-        if self._sessions.habits.names_lock(key):
+        if self._table.php_options.names_lock(key):
             return self._count(key, operations.decr(delta), "decr", None, False)
-        return self._sessions.engine.decr(key, delta)
+        return self._table.engine.decr(key, delta)
 
     def modify(
-        self, key: bytes, decide: Decide, count: Callable[[Result], None] | None = None
-    ) -> Result | Ticket:
+        self, key: bytes, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future:
         """Any read-modify-write that has no name of its own here."""
-        if self._sessions.habits.names_lock(key):
+        if self._table.php_options.names_lock(key):
             decide = self._minding(key, decide)
-        return self._sessions.engine.modify(key, decide, count)
+        return self._table.engine.modify(key, decide, count)
 
     def store_if(
-        self, key: bytes, length: int, decide: Decide, count: Callable[[Result], None] | None = None
-    ) -> Result | Ticket:
+        self, key: bytes, length: int, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future:
         """The same, if it stores something."""
-        if self._sessions.habits.names_lock(key):
+        if self._table.php_options.names_lock(key):
             decide = self._minding(key, decide)
-        return self._sessions.engine.store_if(key, length, decide, count)
+        return self._table.engine.store_if(key, length, decide, count)
 
     def _count(
-        self, key: bytes, decide: Decide, verb: str, initial: Entry | None, show: bool
-    ) -> Result | Ticket:
-        engine = self._sessions.engine
+        self, key: bytes, decide: Operation, verb: str, initial: Entry | None, show: bool
+    ) -> Result | Future:
+        engine = self._table.engine
         return engine.modify(key, self._counting(key, decide, initial, show), engine.counted(verb))
 
-    def _counting(self, key: bytes, decide: Decide, initial: Entry | None, show: bool) -> Decide:
+    def _counting(self, key: bytes, decide: Operation, initial: Entry | None, show: bool) -> Operation:
         if initial is not None:
             decide = operations.otherwise(initial, decide)
         return self._minding(key, operations.showing(decide) if show else decide)
 
-    def _minding(self, key: bytes, decide: Decide) -> Decide:
+    def _minding(self, key: bytes, decide: Operation) -> Operation:
         """The same, but what would free a lock that somebody else holds, or count it, is told and not done."""
 
         def minding(entry: Entry | None) -> Decision:
@@ -283,7 +283,7 @@ class Taker(Holder):
                 return decision
             new, result = decision
             if _frees(new):
-                if self.shared or not self._sessions.has_owner(key, entry, self):
+                if self.shared or not self._table.has_owner(key, entry, self):
                     return decision
             elif not _counts(entry, new):
                 return decision

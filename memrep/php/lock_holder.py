@@ -27,7 +27,7 @@ class Line(Protocol):
     def let_go(self) -> None: ...
 
 
-class Holder:
+class LockHolder:
     """One client's connection, as far as its locks go.
 
     Attributes:

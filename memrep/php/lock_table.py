@@ -11,12 +11,12 @@ from memrep.engine import operations
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
-from memrep.php.lock_holder import Holder, Line
-from memrep.php.options import Habits
-from memrep.replication.membership.view import Standing
-from memrep.storage.duplicates import Copies
+from memrep.php.lock_holder import Line, LockHolder
+from memrep.php.options import PhpOptions
+from memrep.replication.membership.view import ReplicaState
+from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import Entry
-from memrep.storage.owner import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Hold, is_free
+from memrep.storage.owner import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Owner, is_free
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock
 
@@ -36,15 +36,15 @@ _LEARNED_MAX: Final = 64
 Change = Callable[[Entry], Entry]
 
 
-class Sessions:
+class LockTable:
     """All that one node knows of PHP's locks, and of copies of PHP's writes.
 
     Args:
-        habits: what is provided for.
+        php_options: what is provided for.
         engine: executes what is to be executed.
         store: the committed entries.
-        copies: the writes of the last minute.
-        standing: which node this is, and of how many.
+        duplicates: the writes of the last minute.
+        state: which node this is, and of how many.
         clock: the time.
         counters: the statistics.
         waits_since: since when a client waits, or what it has said, own monotonic ms; now if it does not.
@@ -53,25 +53,25 @@ class Sessions:
 
     def __init__(
         self,
-        habits: Habits,
+        php_options: PhpOptions,
         engine: Engine,
         store: Store,
-        copies: Copies,
-        standing: Standing,
+        duplicates: DuplicateWrites,
+        state: ReplicaState,
         clock: Clock,
         counters: Counters,
         waits_since: Callable[[Line], int],
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.habits = habits
+        self.php_options = php_options
         self.engine = engine
         self.store = store
-        self.copies = copies
+        self.duplicates = duplicates
         self.clock = clock
         self.counters = counters
-        self.me = standing.me
-        self.replicated = standing.configured > 1
-        self.owners: dict[bytes, tuple[Holder, int]] = {}
+        self.me = state.me
+        self.replicated = state.configured > 1
+        self.owners: dict[bytes, tuple[LockHolder, int]] = {}
         self._remembered: dict[bytes, int] = {}
         self._passed_over: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
@@ -79,7 +79,7 @@ class Sessions:
         self._waits_since = waits_since
         self._log = log
 
-    def granted(self, caller: Holder, key: bytes, entry: Entry) -> None:
+    def granted(self, caller: LockHolder, key: bytes, entry: Entry) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
         unique = entry.cas_unique
         if caller.gone:
@@ -91,18 +91,18 @@ class Sessions:
             if entry.flags == PECL_FLAGS:
                 caller.line.withhold()
 
-    def _forget_ended(self, caller: Holder) -> None:
+    def _forget_ended(self, caller: LockHolder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
         if len(caller.locks) < _LOCKS_MANY:
             return
         for key, unique in list(caller.locks.items()):
-            entry = self.store.live(key, self.clock.now)
+            entry = self.store.get(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
                 del caller.locks[key]
                 if self.owners.get(key, (None, 0))[0] is caller:
                     del self.owners[key]
 
-    def left(self, caller: Holder, cut: bool = False) -> None:
+    def left(self, caller: LockHolder, cut: bool = False) -> None:
         """A client is gone: its locks are released.
 
         Those of one that was cut off while it waited for an answer live on for a moment: php-memcached comes
@@ -116,21 +116,21 @@ class Sessions:
             self._due.append((key, unique, caller.undo.get(key, change)))
         caller.locks.clear()
 
-    def deserted(self, caller: Holder) -> None:
+    def deserted(self, caller: LockHolder) -> None:
         """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
         for key, unique in caller.locks.items():
             self.owners.pop(key, None)
             self._due.append((key, unique, _disowned))
         caller.locks.clear()
 
-    def share(self, caller: Holder) -> None:
+    def share(self, caller: LockHolder) -> None:
         """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
         caller.shared = True
         for key in list(caller.locks):
             self.give_up(caller, key, plain)
         caller.line.let_go()
 
-    def give_up(self, caller: Holder, key: bytes, change: Change) -> None:
+    def give_up(self, caller: LockHolder, key: bytes, change: Change) -> None:
         """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
         unique = caller.locks.pop(key)
         caller.undo.pop(key, None)
@@ -144,7 +144,7 @@ class Sessions:
             caller.locks.clear()
         self.owners.clear()
         self._due.clear()
-        self.copies.clear()
+        self.duplicates.clear()
 
     def remember(self, key: bytes, unique: int) -> None:
         """A release was ignored that may turn out to be the owner's."""
@@ -172,7 +172,7 @@ class Sessions:
                 del doubtful[key]
                 self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
-            entry = self.store.live(key, self.clock.now)
+            entry = self.store.get(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
                 del self._remembered[key]
             elif entry.hold is None or not entry.hold.node:
@@ -197,7 +197,7 @@ class Sessions:
         if entry.flags != PECL_FLAGS or entry.hold is None:
             return self.engine.tombstone()
         span = entry.hold.span
-        return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Hold(0, span))
+        return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Owner(0, span))
 
     def _ends_soon(self, entry: Entry) -> Entry:
         """A lock whose holder may come back at once, or never."""
@@ -207,7 +207,7 @@ class Sessions:
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
-    def has_owner(self, key: bytes, entry: Entry, caller: Holder) -> bool:
+    def has_owner(self, key: bytes, entry: Entry, caller: LockHolder) -> bool:
         """Whether this lock is held by another client than this one that still may release it."""
         hold = entry.hold
         if hold is None or not hold.node:
@@ -220,19 +220,19 @@ class Sessions:
     def lock_of(self, session: bytes) -> bytes:
         """The key of the lock for this session."""
         guarded = self.store.guarded
-        return (guarded and guarded.get(session)) or self.habits.lock_of(session)
+        return (guarded and guarded.get(session)) or self.php_options.lock_of(session)
 
     def may_be_session(self, lock: bytes) -> bool:
         """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
-        entry = self.engine.on_its_way(lock) or self.store.get(lock)
+        entry = self.engine.on_its_way(lock) or self.store.peek(lock)
         return entry is not None and (entry.value is None or entry.hold is not None)
 
-    def tenure(self, lock: bytes) -> tuple[int, Hold | None]:
+    def tenure(self, lock: bytes) -> tuple[int, Owner | None]:
         """In whose tenure its session is written now: the cas unique of the grant, 0 if nobody holds the lock.
 
         What is on its way to it may be a grant of which the holder has been told.
         """
-        for entry in (self.engine.on_its_way(lock), self.store.live(lock, self.clock.now)):
+        for entry in (self.engine.on_its_way(lock), self.store.get(lock, self.clock.now)):
             if entry is not None and entry.hold is not None and not is_free(entry.value):
                 return entry.cas_unique, entry.hold
         return 0, None
@@ -245,21 +245,21 @@ class Sessions:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
         if self.engine.on_its_way(session) is not None:
             return False
-        entry = self.store.get(session)
-        if entry is None or self.store.dead(session, self.clock.now):
+        entry = self.store.peek(session)
+        if entry is None or self.store.is_miss(session, self.clock.now):
             return value is None
         return entry.value == value and entry.flags == flags
 
     def last_change(self, lock: bytes) -> int:
         """The cas unique of a lock's last release; php-memcached may still write if its connection broke."""
-        entry = self.store.get(lock)
+        entry = self.store.peek(lock)
         return 0 if entry is None else entry.cas_unique
 
     def may_grant(self, key: bytes, initial: Entry | None) -> bool:
         """Whether pecl's `incr` of this key, by which it may make it, may find a lock to take."""
         if self.engine.on_its_way(key) is not None:
             return True
-        entry = self.store.live(key, self.clock.now)
+        entry = self.store.get(key, self.clock.now)
         if entry is None:
             return initial is not None and initial.value == b"1"
         return entry.flags == PECL_FLAGS and is_free(entry.value)
@@ -268,7 +268,7 @@ class Sessions:
         """A client writes quietly and releases this lock: so does php-memcached, to its replicas."""
         prefix, word, name = lock.rpartition(MEMCACHED_WORD)
         prefix += word
-        if len(name) < _SID_BYTES or prefix in self._learned or prefix.startswith(self.habits.prefixes):
+        if len(name) < _SID_BYTES or prefix in self._learned or prefix.startswith(self.php_options.prefixes):
             return
         if len(self._learned) < _LEARNED_MAX:
             self._learned.add(prefix)
@@ -303,7 +303,7 @@ def plain(entry: Entry) -> Entry:
     return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique)
 
 
-def _if_held(unique: int, change: Change) -> operations.Decide:
+def _if_held(unique: int, change: Change) -> operations.Operation:
     """Change a lock if it is still the one that was granted under this cas unique."""
 
     def decide(entry: Entry | None) -> Decision:

@@ -12,7 +12,7 @@ from memrep.storage.owner import MEMCACHED_WORD, PECL_SUFFIX, names_pecl_lock
 
 
 @attrs.frozen(kw_only=True)
-class Habits:
+class PhpOptions:
     """Which of PHP's habits are provided for.
 
     Attributes:

@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 
 from memrep.engine.counters import Prefixes
-from memrep.flow_control import Flow
+from memrep.flow_control import FlowControl
 from memrep.protocol.command import OTHER, Said
 from memrep.protocol.intake import HALF_MAX, Intake
 from memrep.protocol.replies import OUTPUT_MAX, Replies
@@ -41,7 +41,7 @@ Judge = Callable[[Iterator[Said | None]], bool | None]
 
 
 @attrs.frozen
-class Surroundings:
+class ServerContext:
     """What a connection sees of the node beyond its engine.
 
     Attributes:
@@ -71,7 +71,7 @@ class Surroundings:
     lists: bool = True
     prefixes: Prefixes = attrs.Factory(Prefixes)
     spent: Callable[[], bool] = lambda: False
-    flow: Flow = attrs.Factory(Flow)
+    flow: FlowControl = attrs.Factory(FlowControl)
     intake: Intake | None = None
 
 
@@ -85,14 +85,14 @@ class Dialect:
         raise NotImplementedError
 
     @property
-    def cut_short(self) -> bool:
+    def suspended(self) -> bool:
         """Whether a command has stopped half-way, at a limit of the output."""
         return False
 
-    def go_on(self) -> None:
+    def resume_command(self) -> None:
         """Go on with the command that was cut short."""
 
-    def endless(self, inbox: bytearray) -> bool:
+    def oversized(self, inbox: bytearray) -> bool:
         """Whether this beginning of a command is too long to be one."""
         return False
 
@@ -109,7 +109,7 @@ class Connection:
     """One client's connection.
 
     Args:
-        surroundings: what it sees of the node.
+        context: what it sees of the node.
         dialect: makes its first dialect.
 
     Attributes:
@@ -139,8 +139,8 @@ class Connection:
         "replies", "size", "spent", "stopped", "wondering",
     )  # fmt: skip
 
-    def __init__(self, surroundings: Surroundings, dialect: Callable[[Connection], Dialect]) -> None:
-        self._ready = partial(surroundings.ready, self)
+    def __init__(self, context: ServerContext, dialect: Callable[[Connection], Dialect]) -> None:
+        self._ready = partial(context.ready, self)
         self.replies = Replies(self._ready)
         self.out = self.replies.out
         self.size = 0
@@ -154,9 +154,9 @@ class Connection:
         self.outside = self.late = False
         self.refused = False
         self.inside = False
-        self._intake = surroundings.intake
-        self.flow = surroundings.flow
-        self.spent = surroundings.spent
+        self._intake = context.intake
+        self.flow = context.flow
+        self.spent = context.spent
         self._inbox = bytearray()
         self._input = b""  # what is being executed
         self._patience = 0  # ticks for which something is waited for
@@ -224,9 +224,9 @@ class Connection:
         if self.replies.limited:
             return self._take()
         dialect = self._dialect
-        if dialect.cut_short:
-            dialect.go_on()
-        if dialect.cut_short:
+        if dialect.suspended:
+            dialect.resume_command()
+        if dialect.suspended:
             self.stopped = True
         elif not self.closing and self._inbox and len(self._inbox) >= self.need:
             data = self._input = bytes(self._inbox)
@@ -257,7 +257,7 @@ class Connection:
         """Keep the unfinished rest of the input."""
         if start < len(data) and not self.closing:
             self._inbox += data[start:] if start else data
-            if not (self.need or self.blocked) and self._dialect.endless(self._inbox):
+            if not (self.need or self.blocked) and self._dialect.oversized(self._inbox):
                 self.closing = True
         if self.inside or self.need > HALF_MAX or len(self._inbox) > 2 * HALF_MAX:
             self._ask_for_room()

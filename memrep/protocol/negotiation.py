@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from memrep.engine.client_policy import Commands
 from memrep.engine.engine import Engine
-from memrep.protocol.connection import Connection, Dialect, Surroundings
+from memrep.protocol.connection import Connection, Dialect, ServerContext
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import REQUEST
 from memrep.protocol.memcached.text.auth import Login
 from memrep.protocol.memcached.text.commands import Text
 
 
-def connect(engine: Engine, commands: Commands, surroundings: Surroundings) -> Connection:
+def connect(engine: Engine, commands: Commands, context: ServerContext) -> Connection:
     """The connection of a client that has just come."""
-    return Connection(surroundings, lambda connection: _Front(connection, engine, commands, surroundings))
+    return Connection(context, lambda connection: _Front(connection, engine, commands, context))
 
 
 class _Front(Dialect):
     """What a client says before it has said anything."""
 
     def __init__(
-        self, connection: Connection, engine: Engine, commands: Commands, surroundings: Surroundings
+        self, connection: Connection, engine: Engine, commands: Commands, context: ServerContext
     ) -> None:
         self._connection = connection
         self._engine = engine
         self._commands = commands
-        self._surroundings = surroundings
+        self._context = context
 
     def execute(self, data: bytes, start: int) -> int:
         """Find the protocol, and leave the rest to it."""
         if not data:
             return start
-        users = self._surroundings.users
+        users = self._context.users
         dialect: Dialect
         if data[start] == REQUEST:
-            dialect = Binary(self._connection, self._engine, self._commands, self._surroundings)
+            dialect = Binary(self._connection, self._engine, self._commands, self._context)
         elif users is None:
             dialect = self._text(self._connection)
         else:
@@ -43,4 +43,4 @@ class _Front(Dialect):
         return dialect.execute(data, start)
 
     def _text(self, connection: Connection) -> Dialect:
-        return Text(connection, self._engine, self._commands, self._surroundings)
+        return Text(connection, self._engine, self._commands, self._context)

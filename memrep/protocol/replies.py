@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import Result
 
 #: Replies that had to wait are handed out up to about this many bytes at a time.
@@ -25,10 +25,10 @@ OUTPUT_MAX: Final = 1 << 20
 class _Slot:
     """A reply that is not known yet, and how to spell it."""
 
-    __slots__ = ("spell", "ticket")
+    __slots__ = ("future", "spell")
 
-    def __init__(self, ticket: Ticket, spell: Callable[[Result], bytes]) -> None:
-        self.ticket = ticket
+    def __init__(self, future: Future, spell: Callable[[Result], bytes]) -> None:
+        self.future = future
         self.spell = spell
 
 
@@ -58,13 +58,13 @@ class Replies:
         self._size = 0  # bytes of _known
         self._ready = ready
 
-    def hold(self, ticket: Ticket, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
+    def hold(self, future: Future, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
         """The next reply is the outcome of this ticket, once there is one."""
         self._close_out()
         self.idle = False
         self.plain = plain and (self.plain or not self.queue)
-        self.queue.append(_Slot(ticket, spell))
-        ticket.listener = self._ready
+        self.queue.append(_Slot(future, spell))
+        future.callback = self._ready
 
     def settle(self) -> None:
         """See which of the waiting replies have become known."""
@@ -76,9 +76,9 @@ class Replies:
         while queue:
             reply = queue[0]
             if isinstance(reply, _Slot):
-                if not reply.ticket.settled:
+                if not reply.future.settled:
                     return
-                reply = reply.spell(reply.ticket.result)
+                reply = reply.spell(reply.future.result)
             if self._size and self._size + len(reply) > OUTPUT_MAX:
                 self.limited = True
                 return
@@ -108,7 +108,7 @@ class Replies:
         """
         for reply in self.queue:
             if isinstance(reply, _Slot):
-                reply.ticket.abandoned = True
+                reply.future.abandoned = True
         self.queue.clear()
         self.out.clear()
         self._known.clear()

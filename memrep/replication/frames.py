@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from memrep.replication.membership.view import Standing
-from memrep.replication.message import Ack, Commit, Drop, Frame, Object, Write
+from memrep.replication.membership.view import ReplicaState
+from memrep.replication.message import Abort, Ack, Commit, Frame, Nack, Write
 
 #: A frame is closed when its values reach this many bytes,
 FRAME_BYTES: Final = 1 << 20
@@ -22,10 +22,10 @@ FRAME_BYTES: Final = 1 << 20
 #: or when it says so many things: who takes it can do nothing else in between.
 FRAME_ITEMS: Final = 256
 
-Item = Write | Commit | Drop | Object
+Item = Write | Commit | Abort | Nack
 
 
-class Stream:
+class FrameStream:
     """One node's frames to the members of its view, and theirs to it.
 
     Attributes:
@@ -33,10 +33,10 @@ class Stream:
         taken: by member, the number of its frames taken.
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, state: ReplicaState) -> None:
         self.sent = 0
         self.taken: dict[int, int] = {}
-        self._standing = standing
+        self._state = state
         self._acked: dict[int, int] = {}
         self._broken: set[int] = set()
         self._owed: set[int] = set()
@@ -46,7 +46,7 @@ class Stream:
 
     def reset(self) -> None:
         """A view begins: nothing has been said, nothing heard, nothing is lost."""
-        others = self._standing.others
+        others = self._state.others
         self.sent = 0
         self.taken = dict.fromkeys(others, 0)
         self._acked = dict.fromkeys(others, 0)
@@ -68,7 +68,7 @@ class Stream:
 
     def _close(self) -> None:
         self.sent += 1
-        self._frames.append(Frame(self._standing.view.vid, self.sent, self._items))
+        self._frames.append(Frame(self._state.view.vid, self.sent, self._items))
         self._items = []
         self._bytes = 0
 
@@ -86,7 +86,7 @@ class Stream:
 
     def take_acks(self) -> dict[int, Ack]:
         """The acknowledgements that are due, by member; to be sent behind the frames."""
-        vid = self._standing.view.vid
+        vid = self._state.view.vid
         acks = {node: Ack(vid, self.taken[node], self.sent) for node in self._owed}
         self._owed.clear()
         return acks
@@ -129,4 +129,4 @@ class Stream:
 
     def _break(self, node: int, reason: str) -> None:
         self._broken.add(node)
-        self._standing.trouble = self._standing.trouble or f"from node {node} {reason}"
+        self._state.view_change_reason = self._state.view_change_reason or f"from node {node} {reason}"

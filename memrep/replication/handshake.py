@@ -32,7 +32,7 @@ import msgspec
 from msgspec.structs import replace
 
 from memrep.errors import PeerError
-from memrep.replication.message import Any
+from memrep.replication.message import PeerMessage
 from memrep.replication.wire import WIRE_VERSION, Inbox, encode, read
 
 #: The length of the random numbers that make each greeting unlike all others.
@@ -150,7 +150,7 @@ class Incoming:
         self._nonce = nonce
         self._inbox = Inbox()
 
-    def receive(self, data: bytes) -> list[Any]:
+    def receive(self, data: bytes) -> list[PeerMessage]:
         """The messages that are complete now.
 
         Raises:

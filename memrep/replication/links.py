@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 
 from memrep.errors import PeerError
-from memrep.log_limit import Complaints
+from memrep.log_limit import RateLimitedLog
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
-from memrep.replication.message import Any
+from memrep.replication.message import PeerMessage
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
 
@@ -31,7 +31,7 @@ class Link:
         self.address = address
         self.number = number
         self.closing = False
-        self.unread: deque[Any] = deque()
+        self.unread: deque[PeerMessage] = deque()
 
     def take(self) -> bytes:
         """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
@@ -46,7 +46,7 @@ class Links:
         identity: who this node is.
         replica: takes what comes.
         clock: the time of the present turn.
-        chance: gives that many random bytes, which nobody can foresee.
+        random_bytes: gives that many random bytes, which nobody can foresee.
         log: takes one line for each complaint.
         spent: see `Node`.
     """
@@ -56,7 +56,7 @@ class Links:
         identity: Identity,
         replica: Replica,
         clock: Clock,
-        chance: Callable[[int], bytes],
+        random_bytes: Callable[[int], bytes],
         log: Callable[[str], None],
         spent: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -64,8 +64,8 @@ class Links:
         self._identity = identity
         self._replica = replica
         self._clock = clock
-        self._chance = chance
-        self._complaints = Complaints(log)
+        self._chance = random_bytes
+        self._limited_log = RateLimitedLog(log)
         self._calling: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
         self._accepted = 0
@@ -84,7 +84,7 @@ class Links:
 
     def deaf(self, node: int) -> bool:
         """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
-        return self._replica.presence.deaf(node, self._clock.now)
+        return self._replica.detector.deaf(node, self._clock.now)
 
     def called(self, node: int) -> None:
         """A peer's call has reached this machine, which cannot answer it yet."""
@@ -112,7 +112,7 @@ class Links:
         except PeerError as error:
             link.closing = True
             host = link.address.rpartition(":")[0]
-            self._complaints.about(host, f"turned away a node's link from {host}: {error}")
+            self._limited_log.about(host, f"turned away a node's link from {host}: {error}")
             self.closed(link)
             return
         node = incoming.node
@@ -124,7 +124,7 @@ class Links:
             return
         if not greeted:
             self._latest[node] = link.number
-            self._complaints.settled(link.address.rpartition(":")[0])
+            self._limited_log.settled(link.address.rpartition(":")[0])
             former = self._calling.get(node)
             if former is not None:
                 former.closing = True

@@ -11,9 +11,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from memrep.storage.duplicates import Copy
+from memrep.storage.duplicates import RequestId
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import Hold
+from memrep.storage.owner import Owner
 from memrep.storage.version import Version
 
 #: Time left of what never expires.
@@ -41,7 +41,7 @@ class Write(Message, frozen=True, tag="W"):
         ttl: ms left to live, FOREVER, or for a tombstone ms left until it may be purged.
         cas: see `entry.Entry.cas`.
         hold: see `entry.Entry.hold`.
-        copy: see `copies.Copies`.
+        copy: see `duplicates.Copies`.
         marks: see `entry.Entry.marks`.
     """
 
@@ -53,8 +53,8 @@ class Write(Message, frozen=True, tag="W"):
     flags: int
     ttl: int
     cas: int = 0
-    hold: Hold | None = None
-    copy: Copy | None = None
+    hold: Owner | None = None
+    copy: RequestId | None = None
     marks: int = 0
 
     def entry(self, now: int) -> Entry:
@@ -70,14 +70,14 @@ class Commit(Message, frozen=True, tag="V"):
     version: _Version
 
 
-class Drop(Message, frozen=True, tag="D"):
+class Abort(Message, frozen=True, tag="D"):
     """This write of mine is given up; nobody may keep it."""
 
     key: bytes
     version: _Version
 
 
-class Object(Message, frozen=True, tag="O"):
+class Nack(Message, frozen=True, tag="O"):
     """This read-modify-write of yours is based on something that has been overtaken (a NACK)."""
 
     key: bytes
@@ -89,7 +89,7 @@ class Frame(Message, frozen=True, tag="F"):
 
     vid: int
     n: int
-    items: list[Write | Commit | Drop | Object]
+    items: list[Write | Commit | Abort | Nack]
 
 
 class Ack(Message, frozen=True, tag="A"):
@@ -117,14 +117,14 @@ class Past(Message, frozen=True, tag="p"):
     parted: int = 0
 
 
-class Beat(Message, frozen=True, tag="B"):
+class Heartbeat(Message, frozen=True, tag="B"):
     """The heartbeat, and what the others have to know of this node.
 
     Attributes:
         vid: its present view.
         promised: the highest view it has voted for.
         full: whether it holds everything.
-        trouble: why it needs a new view; empty if it does not.
+        view_change_reason: why it needs a new view; empty if it does not.
         leaving: whether it is about to stop.
         at: its monotonic clock, ms; comes back in the answer and starts the lease.
         sent: the frames it has sent in this view.
@@ -138,7 +138,7 @@ class Beat(Message, frozen=True, tag="B"):
     vid: int
     promised: int
     full: bool
-    trouble: str
+    view_change_reason: str
     leaving: bool
     at: int
     sent: int
@@ -149,7 +149,7 @@ class Beat(Message, frozen=True, tag="B"):
     past: Past = Past()
 
 
-class BeatAck(Message, frozen=True, tag="b"):
+class LeaseGrant(Message, frozen=True, tag="b"):
     """A lease: who sent the heartbeat of time `at` may count on this node until `at` + LEASE."""
 
     vid: int
@@ -177,7 +177,7 @@ class Vote(Message, frozen=True, tag="v"):
         records: how many keys it knows.
         alone: whether it has closed all its clients' connections since its last view.
         past: what its side has behind it.
-        apart: see `Standing.apart`.
+        apart: see `ReplicaState.apart`.
     """
 
     vid: int
@@ -216,7 +216,7 @@ class Install(Message, frozen=True, tag="I"):
     everywhere or nowhere: `lost` are the nodes, each with the ms of the hybrid clock from which on its grants
     are in doubt, `silent` those of them that may yet live. `yields` are those that were cut off with nobody
     to write for: what they have stamped since nobody was told of, and it gives way. `past` goes with the
-    data that the view starts from, to whoever has them from now on. `apart` is that of `Standing`.
+    data that the view starts from, to whoever has them from now on. `apart` is that of `ReplicaState`.
     """
 
     vid: int
@@ -234,14 +234,14 @@ class Install(Message, frozen=True, tag="I"):
     apart: int = 0
 
 
-class Sync(Message, frozen=True, tag="Y"):
+class TransferRequest(Message, frozen=True, tag="Y"):
     """Send me what differs from these digests, for I am not full. An empty list: send everything."""
 
     vid: int
     sums: list[int]
 
 
-class More(Message, frozen=True, tag="M"):
+class ChunkRequest(Message, frozen=True, tag="M"):
     """Send me chunk `i`."""
 
     vid: int
@@ -284,13 +284,24 @@ class Relay(Message, frozen=True, tag="L"):
     data: bytes
 
 
-Any = (
-    Frame | Ack | Beat | BeatAck | Propose | Vote | Refuse | Install | Sync | More | Chunk | Relay
+PeerMessage = (
+    Frame
+    | Ack
+    | Heartbeat
+    | LeaseGrant
+    | Propose
+    | Vote
+    | Refuse
+    | Install
+    | TransferRequest
+    | ChunkRequest
+    | Chunk
+    | Relay
 )  # what a link carries after the handshake
 
 
 def describe(
-    key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, copy: Copy | None = None
+    key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, copy: RequestId | None = None
 ) -> Write:
     """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memrep.replication.membership.failure_detector import Presence
-from memrep.replication.membership.view import Standing
+from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.view import ReplicaState
 from memrep.replication.message import Relay
 from memrep.replication.wire import encode
 
@@ -18,18 +18,18 @@ class Outbox:
     """What one node says in a turn.
 
     Args:
-        standing: who it is.
-        presence: the peers, and over whom they are reached.
+        state: who it is.
+        detector: the peers, and over whom they are reached.
 
     Attributes:
         probe: what goes over the links that are gone round, to see whether they work again.
     """
 
-    def __init__(self, standing: Standing, presence: Presence) -> None:
+    def __init__(self, state: ReplicaState, detector: FailureDetector) -> None:
         self.probe = b""
-        self._standing = standing
-        self._presence = presence
-        self._out: dict[int, list[bytes]] = {node: [] for node in presence.peers}
+        self._state = state
+        self._detector = detector
+        self._out: dict[int, list[bytes]] = {node: [] for node in detector.peers}
         self._passed: list[tuple[int, bytes]] = []
 
     def tell(self, nodes: Iterable[int], data: bytes) -> None:
@@ -43,15 +43,15 @@ class Outbox:
 
     def take(self) -> Iterator[tuple[int, bytes]]:
         """The bytes for each peer to which there is something to say."""
-        peers = self._presence.peers
+        peers = self._detector.peers
         for node, parts in self._out.items():
             if parts:
                 data = b"".join(parts)
                 parts.clear()
                 via = peers[node].via
                 if via:
-                    standing = self._standing
-                    yield via, encode(Relay(node, standing.me, standing.inc, data))
+                    state = self._state
+                    yield via, encode(Relay(node, state.me, state.inc, data))
                 else:
                     yield node, data
         passed, self._passed = self._passed, []

@@ -12,8 +12,8 @@ overtake or lose frames; their numbers show it, and a new view settles what was 
 
 from __future__ import annotations
 
-from memrep.replication.membership.failure_detector import Peer, Presence, Timing
-from memrep.replication.membership.view import Standing
+from memrep.replication.membership.failure_detector import FailureDetector, Peer, Timing
+from memrep.replication.membership.view import ReplicaState
 from memrep.storage.version import Clock
 
 
@@ -21,8 +21,8 @@ class Routes:
     """Over whom this node reaches each peer.
 
     Args:
-        standing: who this node is.
-        presence: the peers; `Peer.via` is set here.
+        state: who this node is.
+        detector: the peers; `Peer.via` is set here.
         timing: the constants.
         clock: the time.
 
@@ -30,17 +30,17 @@ class Routes:
         detours: whether any peer is reached over another one.
     """
 
-    def __init__(self, standing: Standing, presence: Presence, timing: Timing, clock: Clock) -> None:
+    def __init__(self, state: ReplicaState, detector: FailureDetector, timing: Timing, clock: Clock) -> None:
         self.detours = False
-        self._me = standing.me
-        self._presence = presence
+        self._me = state.me
+        self._detector = detector
         self._timing = timing
         self._clock = clock
 
     def consider(self) -> None:
         """Choose the ways by what is heard now."""
         now = self._clock.now
-        peers = self._presence.peers.values()
+        peers = self._detector.peers.values()
         for peer in peers:
             if peer.hears_directly(self._me):
                 peer.had_direct = True
@@ -59,11 +59,11 @@ class Routes:
 
     def _bridge(self, peer: Peer, now: int) -> int:
         """A node over which this peer can be reached; 0 if there is none."""
-        return next((n for n in self._presence.peers if self._bridges(n, peer, now)), 0)
+        return next((n for n in self._detector.peers if self._bridges(n, peer, now)), 0)
 
     def _bridges(self, node: int, peer: Peer, now: int) -> bool:
         """Whether this node hears us directly and is heard directly by the peer, by the last they said."""
-        bridge = self._presence.peers[node]
+        bridge = self._detector.peers[node]
         heard = not bridge.gone and now - bridge.heard_directly < self._timing.relay
         if bridge is peer or not heard or not bridge.hears_directly(self._me):
             return False

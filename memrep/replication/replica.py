@@ -16,35 +16,35 @@ from typing import Final
 import msgspec
 
 from memrep.errors import PeerError
-from memrep.replication.frames import Stream
-from memrep.replication.membership.event_log import News
-from memrep.replication.membership.failure_detector import TOOK_LEAVE, Peer, Presence, Timing
+from memrep.replication.frames import FrameStream
+from memrep.replication.membership.event_log import MembershipLog
+from memrep.replication.membership.failure_detector import TOOK_LEAVE, FailureDetector, Peer, Timing
 from memrep.replication.membership.history import NOTHING, WRITTEN, activity_of
-from memrep.replication.membership.view import Standing, horizon_of, out_of_touch
-from memrep.replication.membership.view_change import Election
+from memrep.replication.membership.view import ReplicaState, horizon_of, out_of_touch
+from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.message import (
     Ack,
-    Any,
-    Beat,
-    BeatAck,
     Chunk,
+    ChunkRequest,
     Frame,
+    Heartbeat,
     Install,
-    More,
+    LeaseGrant,
+    PeerMessage,
     Propose,
     Refuse,
     Relay,
-    Sync,
+    TransferRequest,
     Vote,
 )
 from memrep.replication.outbox import Outbox
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
-from memrep.replication.state_transfer import Donor, Newcomer
+from memrep.replication.state_transfer import Donor, Joiner
 from memrep.replication.wire import decode, encode
-from memrep.storage.duplicates import Copies
+from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import NEVER
-from memrep.storage.pending import InFlight
+from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock
 
@@ -57,17 +57,17 @@ class Replica:
 
     Args:
         names: the addresses of all nodes, in the same order on every node; node n is the n-th.
-        standing: where this node stands: nowhere yet.
+        state: where this node stands: nowhere yet.
         store: the committed entries.
-        inflight: the pending ones.
+        writes: the pending ones.
         clock: the time of the present turn.
-        copies: told what writes of sessions other nodes accept.
+        duplicates: told what writes of sessions other nodes accept.
         timing: the constants of membership.
         log: takes a line for the operator.
 
     Attributes:
-        standing: view, promise, fullness.
-        presence: the peers.
+        state: view, promise, fullness.
+        detector: the peers.
         rounds: the writes on their way; the engine's committer.
         news: what is logged.
         serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
@@ -78,34 +78,34 @@ class Replica:
     def __init__(
         self,
         names: list[str],
-        standing: Standing,
+        state: ReplicaState,
         store: Store,
-        inflight: InFlight,
+        writes: PendingWrites,
         clock: Clock,
-        copies: Copies,
+        duplicates: DuplicateWrites,
         timing: Timing,
         log: Callable[[str], None],
     ) -> None:
-        self.standing = standing
-        self.presence = Presence(self.standing, names, timing)
-        self._routes = Routes(self.standing, self.presence, timing, clock)
+        self.state = state
+        self.detector = FailureDetector(self.state, names, timing)
+        self._routes = Routes(self.state, self.detector, timing, clock)
         self.leaving = False
         self._store = store
-        self._inflight = inflight
+        self._writes = writes
         self._clock = clock
         self._timing = timing
         self._log = log
-        self.news = News(names, standing, self.presence, timing, clock, log)
-        self._outbox = Outbox(standing, self.presence)
-        self._stream = Stream(self.standing)
-        self.rounds = Rounds(self.standing, self._stream, store, inflight, clock, copies)
-        self._donor = Donor(self.standing, store, clock)
-        self.newcomer = Newcomer(self.standing, store, self.rounds, clock, timing, self._send, log)
-        self._election = Election(
-            self.standing, self.presence, timing, clock, self._make_vote, self._send, self._install
+        self.news = MembershipLog(names, state, self.detector, timing, clock, log)
+        self._outbox = Outbox(state, self.detector)
+        self._stream = FrameStream(self.state)
+        self.rounds = Rounds(self.state, self._stream, store, writes, clock, duplicates)
+        self._donor = Donor(self.state, store, clock)
+        self.joiner = Joiner(self.state, store, self.rounds, clock, timing, self._send, log)
+        self._election = ViewChange(
+            self.state, self.detector, timing, clock, self._make_vote, self._send, self._install
         )
         self._last_install: Install | None = None
-        self._held: list[tuple[int, Any]] = []
+        self._held: list[tuple[int, PeerMessage]] = []
         self._next_beat = clock.now
         self._beat_now = False
         self._beaten = NOTHING  # what was told last of this side's activity
@@ -118,104 +118,108 @@ class Replica:
 
     def linked(self, node: int, inc: int) -> None:
         """This peer has opened its link to us."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         self._may_be_back(peer)
         if peer.inc != inc:
             peer.restarted(inc, self._clock.now)
         peer.linked = True
         peer.gone = peer.refused = peer.disagrees = ""
-        self.presence.heard(node, self._clock.now)
+        self.detector.heard(node, self._clock.now)
         self._beat_now = True
 
     def unlinked(self, node: int) -> None:
         """This peer's link to us is closed."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         peer.linked = False
         if peer.refused:
             self._gone(peer, peer.refused)
 
     def refused(self, node: int, reason: str) -> None:
         """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         peer.refused = reason
         if not peer.linked:
             self._gone(peer, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
         """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         if refuses and peer.gone:
-            self.presence.ended(peer, peer.gone, self._clock.now)
+            self.detector.ended(peer, peer.gone, self._clock.now)
         peer.refuses = refuses
         if peer.gone and not peer.inc:
             peer.gone = reason
 
     def turned_away(self, node: int, reason: str) -> None:
         """This peer lives but will not have this node: while that is so, this one must not begin without it."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         peer.disagrees = reason
         peer.gone = peer.gone and f"it turned this node away: {reason}"
 
     def _gone(self, peer: Peer, reason: str) -> None:
         if not peer.gone or peer.doubted:
-            self.presence.ended(peer, reason, self._clock.now)
+            self.detector.ended(peer, reason, self._clock.now)
             self._election.consider()
             self._weigh()
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
-        self.presence.peers[node].refused = ""
+        self.detector.peers[node].refused = ""
         self._beat_now = True
 
     def let_in(self, node: int, *, stands: bool) -> None:
         """This peer has let in our link, so it lives; or that link is closed, and may soon be open again."""
-        self.presence.peers[node].let_in = NEVER if stands else self._clock.now + self._timing.ignore
+        self.detector.peers[node].let_in = NEVER if stands else self._clock.now + self._timing.ignore
 
     def lost_clients(self) -> None:
         """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
-        self.standing.alone = True
-        self.standing.trouble = self.standing.trouble or "it has closed its clients' connections"
+        self.state.closed_clients = True
+        self.state.view_change_reason = (
+            self.state.view_change_reason or "it has closed its clients' connections"
+        )
 
-    def slept(self, ms: int) -> None:
+    def was_stopped(self, ms: int) -> None:
         """This process was stopped for so long: the others may have gone on without it (rule T1)."""
-        self.standing.slept = True
-        self.standing.trouble = self.standing.trouble or f"it was stopped for {ms} ms"
-        self.presence.slept(self._clock.now)
-        self._election.slept()
+        self.state.was_stopped = True
+        self.state.view_change_reason = self.state.view_change_reason or f"it was stopped for {ms} ms"
+        self.detector.was_stopped(self._clock.now)
+        self._election.was_stopped()
         self._weigh()
         self._beat_now = True
 
     def _may_be_back(self, peer: Peer) -> None:
         """This peer shows a sign of life; if it was missed it may have gone on, and a view must come first."""
-        if self.presence.is_back(peer.node, self._clock.now):
+        if self.detector.is_back(peer.node, self._clock.now):
             self._is_back(peer)
 
     def _is_back(self, peer: Peer) -> None:
-        self.presence.doubt_deaths(self._clock.now)
-        self.standing.met = True
-        self.standing.trouble = self.standing.trouble or f"{peer.name} is heard again, and may have gone on"
-        self._election.slept()
+        self.detector.doubt_deaths(self._clock.now)
+        self.state.met = True
+        self.state.view_change_reason = (
+            self.state.view_change_reason or f"{peer.name} is heard again, and may have gone on"
+        )
+        self._election.was_stopped()
         self._weigh()
         self._beat_now = True
 
     def called(self, node: int) -> None:
         """This peer's call has come, be it that nothing gets back to it yet: it lives."""
-        peer = self.presence.peers[node]
-        if node in self.presence.missed:
+        peer = self.detector.peers[node]
+        if node in self.detector.missed:
             self._may_be_back(peer)
-            self.presence.called(peer, self._clock.now)
+            self.detector.called(peer, self._clock.now)
 
     def _weigh(self) -> None:
         """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
-        self.serves_until = self.presence.serves_until()
-        self.serves_all_until = 0 if self.presence.missed else self.serves_until
-        if self.serves_all_until and not self.standing.view.quorate:
-            self.standing.happened(WRITTEN)  # nobody looks any more whether somebody writes here
+        self.serves_until = self.detector.serves_until()
+        self.serves_all_until = 0 if self.detector.missed else self.serves_until
+        if self.serves_all_until and not self.state.view.quorate:
+            self.state.happened(WRITTEN)  # nobody looks any more whether somebody writes here
 
     @property
     def missed(self) -> list[int]:
         """The nodes that may have gone on without this one: what it holds may be old."""
-        return self.presence.missed
+        return self.detector.missed
 
     def leave(self) -> None:
         """Tell the others that this node stops, so that they go on at once."""
@@ -230,15 +234,15 @@ class Replica:
     @property
     def open(self) -> bool:
         """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
-        standing = self.standing
-        if not standing.full or not standing.view.vid:
+        state = self.state
+        if not state.full or not state.view.vid:
             return False
-        return not standing.strict or (standing.view.quorate and self.presence.meets_majority(self._clock.now))
+        return not state.strict or (state.view.quorate and self.detector.meets_majority(self._clock.now))
 
     def tick(self) -> None:
         """What is due by the clock; call it every 50 ms or so."""
         now = self._clock.now
-        self.newcomer.tick()
+        self.joiner.tick()
         self._routes.consider()
         if now >= self._next_beat:
             self._next_beat = now + self._timing.beat
@@ -253,10 +257,10 @@ class Replica:
     def heard(self, node: int) -> None:
         """Some bytes have come from this peer, be it only a part of a message."""
         if not self.serves_all_until:
-            self._may_be_back(self.presence.peers[node])
-        self.presence.heard(node, self._clock.now)
+            self._may_be_back(self.detector.peers[node])
+        self.detector.heard(node, self._clock.now)
 
-    def receive(self, node: int, message: Any) -> None:
+    def receive(self, node: int, message: PeerMessage) -> None:
         """Act on a message of a peer."""
         kind = type(message)
         self._on[kind](self, node, message)
@@ -264,48 +268,48 @@ class Replica:
             self._weigh()
 
     def _on_frame(self, node: int, message: Frame) -> None:
-        standing = self.standing
-        if message.vid > standing.view.vid:
+        state = self.state
+        if message.vid > state.view.vid:
             self._hold(node, message)
-        elif message.vid == standing.view.vid and not standing.paused and self._stream.accept(node, message):
+        elif message.vid == state.view.vid and not state.paused and self._stream.accept(node, message):
             for item in message.items:
                 self.rounds.take(node, item)
 
     def _on_ack(self, node: int, message: Ack) -> None:
-        if message.vid > self.standing.view.vid:
+        if message.vid > self.state.view.vid:
             self._hold(node, message)
-        elif message.vid == self.standing.view.vid and self._stream.acknowledged(node, message):
+        elif message.vid == self.state.view.vid and self._stream.acknowledged(node, message):
             self.rounds.progress()
 
-    def _hold(self, node: int, message: Any) -> None:
+    def _hold(self, node: int, message: PeerMessage) -> None:
         """Keep what belongs to a view that is not installed yet (rule F1)."""
         if len(self._held) < _HELD_MAX:
             self._held.append((node, message))
 
-    def _on_beat(self, node: int, message: Beat) -> None:
-        standing = self.standing
-        peer = self.presence.peers[node]
+    def _on_beat(self, node: int, message: Heartbeat) -> None:
+        state = self.state
+        peer = self.detector.peers[node]
         self._clock.observe_logical(message.logical)
         peer.offset = message.wall - self._clock.wall
         self._election.saw_promise(message.promised)
         known = peer.beat
         peer.beat = message
         peer.beat_at = self._clock.now
-        if peer.hears_directly(standing.me):
+        if peer.hears_directly(state.me):
             peer.heard_us = self._clock.now
         self._has_installed(peer, message.vid)
-        member = standing.view.members.get(node) == peer.inc
+        member = state.view.members.get(node) == peer.inc
         if message.leaving:
             self._gone(peer, TOOK_LEAVE)
-        elif member and message.vid == standing.view.vid:
+        elif member and message.vid == state.view.vid:
             if message.full and not (known is not None and known.full):
                 peer.synced = self._clock.wall
             self._stream.heard_of(node, message.sent)
-            standing.happened(activity_of(message.past))  # it holds what that one has written
-            if not standing.paused:
+            state.happened(activity_of(message.past))  # it holds what that one has written
+            if not state.paused:
                 self._stream.owe(node)
-                self._send(node, BeatAck(message.vid, message.at))
-        elif member and message.vid < standing.view.vid:
+                self._send(node, LeaseGrant(message.vid, message.at))
+        elif member and message.vid < state.view.vid:
             self._remind(peer)
 
     def _remind(self, peer: Peer) -> None:
@@ -315,10 +319,10 @@ class Replica:
             peer.reminded = now
             self._send(peer.node, self._last_install)
 
-    def _on_beat_ack(self, node: int, message: BeatAck) -> None:
-        peer = self.presence.peers[node]
+    def _on_beat_ack(self, node: int, message: LeaseGrant) -> None:
+        peer = self.detector.peers[node]
         self._has_installed(peer, message.vid)
-        if message.vid == self.standing.view.vid and not peer.gone:
+        if message.vid == self.state.view.vid and not peer.gone:
             peer.lease = max(peer.lease, message.at + self._timing.lease)
 
     def _has_installed(self, peer: Peer, vid: int) -> None:
@@ -328,22 +332,22 @@ class Replica:
             self._confirm()
 
     def _confirm(self) -> None:
-        if self.presence.confirmed and not self.standing.paused:
-            self.standing.confirmed()
+        if self.detector.confirmed and not self.state.paused:
+            self.state.confirmed()
             self.rounds.confirmed()
 
     def _on_relay(self, node: int, message: Relay) -> None:
         """Pass on what is for another node, one hop; take what has come that way for this one."""
-        peers = self.presence.peers
-        if message.to != self.standing.me:
+        peers = self.detector.peers
+        if message.to != self.state.me:
             if message.origin == node and message.to in peers:
                 self._outbox.pass_on(message.to, encode(message))
             return
         peer = peers.get(message.origin)
-        if peer is None or not self.presence.believes(peer, message.inc, self._clock.now):
+        if peer is None or not self.detector.believes(peer, message.inc, self._clock.now):
             return
         self._may_be_back(peer)
-        self.presence.lives(peer, self._clock.now)
+        self.detector.lives(peer, self._clock.now)
         try:
             relayed = decode(message.data)
         except PeerError as error:
@@ -363,19 +367,19 @@ class Replica:
         self._election.on_refuse(node, message)
 
     def _on_install(self, node: int, message: Install) -> None:
-        standing = self.standing
-        new = message.vid > standing.view.vid and message.vid >= standing.promised
-        if new and message.members.get(standing.me) == standing.inc:
+        state = self.state
+        new = message.vid > state.view.vid and message.vid >= state.promised
+        if new and message.members.get(state.me) == state.inc:
             self._install(message)
 
-    def _on_sync(self, node: int, message: Sync) -> None:
-        if message.vid > self.standing.view.vid:
+    def _on_sync(self, node: int, message: TransferRequest) -> None:
+        if message.vid > self.state.view.vid:
             self._hold(node, message)
         else:
             self._donor.on_sync(node, message)
 
-    def _on_more(self, node: int, message: More) -> None:
-        if message.vid > self.standing.view.vid:
+    def _on_more(self, node: int, message: ChunkRequest) -> None:
+        if message.vid > self.state.view.vid:
             self._hold(node, message)
             return
         chunk = self._donor.on_more(node, message)
@@ -383,20 +387,20 @@ class Replica:
             self._send(node, chunk)
 
     def _on_chunk(self, node: int, message: Chunk) -> None:
-        self.newcomer.on_chunk(node, message)
-        self.newcomer.tick()
+        self.joiner.on_chunk(node, message)
+        self.joiner.tick()
 
     _on: Final[dict[type, Callable[..., None]]] = {
         Frame: _on_frame,
         Ack: _on_ack,
-        Beat: _on_beat,
-        BeatAck: _on_beat_ack,
+        Heartbeat: _on_beat,
+        LeaseGrant: _on_beat_ack,
         Propose: _on_propose,
         Vote: _on_vote,
         Refuse: _on_refuse,
         Install: _on_install,
-        Sync: _on_sync,
-        More: _on_more,
+        TransferRequest: _on_sync,
+        ChunkRequest: _on_more,
         Chunk: _on_chunk,
         Relay: _on_relay,
     }
@@ -404,28 +408,28 @@ class Replica:
     # --- views
 
     def _make_vote(self, vid: int) -> Vote:
-        standing = self.standing
+        state = self.state
         return Vote(
             vid,
-            standing.view.gen,
-            standing.view.vid,
-            standing.full,
+            state.view.gen,
+            state.view.vid,
+            state.full,
             self.rounds.pending_writes(),
             self._clock.logical,
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
-            standing.alone,
-            standing.past,
-            standing.apart,
+            state.closed_clients,
+            state.past,
+            state.apart,
         )
 
     def _install(self, message: Install) -> None:
         """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
-        standing = self.standing
-        before, was_full, apart = standing.view, standing.full, standing.apart
+        state = self.state
+        before, was_full, apart = state.view, state.full, state.apart
         troubles = self.news.troubles()
-        standing.install(message)
-        keep = standing.full
+        state.install(message)
+        keep = state.full
         self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
@@ -435,14 +439,14 @@ class Replica:
         self.rounds.settle(message, keep)
         if message.lost:
             self._store.orphan_locks(message.lost, self._clock.now, message.silent, away)
-        self.presence.installed(self._clock.now, before.members)
+        self.detector.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()
-        self.newcomer.cancel()
+        self.joiner.cancel()
         self.news.installed(before, was_full, troubles)
         if not keep:
-            self.newcomer.begin(horizon_of(message), apart if standing.me in message.yields else 0)
-        for peer in self.presence.returned(self._election.promised_at):
+            self.joiner.begin(horizon_of(message), apart if state.me in message.yields else 0)
+        for peer in self.detector.returned(self._election.promised_at):
             self._is_back(peer)
         self._confirm()
         self._beat_now = True
@@ -453,14 +457,14 @@ class Replica:
 
     # --- what goes out
 
-    def _send(self, node: int, message: Any) -> None:
+    def _send(self, node: int, message: PeerMessage) -> None:
         self._outbox.tell((node,), encode(message))
 
     def _flush_frames(self) -> None:
         """Encode what this turn says to every member, once for all of them."""
         for frame in self._stream.take_frames():
-            self._outbox.tell(self.standing.others, encode(frame))
-        if not self.standing.paused:
+            self._outbox.tell(self.state.others, encode(frame))
+        if not self.state.paused:
             for node, ack in self._stream.take_acks().items():
                 self._send(node, ack)
 
@@ -473,15 +477,15 @@ class Replica:
         """End the turn: the bytes for each peer to which there is something to say."""
         self.rounds.progress()
         self._flush_frames()
-        if self._beat_now or self._beaten != self.standing.activity:
+        if self._beat_now or self._beaten != self.state.activity:
             self._beat_now = False
             self._beat()
         return self._outbox.take()
 
     def _beat(self) -> None:
-        self._beaten = self.standing.activity
-        beat = self.presence.beat(self._clock, self._stream.sent, self.leaving)
-        self._outbox.tell(self.presence.peers, encode(beat))
+        self._beaten = self.state.activity
+        beat = self.detector.beat(self._clock, self._stream.sent, self.leaving)
+        self._outbox.tell(self.detector.peers, encode(beat))
         if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round
             self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
 

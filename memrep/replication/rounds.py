@@ -26,12 +26,12 @@ from collections import deque
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.frames import Stream
-from memrep.replication.membership.view import Standing, out_of_touch
-from memrep.replication.message import Commit, Drop, Install, Object, Write, describe
-from memrep.storage.duplicates import Copies, Copy
+from memrep.replication.frames import FrameStream
+from memrep.replication.membership.view import ReplicaState, out_of_touch
+from memrep.replication.message import Abort, Commit, Install, Nack, Write, describe
+from memrep.storage.duplicates import DuplicateWrites, RequestId
 from memrep.storage.entry import Entry
-from memrep.storage.pending import Attempt, InFlight, Pending
+from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import FLUSH_KEY, Store
 from memrep.storage.version import Clock, Version
 
@@ -48,24 +48,24 @@ class _Round:
 
 
 class Rounds:
-    """The writes of one node and their rivals; the `committer.Committer` of a node with peers."""
+    """The writes of one node and their rivals; the `replicator.Committer` of a node with peers."""
 
     def __init__(
         self,
-        standing: Standing,
-        stream: Stream,
+        state: ReplicaState,
+        stream: FrameStream,
         store: Store,
-        inflight: InFlight,
+        writes: PendingWrites,
         clock: Clock,
-        copies: Copies,
+        duplicates: DuplicateWrites,
     ) -> None:
-        self._standing = standing
+        self._state = state
         self._stream = stream
         self._store = store
-        self._inflight = inflight
+        self._writes = writes
         self._clock = clock
-        self._copies = copies
-        self._flow = inflight.flow
+        self._copies = duplicates
+        self._flow = writes.flow
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
         self._given_up: deque[tuple[int, Version, Attempt]] = deque()
@@ -78,31 +78,31 @@ class Rounds:
 
     def pending(self, key: bytes) -> bool:
         """Whether some write of this key is on its way, this node's own or another's."""
-        return key in self._inflight.pending
+        return key in self._writes.pending
 
     # --- as coordinator
 
     def commit(self, key: bytes, entry: Entry) -> bool:
         """Commit a write at once if this node is alone in its view; say whether it was."""
-        standing = self._standing
-        view = standing.view
-        if len(view.members) != 1 or standing.promised > view.vid:
+        state = self._state
+        view = state.view
+        if len(view.members) != 1 or state.promised > view.vid:
             return False
         entry.version = self._clock.stamp(view.gen)
         self._store.put(key, entry, self._clock.now)
         return True
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
     ) -> None:
         """Start the round of a write."""
-        entry.version = self._clock.stamp(self._standing.view.gen)
+        entry.version = self._clock.stamp(self._state.view.gen)
         self._forget_given_up(attempt)
         self._start(key, entry, base, attempt, copy, dead=base is not None and self._is_dead(key))
 
     def give_way(self, key: bytes, entry: Entry, base: Version, attempt: Attempt, *, dead: bool) -> None:
         """Put under a new version what another member has, and not this node: a miss there, if it is dead."""
-        entry.version = self._clock.stamp(self._standing.view.gen)
+        entry.version = self._clock.stamp(self._state.view.gen)
         self._start(key, entry, base, attempt, dead=dead)
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
@@ -110,7 +110,7 @@ class Rounds:
         self._start(key, entry, None, attempt)
 
     def _is_dead(self, key: bytes) -> bool:
-        return self._store.dead(key, self._clock.now)
+        return self._store.is_miss(key, self._clock.now)
 
     def _start(
         self,
@@ -118,15 +118,15 @@ class Rounds:
         entry: Entry,
         base: Version | None,
         attempt: Attempt,
-        copy: Copy | None = None,
+        copy: RequestId | None = None,
         *,
         dead: bool = False,
     ) -> None:
         pending = Pending(entry, base, attempt, copy)
         now = self._clock.now
-        before = self._inflight.pending.get(key)
+        before = self._writes.pending.get(key)
         if before is None or before.base is not None or entry.version > before.entry.version:
-            self._inflight.pending[key] = pending
+            self._writes.pending[key] = pending
         frame = self._stream.add(describe(key, entry, base, dead, now, copy))
         own = _Round(key, pending, frame, attempt)
         self._own[entry.version] = own
@@ -137,7 +137,7 @@ class Rounds:
 
     def progress(self) -> None:
         """Commit every round that all members acknowledge. Not while a promise pauses this node."""
-        if self._standing.paused:
+        if self._state.paused:
             return
         held = self._stream.held_by_all()
         queue = self._queue
@@ -158,10 +158,10 @@ class Rounds:
         own.attempt.committed()
 
     def _make_committed(self, key: bytes, entry: Entry) -> None:
-        pending = self._inflight.pending.get(key)
+        pending = self._writes.pending.get(key)
         if pending is not None and pending.entry.version == entry.version:
             self._store.put(key, entry, self._clock.now)
-            self._inflight.clear(key)
+            self._writes.clear(key)
 
     def _abort(self, own: _Round) -> None:
         """Give a read-modify-write up; its command is computed again when the key is clean.
@@ -172,9 +172,9 @@ class Rounds:
         version = own.pending.entry.version
         del self._own[version]
         self._flow.end(len(own.pending.entry.value or b""))
-        frame = self._stream.add(Drop(own.key, version))
-        if self._inflight.pending.get(own.key) is own.pending:
-            self._inflight.clear(own.key)
+        frame = self._stream.add(Abort(own.key, version))
+        if self._writes.pending.get(own.key) is own.pending:
+            self._writes.clear(own.key)
         self._given_up.append((frame, version, own.attempt))
         own.attempt.aborted()
 
@@ -185,33 +185,33 @@ class Rounds:
 
     # --- as member
 
-    def take(self, node: int, item: Write | Commit | Drop | Object) -> None:
+    def take(self, node: int, item: Write | Commit | Abort | Nack) -> None:
         """Act on an item of a member's frame."""
         kind = type(item)
         if kind is Write:
             assert isinstance(item, Write)
             self._take_write(item)
             return
-        pending = self._inflight.pending.get(item.key)
-        if kind is Object:
+        pending = self._writes.pending.get(item.key)
+        if kind is Nack:
             own = self._own.get(Version(item.version))
             if own is not None and own.pending.base is not None:
                 self._abort(own)
         elif pending is not None and pending.entry.version == item.version and pending.attempt is None:
             if kind is Commit:
                 self._store.put(item.key, pending.entry, self._clock.now)
-            self._inflight.clear(item.key)
+            self._writes.clear(item.key)
 
     def _take_write(self, write: Write) -> None:
         version = Version(write.version)
         self._clock.observe(version)
         if write.copy is not None:
             self._copies.heard(write.key, write.copy)
-        before = self._inflight.pending.get(write.key)
+        before = self._writes.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
-            self._stream.add(Object(write.key, write.version))
+            self._stream.add(Nack(write.key, write.version))
             return
-        before = self._inflight.pending.get(write.key)
+        before = self._writes.pending.get(write.key)
         if version <= self._store.version(write.key):
             return
         if write.base is None and before is not None and before.base is None and version < before.entry.version:
@@ -219,7 +219,7 @@ class Rounds:
         if before is not None and version == before.entry.version:
             return
         entry = write.entry(self._clock.now)
-        self._inflight.pending[write.key] = Pending(entry, _version(write.base), None, write.copy)
+        self._writes.pending[write.key] = Pending(entry, _version(write.base), None, write.copy)
         if before is not None:
             self._displaced(before)
 
@@ -239,14 +239,14 @@ class Rounds:
             return True
         if write.version < version:
             return False
-        if write.dead and self._store.dead(key, self._clock.now):
+        if write.dead and self._store.is_miss(key, self._clock.now):
             return True
         # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
-        return not self._standing.full
+        return not self._state.full
 
     def _is_flushed(self, base: Version) -> bool:
         """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
-        return FLUSH_KEY in self._inflight.pending or base <= self._store.flushed
+        return FLUSH_KEY in self._writes.pending or base <= self._store.flushed
 
     def _certify(self, key: bytes, pending: Pending) -> None:
         """Commit what somebody has seen committed."""
@@ -255,7 +255,7 @@ class Rounds:
             self._commit(own)
         else:
             self._store.put(key, pending.entry, self._clock.now)
-            self._inflight.clear(key)
+            self._writes.clear(key)
 
     def _displaced(self, pending: Pending) -> None:
         """Another write has taken the place of this pending one; a read-modify-write of our own is given up."""
@@ -271,7 +271,7 @@ class Rounds:
         now = self._clock.now
         return [
             describe(key, pending.entry, pending.base, False, now, pending.copy)
-            for key, pending in self._inflight.pending.items()
+            for key, pending in self._writes.pending.items()
         ]
 
     def settle(self, message: Install, keep: bool) -> None:
@@ -292,7 +292,7 @@ class Rounds:
         self._flow.clear()
         self._queue.clear()
         self._given_up = deque()
-        self._inflight.clear_all()
+        self._writes.clear_all()
         origins = set()
         keys = set()
         self._foretold = {} if keep else {s.write.key: s.write.version for s in message.settled}
@@ -312,7 +312,7 @@ class Rounds:
                     others = [node for node in out_of_touch(message) if node != granter]
                     self._store.doubt(settled.write.key, entry, now, others)
             else:
-                self._inflight.pending[settled.write.key] = Pending(entry, None, None)
+                self._writes.pending[settled.write.key] = Pending(entry, None, None)
         for _, version, attempt in given_up:
             if keep and version in origins:
                 self._settled.append(attempt)
@@ -331,12 +331,12 @@ class Rounds:
 
     def confirmed(self) -> None:
         """Every member has installed the view: keep what it settled, and answer for this node's part of it."""
-        foretold, self._foretold = self._foretold, {}
-        for key, version in foretold.items():
-            pending = self._inflight.pending.get(key)
+        settled_unconfirmed, self._foretold = self._foretold, {}
+        for key, version in settled_unconfirmed.items():
+            pending = self._writes.pending.get(key)
             if pending is not None and pending.entry.version == version:
                 self._store.put(key, pending.entry, self._clock.now)
-                self._inflight.clear(key)
+                self._writes.clear(key)
         settled, self._settled = self._settled, []
         for attempt in settled:
             attempt.committed()

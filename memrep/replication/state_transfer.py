@@ -29,8 +29,8 @@ from typing import Final
 import attrs
 
 from memrep.replication.membership.failure_detector import Timing
-from memrep.replication.membership.view import Standing
-from memrep.replication.message import Chunk, More, Sync, Write, describe
+from memrep.replication.membership.view import ReplicaState
+from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write, describe
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import BUCKETS, bucket_of
 from memrep.storage.entry import Entry
@@ -54,8 +54,8 @@ ANNOUNCED: Final = 1_000
 class Donor:
     """The giving side: one transfer for each member that asked in this view."""
 
-    def __init__(self, standing: Standing, store: Store, clock: Clock) -> None:
-        self._standing = standing
+    def __init__(self, state: ReplicaState, store: Store, clock: Clock) -> None:
+        self._state = state
         self._store = store
         self._clock = clock
         self._transfers: dict[int, _Transfer] = {}
@@ -64,19 +64,19 @@ class Donor:
         """A view begins: who still lacks something asks again."""
         self._transfers.clear()
 
-    def on_sync(self, node: int, message: Sync) -> None:
+    def on_sync(self, node: int, message: TransferRequest) -> None:
         """A member asks for what differs from its digests."""
         wrong = len(message.sums) not in (0, BUCKETS)
-        if wrong or message.vid != self._standing.view.vid or not self._standing.full:
+        if wrong or message.vid != self._state.view.vid or not self._state.full:
             return
         digest = self._store.digest
         buckets = digest.differing(message.sums) if message.sums else None
         self._transfers[node] = _Transfer(self._store.keys(), buckets)
 
-    def on_more(self, node: int, message: More) -> Chunk | None:
+    def on_more(self, node: int, message: ChunkRequest) -> Chunk | None:
         """The chunk that a member asks for; None if it asks out of turn."""
         transfer = self._transfers.get(node)
-        if transfer is None or message.vid != self._standing.view.vid or message.i != transfer.chunks:
+        if transfer is None or message.vid != self._state.view.vid or message.i != transfer.chunks:
             return None
         chunk = self._chunk(transfer)
         if chunk.last:
@@ -94,7 +94,7 @@ class Donor:
         while position < end and size < CHUNK_BYTES:
             key = keys[position]
             position += 1
-            entry = store.get(key)
+            entry = store.peek(key)
             if entry is not None and (buckets is None or bucket_of(key) in buckets):
                 records.append(describe(key, entry, None, False, now))
                 size += len(entry.value or b"")
@@ -102,7 +102,7 @@ class Donor:
         number, transfer.chunks = transfer.chunks, transfer.chunks + 1
         differing = [] if number or buckets is None else sorted(buckets)
         last = position >= len(keys)
-        return Chunk(self._standing.view.vid, number, records, len(keys), differing, last, store.horizon)
+        return Chunk(self._state.view.vid, number, records, len(keys), differing, last, store.horizon)
 
 
 @attrs.define(eq=False)
@@ -115,11 +115,11 @@ class _Transfer:
     chunks: int = 0
 
 
-class Newcomer:
+class Joiner:
     """The taking side of a node that is not full.
 
     Args:
-        standing: where this node stands; `full` is set here.
+        state: where this node stands; `full` is set here.
         store: what it holds.
         rounds: carry what only this node has.
         clock: the time.
@@ -134,17 +134,17 @@ class Newcomer:
 
     def __init__(
         self,
-        standing: Standing,
+        state: ReplicaState,
         store: Store,
         rounds: Rounds,
         clock: Clock,
         timing: Timing,
-        send: Callable[[int, Sync | More], None],
+        send: Callable[[int, TransferRequest | ChunkRequest], None],
         log: Callable[[str], None],
     ) -> None:
         self.taken = 0
         self.total = 0
-        self._standing = standing
+        self._state = state
         self._store = store
         self._rounds = rounds
         self._clock = clock
@@ -175,7 +175,7 @@ class Newcomer:
             yields: what this node has stamped above this reading of the hybrid clock gives way to what the
                 donor has; 0 if nothing does. It holds for the transfers that follow, until one is complete.
         """
-        view = self._standing.view
+        view = self._state.view
         self._yields = yields or self._yields
         self._theirs, self._kept = {}, set()
         self._donor = min(view.full)
@@ -188,7 +188,9 @@ class Newcomer:
         self._heard = self._clock.now
         self._announcing = None
         self._store.joining = True
-        self._send(self._donor, Sync(view.vid, [] if self._everything else list(self._store.digest.sums)))
+        self._send(
+            self._donor, TransferRequest(view.vid, [] if self._everything else list(self._store.digest.sums))
+        )
         self._ask()
 
     def cancel(self) -> None:
@@ -199,15 +201,17 @@ class Newcomer:
 
     def _ask(self) -> None:
         while self._asked < self._expected + AHEAD:
-            self._send(self._donor, More(self._standing.view.vid, self._asked))
+            self._send(self._donor, ChunkRequest(self._state.view.vid, self._asked))
             self._asked += 1
 
     def on_chunk(self, node: int, message: Chunk) -> None:
         """Take what the donor sends; the newer version of each key stays."""
-        if node != self._donor or message.vid != self._standing.view.vid:
+        if node != self._donor or message.vid != self._state.view.vid:
             return
         if message.i != self._expected:
-            self._standing.trouble = f"chunk {message.i} of the transfer came instead of {self._expected}"
+            self._state.view_change_reason = (
+                f"chunk {message.i} of the transfer came instead of {self._expected}"
+            )
             return
         now = self._clock.now
         self._heard = now
@@ -260,7 +264,7 @@ class Newcomer:
         kept: list[tuple[bytes, Entry]] = []
         later: dict[bytes, Version] = {}
         for key, version in self._some():
-            entry = self._store.get(key)
+            entry = self._store.peek(key)
             if entry is None or entry.version != version:
                 continue
             if self._rounds.pending(key):
@@ -312,7 +316,7 @@ class Newcomer:
 
     def tick(self) -> None:
         """Become full when everything is here; ask for a new view if the donor has fallen silent."""
-        if not self._donor or self._standing.full or self._standing.paused:
+        if not self._donor or self._state.full or self._state.paused:
             return
         if self._before and self._expected:
             self._sort()
@@ -324,10 +328,10 @@ class Newcomer:
             if self._announcing is not None and not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
-                self._standing.full = True
+                self._state.full = True
                 self._donor = self._yields = 0
-        elif self._clock.now - self._heard > self._timing.chunk and not self._standing.trouble:
-            self._standing.trouble = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
+        elif self._clock.now - self._heard > self._timing.chunk and not self._state.view_change_reason:
+            self._state.view_change_reason = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
 
 
 class _Announcements:

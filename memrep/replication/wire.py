@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from memrep.errors import PeerError
-from memrep.replication.message import Any
+from memrep.replication.message import PeerMessage
 
 #: Changes with every change of a message.
 WIRE_VERSION: Final = 5
@@ -26,7 +26,7 @@ _GREETING_BYTES_MAX: Final = 1 << 16
 _LENGTH: Final = 4
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODE: Final = msgspec.msgpack.Decoder(Any).decode
+_DECODE: Final = msgspec.msgpack.Decoder(PeerMessage).decode
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -86,20 +86,20 @@ class Inbox:
         return bodies
 
 
-def read(body: bytes) -> Any:
+def read(body: bytes) -> PeerMessage:
     """The message in this body.
 
     Raises:
         PeerError: there is none that could be read.
     """
     try:
-        message: Any = _DECODE(body)
+        message: PeerMessage = _DECODE(body)
         return message
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PeerError(f"a message that cannot be read: {error}") from None
 
 
-def decode(data: bytes) -> list[Any]:
+def decode(data: bytes) -> list[PeerMessage]:
     """The messages in these bytes, none of them cut short.
 
     Raises:

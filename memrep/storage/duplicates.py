@@ -28,7 +28,7 @@ import attrs
 from memrep.storage.version import Clock
 
 #: A mark, a number, and the tenure in which it is counted, as they travel with a write.
-Copy = tuple[int, int, int]
+RequestId = tuple[int, int, int]
 
 #: The mark of a delete, which has no content.
 DELETE_MARK: Final = 1
@@ -45,7 +45,7 @@ _TENURES_MAX: Final = 16
 _COUNT_MAX: Final = 65_536
 
 
-def mark_of(flags: int, exptime: int, value: bytes) -> int:
+def fingerprint_of(flags: int, exptime: int, value: bytes) -> int:
     """The mark of a `set` as the client sent it."""
     digest = blake2b(value, digest_size=7, salt=b"%d" % flags, person=b"%d" % exptime)
     return int.from_bytes(digest.digest(), "big") << 1
@@ -68,7 +68,7 @@ class _Seen:
     at: int = 0
 
 
-class Copies:
+class DuplicateWrites:
     """What one node knows of the last minute's session writes.
 
     Args:
@@ -82,15 +82,15 @@ class Copies:
             OrderedDict()
         )  # keys, and the tenure in which each was written last
 
-    def tenure_of(self, key: bytes, mark: int, only: int = 0) -> int:
+    def tenure_of(self, key: bytes, fingerprint: int, only: int = 0) -> int:
         """The tenure whose copy this would be, if it came to this node now; 0 if it would be none.
 
         Args:
             key: the session's key.
-            mark: see `mark_of`.
+            fingerprint: see `fingerprint_of`.
             only: the one tenure that comes into question; 0 if any does.
         """
-        for seen in self._fresh(key, mark):
+        for seen in self._fresh(key, fingerprint):
             if seen.here < seen.known and (not only or seen.tenure == only):
                 return seen.tenure
         return 0
@@ -99,30 +99,30 @@ class Copies:
         """Whether this session has been written in this tenure, as far as this node knows."""
         return self._latest.get(key, 0) >= tenure
 
-    def came(self, key: bytes, mark: int, tenure: int) -> None:
+    def came(self, key: bytes, fingerprint: int, tenure: int) -> None:
         """The copy that belongs to this tenure has come to this node."""
-        self._look_up(key, mark, tenure).here += 1
+        self._look_up(key, fingerprint, tenure).here += 1
 
-    def accepted(self, key: bytes, mark: int, tenure: int, *, original: bool = False) -> Copy:
+    def accepted(self, key: bytes, fingerprint: int, tenure: int, *, original: bool = False) -> RequestId:
         """This node executes such a write of that tenure; what is to be sent round with it.
 
         Args:
             key: the session's key.
-            mark: see `mark_of`.
+            fingerprint: see `fingerprint_of`.
             tenure: the cas unique of the lock's present grant.
             original: whether it is known not to be a copy, though one may be due.
         """
-        seen = self._look_up(key, mark, tenure)
+        seen = self._look_up(key, fingerprint, tenure)
         seen.here = seen.known + 1 if original else seen.here + 1
         seen.known = max(seen.known, seen.here)
         self._note(key, tenure)
-        return mark, seen.known, tenure
+        return fingerprint, seen.known, tenure
 
-    def heard(self, key: bytes, copy: Copy) -> None:
+    def heard(self, key: bytes, copy: RequestId) -> None:
         """Another node has accepted this write."""
-        mark, number, tenure = copy
+        fingerprint, number, tenure = copy
         self._note(key, tenure)
-        seen = self._look_up(key, mark, tenure)
+        seen = self._look_up(key, fingerprint, tenure)
         if number > seen.known:
             seen.here += number - 1 - seen.known  # what was before this node was there will not come to it
             seen.known = number
@@ -137,24 +137,24 @@ class Copies:
         if len(self._latest) > _COUNT_MAX:
             self._latest.popitem(last=False)
 
-    def _fresh(self, key: bytes, mark: int) -> list[_Seen]:
+    def _fresh(self, key: bytes, fingerprint: int) -> list[_Seen]:
         """The tenures of this mark that are still remembered, oldest first."""
-        found = self._seen.get((key, mark))
+        found = self._seen.get((key, fingerprint))
         if found is None:
             return []
-        window = _DELETE_WINDOW_MS if mark == DELETE_MARK else _WINDOW_MS
+        window = _DELETE_WINDOW_MS if fingerprint == DELETE_MARK else _WINDOW_MS
         found[:] = [seen for seen in found if self._clock.now - seen.at <= window][-_TENURES_MAX:]
         return found
 
-    def _look_up(self, key: bytes, mark: int, tenure: int) -> _Seen:
-        found = self._fresh(key, mark)
+    def _look_up(self, key: bytes, fingerprint: int, tenure: int) -> _Seen:
+        found = self._fresh(key, fingerprint)
         seen = next((one for one in found if one.tenure == tenure), None)
         if seen is None:
             seen = _Seen(tenure)
             found.append(seen)
         seen.at = self._clock.now
-        self._seen[key, mark] = found
-        self._seen.move_to_end((key, mark))
+        self._seen[key, fingerprint] = found
+        self._seen.move_to_end((key, fingerprint))
         oldest = next(iter(self._seen))
         latest = max((one.at for one in self._seen[oldest]), default=0)
         if len(self._seen) > _COUNT_MAX or self._clock.now - latest > _WINDOW_MS:

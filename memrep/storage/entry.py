@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from memrep.storage.owner import Hold
+from memrep.storage.owner import Owner
 from memrep.storage.version import Version, cas_unique
 
 #: A value that is to be made anew, and may be shown until then (protocol.txt, "Meta Delete": I).
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, gc=False):
     flags: int
     expires: int
     cas: int = 0
-    hold: Hold | None = None
+    hold: Owner | None = None
     marks: int = 0
     seen: int = 0
 

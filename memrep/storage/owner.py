@@ -2,7 +2,7 @@
 
 Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
 flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
-An entry is one of them because it carries a `Hold`, and it carries one because it was taken as PHP's session
+An entry is one of them because it carries a `Owner`, and it carries one because it was taken as PHP's session
 handlers take it (memrep/php); its name alone says nothing, for sites lock jobs and pages under such names, too.
 While it is held it may not be evicted, for that would free the session under the request that holds it.
 """
@@ -40,7 +40,7 @@ PATIENT_MS: Final = 6_000
 DOUBT_MS: Final = 250
 
 
-class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Owner(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Whose a lock is.
 
     Attributes:
@@ -71,7 +71,7 @@ def may_name(key: bytes) -> bytes:
     return before + name if word and name and _SID.fullmatch(name) else b""
 
 
-def is_held(value: bytes | None, hold: Hold | None) -> bool:
+def is_held(value: bytes | None, hold: Owner | None) -> bool:
     """Whether an entry with this value and hold is a lock of PHP's that somebody holds."""
     return hold is not None and not hold.maybe and not is_free(value)
 

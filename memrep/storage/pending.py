@@ -17,8 +17,8 @@ from typing import Protocol
 
 import attrs
 
-from memrep.flow_control import Flow
-from memrep.storage.duplicates import Copy
+from memrep.flow_control import FlowControl
+from memrep.storage.duplicates import RequestId
 from memrep.storage.entry import Entry
 from memrep.storage.version import Version
 
@@ -47,10 +47,10 @@ class Pending:
     entry: Entry
     base: Version | None
     attempt: Attempt | None
-    copy: Copy | None = None
+    copy: RequestId | None = None
 
 
-class InFlight:
+class PendingWrites:
     """The pending entries of one node.
 
     Args:
@@ -64,8 +64,8 @@ class InFlight:
 
     __slots__ = ("_waiters", "flow", "pending", "woken")
 
-    def __init__(self, flow: Flow | None = None) -> None:
-        self.flow = flow or Flow()
+    def __init__(self, flow: FlowControl | None = None) -> None:
+        self.flow = flow or FlowControl()
         self.pending: dict[bytes, Pending] = {}
         self.woken: deque[Callable[[], object]] = deque()
         self._waiters: dict[bytes, list[Callable[[], object]]] = {}

@@ -78,7 +78,7 @@ class Store:
         doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
             monotonic ms.
         guarded: sessions that may be php-memcached's, each with the lock that told so as long as something is
-            left of that; see `Hold.maybe`.
+            left of that; see `Owner.maybe`.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
@@ -101,7 +101,7 @@ class Store:
         self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
         self._swept = 0
 
-    def live(self, key: bytes, now: int) -> Entry | None:
+    def get(self, key: bytes, now: int) -> Entry | None:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
         part = self.values.part(key)
         entry = part.get(key)
@@ -111,16 +111,16 @@ class Store:
         part[key] = entry
         return entry
 
-    def get(self, key: bytes) -> Entry | None:
+    def peek(self, key: bytes) -> Entry | None:
         """What is here of this key, be it a value (even one that has run out) or a tombstone."""
         return self.values.get(key) or self.tombstones.get(key)
 
     def version(self, key: bytes) -> Version:
         """The version this key has here, be it a value or a tombstone; ZERO if it has none."""
-        entry = self.get(key)
+        entry = self.peek(key)
         return ZERO if entry is None else entry.version
 
-    def dead(self, key: bytes, now: int) -> bool:
+    def is_miss(self, key: bytes, now: int) -> bool:
         """Whether a read at `now` (ms) would miss this key, whatever the reason."""
         entry = self.values.get(key)
         return entry is None or entry.expires <= now or entry.version <= self.flushed
@@ -174,7 +174,7 @@ class Store:
 
     def remove(self, key: bytes) -> None:
         """Forget a key without a trace but the horizon; a key that is not here is left so."""
-        entry = self.get(key)
+        entry = self.peek(key)
         if entry is None:
             return
         self._take_out(key, entry)

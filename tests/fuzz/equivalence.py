@@ -13,7 +13,7 @@ from itertools import pairwise
 from random import Random
 from typing import Final
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.protocol.memcached.text.commands import LINE_MAX
 from memrep.protocol.users import Users, parse_users
 from memrep.storage.store import FLUSH_KEY
@@ -58,7 +58,7 @@ def alone(parts: Iterable[bytes], users: Users | None = None) -> Answer:
     for _ in range(_TICKS):
         lone.advance(TICK_MS / 1000)
         replies += client.receive(b"")
-    named = lone.node.store.get(FLUSH_KEY)
+    named = lone.node.store.peek(FLUSH_KEY)
     assert named is None or named.value == b"flush", "a client has named the empty key"
     return replies, client.closing
 
@@ -66,7 +66,7 @@ def alone(parts: Iterable[bytes], users: Users | None = None) -> Answer:
 def _without_statistics(cluster: LoneNode | Cluster) -> None:
     """Statistics tell of pieces and peers."""
     node = cluster.node if isinstance(cluster, LoneNode) else cluster.nodes[1]
-    node._surroundings.reports.clear()
+    node._context.reports.clear()
 
 
 def never_waiting(data: bytes) -> Answer:
@@ -91,7 +91,7 @@ def always_waiting(parts: Iterable[bytes]) -> Answer:
 
 def without_peers(data: bytes) -> Answer:
     """What a node alone answers to whom it does not take for PHP."""
-    lone = lone_node(item_max=ITEM_MAX, habits=Habits(on=False))
+    lone = lone_node(item_max=ITEM_MAX, php_options=PhpOptions(on=False))
     _without_statistics(lone)
     client = lone.connect()
     return without_uniques(client.receive(data)), client.closing
@@ -99,7 +99,7 @@ def without_peers(data: bytes) -> Answer:
 
 def among_three(parts: Iterable[bytes], rng: Random) -> Answer:
     """The same for a node among three, whose peers acknowledge when chance will have it."""
-    cluster = serving_cluster(item_max=ITEM_MAX, habits=Habits(on=False))
+    cluster = serving_cluster(item_max=ITEM_MAX, php_options=PhpOptions(on=False))
     _without_statistics(cluster)
     client = cluster.client(1)
     for part in parts:

@@ -19,7 +19,7 @@ from typing import Final
 
 import attrs
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.protocol.memcached.numbers import signed32
 from tests.conformance.servers import RealMemcached
 from tests.fuzz import grammar
@@ -203,7 +203,7 @@ def is_unfinished(said: bytes) -> bool:
     if said.startswith(b"\x80"):
         ends = [each.end for each in _packets(said)]
         return not ends or ends[-1] != len(said) or max(ends) > len(said)
-    client = lone_node(habits=Habits(on=False)).connect()
+    client = lone_node(php_options=PhpOptions(on=False)).connect()
     client.receive(said)
     connection = client.connection
     return bool(connection._inbox or getattr(connection._dialect, "_skip", 0))

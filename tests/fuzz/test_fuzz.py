@@ -46,7 +46,7 @@ def test_an_input_of_nothing_says_nothing() -> None:
 def test_a_parser_that_loses_its_place_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     talk = b"set a 0 0 5\r\nvalue\r\nget a\r\n"
     check("text", b"\0\x80\x90\0\0" + talk)
-    monkeypatch.setattr(Text, "endless", lambda self, inbox: inbox.startswith(b"set"))
+    monkeypatch.setattr(Text, "oversized", lambda self, inbox: inbox.startswith(b"set"))
     with pytest.raises(AssertionError, match="in the pieces"):
         check("text", b"\0\x20\x90\0\0" + talk)
 

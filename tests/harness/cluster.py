@@ -16,7 +16,7 @@ from memrep.node.options import NodeOptions
 from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.links import Link
-from memrep.replication.message import Any as AnyMessage
+from memrep.replication.message import PeerMessage
 from tests.harness.lone_node import WALL
 
 #: From node, to node.
@@ -105,7 +105,7 @@ class Cluster:
         self.held: set[Pair] = set()
         self.frozen: set[int] = set()
         self.ahead: dict[int, int] = {}
-        self.said: list[tuple[int, int, AnyMessage]] = []
+        self.said: list[tuple[int, int, PeerMessage]] = []
         self.logs: dict[int, list[str]] = {n: [] for n in range(1, count + 1)}
         self.after_turn: Callable[[int], None] = lambda number: None
         self._options = options
@@ -216,7 +216,7 @@ class Cluster:
             inc=self._starts,
             now=self.now,
             wall=WALL + self.now,
-            chance=bytes,
+            random_bytes=bytes,
             log=self.logs[number].append,
         )
         for other in self.nodes:
@@ -268,7 +268,7 @@ class Cluster:
 
     def members(self, number: int) -> list[int]:
         """The members of a node's view."""
-        return sorted(self.nodes[number].replica.standing.view.members)
+        return sorted(self.nodes[number].replica.state.view.members)
 
     def value(self, number: int, key: bytes) -> bytes | None:
         """What a node has committed under a key."""

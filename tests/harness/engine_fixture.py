@@ -8,13 +8,13 @@ import attrs
 
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
-from memrep.engine.eviction import Room
-from memrep.engine.future import Ticket
+from memrep.engine.eviction import MemoryLimit
+from memrep.engine.future import Future
 from memrep.engine.operations import STORED
-from memrep.engine.replicator import Alone, Committer
-from memrep.storage.duplicates import Copy
+from memrep.engine.replicator import Alone, Replicator
+from memrep.storage.duplicates import RequestId
 from memrep.storage.entry import Entry
-from memrep.storage.pending import Attempt, InFlight, Pending
+from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version
 from tests.harness.lone_node import WALL
@@ -33,10 +33,10 @@ class _Round:
 class Postponing:
     """A committer whose writes end when the test says so, in the order in which they were proposed."""
 
-    def __init__(self, store: Store, inflight: InFlight, clock: Clock) -> None:
+    def __init__(self, store: Store, writes: PendingWrites, clock: Clock) -> None:
         self.rounds: deque[_Round] = deque()
         self._store = store
-        self._inflight = inflight
+        self._writes = writes
         self._clock = clock
 
     def commit(self, key: bytes, entry: Entry) -> bool:
@@ -44,18 +44,18 @@ class Postponing:
         return False
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: Copy | None = None
+        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
     ) -> None:
         """Keep it pending."""
         entry.version = self._clock.stamp(1)
-        self._inflight.pending[key] = Pending(entry, base, attempt)
+        self._writes.pending[key] = Pending(entry, base, attempt)
         self.rounds.append(_Round(key, entry, base, attempt))
 
     def succeed(self) -> None:
         """Every member holds the oldest write."""
         done = self.rounds.popleft()
         self._store.put(done.key, done.entry, self._clock.now)
-        self._inflight.clear(done.key)
+        self._writes.clear(done.key)
         done.attempt.committed()
         self.wake()
 
@@ -65,38 +65,38 @@ class Postponing:
         if winner is not None:
             winner.version = self._clock.stamp(1)
             self._store.put(lost.key, winner, self._clock.now)
-        self._inflight.clear(lost.key)
+        self._writes.clear(lost.key)
         lost.attempt.aborted()
         self.wake()
 
     def wake(self) -> None:
         """The end of a turn."""
-        while self._inflight.woken:
-            self._inflight.woken.popleft()()
+        while self._writes.woken:
+            self._writes.woken.popleft()()
 
 
 class Rig:
     """An engine and all that it needs."""
 
-    def __init__(self, committer: str = "alone", limit: int = 1 << 30, item_max: int = 1 << 20) -> None:
+    def __init__(self, replicator: str = "alone", limit: int = 1 << 30, item_max: int = 1 << 20) -> None:
         self.clock = Clock(1, NOW, WALL)
         self.store = Store(limit)
-        self.inflight = InFlight()
+        self.writes = PendingWrites()
         self.counters = Counters()
-        self.later = Postponing(self.store, self.inflight, self.clock)
-        carrier: Committer = Alone(self.store, self.clock) if committer == "alone" else self.later
-        room = Room(self.store, self.inflight, carrier, self.clock, self.counters, item_max)
-        self.engine = Engine(self.store, self.inflight, carrier, self.clock, self.counters, room)
+        self.later = Postponing(self.store, self.writes, self.clock)
+        carrier: Replicator = Alone(self.store, self.clock) if replicator == "alone" else self.later
+        room = MemoryLimit(self.store, self.writes, carrier, self.clock, self.counters, item_max)
+        self.engine = Engine(self.store, self.writes, carrier, self.clock, self.counters, room)
 
     def advance(self, ms: int) -> None:
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
 
     def value(self, key: bytes) -> bytes | None:
-        entry = self.store.live(key, self.clock.now)
+        entry = self.store.get(key, self.clock.now)
         return None if entry is None else entry.value
 
     def entry(self, key: bytes) -> Entry:
-        entry = self.store.get(key)
+        entry = self.store.peek(key)
         assert entry is not None
         return entry
 
@@ -110,9 +110,9 @@ class Rig:
         return self
 
 
-def waits(outcome: object) -> Ticket:
+def waits(outcome: object) -> Future:
     """A ticket whose outcome is not known."""
-    assert isinstance(outcome, Ticket)
+    assert isinstance(outcome, Future)
     assert not outcome.settled
     return outcome
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
-from memrep.node.stats import Facts
+from memrep.node.stats import ProcessInfo
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.failure_detector import Timing
 from memrep.storage.entry import NEVER
@@ -49,12 +49,12 @@ class LoneNode:
     """A node without peers whose clock stands until it is moved."""
 
     def __init__(
-        self, facts: Facts | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
+        self, facts: ProcessInfo | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
     ) -> None:
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
         self.node = Node(
-            NodeOptions(**options), inc=1, now=self._now, wall=WALL, chance=bytes, log=log, facts=facts
+            NodeOptions(**options), inc=1, now=self._now, wall=WALL, random_bytes=bytes, log=log, facts=facts
         )
 
     def connect(self) -> LoneConnection:

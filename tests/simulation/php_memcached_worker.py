@@ -180,11 +180,11 @@ class MemcachedVisitor:
         self._answer = None
         wire.say(wire.buffer + data)
         wire.buffer = b""
-        world, chance = self.world, self.world.rng.random()
+        world, random_bytes = self.world, self.world.rng.random()
         moment = 3 * world.delay() * world.rng.random()
-        if wire is not self._lock and chance < _BREAKS:
+        if wire is not self._lock and random_bytes < _BREAKS:
             world.later(moment, partial(self._break, wire, self._step))
-        elif chance > 1 - _STRIKES:
+        elif random_bytes > 1 - _STRIKES:
             world.later(moment, partial(world.strike_now, wire.host.number))
         yield wire, opcode
 

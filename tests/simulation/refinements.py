@@ -17,17 +17,17 @@ import pytest
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from memrep.node.staleness import Lookout
+from memrep.node.staleness import StalenessGuard
 from memrep.php.lock_holder import Line
-from memrep.php.lock_table import Sessions
+from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.replication import replica
 from memrep.replication.membership import failure_detector, history, view
-from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import NOTHING, WRITTEN
 from memrep.replication.message import Past, Vote
 from memrep.replication.rounds import Rounds
-from memrep.replication.state_transfer import Newcomer
+from memrep.replication.state_transfer import Joiner
 from memrep.storage.entry import Entry
 from memrep.storage.pending import Attempt
 from memrep.storage.version import Clock, Version
@@ -55,13 +55,13 @@ class Refinement:
 
 
 def _discards_what_the_donor_has(patch: MonkeyPatch) -> None:
-    def announce(self: Newcomer) -> None:
+    def announce(self: Joiner) -> None:
         theirs, self._theirs = self._theirs, {}
         real(self)
         self._theirs = theirs
 
-    real = Newcomer._announce
-    patch.setattr(Newcomer, "_announce", announce)
+    real = Joiner._announce
+    patch.setattr(Joiner, "_announce", announce)
 
 
 def _yields_without_a_miss(patch: MonkeyPatch) -> None:
@@ -75,39 +75,39 @@ def _yields_without_a_miss(patch: MonkeyPatch) -> None:
 
 
 def _yields_what_is_older_than_the_cut(patch: MonkeyPatch) -> None:
-    real = Newcomer.begin
-    patch.setattr(Newcomer, "begin", lambda self, horizon, yields=0: real(self, horizon, min(yields, 1)))
+    real = Joiner.begin
+    patch.setattr(Joiner, "begin", lambda self, horizon, yields=0: real(self, horizon, min(yields, 1)))
 
 
 def _believes_older_deaths(patch: MonkeyPatch) -> None:
-    patch.setattr(Presence, "doubt_deaths", lambda self, now: None)
+    patch.setattr(FailureDetector, "doubt_deaths", lambda self, now: None)
 
 
 def _overlooks_who_returns_while_a_view_is_formed(patch: MonkeyPatch) -> None:
-    patch.setattr(Presence, "returned", lambda self, since: [])
+    patch.setattr(FailureDetector, "returned", lambda self, since: [])
 
 
 def _dates_a_release_by_its_execution(patch: MonkeyPatch) -> None:
-    def came(self: Sessions, line: Line) -> int:
+    def came(self: LockTable, line: Line) -> int:
         return self.clock.now
 
-    patch.setattr(Sessions, "came", came)
+    patch.setattr(LockTable, "came", came)
 
 
 def _counts_writes_that_nobody_may_hear_of(patch: MonkeyPatch) -> None:
-    def wrote(self: Lookout, connection: Connection) -> None:
-        self._replica.standing.happened(WRITTEN)
+    def wrote(self: StalenessGuard, connection: Connection) -> None:
+        self._replica.state.happened(WRITTEN)
 
-    patch.setattr(Lookout, "_wrote", wrote)
+    patch.setattr(StalenessGuard, "_wrote", wrote)
 
 
 def _takes_counted_as_heard_for_heard(patch: MonkeyPatch) -> None:
-    def is_back(self: Presence, node: int, now: int) -> bool:
+    def is_back(self: FailureDetector, node: int, now: int) -> bool:
         peer = self.peers[node]
         silent = now - peer.heard >= self._timing.silence
         return node in self._left and silent and not failure_detector._is_known_gone(peer)
 
-    patch.setattr(Presence, "is_back", is_back)
+    patch.setattr(FailureDetector, "is_back", is_back)
 
 
 def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
@@ -119,11 +119,11 @@ def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
 
 
 def _takes_a_later_view_for_this_one(patch: MonkeyPatch) -> None:
-    def confirmed(self: Presence) -> bool:
-        vid = self._standing.view.vid
-        return vid > 0 and all(self.peers[node].installed >= vid for node in self._standing.others)
+    def confirmed(self: FailureDetector) -> bool:
+        vid = self._state.view.vid
+        return vid > 0 and all(self.peers[node].installed >= vid for node in self._state.others)
 
-    patch.setattr(Presence, "confirmed", property(confirmed))
+    patch.setattr(FailureDetector, "confirmed", property(confirmed))
 
 
 def _reckons_ages_by_clocks(patch: MonkeyPatch) -> None:

@@ -17,23 +17,23 @@ import attrs
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from memrep.node.host_gate import Knocks
+from memrep.node.host_gate import HostGate
 from memrep.node.node import Node
-from memrep.node.serving import Door
+from memrep.node.serving import Admission
 from memrep.php import lock_commands
-from memrep.php.commands import Caller
-from memrep.php.lock_commands import Taker
-from memrep.php.lock_table import Sessions
+from memrep.php.commands import PhpCommands
+from memrep.php.lock_commands import LockCommands
+from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
-from memrep.replication.frames import Stream
+from memrep.replication.frames import FrameStream
 from memrep.replication.membership import history, view, view_change
-from memrep.replication.membership.failure_detector import Presence
-from memrep.replication.membership.view import Standing
+from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.view import ReplicaState
 from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
-from memrep.replication.state_transfer import Newcomer
-from memrep.storage.duplicates import Copies, Copy
+from memrep.replication.state_transfer import Joiner
+from memrep.storage.duplicates import DuplicateWrites, RequestId
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.owner import MEMCACHED_WORD, names_pecl_lock
 from memrep.storage.pending import Pending
@@ -85,24 +85,24 @@ def _in_short(error: Broken) -> str:
 
 
 def _serves_without_leases(patch: MonkeyPatch) -> None:
-    def serves_until(self: Presence) -> int:
-        standing = self._standing
-        return NEVER if standing.full and not standing.paused and self.confirmed else 0
+    def serves_until(self: FailureDetector) -> int:
+        state = self._state
+        return NEVER if state.full and not state.paused and self.confirmed else 0
 
-    patch.setattr(Presence, "serves_until", serves_until)
+    patch.setattr(FailureDetector, "serves_until", serves_until)
 
 
 def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
-    def serves_until(self: Presence) -> int:
-        standing = self._standing
-        full, standing.full = standing.full, True
+    def serves_until(self: FailureDetector) -> int:
+        state = self._state
+        full, state.full = state.full, True
         until = real(self)
-        standing.full = full
+        state.full = full
         return until
 
-    real = Presence.serves_until
-    patch.setattr(Presence, "serves_until", serves_until)
-    patch.setattr(Replica, "open", property(lambda self: self.standing.view.vid > 0))
+    real = FailureDetector.serves_until
+    patch.setattr(FailureDetector, "serves_until", serves_until)
+    patch.setattr(Replica, "open", property(lambda self: self.state.view.vid > 0))
 
 
 def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
 
 
 def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
-    patch.setattr(Standing, "paused", property(lambda self: self.slept or self.met))
+    patch.setattr(ReplicaState, "paused", property(lambda self: self.was_stopped or self.met))
 
 
 def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
@@ -142,26 +142,26 @@ def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
 
 
 def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
-    patch.setattr(Presence, "confirmed", property(lambda self: self._standing.view.vid > 0))
+    patch.setattr(FailureDetector, "confirmed", property(lambda self: self._state.view.vid > 0))
 
 
 # --- nodes that may have been left behind
 
 
 def _serves_whoever_knocks(patch: MonkeyPatch) -> None:
-    patch.setattr(Knocks, "lets_in", lambda self, host: True)
-    patch.setattr(Knocks, "answers", lambda self, host, since: True)
+    patch.setattr(HostGate, "lets_in", lambda self, host: True)
+    patch.setattr(HostGate, "answers", lambda self, host, since: True)
 
 
 def _remembers_who_has_heard_nothing(patch: MonkeyPatch) -> None:
-    patch.setattr(Knocks, "forget", lambda self, host: None)
+    patch.setattr(HostGate, "forget", lambda self, host: None)
 
 
 def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
-    def answers(self: Knocks, host: str, since: int) -> bool:
+    def answers(self: HostGate, host: str, since: int) -> bool:
         return self._served(host, since)
 
-    patch.setattr(Knocks, "answers", answers)
+    patch.setattr(HostGate, "answers", answers)
 
 
 def _serves_on_when_they_are_back(patch: MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def _accepts_on_any_base(patch: MonkeyPatch) -> None:
 
 def _lets_a_plain_write_yield(patch: MonkeyPatch) -> None:
     def take_write(self: Rounds, write: Write) -> None:
-        before = self._inflight.pending.get(write.key)
+        before = self._writes.pending.get(write.key)
         if (
             write.base is None
             and before is not None
@@ -224,18 +224,18 @@ def _lets_a_plain_write_yield(patch: MonkeyPatch) -> None:
 
 
 def _ignores_gaps(patch: MonkeyPatch) -> None:
-    def accept(self: Stream, node: int, frame: Frame) -> bool:
+    def accept(self: FrameStream, node: int, frame: Frame) -> bool:
         if node in self.taken:
             self.taken[node] = frame.n - 1
         return real(self, node, frame)
 
-    def heard_of(self: Stream, node: int, sent: int) -> None:
+    def heard_of(self: FrameStream, node: int, sent: int) -> None:
         if node in self.taken:
             self.taken[node] = sent
 
-    real = Stream.accept
-    patch.setattr(Stream, "accept", accept)
-    patch.setattr(Stream, "heard_of", heard_of)
+    real = FrameStream.accept
+    patch.setattr(FrameStream, "accept", accept)
+    patch.setattr(FrameStream, "heard_of", heard_of)
 
 
 # --- what was deleted, and who comes back
@@ -255,12 +255,12 @@ def _forgets_deletes(patch: MonkeyPatch) -> None:
 
 
 def _ignores_the_purge_horizon(patch: MonkeyPatch) -> None:
-    def announce(self: Newcomer) -> None:
+    def announce(self: Joiner) -> None:
         self._horizon = ZERO
         real(self)
 
-    real = Newcomer._announce
-    patch.setattr(Newcomer, "_announce", announce)
+    real = Joiner._announce
+    patch.setattr(Joiner, "_announce", announce)
 
 
 def _announces_what_is_pending(patch: MonkeyPatch) -> None:
@@ -271,25 +271,27 @@ def _announces_what_is_pending(patch: MonkeyPatch) -> None:
 
 
 def _executes_copies(patch: MonkeyPatch) -> None:
-    patch.setattr(Copies, "tenure_of", lambda self, key, mark, only=0: 0)
+    patch.setattr(DuplicateWrites, "tenure_of", lambda self, key, fingerprint, only=0: 0)
 
 
 def _takes_quiet_writes_for_loud_ones(patch: MonkeyPatch) -> None:
-    def arrived(self: Caller, key: bytes, lock: bytes, mark: int, quiet: bool, same: bool) -> object:
-        return real(self, key, lock, mark, False, same)
+    def arrived(
+        self: PhpCommands, key: bytes, lock: bytes, fingerprint: int, quiet: bool, same: bool
+    ) -> object:
+        return real(self, key, lock, fingerprint, False, same)
 
-    real = Caller._arrived
-    patch.setattr(Caller, "_arrived", arrived)
+    real = PhpCommands._arrived
+    patch.setattr(PhpCommands, "_arrived", arrived)
 
 
 def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
-    patch.setattr(Sessions, "has_owner", lambda self, key, entry, caller: False)
-    patch.setattr(Caller, "_is_current", lambda self, key, entry: True)
+    patch.setattr(LockTable, "has_owner", lambda self, key, entry, caller: False)
+    patch.setattr(PhpCommands, "_is_current", lambda self, key, entry: True)
 
 
 def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
     def taking(
-        self: Caller, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object
+        self: PhpCommands, key: bytes, grant: Callable[[Entry | None], Entry | None], *rest: object
     ) -> object:
         def grant_the_rest(entry: Entry | None) -> Entry | None:
             new = grant(entry)
@@ -299,33 +301,35 @@ def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:
 
         return real(self, key, grant_the_rest, *rest)
 
-    real: Callable[..., object] = Caller._taking
-    patch.setattr(Caller, "_taking", taking)
+    real: Callable[..., object] = PhpCommands._taking
+    patch.setattr(PhpCommands, "_taking", taking)
 
 
 def _lets_pecl_walk(patch: MonkeyPatch) -> None:
-    patch.setattr(Caller, "missed", lambda self, key: None)
+    patch.setattr(PhpCommands, "missed", lambda self, key: None)
 
 
 def _takes_any_lock_for_phps(patch: MonkeyPatch) -> None:
-    def kind(self: Taker, key: bytes, flags: int, value: bytes) -> str:
+    def kind(self: LockCommands, key: bytes, flags: int, value: bytes) -> str:
         return "lock" if names_pecl_lock(key) or MEMCACHED_WORD in key else real(self, key, flags, value)
 
-    real = Taker._kind_of_add
-    patch.setattr(Taker, "_kind_of_add", kind)
+    real = LockCommands._kind_of_add
+    patch.setattr(LockCommands, "_kind_of_add", kind)
 
 
 def _takes_equal_writes_for_copies(patch: MonkeyPatch) -> None:
-    def accepted(self: Copies, key: bytes, mark: int, tenure: int, *, original: bool = False) -> Copy:
-        return real(self, key, mark, 1, original=False)
+    def accepted(
+        self: DuplicateWrites, key: bytes, fingerprint: int, tenure: int, *, original: bool = False
+    ) -> RequestId:
+        return real(self, key, fingerprint, 1, original=False)
 
-    real = Copies.accepted
-    patch.setattr(Copies, "accepted", accepted)
-    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+    real = DuplicateWrites.accepted
+    patch.setattr(DuplicateWrites, "accepted", accepted)
+    patch.setattr(PhpCommands, "_may_be_the_holders", lambda self, *args: False)
 
 
 def _tells_of_what_may_be_a_copy_at_once(patch: MonkeyPatch) -> None:
-    patch.setattr(Caller, "_may_be_the_holders", lambda self, *args: False)
+    patch.setattr(PhpCommands, "_may_be_the_holders", lambda self, *args: False)
 
 
 def _knows_php_memcached_by_its_name_only(patch: MonkeyPatch) -> None:
@@ -337,13 +341,13 @@ def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
 
 
 def _never_refuses(patch: MonkeyPatch) -> None:
-    look = Door.look
+    look = Admission.look
 
-    def lenient(self: Door, items: int) -> None:
+    def lenient(self: Admission, items: int) -> None:
         self._served = self._clock.now
         look(self, items)
 
-    patch.setattr(Door, "look", lenient)
+    patch.setattr(Admission, "look", lenient)
 
 
 def _goes_on_beside_who_is_deaf(patch: MonkeyPatch) -> None:

@@ -29,14 +29,14 @@ def differences(one: Store, other: Store, now: int, *, purged: bool) -> list[str
     """
     keys = sorted({*one.keys(), *other.keys()})
     return [
-        f"{key!r}: {one.get(key)} against {other.get(key)}"
+        f"{key!r}: {one.peek(key)} against {other.peek(key)}"
         for key in keys
         if not _is_same(key, one, other, now, purged=purged)
     ]
 
 
 def _is_same(key: bytes, one: Store, other: Store, now: int, *, purged: bool) -> bool:
-    mine, theirs = one.get(key), other.get(key)
+    mine, theirs = one.peek(key), other.peek(key)
     if mine is None:
         return theirs is None or (purged and _is_purged(one, other, key, theirs, now))
     if theirs is None:
@@ -47,9 +47,9 @@ def _is_same(key: bytes, one: Store, other: Store, now: int, *, purged: bool) ->
         return mine.value == theirs.value and (
             mine.value is None or abs(mine.expires - theirs.expires) <= SLACK_MS
         )
-    return one.dead(key, now + SLACK_MS) and other.dead(key, now + SLACK_MS)
+    return one.is_miss(key, now + SLACK_MS) and other.is_miss(key, now + SLACK_MS)
 
 
 def _is_purged(store: Store, other: Store, key: bytes, entry: Entry, now: int) -> bool:
     """Whether a node without a trace of this entry knows that it has had it, and its end has come elsewhere."""
-    return store.horizon >= entry.version and other.dead(key, now + SLACK_MS)
+    return store.horizon >= entry.version and other.is_miss(key, now + SLACK_MS)

@@ -292,21 +292,21 @@ class Host:
             return
         acts, self._acts = self._acts, []
         unread, self._unread = self._unread, set()
-        before, promised = node.replica.standing.view, node.replica.standing.promised
+        before, promised = node.replica.state.view, node.replica.state.promised
         node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
             act(node)
-        standing = node.replica.standing
-        if world.spite is not None and (standing.view is not before or standing.promised != promised):
+        state = node.replica.state
+        if world.spite is not None and (state.view is not before or state.promised != promised):
             world.spite.strike(self.number)
             if self.node is None or self.frozen:
                 return  # it says no more, or says it when it goes on
         self._finish_turn(node)
         self._look_at_links(node)
-        if node.replica.standing.view is not before:
+        if node.replica.state.view is not before:
             self._look_for_rivals(node, before)
         if node.serving and self.number not in world.behind:
-            view = node.replica.standing.view
+            view = node.replica.state.view
             world.served = max(world.served, (view.gen, view.vid))
         if node.serving or not node.open:
             self._able = world.now
@@ -330,19 +330,19 @@ class Host:
     def _look_at_links(self, node: Node) -> None:
         for link in [link for link in self.links if link.closing]:
             self._world.close(self, link)
-        if node.lookout.wary:
-            node.lookout.dials_afresh()  # each dials all the time
+        if node.staleness.wary:
+            node.staleness.dials_afresh()  # each dials all the time
             self._world.ways.take_back(self)
 
     def _look_for_rivals(self, node: Node, before: View) -> None:
         """Who hears that a node goes on without it must not go on beside it; but a majority may."""
-        standing, presence = node.replica.standing, node.replica.presence
-        if standing.view.quorate or not standing.full or standing.met:  # heard later in this turn: it is paused
+        state, detector = node.replica.state, node.replica.detector
+        if state.view.quorate or not state.full or state.met:  # heard later in this turn: it is paused
             return
-        for peer in presence.here(1_000 + int(self._world.now)):
+        for peer in detector.here(1_000 + int(self._world.now)):
             beat = peer.beat
-            together = before.members.get(peer.node) == peer.inc and peer.node not in standing.view.members
-            deaf = beat is not None and beat.full and beat.vid >= before.vid and not peer.hears(standing.me)
+            together = before.members.get(peer.node) == peer.inc and peer.node not in state.view.members
+            deaf = beat is not None and beat.full and beat.vid >= before.vid and not peer.hears(state.me)
             if together and deaf:
                 raise Broken(f"node {self.number} goes on beside node {peer.node}, which it hears")
 
@@ -354,8 +354,8 @@ class Host:
         if client is None:
             return
         ways = self._world.ways
-        if replies and self.node is not None and self.node.lookout.wary and not self.is_dark:
-            self.node.lookout.delivered(connection)
+        if replies and self.node is not None and self.node.staleness.wary and not self.is_dark:
+            self.node.staleness.delivered(connection)
         if replies:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
@@ -486,7 +486,7 @@ class World:
             inc=self.rng.getrandbits(62),
             now=1_000 + int(self.now),
             wall=WALL + int(self.now),
-            chance=self._nonces.randbytes,
+            random_bytes=self._nonces.randbytes,
             log=lambda line: self.note(f"node {number}: {line}"),
         )
         self.note(f"node {number} starts")
@@ -595,8 +595,8 @@ class World:
         """The nodes that hold all of the newest view that anybody has: one of them must stay."""
         views: dict[int, tuple[int, int]] = {}
         for n, host in self.hosts.items():
-            if host.node is not None and host.node.replica.standing.full:
-                view = host.node.replica.standing.view
+            if host.node is not None and host.node.replica.state.full:
+                view = host.node.replica.state.view
                 views[n] = (view.gen, view.vid)
         views = {n: view for n, view in views.items() if n not in self.behind}
         # A view in which nobody was served yet may be lost: all that was acknowledged is in the one before.
@@ -921,7 +921,7 @@ class _Client:
         """Remember who stood behind an acknowledged write: a majority, or a minority since which one."""
         if host.node is None or host.boot != self._boot:
             return  # who answered is gone, and its view with it
-        view, world = host.node.replica.standing.view, self._world
+        view, world = host.node.replica.state.view, self._world
         if not view.quorate:
             world.minority[family(command.value)] = view.gen
         elif view.gen > world.accepted.get(command.key, (0, ""))[0]:

@@ -84,7 +84,7 @@ class Spite:
     def _look(self) -> None:
         world = self._world
         served = {
-            number: host.node.replica.standing.view.vid
+            number: host.node.replica.state.view.vid
             for number, host in world.hosts.items()
             if host.node is not None and host.node.serving
         }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from memrep.replication.frames import Stream
-from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.frames import FrameStream
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.replica import Replica
 from tests.simulate import main
 from tests.simulation import simulator
@@ -72,21 +72,21 @@ def _caught() -> str:
 
 
 def test_commits_without_acknowledgements_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stream, "held_by_all", lambda self: self.sent + 1)
+    monkeypatch.setattr(FrameStream, "held_by_all", lambda self: self.sent + 1)
     assert "Replay: python -m tests.simulate --seed" in _caught()
 
 
 def test_a_client_port_that_opens_before_the_join_is_complete_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def serves_until(self: Presence) -> int:
-        standing = self._standing
-        full, standing.full = standing.full, True
+    def serves_until(self: FailureDetector) -> int:
+        state = self._state
+        full, state.full = state.full, True
         until = real(self)
-        standing.full = full
+        state.full = full
         return until
 
-    real = Presence.serves_until
-    monkeypatch.setattr(Presence, "serves_until", serves_until)
-    monkeypatch.setattr(Replica, "open", property(lambda self: self.standing.view.vid > 0))
+    real = FailureDetector.serves_until
+    monkeypatch.setattr(FailureDetector, "serves_until", serves_until)
+    monkeypatch.setattr(Replica, "open", property(lambda self: self.state.view.vid > 0))
     assert "Replay: python -m tests.simulate --seed" in _caught()

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import Presence
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.view_id import make_vid
-from memrep.replication.message import Ack, Beat, Commit, Frame, Install, Relay
+from memrep.replication.message import Ack, Commit, Frame, Heartbeat, Install, Relay
 from memrep.replication.wire import encode
 from memrep.storage.version import ZERO
 from tests.simulate import main
@@ -54,8 +54,8 @@ def test_every_seed_has_another_fingerprint() -> None:
 def test_what_is_said_otherwise_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _fingerprint(2)
     assert _fingerprint(2) == before
-    real = Presence.beat
-    monkeypatch.setattr(Presence, "beat", lambda *args: replace(real(*args), wall=1))
+    real = FailureDetector.beat
+    monkeypatch.setattr(FailureDetector, "beat", lambda *args: replace(real(*args), wall=1))
     assert _fingerprint(2) != before
 
 
@@ -74,8 +74,8 @@ def test_a_message_is_told_in_one_line() -> None:
     vid = make_vid(12, 3)
     assert in_short(Ack(vid, 4, 9)) == "Ack 12.3 #4"
     assert in_short(Frame(vid, 4, [Commit(b"k", ZERO)])) == "Frame 12.3 #4: Commit 'k'"
-    beat = Beat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010)
-    assert in_short(beat) == "Beat 12.3 hears 13 sent 6"
+    beat = Heartbeat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010)
+    assert in_short(beat) == "Heartbeat 12.3 hears 13 sent 6"
     assert in_short(Relay(2, 1, 7, encode(beat))) == "Relay 1>2: Beat 12.3 hears 13 sent 6"
     view = Install(vid, 12, {1: 5, 2: 6}, [1], False, [], ZERO, yields=[2])
     assert in_short(view) == "Install 12.3 [1, 2], full: [1], no majority, settled 0, yield: [2]"

@@ -20,20 +20,20 @@ import msgspec
 
 from memrep.replication.membership.view_id import number_of, proposer_of
 from memrep.replication.message import (
+    Abort,
     Ack,
-    Beat,
-    BeatAck,
     Chunk,
+    ChunkRequest,
     Commit,
-    Drop,
     Frame,
+    Heartbeat,
     Install,
-    More,
-    Object,
+    LeaseGrant,
+    Nack,
     Propose,
     Refuse,
     Relay,
-    Sync,
+    TransferRequest,
     Vote,
     Write,
 )
@@ -145,19 +145,19 @@ class Trace:
         node = host.node
         if node is None:
             return "down"
-        standing = node.replica.standing
-        words = [name_of(standing.view.vid)]
-        if standing.promised > standing.view.vid:
-            words.append(f"->{name_of(standing.promised)}")
+        state = node.replica.state
+        words = [name_of(state.view.vid)]
+        if state.promised > state.view.vid:
+            words.append(f"->{name_of(state.promised)}")
         words += [
             word
             for word, holds in {
                 "frozen": host.frozen,
-                "met": standing.met,
-                "slept": standing.slept,
+                "met": state.met,
+                "was_stopped": state.was_stopped,
                 "misses": bool(node.replica.missed),
                 "serves": node.serving,
-                "lacks": not standing.full,
+                "lacks": not state.full,
             }.items()
             if holds
         ]
@@ -179,13 +179,13 @@ def _of_key(message: Any) -> str:
     return repr(message.key.decode(errors="replace"))
 
 
-def _of_beat(beat: Beat) -> str:
+def _of_beat(beat: Heartbeat) -> str:
     hears = "".join(str(node) for node in range(1, 64) if beat.hears >> node & 1)
     words = [name_of(beat.vid), f"hears {hears or 'nobody'}", f"sent {beat.sent}"]
     if beat.promised > beat.vid:
         words.append(f"promised {name_of(beat.promised)}")
     words += [word for word, holds in {"lacks": not beat.full, "leaves": beat.leaving}.items() if holds]
-    return " ".join([*words, beat.trouble]).rstrip()
+    return " ".join([*words, beat.view_change_reason]).rstrip()
 
 
 def _of_install(view: Install) -> str:
@@ -203,19 +203,19 @@ _TELLS: dict[type, Callable[[Any], str]] = {
     Frame: lambda m: f"{name_of(m.vid)} #{m.n}: " + "; ".join(map(in_short, m.items)),
     Write: lambda m: f"{_of_key(m)} {'read-modify-write' if m.base is not None else 'plain'}",
     Commit: _of_key,
-    Drop: _of_key,
-    Object: _of_key,
+    Abort: _of_key,
+    Nack: _of_key,
     Ack: lambda m: f"{name_of(m.vid)} #{m.n}",
-    Beat: _of_beat,
-    BeatAck: lambda m: name_of(m.vid),
+    Heartbeat: _of_beat,
+    LeaseGrant: lambda m: name_of(m.vid),
     Propose: lambda m: f"{name_of(m.vid)} {sorted(m.members)}",
     Vote: lambda m: (
         f"{name_of(m.vid)} from {name_of(m.last)}{'' if m.full else ', lacks'}, pending {len(m.pending)}"
     ),
     Refuse: lambda m: f"{name_of(m.vid)}, promised {name_of(m.promised)}, hears {m.reach}",
     Install: _of_install,
-    Sync: lambda m: f"{name_of(m.vid)} {'what differs' if m.sums else 'everything'}",
-    More: lambda m: f"#{m.i}",
+    TransferRequest: lambda m: f"{name_of(m.vid)} {'what differs' if m.sums else 'everything'}",
+    ChunkRequest: lambda m: f"#{m.i}",
     Chunk: lambda m: f"#{m.i}: {len(m.records)} records{', the last' if m.last else ''}",
     Relay: _of_relay,
 }

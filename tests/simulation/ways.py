@@ -93,7 +93,7 @@ class Ways:
     def _is_about_to_answer(self, number: int) -> bool:
         host = self._world.hosts[number]
         node = host.node
-        if node is None or not node.lookout.wary or node.lookout.wary_for < _LOOKS_MS - _LAST_LOOK_MS:
+        if node is None or not node.staleness.wary or node.staleness.wary_for < _LOOKS_MS - _LAST_LOOK_MS:
             return False
         return any(connection.waiting or node.unheard(connection) for connection in host.clients)
 
@@ -103,7 +103,7 @@ class Ways:
         for answer in [a for a in self._said if a.host is host and a.at <= latest and not a.is_end]:
             self._said.remove(answer)
             if host.node is not None:
-                host.node.lookout.undelivered(answer.connection)
+                host.node.staleness.undelivered(answer.connection)
             if host.clients.pop(answer.connection, None) is not None and host.node is not None:
                 host.node.disconnect(answer.connection)
 

@@ -171,10 +171,10 @@ addresses = st.builds(
 
 @given(st.lists(addresses, min_size=1, max_size=9, unique=True), st.randoms(use_true_random=False), st.data())
 def test_every_server_numbers_the_nodes_alike_in_whatever_order_they_are_listed(
-    nodes: list[Address], chance: object, data: st.DataObject
+    nodes: list[Address], random_bytes: object, data: st.DataObject
 ) -> None:
     shuffled = list(nodes)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    random_bytes.shuffle(shuffled)  # type: ignore[attr-defined]
     spell = st.sampled_from(["{}", "tcp://{}", "{}:10", "tcp://{}?weight=1", " {}"])
     text = ",".join(data.draw(spell).format(node) for node in shuffled)
     assert parse_nodes(text) == sorted(nodes)

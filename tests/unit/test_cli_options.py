@@ -6,7 +6,7 @@ from pathlib import Path
 
 from memrep.cli import _checked, serve_command
 from memrep.daemon.daemon import ServeOptions, warning_of_strangers
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from tests.harness.certificates import Authority
 
 
@@ -17,7 +17,7 @@ def _options(*arguments: str) -> ServeOptions:
 
 def test_php_is_provided_for_and_partitions_do_not_stop_anybody_unless_told_otherwise() -> None:
     options = _options()
-    assert options.habits == Habits(on=True, prefixes=(b"memc.sess.key.lock.",))
+    assert options.php_options == PhpOptions(on=True, prefixes=(b"memc.sess.key.lock.",))
     assert not options.strict
 
 
@@ -27,8 +27,8 @@ def test_a_majority_can_be_demanded() -> None:
 
 
 def test_php_can_be_left_alone() -> None:
-    assert _options("--php").habits.on
-    assert not _options("--no-php").habits.on
+    assert _options("--php").php_options.on
+    assert not _options("--no-php").php_options.on
 
 
 def test_an_option_of_earlier_versions_changes_nothing() -> None:
@@ -36,9 +36,9 @@ def test_an_option_of_earlier_versions_changes_nothing() -> None:
 
 
 def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
-    assert _options("--lock-prefix", "a.lock.").habits.prefixes == (b"a.lock.",)
-    assert _options("--lock-prefix", "a.lock.,b.lock.,").habits.prefixes == (b"a.lock.", b"b.lock.")
-    assert _options("--lock-prefix", "").habits.prefixes == ()
+    assert _options("--lock-prefix", "a.lock.").php_options.prefixes == (b"a.lock.",)
+    assert _options("--lock-prefix", "a.lock.,b.lock.,").php_options.prefixes == (b"a.lock.", b"b.lock.")
+    assert _options("--lock-prefix", "").php_options.prefixes == ()
 
 
 def test_memcacheds_options_for_what_is_not_obeyed_are_taken() -> None:

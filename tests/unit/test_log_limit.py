@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
-from memrep.log_limit import REPEAT_MS, Complaints, Recurrence
+from memrep.log_limit import REPEAT_MS, RateLimitedLog, Recurrence
 
 
-def _complaints() -> tuple[Complaints, list[str]]:
+def _limited_log() -> tuple[RateLimitedLog, list[str]]:
     log: list[str] = []
-    return Complaints(log.append), log
+    return RateLimitedLog(log.append), log
 
 
 def test_the_same_line_about_the_same_host_is_told_once() -> None:
-    complaints, log = _complaints()
+    limited, log = _limited_log()
     for _ in range(3):
-        complaints.about("10.0.0.9", "it knocks")
-        complaints.about("10.0.0.9", "it shouts")
+        limited.about("10.0.0.9", "it knocks")
+        limited.about("10.0.0.9", "it shouts")
     assert log == ["it knocks", "it shouts"]
 
 
 def test_each_host_is_told_of() -> None:
-    complaints, log = _complaints()
-    complaints.about("10.0.0.8", "8 knocks")
-    complaints.about("10.0.0.9", "9 knocks")
+    limited, log = _limited_log()
+    limited.about("10.0.0.8", "8 knocks")
+    limited.about("10.0.0.9", "9 knocks")
     assert log == ["8 knocks", "9 knocks"]
 
 
 def test_who_thinks_of_something_new_each_time_is_soon_ignored() -> None:
-    complaints, log = _complaints()
+    limited, log = _limited_log()
     for n in range(100):
-        complaints.about("10.0.0.9", f"it sent {n}")
+        limited.about("10.0.0.9", f"it sent {n}")
     assert log == [f"it sent {n}" for n in range(4)]
 
 
 def test_what_goes_wrong_after_all_was_well_is_news() -> None:
-    complaints, log = _complaints()
-    complaints.about("10.0.0.9", "it knocks")
-    complaints.settled("10.0.0.9")
-    complaints.settled("10.0.0.9")
-    complaints.about("10.0.0.9", "it knocks")
+    limited, log = _limited_log()
+    limited.about("10.0.0.9", "it knocks")
+    limited.settled("10.0.0.9")
+    limited.settled("10.0.0.9")
+    limited.about("10.0.0.9", "it knocks")
     assert log == ["it knocks"] * 2
 
 
 def test_only_so_many_hosts_are_remembered_and_the_latest_of_them() -> None:
-    complaints, log = _complaints()
+    limited, log = _limited_log()
     for n in range(5_000):
-        complaints.about(str(n), f"{n} knocks")
+        limited.about(str(n), f"{n} knocks")
     assert len(log) == 5_000
-    complaints.about("4999", "4999 knocks")
-    complaints.about("4000", "4000 knocks")
+    limited.about("4999", "4999 knocks")
+    limited.about("4000", "4000 knocks")
     assert len(log) == 5_000
-    complaints.about("0", "0 knocks")
+    limited.about("0", "0 knocks")
     assert len(log) == 5_001
 
 

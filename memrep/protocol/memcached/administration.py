@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from memrep.engine.engine import Engine
-from memrep.protocol.connection import Connection, Surroundings
+from memrep.protocol.connection import Connection, ServerContext
 from memrep.protocol.memcached import allocator
 from memrep.protocol.memcached.errors import BAD_LINE, ERROR
 from memrep.protocol.memcached.numbers import unsigned
@@ -37,15 +37,15 @@ class Administration:
     Args:
         connection: theirs.
         engine: executes commands.
-        surroundings: what they may see of the node, and change.
+        context: what they may see of the node, and change.
     """
 
-    __slots__ = ("_connection", "_engine", "_surroundings")
+    __slots__ = ("_connection", "_context", "_engine")
 
-    def __init__(self, connection: Connection, engine: Engine, surroundings: Surroundings) -> None:
+    def __init__(self, connection: Connection, engine: Engine, context: ServerContext) -> None:
         self._connection = connection
         self._engine = engine
-        self._surroundings = surroundings
+        self._context = context
 
     def verbosity(self, words: Words) -> None:
         """How much is logged."""
@@ -57,7 +57,7 @@ class Administration:
         elif (level := unsigned(words[1])) is None:
             self._say(BAD_LINE, noreply)
         else:
-            self._surroundings.set_verbosity(level)
+            self._context.set_verbosity(level)
             self._say(_OK, noreply)
 
     def cache_memlimit(self, words: Words) -> None:
@@ -79,7 +79,7 @@ class Administration:
 
     def version(self, words: Words) -> None:
         """Which memrep this is."""
-        self._say(b"VERSION %b\r\n" % self._surroundings.version)
+        self._say(b"VERSION %b\r\n" % self._context.version)
 
     def quit(self, words: Words) -> None:
         """Nothing more is read."""
@@ -87,26 +87,26 @@ class Administration:
 
     def shutdown(self, words: Words) -> None:
         """End the program, if that is enabled."""
-        if self._surroundings.shutdown is None:
+        if self._context.shutdown is None:
             self._say(b"ERROR: shutdown not enabled\r\n")
         else:
             self._connection.closing = True
-            self._surroundings.shutdown()
+            self._context.shutdown()
 
     def stats(self, words: Words) -> None:
         """A group of the statistics, or their reset."""
         group = words[1] if len(words) > 1 else b""
         if group == b"reset":
-            self._surroundings.reset()
+            self._context.reset()
             self._say(b"RESET\r\n")
             return
         if group == b"detail":
             self._detail(words)
             return
         if group == b"cachedump":
-            self._say(allocator.cachedump(words, self._surroundings.lists))
+            self._say(allocator.cachedump(words, self._context.lists))
             return
-        report = self._surroundings.reports.get(group)
+        report = self._context.reports.get(group)
         if report is None:
             self._say(ERROR)
             return
@@ -115,7 +115,7 @@ class Administration:
         self._say_slowly(block)
 
     def _detail(self, words: Words) -> None:
-        prefixes = self._surroundings.prefixes
+        prefixes = self._context.prefixes
         order = words[2] if len(words) > 2 else b""
         if order == b"dump":
             self._say_slowly(prefixes.dump())
@@ -127,14 +127,14 @@ class Administration:
 
     def may_flush(self, noreply: bool) -> bool:
         """Whether everything may be ended at once; if not, say so."""
-        if not self._surroundings.flush_all:
+        if not self._context.flush_all:
             self._engine.counters.cmd_flush += 1
             self._say(_NO_FLUSH, noreply)
-        return self._surroundings.flush_all
+        return self._context.flush_all
 
     def lru_crawler(self, words: Words) -> None:
         """There is none."""
-        self._say(allocator.lru_crawler(words, self._surroundings.lists))
+        self._say(allocator.lru_crawler(words, self._context.lists))
 
     def _say_slowly(self, block: bytes) -> None:
         self._connection.size += len(block) * SLOWNESS

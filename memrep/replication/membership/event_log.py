@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memrep.replication.membership.failure_detector import Peer, Presence, Timing
-from memrep.replication.membership.view import Standing, View
+from memrep.replication.membership.failure_detector import FailureDetector, Peer, Timing
+from memrep.replication.membership.view import ReplicaState, View
 from memrep.replication.membership.view_id import number_of
 from memrep.storage.version import Clock
 
 
-class News:
+class MembershipLog:
     """What one node has to tell of itself and its peers.
 
     Args:
         names: the addresses of all nodes.
-        standing: where this node stands.
-        presence: the peers.
+        state: where this node stands.
+        detector: the peers.
         timing: the constants of membership.
         clock: the time of the present turn.
         log: takes a line.
@@ -25,31 +25,35 @@ class News:
     def __init__(
         self,
         names: list[str],
-        standing: Standing,
-        presence: Presence,
+        state: ReplicaState,
+        detector: FailureDetector,
         timing: Timing,
         clock: Clock,
         log: Callable[[str], None],
     ) -> None:
         self._names = names
-        self._standing = standing
-        self._presence = presence
+        self._state = state
+        self._detector = detector
         self._timing = timing
         self._clock = clock
         self._log = log
 
     def troubles(self) -> list[str]:
         """Why this node and those that it hears ask for a view, as far as they have said so."""
-        beats = ((peer.name, peer.beat) for peer in self._presence.here(self._clock.now))
-        others = [f"{name}: {beat.trouble}" for name, beat in beats if beat is not None and beat.trouble]
-        return ([self._standing.trouble] if self._standing.trouble else []) + others
+        beats = ((peer.name, peer.beat) for peer in self._detector.here(self._clock.now))
+        others = [
+            f"{name}: {beat.view_change_reason}"
+            for name, beat in beats
+            if beat is not None and beat.view_change_reason
+        ]
+        return ([self._state.view_change_reason] if self._state.view_change_reason else []) + others
 
     def installed(self, before: View, was_full: bool, troubles: list[str]) -> None:
         """A view stands; this is why it was asked for, if it was not for who has come or gone."""
-        view = self._standing.view
+        view = self._state.view
         if len(self._names) == 1:
             return
-        me = self._standing.me
+        me = self._state.me
         names = {node: self._names[node - 1] for node in {*view.members, *before.members}}
         joined = [
             names[n] for n, inc in sorted(view.members.items()) if before.members.get(n) != inc and n != me
@@ -62,11 +66,11 @@ class News:
             f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"
             + (" (" + "; ".join(changes) + ")" if changes else "")
         )
-        absent = [peer for n, peer in self._presence.peers.items() if n not in view.members]
-        if not before.vid and self._standing.full and absent:
+        absent = [peer for n, peer in self._detector.peers.items() if n not in view.members]
+        if not before.vid and self._state.full and absent:
             whom = ", ".join(f"{peer.name} ({peer.gone or 'it is not within reach'})" for peer in absent)
             self._log(f"warning: begins without {whom}; if it holds sessions they are not here")
-        if not self._standing.full:
+        if not self._state.full:
             donor = self._names[min(view.full) - 1]
             again = "lost touch with the others and closes its port; " if was_full else ""
             self._log(f"{again}fetches what it lacks from {donor}")
@@ -74,7 +78,7 @@ class News:
     def report(self) -> None:
         """One log line for each change of a peer's state, with its reason."""
         now, wall = self._clock.now, self._clock.wall
-        for peer in self._presence.peers.values():
+        for peer in self._detector.peers.values():
             state, reason = self._state_of(peer, now)
             if state != peer.state:
                 self._log(f"{peer.name} is {state}" + (f": {reason}" if reason else ""))
@@ -85,7 +89,7 @@ class News:
             return "down", peer.gone
         if now - peer.heard >= self._timing.silence:
             return "silent", f"nothing heard for {now - peer.heard} ms"
-        if self._standing.view.members.get(peer.node) != peer.inc:
+        if self._state.view.members.get(peer.node) != peer.inc:
             return "starting", ""
         if peer.beat is None or not peer.beat.full:
             return "joining", "it fetches what it lacks"

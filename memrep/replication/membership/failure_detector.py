@@ -28,8 +28,8 @@ from typing import Final
 
 import attrs
 
-from memrep.replication.membership.view import Standing
-from memrep.replication.message import Beat
+from memrep.replication.membership.view import ReplicaState
+from memrep.replication.message import Heartbeat
 from memrep.storage.entry import NEVER
 from memrep.storage.version import Clock
 
@@ -151,7 +151,7 @@ class Peer:
     disagrees: str = ""
     since: int = 0
     state: str = "down"
-    beat: Beat | None = None
+    beat: Heartbeat | None = None
     beat_at: int = 0
     lease: int = 0
     ignored: int = 0
@@ -199,18 +199,18 @@ class Peer:
         self.false_starts += 1
 
 
-class Presence:
+class FailureDetector:
     """The peers of one node, by number.
 
     Args:
-        standing: where this node stands.
+        state: where this node stands.
         names: the addresses of all nodes; node n is the n-th.
         timing: the constants.
     """
 
-    def __init__(self, standing: Standing, names: list[str], timing: Timing) -> None:
-        self.peers = {node: Peer(node, name) for node, name in enumerate(names, start=1) if node != standing.me}
-        self._standing = standing
+    def __init__(self, state: ReplicaState, names: list[str], timing: Timing) -> None:
+        self.peers = {node: Peer(node, name) for node, name in enumerate(names, start=1) if node != state.me}
+        self._state = state
         self._timing = timing
         self._left: frozenset[int] = frozenset()
 
@@ -221,29 +221,29 @@ class Presence:
 
     def reach(self, now: int) -> dict[int, int]:
         """The nodes that could form a view with this one, itself included: numbers to incarnations."""
-        standing = self._standing
+        state = self._state
         here = [p for p in self.here(now) if p.ignored <= now and self._hears_us(p)]
         steady = [p for p in here if p.kept_out <= now or self._is_member(p)]
-        if len(steady) + 1 < standing.majority:
+        if len(steady) + 1 < state.majority:
             steady = here
         reach = {p.node: p.inc for p in steady}
-        reach[standing.me] = standing.inc
+        reach[state.me] = state.inc
         return reach
 
     def _is_member(self, peer: Peer) -> bool:
-        return self._standing.view.members.get(peer.node) == peer.inc
+        return self._state.view.members.get(peer.node) == peer.inc
 
     def _hears_us(self, peer: Peer) -> bool:
         """Whether this peer hears us, by the last it said. In a fresh view it has the benefit of the doubt."""
-        if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._standing.view.vid):
+        if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._state.view.vid):
             return True
-        return peer.hears(self._standing.me)
+        return peer.hears(self._state.me)
 
     @property
     def held_elsewhere(self) -> bool:
         """Whether another member of the view says that it holds everything."""
         return any(
-            peer.beat is not None and peer.beat.full and peer.beat.vid == self._standing.view.vid
+            peer.beat is not None and peer.beat.full and peer.beat.vid == self._state.view.vid
             for peer in self.peers.values()
             if self._is_member(peer) and not peer.gone
         )
@@ -257,14 +257,14 @@ class Presence:
         relay = self._timing.relay
         return sum(1 << p.node for p in self.peers.values() if not p.gone and now - p.heard_directly < relay)
 
-    def beat(self, clock: Clock, sent: int, leaving: bool) -> Beat:
+    def beat(self, clock: Clock, sent: int, leaving: bool) -> Heartbeat:
         """This node's heartbeat."""
-        standing, now = self._standing, clock.now
-        return Beat(
-            standing.view.vid,
-            standing.promised,
-            standing.full,
-            standing.trouble,
+        state, now = self._state, clock.now
+        return Heartbeat(
+            state.view.vid,
+            state.promised,
+            state.full,
+            state.view_change_reason,
             leaving,
             now,
             sent,
@@ -272,7 +272,7 @@ class Presence:
             clock.wall,
             self.hears(now),
             self.hears_directly(now),
-            standing.past,
+            state.past,
         )
 
     def deaf(self, node: int, now: int) -> bool:
@@ -282,7 +282,7 @@ class Presence:
 
     def meets_majority(self, now: int) -> bool:
         """Whether the members that are heard and this node are a majority of the configured nodes."""
-        return 1 + sum(map(self._is_member, self.here(now))) >= self._standing.majority
+        return 1 + sum(map(self._is_member, self.here(now))) >= self._state.majority
 
     def believes(self, peer: Peer, inc: int, now: int) -> bool:
         """Whether what comes over another node is this peer's, and not the last words of a former process."""
@@ -291,7 +291,7 @@ class Presence:
                 return False
         else:
             silent = peer.gone or now - peer.heard >= self._timing.silence
-            if peer.linked or not (silent or self._standing.view.members.get(peer.node) == inc):
+            if peer.linked or not (silent or self._state.view.members.get(peer.node) == inc):
                 return False
             peer.restarted(inc, now)
         peer.gone = ""
@@ -299,7 +299,7 @@ class Presence:
 
     def all_heard(self, now: int) -> int:
         """When every other member had been heard last, own monotonic ms; now if there is none."""
-        return min((self.peers[node].heard for node in self._standing.others), default=now)
+        return min((self.peers[node].heard for node in self._state.others), default=now)
 
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer on its own link."""
@@ -356,7 +356,7 @@ class Presence:
         """Those missed that were heard again after this moment: while this view was formed without them."""
         return [self.peers[node] for node in self.missed if self.peers[node].returned > since]
 
-    def slept(self, now: int) -> None:
+    def was_stopped(self, now: int) -> None:
         """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
         for peer in self.peers.values():
             peer.lease = 0
@@ -373,10 +373,10 @@ class Presence:
             now: own monotonic ms.
             before: the members of the view before, node numbers to incarnations.
         """
-        members = self._standing.view.members
+        members = self._state.view.members
         # Who joins such a view with nothing does not know whom a majority has gone on without.
-        left = (before.keys() or self.peers.keys()) - members.keys() - {self._standing.me}
-        self._left = frozenset() if self._standing.view.quorate else (self._left | left) - members.keys()
+        left = (before.keys() or self.peers.keys()) - members.keys() - {self._state.me}
+        self._left = frozenset() if self._state.view.quorate else (self._left | left) - members.keys()
         for peer in self.peers.values():
             peer.lease = 0
             peer.ignored = 0
@@ -404,8 +404,8 @@ class Presence:
         Before that nobody may be told of anything that the view has settled: a member that lost the message
         and all others would know nothing of it. Who is in a later view by now may have skipped this one.
         """
-        vid = self._standing.view.vid
-        return vid > 0 and all(self.peers[node].installed == vid for node in self._standing.others)
+        vid = self._state.view.vid
+        return vid > 0 and all(self.peers[node].installed == vid for node in self._state.others)
 
     def serves_until(self) -> int:
         """Until when (own monotonic ms) this node may execute clients' commands (rule S1).
@@ -414,11 +414,11 @@ class Presence:
         majority the leases of a majority of the configured nodes count, itself included; in one without, those
         of all members. The answer holds until a lease comes or anything else of these changes.
         """
-        standing = self._standing
-        if not standing.full or standing.paused or not self.confirmed:
+        state = self._state
+        if not state.full or state.paused or not self.confirmed:
             return 0
-        leases = sorted((self.peers[node].lease for node in standing.others), reverse=True)
-        needed = standing.majority - 1 if standing.view.quorate else len(leases)
+        leases = sorted((self.peers[node].lease for node in state.others), reverse=True)
+        needed = state.majority - 1 if state.view.quorate else len(leases)
         return leases[needed - 1] if needed else NEVER
 
 

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from memrep.replication.membership.failure_detector import Peer, Presence
+from memrep.replication.membership.failure_detector import FailureDetector, Peer
 from memrep.replication.membership.history import WRITTEN, Rank, rank
-from memrep.replication.membership.view import Standing
-from memrep.replication.message import Beat
+from memrep.replication.membership.view import ReplicaState
+from memrep.replication.message import Heartbeat
 
 
-def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int], now: int) -> Peer | None:
+def gives_way_to(
+    state: ReplicaState, detector: FailureDetector, reach: Mapping[int, int], now: int
+) -> Peer | None:
     """The node without which no view may be formed, though it is out of reach; None if there is none.
 
     That is one with data that is heard, and has a later view (it has gone on meanwhile, and holds what this
@@ -31,85 +33,87 @@ def gives_way_to(standing: Standing, presence: Presence, reach: Mapping[int, int
     wait for falling silent too often.
 
     Args:
-        standing: where this node stands.
-        presence: the peers.
+        state: where this node stands.
+        detector: the peers.
         reach: the nodes that could form a view with this one.
         now: own monotonic ms.
     """
-    for peer in presence.here(now):
+    for peer in detector.here(now):
         beat = peer.beat
-        later = beat is not None and beat.full and _has_gone_on(beat, standing)
-        if later and peer.node not in reach and peer.hears(standing.me):
+        later = beat is not None and beat.full and _has_gone_on(beat, state)
+        if later and peer.node not in reach and peer.hears(state.me):
             return peer
-    return deaf_rival(standing, presence, reach, now)
+    return deaf_rival(state, detector, reach, now)
 
 
-def deaf_rival(standing: Standing, presence: Presence, members: Mapping[int, int], now: int) -> Peer | None:
+def deaf_rival(
+    state: ReplicaState, detector: FailureDetector, members: Mapping[int, int], now: int
+) -> Peer | None:
     """A node with data that is deaf to this one, and goes on without it; None if there is none that counts.
 
     Who votes asks, too: the proposer may not hear it.
 
     Args:
-        standing: where this node stands.
-        presence: the peers.
+        state: where this node stands.
+        detector: the peers.
         members: those of the view that is to be formed.
         now: own monotonic ms.
     """
-    if _stands_with_majority(standing, presence, members):
+    if _stands_with_majority(state, detector, members):
         return None
-    vid = standing.view.vid
-    for peer in presence.here(now):
+    vid = state.view.vid
+    for peer in detector.here(now):
         beat = peer.beat
         if peer.node in members:
             continue
-        if standing.met and peer.node in presence.missed:
+        if state.met and peer.node in detector.missed:
             # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
             # whom it hears.
-            if beat is None or _may_come_first(beat, standing):
+            if beat is None or _may_come_first(beat, state):
                 return peer
-        elif peer.hears(standing.me):
+        elif peer.hears(state.me):
             continue
-        elif beat and beat.full and (_has_gone_on(beat, standing) or (standing.full and beat.vid == vid)):
+        elif beat and beat.full and (_has_gone_on(beat, state) or (state.full and beat.vid == vid)):
             return peer
     return None
 
 
-def _may_come_first(beat: Beat, standing: Standing) -> bool:
+def _may_come_first(beat: Heartbeat, state: ReplicaState) -> bool:
     """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
-    theirs, mine = _ranks(beat, standing)
+    theirs, mine = _ranks(beat, state)
     written, wrote = theirs.activity == WRITTEN, mine.activity == WRITTEN
     if mine.parted and not theirs.parted:
         return (theirs.generation, False) >= (mine.generation, wrote)
     return (theirs.generation, theirs.parted, written) >= (mine.generation, mine.parted, wrote)
 
 
-def _has_gone_on(beat: Beat, standing: Standing) -> bool:
+def _has_gone_on(beat: Heartbeat, state: ReplicaState) -> bool:
     """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
-    theirs, mine = _ranks(beat, standing)
-    return (theirs, beat.vid) > (mine, standing.view.vid)
+    theirs, mine = _ranks(beat, state)
+    return (theirs, beat.vid) > (mine, state.view.vid)
 
 
-def _ranks(beat: Beat, standing: Standing) -> tuple[Rank, Rank]:
+def _ranks(beat: Heartbeat, state: ReplicaState) -> tuple[Rank, Rank]:
     """Where the sender of this heartbeat and this node stand, by what both know."""
-    known = (beat.past, standing.past)
-    return rank(beat.past, known), rank(standing.past, known)
+    known = (beat.past, state.past)
+    return rank(beat.past, known), rank(state.past, known)
 
 
-def _stands_with_majority(standing: Standing, presence: Presence, reach: Mapping[int, int]) -> bool:
-    beats = [presence.peers[node].beat for node in reach if node != standing.me]
-    vid = standing.view.vid
+def _stands_with_majority(state: ReplicaState, detector: FailureDetector, reach: Mapping[int, int]) -> bool:
+    beats = [detector.peers[node].beat for node in reach if node != state.me]
+    vid = state.view.vid
     together = sum(beat is not None and beat.full and beat.vid == vid for beat in beats)
-    return standing.full and together + 1 >= standing.majority
+    return state.full and together + 1 >= state.majority
 
 
 def leaves_beginning_to(
-    standing: Standing, presence: Presence, reach: Mapping[int, int], now: int
+    state: ReplicaState, detector: FailureDetector, reach: Mapping[int, int], now: int
 ) -> list[Peer]:
     """Those who live but cannot be met, while nobody has data; this node must not begin without them."""
-    here = presence.here(now)
-    if len(reach) < standing.majority:
-        unmet = [peer for peer in here if peer.beat is not None and not peer.hears(standing.me)]
+    here = detector.here(now)
+    if len(reach) < state.majority:
+        unmet = [peer for peer in here if peer.beat is not None and not peer.hears(state.me)]
         if unmet:
             return unmet
-    mute = [peer for peer in presence.peers.values() if peer.let_in > now and peer not in here]
-    return mute if len(mute) >= standing.majority else []
+    mute = [peer for peer in detector.peers.values() if peer.let_in > now and peer not in here]
+    return mute if len(mute) >= state.majority else []

@@ -56,7 +56,7 @@ class View:
 
 
 @attrs.define(eq=False)
-class Standing:
+class ReplicaState:
     """Where this node stands: its view, what it has promised, what it lacks.
 
     Attributes:
@@ -66,11 +66,11 @@ class Standing:
         view: the installed view.
         promised: the highest view it has voted for. Above `view.vid` it is paused: it acknowledges nothing,
             commits nothing and serves nobody until that view or a later one stands.
-        full: whether it holds everything acknowledged so far.
-        trouble: why it needs a new view; empty if it does not.
-        slept: whether it was stopped for a while and has not had a view since. It is paused then, too: the
+        full: whether it holds everything acknowledged so far. view_change_reason: why it needs a new view;
+        empty if it does not. was_stopped: whether it was stopped for a while and has not had a view since. It
+        is paused then, too: the
             others may have gone on without it.
-        alone: whether it has closed all its clients' connections since its last view.
+        closed_clients: whether it has closed all its clients' connections since its last view.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         past: what its side has behind it; see history.py.
         apart: the reading of the hybrid clock above which everything is stamped since this side has parted
@@ -84,9 +84,9 @@ class Standing:
     view: View = attrs.Factory(View)
     promised: int = 0
     full: bool = False
-    trouble: str = ""
-    slept: bool = False
-    alone: bool = False
+    view_change_reason: str = ""
+    was_stopped: bool = False
+    closed_clients: bool = False
     met: bool = False
     past: Past = attrs.Factory(Past)
     apart: int = 0
@@ -95,7 +95,7 @@ class Standing:
     @property
     def paused(self) -> bool:
         """Whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
-        return self.promised > self.view.vid or self.slept or self.met
+        return self.promised > self.view.vid or self.was_stopped or self.met
 
     @property
     def activity(self) -> int:
@@ -124,8 +124,8 @@ class Standing:
         self.past = parts(message.past, message.vid) if out_of_touch(message) else message.past
         self.apart = message.apart
         self.full = self.me in message.full
-        self.trouble = ""
-        self.slept = self.alone = self.met = False
+        self.view_change_reason = ""
+        self.was_stopped = self.closed_clients = self.met = False
 
     def confirmed(self) -> None:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
@@ -146,7 +146,7 @@ def settle(
 
     It is a majority's, and begins a new generation, if a majority brings the same data along, or if everybody
     is there. An empty node does not count: it has forgotten what it once acknowledged, and with its help a node
-    that was cut off meanwhile would outrank those that hold it. It counts when it has caught up (`Election`
+    that was cut off meanwhile would outrank those that hold it. It counts when it has caught up (`ViewChange`
     asks for a view then).
 
     Args:

@@ -18,9 +18,9 @@ from typing import Final
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import TOOK_LEAVE, Presence, Timing
+from memrep.replication.membership.failure_detector import TOOK_LEAVE, FailureDetector, Timing
 from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leaves_beginning_to
-from memrep.replication.membership.view import Standing, settle
+from memrep.replication.membership.view import ReplicaState, settle
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Propose, Refuse, Vote
 from memrep.storage.owner import DOUBT_MS
@@ -43,15 +43,15 @@ class _Proposal:
     refusals: set[int] = attrs.Factory(set)
 
 
-class Election:
+class ViewChange:
     """One node's part in changes of view.
 
     Attributes:
         promised_at: when it voted last, own monotonic ms.
 
     Args:
-        standing: where this node stands; a vote changes `promised`.
-        presence: who is within reach.
+        state: where this node stands; a vote changes `promised`.
+        detector: who is within reach.
         timing: the constants.
         clock: the time; stamps what is settled.
         vote: makes this node's vote for a view.
@@ -61,16 +61,16 @@ class Election:
 
     def __init__(
         self,
-        standing: Standing,
-        presence: Presence,
+        state: ReplicaState,
+        detector: FailureDetector,
         timing: Timing,
         clock: Clock,
         vote: Callable[[int], Vote],
         send: Callable[[int, Propose | Vote | Refuse | Install], None],
         install: Callable[[Install], None],
     ) -> None:
-        self._standing = standing
-        self._presence = presence
+        self._state = state
+        self._detector = detector
         self._timing = timing
         self._clock = clock
         self._vote = vote
@@ -91,7 +91,7 @@ class Election:
     def consider(self) -> None:
         """Propose a view if one is needed and it is this node's turn."""
         now = self._clock.now
-        reach = self._presence.reach(now)
+        reach = self._detector.reach(now)
         if not self._need(reach, now):
             self._needed = None
             return
@@ -107,15 +107,15 @@ class Election:
             # Votes may be large; asking faster than they travel would pile them up.
             self._patience = min(2 * self._patience, _PATIENCE_MAX * self._timing.propose)
             self._proposal = None
-            members = self._standing.view.members
+            members = self._state.view.members
             answered = proposal.votes.keys() | proposal.refusals
             silent = [n for n in proposal.members if n not in answered and n not in members]
-            self._presence.ignore(silent, now + self._timing.ignore)
-            reach = self._presence.reach(now)
+            self._detector.ignore(silent, now + self._timing.ignore)
+            reach = self._detector.reach(now)
         if self._may_form(reach, now):
             self._propose(reach, now)
 
-    def slept(self) -> None:
+    def was_stopped(self) -> None:
         """This process was stopped: what it had proposed is stale, and the others get time to speak.
 
         What they said before shows them deaf to this node, as they were. Without that time it could form a
@@ -126,16 +126,16 @@ class Election:
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
         """Whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
-        standing = self._standing
-        if gives_way_to(standing, self._presence, reach, now) is not None:
+        state = self._state
+        if gives_way_to(state, self._detector, reach, now) is not None:
             return False
         if now < self._patient_until:
-            heard = {peer.node for peer in self._presence.here(now)}
-            if not heard <= reach.keys() or len(reach) == 1 < standing.configured:
+            heard = {peer.node for peer in self._detector.here(now)}
+            if not heard <= reach.keys() or len(reach) == 1 < state.configured:
                 return False
-        peers = self._presence.peers
-        beats = [peers[node].beat for node in reach if node != standing.me]
-        return self._has_majority(len(reach), standing.full + sum(b is not None and b.full for b in beats))
+        peers = self._detector.peers
+        beats = [peers[node].beat for node in reach if node != state.me]
+        return self._has_majority(len(reach), state.full + sum(b is not None and b.full for b in beats))
 
     def _has_majority(self, members: int, full: int) -> bool:
         """Whether a view of so many members, so many of them full, is allowed by `--partition` (rule S3).
@@ -143,50 +143,50 @@ class Election:
         In majority mode only nodes with data count: an empty one has forgotten what it once acknowledged, and
         its vote would let a node that was cut off since then form a majority with it. All together may begin.
         """
-        standing = self._standing
-        return not standing.strict or members == standing.configured or full >= standing.majority
+        state = self._state
+        return not state.strict or members == state.configured or full >= state.majority
 
     def _need(self, reach: dict[int, int], now: int) -> bool:
-        standing = self._standing
-        if standing.promised > standing.view.vid:
-            proposer = proposer_of(standing.promised)
+        state = self._state
+        if state.promised > state.view.vid:
+            proposer = proposer_of(state.promised)
             return (
                 now - self.promised_at > self._timing.promise
-                or (proposer != standing.me and proposer not in reach)
-                or proposer == standing.me
+                or (proposer != state.me and proposer not in reach)
+                or proposer == state.me
             )
-        if standing.trouble or reach != standing.view.members or self._has_grown_to_majority():
+        if state.view_change_reason or reach != state.view.members or self._has_grown_to_majority():
             return True
         return any(
             # In this view; or in a later one of its own, made when it heard nobody for a moment.
-            peer.beat is not None and peer.beat.trouble and peer.beat.vid >= standing.view.vid
-            for peer in self._presence.here(now)
+            peer.beat is not None and peer.beat.view_change_reason and peer.beat.vid >= state.view.vid
+            for peer in self._detector.here(now)
         )
 
     def _has_grown_to_majority(self) -> bool:
         """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
-        standing = self._standing
-        view = standing.view
-        if view.quorate or len(view.members) < standing.majority:
+        state = self._state
+        view = state.view
+        if view.quorate or len(view.members) < state.majority:
             return False
-        beats = (self._presence.peers[node].beat for node in standing.others)
+        beats = (self._detector.peers[node].beat for node in state.others)
         caught_up = sum(beat is not None and beat.full and beat.vid == view.vid for beat in beats)
-        return standing.full + caught_up >= standing.majority
+        return state.full + caught_up >= state.majority
 
     def _rank(self, reach: dict[int, int], now: int) -> int | None:
         """This node's place among those that may propose; None if it may not."""
-        standing = self._standing
-        beats = {node: self._presence.peers[node].beat for node in reach if node != standing.me}
+        state = self._state
+        beats = {node: self._detector.peers[node].beat for node in reach if node != state.me}
         full = [node for node, beat in beats.items() if beat is not None and beat.full]
-        if standing.full:
-            candidates = [*full, standing.me]
+        if state.full:
+            candidates = [*full, state.me]
         elif full:
             return None
-        elif len(reach) == standing.configured or self._begins_without_the_rest(reach, now):
+        elif len(reach) == state.configured or self._begins_without_the_rest(reach, now):
             candidates = list(reach)
         else:
             return None
-        return sorted(candidates).index(standing.me)
+        return sorted(candidates).index(state.me)
 
     def _begins_without_the_rest(self, reach: dict[int, int], now: int) -> bool:
         """Whether nodes without data have waited long enough for the others.
@@ -195,43 +195,43 @@ class Election:
         and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
         cannot reach itself, nor while another one without data should begin (one_way.py).
         """
-        if leaves_beginning_to(self._standing, self._presence, reach, now):
+        if leaves_beginning_to(self._state, self._detector, reach, now):
             return False
-        disagree = any(peer.disagrees for peer in self._presence.peers.values())
-        others_serve = any(peer.beat is not None and peer.beat.full for peer in self._presence.here(now))
+        disagree = any(peer.disagrees for peer in self._detector.peers.values())
+        others_serve = any(peer.beat is not None and peer.beat.full for peer in self._detector.here(now))
         return not disagree and not others_serve and now - self._born >= self._timing.cold_start
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
-        standing = self._standing
-        number = 1 + max(number_of(standing.promised), number_of(self._highest), self._clock.wall // 1000)
-        vid = make_vid(number, standing.me)
+        state = self._state
+        number = 1 + max(number_of(state.promised), number_of(self._highest), self._clock.wall // 1000)
+        vid = make_vid(number, state.me)
         self._promise(vid)
-        self._proposal = _Proposal(vid, reach, now, {standing.me: self._vote(vid)})
+        self._proposal = _Proposal(vid, reach, now, {state.me: self._vote(vid)})
         for node in reach:
-            if node != standing.me:
+            if node != state.me:
                 self._send(node, Propose(vid, reach))
         self._count()
 
     def _promise(self, vid: int) -> None:
-        self._standing.promise(vid)
+        self._state.promise(vid)
         self._highest = max(self._highest, vid)
         self.promised_at = self._clock.now
 
     def on_propose(self, node: int, message: Propose) -> None:
         """Vote, or say why not."""
-        standing = self._standing
+        state = self._state
         self.saw_promise(message.vid)
-        reach = self._presence.reach(self._clock.now)
-        if message.members.get(standing.me) != standing.inc:
+        reach = self._detector.reach(self._clock.now)
+        if message.members.get(state.me) != state.inc:
             return
         left_out = [
             member
-            for member, inc in standing.view.members.items()
+            for member, inc in state.view.members.items()
             if member not in message.members and reach.get(member) == inc
         ]
-        rival = deaf_rival(standing, self._presence, message.members, self._clock.now)
-        if message.vid <= max(standing.promised, standing.view.vid) or left_out or rival is not None:
-            self._send(node, Refuse(message.vid, standing.promised, left_out))
+        rival = deaf_rival(state, self._detector, message.members, self._clock.now)
+        if message.vid <= max(state.promised, state.view.vid) or left_out or rival is not None:
+            self._send(node, Refuse(message.vid, state.promised, left_out))
             return
         self._proposal = None
         self._promise(message.vid)
@@ -249,16 +249,16 @@ class Election:
         if proposal is None or len(proposal.votes) < len(proposal.members):
             return
         self._proposal = None
-        standing = self._standing
+        state = self._state
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
-        if standing.full and gives_way_to(standing, self._presence, proposal.members, self._clock.now):
+        if state.full and gives_way_to(state, self._detector, proposal.members, self._clock.now):
             return  # it was heard while the votes came
-        view = settle(proposal.vid, proposal.members, proposal.votes, standing.configured, self._clock)
+        view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
         lost = self._lost(view)
         view = replace(view, lost=lost, silent=self._silent(lost))
         for node in view.members:
-            if node != standing.me:
+            if node != state.me:
                 self._send(node, view)
         self._install(view)
 
@@ -271,9 +271,9 @@ class Election:
         """
         lost: dict[int, int] = {}
         now = self._clock.now
-        for node, inc in {**view.members, **self._standing.view.members}.items():
+        for node, inc in {**view.members, **self._state.view.members}.items():
             if view.members.get(node) != inc or node not in view.full or node in view.alone:
-                peer = self._presence.peers.get(node)
+                peer = self._detector.peers.get(node)
                 heard = min(now, peer.heard) if peer is not None else now
                 took_leave = peer is not None and peer.gone == TOOK_LEAVE
                 known = stamped_at(latest_unique(self._clock, heard - DOUBT_MS))
@@ -282,7 +282,7 @@ class Election:
 
     def _silent(self, lost: Iterable[int]) -> list[int]:
         """Those of them that are the same processes still, for all that is known."""
-        peers, members = self._presence.peers, self._standing.view.members
+        peers, members = self._detector.peers, self._state.view.members
         return [
             n for n in lost if n in peers and peers[n].inc == members.get(n, peers[n].inc) and not peers[n].gone
         ]
@@ -295,7 +295,7 @@ class Election:
             if message.reach and self._patience == self._timing.propose:
                 # It hears a node that has just died; the news will have reached it in a moment.
                 self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
-        self._presence.ignore((n for n in message.reach if n in self._presence.peers), 0)
+        self._detector.ignore((n for n in message.reach if n in self._detector.peers), 0)
 
     def installed(self) -> None:
         """A view stands; what was proposed before it is over."""

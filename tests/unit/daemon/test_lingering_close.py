@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from memrep.daemon.lingering_close import Partings
+from memrep.daemon.lingering_close import LingeringClose
 
 
 class _Reactor:
@@ -41,8 +41,8 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield node, client
 
 
-def _begin(node: socket.socket) -> tuple[Partings, _Reactor]:
-    partings, reactor = Partings(), _Reactor()
+def _begin(node: socket.socket) -> tuple[LingeringClose, _Reactor]:
+    partings, reactor = LingeringClose(), _Reactor()
     partings.begin(node, reactor)  # type: ignore[arg-type]
     return partings, reactor
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memrep.daemon.log import Journal, Notifier
+from memrep.daemon.log import Log, Notifier
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_systemd_cannot_take_now_it_is_told_as_soon_as_it_can(systemd: sock
 def test_lines_come_in_their_order_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("wb") as file:
-        journal = Journal("node", file.fileno())
+        journal = Log("node", file.fileno())
         for n in range(500):
             journal.log(f"line {n}")
         journal.close(5)
@@ -62,7 +62,7 @@ def test_lines_come_in_their_order_and_whole(tmp_path: Path) -> None:
 def test_a_reader_that_made_the_log_non_blocking_loses_no_line() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    journal = Journal("", writer)
+    journal = Log("", writer)
     for n in range(900):
         journal.log(f"{n} " + "x" * 200)
     told = b""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from memrep.addresses import Address
-from memrep.daemon.peer_allowlist import Neighbours
+from memrep.daemon.peer_allowlist import PeerAllowlist
 
 
-def _neighbours(*hosts: str) -> Neighbours:
-    return Neighbours({number: Address(host, 11211) for number, host in enumerate(hosts, start=2)})
+def _neighbours(*hosts: str) -> PeerAllowlist:
+    return PeerAllowlist({number: Address(host, 11211) for number, host in enumerate(hosts, start=2)})
 
 
 @pytest.mark.parametrize("host", ["10.0.0.2", "::ffff:10.0.0.2", "2001:db8::3", "2001:DB8:0::3"])
@@ -28,46 +28,46 @@ def test_a_link_local_address_is_expected_on_whatever_interface() -> None:
 
 @pytest.mark.parametrize("node", ["127.0.0.1", "127.0.0.2", "::1"])
 def test_nodes_over_loopback_call_from_any_address_of_it(node: str) -> None:
-    neighbours = _neighbours("10.0.0.2", node)
-    assert all(map(neighbours.expects, ["127.0.0.1", "127.0.0.9", "::1", "::ffff:127.0.0.1"]))
-    assert not neighbours.expects("10.0.0.9")
+    allowlist = _neighbours("10.0.0.2", node)
+    assert all(map(allowlist.expects, ["127.0.0.1", "127.0.0.9", "::1", "::ffff:127.0.0.1"]))
+    assert not allowlist.expects("10.0.0.9")
 
 
 def test_a_name_is_expected_from_where_it_was_looked_up() -> None:
-    neighbours = _neighbours("10.0.0.2", "web3")
-    assert not neighbours.known
-    assert neighbours.expects("10.0.0.2")
-    assert not neighbours.expects("10.0.0.3")
-    neighbours.looked_up(3, ["10.0.0.3", "2001:db8::3"])
-    assert neighbours.known
-    assert all(map(neighbours.expects, ["10.0.0.2", "10.0.0.3", "2001:db8::3"]))
+    allowlist = _neighbours("10.0.0.2", "web3")
+    assert not allowlist.known
+    assert allowlist.expects("10.0.0.2")
+    assert not allowlist.expects("10.0.0.3")
+    allowlist.looked_up(3, ["10.0.0.3", "2001:db8::3"])
+    assert allowlist.known
+    assert all(map(allowlist.expects, ["10.0.0.2", "10.0.0.3", "2001:db8::3"]))
 
 
 def test_a_name_that_has_moved_is_expected_from_its_new_address_only() -> None:
-    neighbours = _neighbours("web2")
-    neighbours.looked_up(2, ["10.0.0.2"])
-    neighbours.looked_up(2, ["10.0.0.22"])
-    assert neighbours.expects("10.0.0.22")
-    assert not neighbours.expects("10.0.0.2")
+    allowlist = _neighbours("web2")
+    allowlist.looked_up(2, ["10.0.0.2"])
+    allowlist.looked_up(2, ["10.0.0.22"])
+    assert allowlist.expects("10.0.0.22")
+    assert not allowlist.expects("10.0.0.2")
 
 
 def test_a_name_that_cannot_be_looked_up_any_more_keeps_its_address() -> None:
-    neighbours = _neighbours("web2")
-    neighbours.looked_up(2, ["10.0.0.2"])
-    neighbours.looked_up(2, [])
-    assert neighbours.expects("10.0.0.2")
+    allowlist = _neighbours("web2")
+    allowlist.looked_up(2, ["10.0.0.2"])
+    allowlist.looked_up(2, [])
+    assert allowlist.expects("10.0.0.2")
 
 
 def test_a_name_that_cannot_be_looked_up_at_all_lets_nobody_in_and_is_waited_for_no_longer() -> None:
-    neighbours = _neighbours("web2")
-    neighbours.looked_up(2, [])
-    assert neighbours.known
-    assert not neighbours.expects("10.0.0.2")
-    neighbours.looked_up(2, ["10.0.0.2"])
-    assert neighbours.expects("10.0.0.2")
+    allowlist = _neighbours("web2")
+    allowlist.looked_up(2, [])
+    assert allowlist.known
+    assert not allowlist.expects("10.0.0.2")
+    allowlist.looked_up(2, ["10.0.0.2"])
+    assert allowlist.expects("10.0.0.2")
 
 
 def test_a_name_that_stands_for_loopback_counts_as_loopback() -> None:
-    neighbours = _neighbours("localhost")
-    neighbours.looked_up(2, ["127.0.0.1"])
-    assert neighbours.expects("127.0.0.5")
+    allowlist = _neighbours("localhost")
+    allowlist.looked_up(2, ["127.0.0.1"])
+    assert allowlist.expects("127.0.0.5")

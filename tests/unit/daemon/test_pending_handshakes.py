@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from memrep.daemon.pending_handshakes import Anteroom
+from memrep.daemon.pending_handshakes import PendingHandshakes
 
 
 def test_nobody_has_to_go_while_there_are_seats() -> None:
-    room: Anteroom[str] = Anteroom(2, 3.0)
+    room: PendingHandshakes[str] = PendingHandshakes(2, 3.0)
     assert room.enter("a", "10.0.0.1", 0.0) is None
     assert room.enter("b", "10.0.0.1", 0.0) is None
     room.leave("a")
@@ -16,14 +16,14 @@ def test_nobody_has_to_go_while_there_are_seats() -> None:
 
 
 def test_the_oldest_goes_for_the_one_who_comes() -> None:
-    room: Anteroom[str] = Anteroom(2, 3.0)
+    room: PendingHandshakes[str] = PendingHandshakes(2, 3.0)
     for guest in "ab":
         room.enter(guest, guest, 0.0)
     assert room.enter("c", "c", 0.0) == "a"
 
 
 def test_a_crowd_of_one_host_keeps_nobody_else_out_nor_in() -> None:
-    room: Anteroom[str] = Anteroom(4, 3.0)
+    room: PendingHandshakes[str] = PendingHandshakes(4, 3.0)
     room.enter("node", "10.0.0.1", 0.0)
     gone = []
     for n in range(100):
@@ -36,7 +36,7 @@ def test_a_crowd_of_one_host_keeps_nobody_else_out_nor_in() -> None:
 
 
 def test_who_stays_too_long_is_overdue() -> None:
-    room: Anteroom[str] = Anteroom(4, 3.0)
+    room: PendingHandshakes[str] = PendingHandshakes(4, 3.0)
     room.enter("a", "10.0.0.1", 10.0)
     room.enter("b", "10.0.0.1", 12.0)
     assert room.overdue(13.0) == []

@@ -42,7 +42,7 @@ class Bench:
         self.part = Slice(Timing().fence)
         self.fence = Fence()
         now = time.monotonic_ns() // 1_000_000
-        self.node = Node(NodeOptions(), inc=1, now=now, wall=WALL, chance=bytes)
+        self.node = Node(NodeOptions(), inc=1, now=now, wall=WALL, random_bytes=bytes)
         self.faults: list[Exception] = []
         self.reactor = Reactor(self.node, self._end_turn, self.fence, self.faults.append, self.part)
         self.called: list[str] = []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.engine.engine import Engine
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import (
     DELETED,
     EXISTS,
@@ -391,30 +391,30 @@ def test_a_cas_that_stores_is_a_hit() -> None:
 
 def test_a_set_is_answered_when_it_is_held_everywhere() -> None:
     rig = rig_later()
-    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
+    future = waits(rig.engine.set(b"a", 0, 0, b"x"))
     assert rig.value(b"a") is None
     rig.later.succeed()
-    assert ticket.settled and ticket.result is STORED
+    assert future.settled and future.result is STORED
     assert rig.value(b"a") == b"x"
 
 
 def test_a_ticket_tells_its_listener_once() -> None:
     rig = rig_later()
     told: list[object] = []
-    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
-    ticket.listener = lambda: told.append(ticket.result)
+    future = waits(rig.engine.set(b"a", 0, 0, b"x"))
+    future.callback = lambda: told.append(future.result)
     rig.later.succeed()
-    ticket.settle(NOT_STORED)
+    future.resolve(NOT_STORED)
     assert told == [STORED]
-    assert ticket.result is STORED
+    assert future.result is STORED
 
 
 def test_a_read_of_a_pending_key_waits_and_finds_what_was_written() -> None:
     rig = rig_later(a=b"old")
     rig.engine.set(b"a", 0, 0, b"new")
-    ticket = waits(rig.engine.get(b"a"))
+    future = waits(rig.engine.get(b"a"))
     rig.later.succeed()
-    assert isinstance(ticket.result, Entry) and ticket.result.value == b"new"
+    assert isinstance(future.result, Entry) and future.result.value == b"new"
 
 
 def test_a_read_of_a_pending_key_finds_the_old_value_if_the_write_fails() -> None:
@@ -489,9 +489,9 @@ def test_a_yes_is_answered_when_it_is_held_everywhere(
     command: Callable[[Engine], object], outcome: object
 ) -> None:
     rig = rig_later(n=b"1")
-    ticket = waits(command(rig.engine))
+    future = waits(command(rig.engine))
     rig.later.succeed()
-    assert ticket.result == outcome
+    assert future.result == outcome
 
 
 def test_a_plain_write_names_no_base_and_a_read_modify_write_the_version_it_was_computed_from() -> None:
@@ -522,44 +522,44 @@ def test_a_read_modify_write_of_a_pending_key_is_computed_when_it_is_clean() -> 
 
 def test_a_read_modify_write_that_lost_is_computed_again_on_what_won() -> None:
     rig = rig_later(a=b"1")
-    ticket = waits(rig.engine.incr(b"a", 1))
+    future = waits(rig.engine.incr(b"a", 1))
     rig.later.fail(Entry(Version(b""), b"100", 0, NEVER))
-    assert not ticket.settled
+    assert not future.settled
     rig.later.succeed()
-    assert ticket.result == b"101"
+    assert future.result == b"101"
     assert rig.value(b"a") == b"101"
 
 
 def test_an_add_that_lost_to_another_value_is_not_stored() -> None:
     rig = rig_later()
-    ticket = waits(rig.engine.add(b"sid.lock", 0, 0, b"mine"))
+    future = waits(rig.engine.add(b"sid.lock", 0, 0, b"mine"))
     rig.later.fail(Entry(Version(b""), b"theirs", 0, NEVER))
-    assert ticket.settled and ticket.result is NOT_STORED
+    assert future.settled and future.result is NOT_STORED
     assert rig.value(b"sid.lock") == b"theirs"
 
 
 def test_a_cas_that_lost_to_another_value_exists() -> None:
     rig = rig_later(a=b"1")
-    ticket = waits(rig.engine.cas(b"a", 0, 0, b"mine", rig.unique(b"a")))
+    future = waits(rig.engine.cas(b"a", 0, 0, b"mine", rig.unique(b"a")))
     rig.later.fail(Entry(Version(b""), b"theirs", 0, NEVER))
-    assert ticket.result is EXISTS
+    assert future.result is EXISTS
 
 
 def test_a_delete_that_lost_to_another_delete_finds_nothing() -> None:
     rig = rig_later(a=b"1")
-    ticket = waits(rig.engine.delete(b"a"))
+    future = waits(rig.engine.delete(b"a"))
     rig.later.fail(Entry(Version(b""), None, 0, rig.clock.now + 1_000_000))
-    assert ticket.result is NOT_FOUND
+    assert future.result is NOT_FOUND
 
 
 def test_a_write_may_lose_many_times() -> None:
     rig = rig_later(a=b"0")
-    ticket = waits(rig.engine.incr(b"a", 1))
+    future = waits(rig.engine.incr(b"a", 1))
     for number in range(50):
         rig.later.fail(Entry(Version(b""), b"%d" % (number * 2), 0, NEVER))
-    assert not ticket.settled
+    assert not future.settled
     rig.later.succeed()
-    assert ticket.result == b"99"
+    assert future.result == b"99"
 
 
 def test_a_command_that_is_computed_again_is_counted_once() -> None:
@@ -572,16 +572,16 @@ def test_a_command_that_is_computed_again_is_counted_once() -> None:
 
 def test_an_abandoned_write_that_is_on_its_way_completes() -> None:
     rig = rig_later()
-    ticket = waits(rig.engine.set(b"a", 0, 0, b"x"))
-    ticket.abandoned = True
+    future = waits(rig.engine.set(b"a", 0, 0, b"x"))
+    future.abandoned = True
     rig.later.succeed()
     assert rig.value(b"a") == b"x"
 
 
 def test_an_abandoned_write_that_lost_is_not_tried_again() -> None:
     rig = rig_later(a=b"1")
-    ticket = waits(rig.engine.incr(b"a", 1))
-    ticket.abandoned = True
+    future = waits(rig.engine.incr(b"a", 1))
+    future.abandoned = True
     rig.later.fail(Entry(Version(b""), b"100", 0, NEVER))
     assert not rig.later.rounds
     assert rig.value(b"a") == b"100"
@@ -590,8 +590,8 @@ def test_an_abandoned_write_that_lost_is_not_tried_again() -> None:
 def test_an_abandoned_write_that_was_not_started_is_dropped() -> None:
     rig = rig_later(a=b"1")
     rig.engine.incr(b"a", 1)
-    ticket = waits(rig.engine.incr(b"a", 10))
-    ticket.abandoned = True
+    future = waits(rig.engine.incr(b"a", 10))
+    future.abandoned = True
     rig.later.succeed()
     assert not rig.later.rounds
     assert rig.value(b"a") == b"2"
@@ -599,10 +599,10 @@ def test_an_abandoned_write_that_was_not_started_is_dropped() -> None:
 
 def test_an_abandoned_write_that_lost_first_and_left_then_is_dropped() -> None:
     rig = rig_later(a=b"1")
-    ticket = waits(rig.engine.incr(b"a", 1))
+    future = waits(rig.engine.incr(b"a", 1))
     rival = waits(rig.engine.incr(b"a", 10))
     rig.later.fail()  # both wait again; the rival, which has waited longer, is computed first
-    ticket.abandoned = True
+    future.abandoned = True
     while rig.later.rounds:
         rig.later.succeed()
     assert rival.result is not None
@@ -612,10 +612,10 @@ def test_an_abandoned_write_that_lost_first_and_left_then_is_dropped() -> None:
 def test_an_abandoned_read_is_not_counted() -> None:
     rig = rig_later()
     rig.engine.set(b"a", 0, 0, b"x")
-    ticket = waits(rig.engine.get(b"a"))
-    ticket.abandoned = True
+    future = waits(rig.engine.get(b"a"))
+    future.abandoned = True
     rig.later.succeed()
-    assert not ticket.settled
+    assert not future.settled
     assert (rig.counters.get_hits, rig.counters.get_misses) == (0, 0)
 
 
@@ -668,7 +668,7 @@ def test_any_sequence_of_commands_ends_where_a_dict_says(
     model: dict[bytes, bytes] = {}
     for verb, key, value in sequence:
         outcome = _on_engine(rig.engine, verb, key, value)
-        if isinstance(outcome, Ticket):
+        if isinstance(outcome, Future):
             rig.later.succeed()
             outcome = outcome.result
         assert outcome is _on_dict(model, verb, key, value)

@@ -8,10 +8,10 @@ import pytest
 
 from memrep.engine import operations
 from memrep.engine.engine import Engine
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import DELETED, NO_MEMORY, STORED, TOUCHED
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import Hold
+from memrep.storage.owner import Owner
 from memrep.storage.pending import Pending
 from memrep.storage.store import ENTRY_BYTES, EVICTED
 from memrep.storage.version import ZERO, Version
@@ -33,7 +33,7 @@ def _full(count: int = 10, prefix: bytes = b"k") -> Rig:
 
 def _lock(rig: Rig, key: bytes, value: bytes = b"1") -> object:
     """Let a session's lock be taken; what comes of it."""
-    entry = Entry(ZERO, value, 0, NEVER, 0, Hold(1, 15_000))
+    entry = Entry(ZERO, value, 0, NEVER, 0, Owner(1, 15_000))
     return rig.engine.store_if(key, len(value), operations.add(entry))
 
 
@@ -205,12 +205,12 @@ def test_a_key_that_is_being_written_is_not_evicted() -> None:
 
 def test_writes_go_on_a_little_above_the_limit_while_evictions_are_on_their_way() -> None:
     rig = _full_later()
-    assert isinstance(rig.engine.set(b"new", 0, 0, VALUE), Ticket)
+    assert isinstance(rig.engine.set(b"new", 0, 0, VALUE), Future)
     assert rig.engine.set(b"big", 0, 0, b"y" * (2 * COST)) is NO_MEMORY
 
 
 def test_a_write_is_not_refused_while_another_node_drops_the_same_value() -> None:
     rig = _full_later()
-    rig.inflight.pending[b"k00"] = Pending(Entry(ZERO, None, EVICTED, NEVER), None, None)
+    rig.writes.pending[b"k00"] = Pending(Entry(ZERO, None, EVICTED, NEVER), None, None)
     waits(rig.engine.set(b"new", 0, 0, VALUE))
     assert rig.counters.store_no_memory == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.node.host_gate import Knocks
+from memrep.node.host_gate import HostGate
 from memrep.replication.membership.failure_detector import Timing
 from memrep.storage.version import Clock
 from tests.harness.cluster import Client, Cluster, Pair, serving_cluster
@@ -70,14 +70,14 @@ def _waited(cluster: Cluster, client: Client, data: bytes) -> int:
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-@pytest.mark.parametrize("knocks", ["before", "after"])
-def test_who_knocks_when_the_cut_heals_is_shown_nothing_old(count: int, knocks: str) -> None:
+@pytest.mark.parametrize("gate", ["before", "after"])
+def test_who_knocks_when_the_cut_heals_is_shown_nothing_old(count: int, gate: str) -> None:
     cluster, ways = _isolated(count)
     client = cluster.client(count, "10.1.0.1")
-    if knocks == "before":
+    if gate == "before":
         assert client.send(GET) == b""
     _heal(cluster, ways)
-    if knocks == "after":
+    if gate == "after":
         client.post(GET)
     cluster.advance(1_000)
     assert client.take() in (b"", NEW)
@@ -124,7 +124,7 @@ def test_a_host_whose_answer_is_not_acknowledged_is_none_that_was_heard_in_a_cut
         cluster.thaw(node)
     cluster.advance(1_000)
     assert client.take() == STORED
-    cluster.turn(3, lambda node: node.lookout.undelivered(client.connection))
+    cluster.turn(3, lambda node: node.staleness.undelivered(client.connection))
     cluster.client(1, "10.1.0.1").insist(b"version\r\n")
     assert cluster.client(1, "10.1.0.1").send(_set(b"new")) == STORED
     _heal(cluster, ways)
@@ -167,10 +167,10 @@ def test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_lea
     cluster = serving_cluster(5)
     ways = _ways(cluster, [4, 5])
     cluster.hold(*ways)
-    standing = cluster.nodes[5].replica.standing
+    state = cluster.nodes[5].replica.state
 
     def stop(number: int) -> None:
-        if number == 5 and standing.promised > standing.view.vid:
+        if number == 5 and state.promised > state.view.vid:
             cluster.freeze(5)
             cluster.after_turn = lambda number: None
 
@@ -182,20 +182,20 @@ def test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_lea
     cluster.thaw(5)
     cluster.deliver()
     assert cluster.members(5) == [4, 5]
-    assert standing.paused
+    assert state.paused
 
 
 def test_a_call_that_has_come_and_cannot_be_answered_is_a_sign_of_life() -> None:
     cluster, _ = _isolated()
     client = cluster.client(3, "10.1.0.1")
     assert client.send(GET) == b""
-    view = cluster.nodes[3].replica.standing.view
+    view = cluster.nodes[3].replica.state.view
     for _ in range(80):
         cluster.turn(3, lambda node: node.links.called(1))
         cluster.advance(50)
     assert client.take() == b""
     assert client.closed
-    assert cluster.nodes[3].replica.standing.view is view  # whomever node 1 said that it hears, before the cut
+    assert cluster.nodes[3].replica.state.view is view  # whomever node 1 said that it hears, before the cut
 
 
 def test_who_asks_for_statistics_all_the_time_keeps_no_host_known() -> None:
@@ -279,65 +279,65 @@ def test_however_patient_the_nodes_are_with_each_other_phps_patience_is_a_second
 # --- for how long a host is known
 
 
-def _doubt(age: int = 0) -> tuple[Clock, Knocks]:
+def _doubt(age: int = 0) -> tuple[Clock, HostGate]:
     clock = Clock(1, 10_000, 10_000)
-    knocks = Knocks(clock, Timing(), 7, 10_000 - 600)
-    _pass(clock, knocks, age)
-    return clock, knocks
+    gate = HostGate(clock, Timing(), 7, 10_000 - 600)
+    _pass(clock, gate, age)
+    return clock, gate
 
 
-def _pass(clock: Clock, knocks: Knocks, ms: int) -> None:
+def _pass(clock: Clock, gate: HostGate, ms: int) -> None:
     end = clock.now + ms
     while clock.now < end:
         clock.turn(clock.now + min(50, end - clock.now), 0)
-        knocks.take_dial()
-        knocks.tick()
+        gate.take_dial()
+        gate.tick()
 
 
 @pytest.mark.parametrize(("age", "quiet"), [(0, 2_000), (40_000, 10_000), (3_600_000, 60_000)])
 def test_a_host_has_to_knock_again_when_it_was_quiet_for_long(age: int, quiet: int) -> None:
-    clock, knocks = _doubt(age)
-    assert not knocks.lets_in("h")
-    _pass(clock, knocks, 700)
-    assert knocks.lets_in("h")
-    knocks.heard("h")
-    _pass(clock, knocks, quiet - 100)
-    assert knocks.lets_in("h")
-    knocks.heard("h")
-    _pass(clock, knocks, 2 * quiet)
-    assert not knocks.lets_in("h")
+    clock, gate = _doubt(age)
+    assert not gate.lets_in("h")
+    _pass(clock, gate, 700)
+    assert gate.lets_in("h")
+    gate.heard("h")
+    _pass(clock, gate, quiet - 100)
+    assert gate.lets_in("h")
+    gate.heard("h")
+    _pass(clock, gate, 2 * quiet)
+    assert not gate.lets_in("h")
 
 
 def test_hosts_that_have_been_quiet_are_forgotten() -> None:
-    clock, knocks = _doubt()
+    clock, gate = _doubt()
     for host in range(10_000):
-        knocks.lets_in(str(host))
-    _pass(clock, knocks, 5_000)
-    assert not knocks.waiting
-    assert not any(knocks.serves(str(host)) for host in range(10_000))
+        gate.lets_in(str(host))
+    _pass(clock, gate, 5_000)
+    assert not gate.waiting
+    assert not any(gate.serves(str(host)) for host in range(10_000))
 
 
 def test_nobody_is_served_before_the_others_have_had_time_to_answer_the_last_dial() -> None:
-    clock, knocks = _doubt()
-    knocks.lets_in("h")
+    clock, gate = _doubt()
+    gate.lets_in("h")
     clock.turn(clock.now + 1_000, 0)
-    assert knocks.take_dial()
-    knocks.tick()
-    assert not knocks.serves("h")
+    assert gate.take_dial()
+    gate.tick()
+    assert not gate.serves("h")
     clock.turn(clock.now + 50, 0)
-    knocks.tick()
-    assert knocks.serves("h")
+    gate.tick()
+    assert gate.serves("h")
 
 
 def test_the_missed_are_dialled_while_somebody_waits_and_not_for_ever() -> None:
-    clock, knocks = _doubt()
-    assert not knocks.take_dial()
-    knocks.lets_in("h")
+    clock, gate = _doubt()
+    assert not gate.take_dial()
+    gate.lets_in("h")
     dials = 0
     for _ in range(40):
         clock.turn(clock.now + 50, 0)
-        dials += knocks.take_dial()
-        knocks.tick()
+        dials += gate.take_dial()
+        gate.tick()
     assert 5 <= dials <= 8
 
 

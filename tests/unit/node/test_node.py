@@ -368,7 +368,7 @@ def test_input_that_was_kept_dies_with_a_stop() -> None:
 
 def test_who_was_stopped_serves_nobody_before_the_others_have_a_new_view_with_it() -> None:
     cluster = serving_cluster()
-    before = cluster.nodes[1].replica.standing.view.vid
+    before = cluster.nodes[1].replica.state.view.vid
     cluster.freeze(1)
     cluster.advance(300)
     cluster.hold_all()
@@ -378,7 +378,7 @@ def test_who_was_stopped_serves_nobody_before_the_others_have_a_new_view_with_it
     assert cluster.serving() == [2, 3]
     cluster.release()
     cluster.advance(100)
-    assert cluster.nodes[1].replica.standing.view.vid > before
+    assert cluster.nodes[1].replica.state.view.vid > before
     assert client.take() == b"END\r\n"
 
 
@@ -469,11 +469,11 @@ def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
     cluster.kill(2)
     cluster.start(2)
     cluster.advance(500)
-    inc = cluster.nodes[1].replica.presence.peers[2].inc
+    inc = cluster.nodes[1].replica.detector.peers[2].inc
     _greet(cluster, late, 2, 77)
     assert late.closing
     assert late.take() == b""
-    assert cluster.nodes[1].replica.presence.peers[2].inc == inc
+    assert cluster.nodes[1].replica.detector.peers[2].inc == inc
     assert not cluster.links[2, 1].closing
     assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
 
@@ -495,7 +495,7 @@ def test_the_end_of_a_replaced_link_does_not_count_as_the_end_of_the_newer_one()
     cluster.dial(2, 1)
     cluster.deliver()
     cluster.turn(1, lambda node: node.links.closed(older))
-    assert cluster.nodes[1].replica.presence.peers[2].linked
+    assert cluster.nodes[1].replica.detector.peers[2].linked
 
 
 def test_a_peer_with_another_list_of_nodes_is_turned_away_with_the_reason() -> None:
@@ -535,14 +535,14 @@ def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage
     cluster.turn(1, lambda node: node.links.receive(link, garbage))
     assert link.closing
     assert link.take() == b""
-    assert not cluster.nodes[1].replica.presence.peers[2].linked
+    assert not cluster.nodes[1].replica.detector.peers[2].linked
 
 
 def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:
     lines: list[str] = []
     node = lone_node().node
     node._log = lines.append
-    node._inflight.woken.extend([lambda: 1 // 0, lambda: lines.append("the next")])
+    node._writes.woken.extend([lambda: 1 // 0, lambda: lines.append("the next")])
     list(node.finish())
     told, after, *_ = lines
     assert "fault in memrep: ZeroDivisionError" in told

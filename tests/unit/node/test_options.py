@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.node.options import NodeOptions
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.replication.membership.failure_detector import Timing
 
 #: Between two ticks of the daemon, ms (memrep/node/node.py).
@@ -57,7 +57,7 @@ def test_what_an_operator_gives_is_taken_as_it_is(timeout: int, cold_start: int)
 
 
 def test_the_terms_are_what_all_nodes_must_share_and_nothing_else() -> None:
-    here = NodeOptions(nodes=["a:1", "b:1"], me=1, memory=1 << 26, habits=Habits(on=False))
+    here = NodeOptions(nodes=["a:1", "b:1"], me=1, memory=1 << 26, php_options=PhpOptions(on=False))
     there = NodeOptions(nodes=["a:1", "b:1"], me=2, memory=1 << 30, item_max=1 << 10)
     assert here.terms == there.terms == "--partition available --failure-timeout 0.6"
     assert NodeOptions(strict=True).terms == "--partition majority --failure-timeout 0.6"

@@ -9,7 +9,7 @@ import pytest
 
 from memrep.node.node import Node
 from memrep.replication.membership.view_id import make_vid
-from memrep.replication.message import BeatAck
+from memrep.replication.message import LeaseGrant
 from memrep.replication.replica import Replica
 from tests.harness.cluster import TICK_MS, Client, Cluster, serving_cluster
 from tests.harness.lone_node import WALL
@@ -180,15 +180,15 @@ def test_in_the_beginning_who_is_let_in_by_a_majority_that_it_does_not_hear_wait
 
 
 def _promised(node: Node) -> None:
-    node.replica.standing.promised = make_vid(1 << 40, 1)
+    node.replica.state.promised = make_vid(1 << 40, 1)
 
 
 def _slept(node: Node) -> None:
-    node.replica.standing.slept = True
+    node.replica.state.was_stopped = True
 
 
 def _unconfirmed(node: Node) -> None:
-    for peer in node.replica.presence.peers.values():
+    for peer in node.replica.detector.peers.values():
         peer.installed = 0
 
 
@@ -214,7 +214,7 @@ def test_whatever_keeps_a_node_from_serving_makes_it_refuse_after_a_second_and_s
     def keep_spoilt(number: int) -> None:
         if number == 1:
             spoil(node)
-            node.replica.serves_until = node.replica.presence.serves_until()
+            node.replica.serves_until = node.replica.detector.serves_until()
         hooked(number)
 
     cluster.after_turn = keep_spoilt
@@ -232,7 +232,7 @@ def test_whatever_keeps_a_node_from_serving_makes_it_refuse_after_a_second_and_s
 def test_who_gets_no_lease_while_its_view_stands_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = serving_cluster()
     watch = Watch(cluster)
-    monkeypatch.setitem(Replica._on, BeatAck, lambda replica, node, message: None)
+    monkeypatch.setitem(Replica._on, LeaseGrant, lambda replica, node, message: None)
     cluster.advance(3_000)
     assert set(_states(cluster).values()) == {"refuses"}
     assert max(watch.longest.values()) <= REFUSES_MS

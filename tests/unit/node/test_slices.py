@@ -11,7 +11,7 @@ import pytest
 
 from memrep.flow_control import ROUND_MAX, WRITE_BYTES
 from memrep.node.node import Node
-from memrep.node.stats import Facts
+from memrep.node.stats import ProcessInfo
 from memrep.protocol.connection import COMMANDS_A_LOOK, Connection
 from memrep.replication.membership.failure_detector import Timing
 from memrep.replication.message import Frame
@@ -27,7 +27,7 @@ Spent = Callable[[], bool]
 
 def hurried(spent: Spent = lambda: True, **options: object) -> LoneNode:
     """A lone node whose time is up at once."""
-    return lone_node(facts=Facts(spent=spent), **options)
+    return lone_node(facts=ProcessInfo(spent=spent), **options)
 
 
 class Shell:

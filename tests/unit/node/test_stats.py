@@ -11,7 +11,7 @@ from memrep import __version__
 from memrep.engine.counters import ITEMS, Counters, Prefixes
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
-from memrep.node.stats import VERSION, Facts, Lines
+from memrep.node.stats import VERSION, Lines, ProcessInfo
 from memrep.storage.store import ENTRY_BYTES, TOMBSTONE_MS
 from tests.harness.lone_node import WALL, LoneConnection, LoneNode, lone_node
 
@@ -132,7 +132,7 @@ def test_the_state_of_the_cluster_is_told_in_the_general_group() -> None:
 
 def test_a_node_that_waits_for_others_is_not_serving() -> None:
     lone = lone_node(nodes=["10.0.0.1:1", "10.0.0.2:1"])
-    groups = dict(lone.node.replica.presence.peers)
+    groups = dict(lone.node.replica.detector.peers)
     assert not lone.node.open
     assert list(groups) == [2]
 
@@ -229,7 +229,7 @@ def test_evictions_are_described() -> None:
 def test_evictions_are_logged_once_a_minute_with_what_to_do() -> None:
     lines: list[str] = []
     options = NodeOptions(memory=1 << 20, item_max=1 << 19)
-    node = Node(options, inc=1, now=0, wall=WALL, chance=bytes, log=lines.append)
+    node = Node(options, inc=1, now=0, wall=WALL, random_bytes=bytes, log=lines.append)
     connection = node.connect()
     for turn in range(2_000):
         node.turn(turn * 50, WALL + turn * 50)
@@ -312,8 +312,8 @@ def test_what_only_the_shell_knows_stands_in_general_and_settings() -> None:
     def settings() -> Lines:
         yield "tcpport", 11211
 
-    facts = Facts(process=process, settings=settings)
-    node = Node(NodeOptions(), inc=1, now=0, wall=WALL, chance=bytes, facts=facts)
+    facts = ProcessInfo(process=process, settings=settings)
+    node = Node(NodeOptions(), inc=1, now=0, wall=WALL, random_bytes=bytes, facts=facts)
     connection = node.connect()
     assert node.receive(connection, b"stats\r\n").startswith(b"STAT pid 4711\r\n")
     assert b"STAT tcpport 11211\r\n" in node.receive(connection, b"stats settings\r\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 
-HABITS = Habits(prefixes=(b"memc.sess.key.lock.", b"shop.lock."))
+HABITS = PhpOptions(prefixes=(b"memc.sess.key.lock.", b"shop.lock."))
 
 
 @pytest.mark.parametrize(

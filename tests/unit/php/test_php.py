@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.replication.membership.failure_detector import Timing
 from memrep.storage.owner import ORPHAN_MS
 from tests.harness.cluster import Client, Cluster, serving_cluster
@@ -58,7 +58,7 @@ def _values(cluster: Cluster, key: bytes = LOCK) -> set[bytes | None]:
 def _is_held(cluster: Cluster) -> bool:
     """Whether all nodes take the lock for held; they must agree."""
     held = {
-        not node.store.dead(LOCK, cluster.now) and cluster.value(number, LOCK) != b"0"
+        not node.store.is_miss(LOCK, cluster.now) and cluster.value(number, LOCK) != b"0"
         for number, node in cluster.nodes.items()
     }
     assert len(held) == 1
@@ -452,7 +452,7 @@ def test_the_end_of_the_connection_releases_php_memcacheds_lock() -> None:
 
 
 def test_which_prefixes_are_locks_can_be_told() -> None:
-    cluster = serving_cluster(habits=Habits(prefixes=(b"shop.lock.",)))
+    cluster = serving_cluster(php_options=PhpOptions(prefixes=(b"shop.lock.",)))
     owner = cluster.client(1)
     assert owner.send(_ADD_SID + b"add shop.lock.abc 0 15 1\r\n1\r\n") == b"STORED\r\nSTORED\r\n"
     stranger = cluster.client(2)
@@ -478,7 +478,7 @@ def test_what_others_lock_with_add_keeps_memcacheds_plain_meaning(key: bytes) ->
 
 
 def test_without_php_locks_and_copies_are_keys_like_any_other() -> None:
-    cluster = serving_cluster(habits=Habits(on=False))
+    cluster = serving_cluster(php_options=PhpOptions(on=False))
     owner = cluster.client(1)
     assert owner.send(ASK + ADD) == b"NOT_FOUND\r\nSTORED\r\n"
     assert owner.send(_set(b"one") + _set(b"two")) == b"STORED\r\n" * 2
@@ -563,10 +563,10 @@ def test_a_copy_is_answered_only_after_the_write_that_it_is_a_copy_of() -> None:
     owner = _granted(cluster, 1)
     cluster.hold((3, 1))
     assert owner.send(_set(b"one")) == b""
-    copies = [cluster.client(number) for number in (2, 3)]
-    assert [copy.send(_copy(b"one")) for copy in copies] == [b"", b""]
+    duplicates = [cluster.client(number) for number in (2, 3)]
+    assert [copy.send(_copy(b"one")) for copy in duplicates] == [b"", b""]
     cluster.release()
-    assert [client.take() for client in (owner, *copies)] == [b"STORED\r\n"] + [b"STORED\r\n" * 2] * 2
+    assert [client.take() for client in (owner, *duplicates)] == [b"STORED\r\n"] + [b"STORED\r\n" * 2] * 2
     assert _values(cluster, SESSION) == {b"one"}
 
 
@@ -805,7 +805,7 @@ def test_a_connection_that_never_releases_what_it_locks_costs_a_bounded_amount()
     cluster.advance(10_000)
     assert len(cluster.nodes[1].store) == 0
     client.send(b"add last.lock 768 1 1\r\n1\r\nget last\r\n")
-    assert len(cluster.nodes[1]._sessions.owners) <= 1
+    assert len(cluster.nodes[1]._lock_table.owners) <= 1
 
 
 def test_what_only_looks_like_a_held_lock_is_answered_as_any_other_value() -> None:

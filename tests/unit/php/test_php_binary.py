@@ -77,13 +77,13 @@ def _values(cluster: Cluster) -> set[bytes | None]:
     return {cluster.value(number, SESSION) for number in cluster.nodes}
 
 
-def _visit(cluster: Cluster, node: int, value: bytes, copies: tuple[int, ...]) -> list[Client]:
+def _visit(cluster: Cluster, node: int, value: bytes, duplicates: tuple[int, ...]) -> list[Client]:
     """A whole request through one node; its copies wait in connections to others."""
     client = cluster.client(node)
     assert _says(client, _lock()) == [OK]
     assert _says(client, _write(value)) == [OK]
     assert _says(client, _release()) == [OK]
-    return [cluster.client(number) for number in copies]
+    return [cluster.client(number) for number in duplicates]
 
 
 # --- copies

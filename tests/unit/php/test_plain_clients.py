@@ -10,7 +10,7 @@ import struct
 
 import pytest
 
-from memrep.php.options import Habits
+from memrep.php.options import PhpOptions
 from memrep.protocol.memcached.binary.packet import (
     ADD,
     DECR,
@@ -23,7 +23,7 @@ from memrep.protocol.memcached.binary.packet import (
     REQUEST,
     SET,
 )
-from memrep.storage.owner import Hold
+from memrep.storage.owner import Owner
 from tests.harness.cluster import Client, Cluster, serving_cluster
 
 SETQ, DELETEQ = 0x11, 0x14
@@ -41,7 +41,7 @@ def _values(cluster: Cluster, key: bytes) -> set[bytes | None]:
     return {cluster.value(number, key) for number in cluster.nodes}
 
 
-def _hold(cluster: Cluster, key: bytes) -> Hold | None:
+def _hold(cluster: Cluster, key: bytes) -> Owner | None:
     (hold,) = {node.store.values[key].hold for node in cluster.nodes.values()}
     return hold
 
@@ -50,7 +50,7 @@ def _holding(cluster: Cluster, number: int = 1) -> Client:
     """A PHP worker that has taken the lock of the session s."""
     client = cluster.client(number)
     assert b"STORED" in client.send(TAKE)
-    assert _hold(cluster, b"s.lock") == Hold(number, 15_000)
+    assert _hold(cluster, b"s.lock") == Owner(number, 15_000)
     return client
 
 
@@ -326,8 +326,8 @@ def test_what_is_no_release_and_no_number_is_done_to_a_held_lock() -> None:
 
 
 def test_a_held_lock_of_a_sites_own_prefix_is_not_evicted_and_what_is_named_like_a_lock_is() -> None:
-    habits = Habits(prefixes=(b"mysite:lock.",))
-    cluster = serving_cluster(memory=8 << 20, item_max=1 << 20, habits=habits)
+    php_options = PhpOptions(prefixes=(b"mysite:lock.",))
+    cluster = serving_cluster(memory=8 << 20, item_max=1 << 20, php_options=php_options)
     worker = cluster.client(1)
     assert worker.send(b"add mysite:lock.sid 0 300 1\r\n1\r\n") == b"STORED\r\n"
     writer = cluster.client(2)
@@ -340,7 +340,7 @@ def test_a_held_lock_of_a_sites_own_prefix_is_not_evicted_and_what_is_named_like
 
 
 def test_without_php_keys_that_end_in_lock_fill_no_memory() -> None:
-    cluster = serving_cluster(memory=8 << 20, habits=Habits(on=False))
+    cluster = serving_cluster(memory=8 << 20, php_options=PhpOptions(on=False))
     writer = cluster.client(1)
     value = b"x" * 300_000
     for number in range(60):

@@ -152,7 +152,7 @@ def test_four_hundred_half_values_of_a_megabyte_cost_no_more_than_the_room(store
     clients = half_sets(lone, store, 400)
     kept = sum(held(client.connection) for client, _ in clients)
     assert kept < 8 * MEGABYTE + 400 * (HALF_MAX + 500)
-    assert int(dict(lone.node._surroundings.reports[b""]())["intake_waiting"]) == 392  # type: ignore[call-overload]
+    assert int(dict(lone.node._context.reports[b""]())["intake_waiting"]) == 392  # type: ignore[call-overload]
 
 
 @STORES

@@ -345,6 +345,6 @@ def test_nobody_can_name_the_empty_key() -> None:
     for said in _namings():
         lone = lone_node()
         lone.connect().receive(said)
-        assert lone.node.store.get(FLUSH_KEY) is None, said
+        assert lone.node.store.peek(FLUSH_KEY) is None, said
     lone.connect().receive(b"flush_all\r\n")
-    assert lone.node.store.get(FLUSH_KEY) is not None
+    assert lone.node.store.peek(FLUSH_KEY) is not None

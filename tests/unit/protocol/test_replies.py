@@ -7,7 +7,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import Result
 from memrep.protocol.replies import Replies
 
@@ -27,10 +27,10 @@ class Rig:
     def _ring(self) -> None:
         self.rang += 1
 
-    def hold(self, *, plain: bool = False) -> Ticket:
-        ticket = Ticket()
-        self.replies.hold(ticket, _spell, plain=plain)
-        return ticket
+    def hold(self, *, plain: bool = False) -> Future:
+        future = Future()
+        self.replies.hold(future, _spell, plain=plain)
+        return future
 
 
 def test_what_is_known_is_taken_at_once_and_once() -> None:
@@ -43,33 +43,33 @@ def test_what_is_known_is_taken_at_once_and_once() -> None:
 def test_a_reply_that_is_not_known_holds_back_what_comes_behind_it() -> None:
     rig = Rig()
     rig.replies.out.append(b"before ")
-    ticket = rig.hold()
+    future = rig.hold()
     rig.replies.out.append(b" behind")
     assert rig.replies.take() == b"before "
     assert rig.replies.take() == b""
-    ticket.settle(b"late")
+    future.resolve(b"late")
     assert rig.replies.take() == b"late behind"
     assert not rig.replies.queue
 
 
 def test_a_reply_that_becomes_known_rings() -> None:
     rig = Rig()
-    ticket = rig.hold()
+    future = rig.hold()
     assert rig.rang == 0
-    ticket.settle(b"x")
+    future.resolve(b"x")
     assert rig.rang == 1
 
 
 def test_replies_wait_for_the_first_whichever_becomes_known_first() -> None:
     for order in permutations(range(4)):
         rig = Rig()
-        tickets = []
+        futures = []
         for number in range(4):
-            tickets.append(rig.hold())
+            futures.append(rig.hold())
             rig.replies.out.append(b"%d " % number)
         taken = b""
         for number in order:
-            tickets[number].settle(b"t%d " % number)
+            futures[number].resolve(b"t%d " % number)
             taken += rig.replies.take()
         assert taken == b"t0 0 t1 1 t2 2 t3 3 "
 
@@ -77,10 +77,10 @@ def test_replies_wait_for_the_first_whichever_becomes_known_first() -> None:
 def test_settling_takes_nothing_away_but_what_is_known() -> None:
     rig = Rig()
     first, second = rig.hold(), rig.hold()
-    first.settle(b"1")
+    first.resolve(b"1")
     rig.replies.settle()
     assert len(rig.replies.queue) == 1
-    second.settle(b"2")
+    second.resolve(b"2")
     rig.replies.settle()
     assert not rig.replies.queue
     rig.replies.out.append(b"3")
@@ -106,8 +106,8 @@ def test_one_command_that_reads_ends_the_plain_row() -> None:
 
 def test_a_plain_write_behind_nothing_is_plain_again() -> None:
     rig = Rig()
-    ticket = rig.hold()
-    ticket.settle(b"x")
+    future = rig.hold()
+    future.resolve(b"x")
     rig.replies.settle()
     rig.hold(plain=True)
     assert rig.replies.plain
@@ -115,10 +115,10 @@ def test_a_plain_write_behind_nothing_is_plain_again() -> None:
 
 def test_whoever_has_left_abandons_what_waits() -> None:
     rig = Rig()
-    tickets = [rig.hold(), rig.hold()]
+    futures = [rig.hold(), rig.hold()]
     rig.replies.out.append(b"x")
     rig.replies.abandon()
-    assert all(ticket.abandoned for ticket in tickets)
+    assert all(future.abandoned for future in futures)
     assert not rig.replies.queue
 
 
@@ -126,10 +126,10 @@ def test_after_that_nothing_is_said_neither_what_was_known_nor_what_becomes_know
     rig = Rig()
     first, second = rig.hold(), rig.hold()
     rig.replies.out.append(b"END\r\n")
-    first.settle(b"VALUE\r\n")
+    first.resolve(b"VALUE\r\n")
     rig.replies.settle()
     rig.replies.abandon()
-    second.settle(b"VALUE\r\n")
+    second.resolve(b"VALUE\r\n")
     assert rig.replies.take() == b""
     assert rig.replies.idle
 
@@ -140,7 +140,7 @@ moves = st.lists(st.sampled_from(["known", "later", "settle", "take"]), max_size
 @given(moves, st.randoms(use_true_random=False))
 def test_the_replies_of_any_run_are_those_of_the_commands_in_order(run: list[str], chance: object) -> None:
     rig = Rig()
-    waiting: list[tuple[Ticket, bytes]] = []
+    waiting: list[tuple[Future, bytes]] = []
     taken = b""
     said = []
     for number, move in enumerate(run):
@@ -152,11 +152,11 @@ def test_the_replies_of_any_run_are_those_of_the_commands_in_order(run: list[str
             waiting.append((rig.hold(), word))
             said.append(word)
         elif move == "settle" and waiting:
-            ticket, late = waiting.pop(chance.randrange(len(waiting)))  # type: ignore[attr-defined]
-            ticket.settle(late)
+            future, late = waiting.pop(chance.randrange(len(waiting)))  # type: ignore[attr-defined]
+            future.resolve(late)
         elif move == "take":
             taken += rig.replies.take()
             assert b"".join(said).startswith(taken)
-    for ticket, late in waiting:
-        ticket.settle(late)
+    for future, late in waiting:
+        future.resolve(late)
     assert taken + rig.replies.take() == b"".join(said)

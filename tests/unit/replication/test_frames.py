@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.replication.frames import FRAME_BYTES, FRAME_ITEMS, Stream
-from memrep.replication.membership.view import Standing, View
+from memrep.replication.frames import FRAME_BYTES, FRAME_ITEMS, FrameStream
+from memrep.replication.membership.view import ReplicaState, View
 from memrep.replication.message import Ack, Commit, Frame, describe
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import make
@@ -13,19 +13,19 @@ from memrep.storage.version import make
 VID = 64
 
 
-def _stream(*members: int) -> tuple[Standing, Stream]:
+def _stream(*members: int) -> tuple[ReplicaState, FrameStream]:
     view = View(vid=VID, members=dict.fromkeys(members or (1, 2, 3), 7))
-    standing = Standing(1, 7, 3, view=view, promised=VID, full=True)
-    stream = Stream(standing)
+    state = ReplicaState(1, 7, 3, view=view, promised=VID, full=True)
+    stream = FrameStream(state)
     stream.reset()
-    return standing, stream
+    return state, stream
 
 
 def _commit(n: int = 1) -> Commit:
     return Commit(b"k", make(1, n))
 
 
-def _say(stream: Stream) -> int:
+def _say(stream: FrameStream) -> int:
     """Say something and end the turn; the number of the frame."""
     number = stream.add(_commit())
     stream.take_frames()
@@ -96,21 +96,21 @@ def test_an_acknowledgement_of_a_stranger_does_not_count() -> None:
 
 
 def test_frames_in_order_are_taken_and_acknowledged_once() -> None:
-    standing, stream = _stream()
+    state, stream = _stream()
     assert stream.accept(2, Frame(VID, 1, []))
     assert stream.accept(2, Frame(VID, 2, []))
     assert stream.take_acks() == {2: Ack(VID, 2, 0)}
     assert stream.take_acks() == {}
-    assert standing.trouble == ""
+    assert state.view_change_reason == ""
 
 
 @pytest.mark.parametrize("number", [1, 3, 9, 0])
 def test_a_gap_or_a_repetition_breaks_the_view_and_nothing_more_is_taken_of_that_member(number: int) -> None:
-    standing, stream = _stream()
+    state, stream = _stream()
     stream.accept(2, Frame(VID, 1, []))
     stream.take_acks()
     assert not stream.accept(2, Frame(VID, number, []))
-    assert standing.trouble == f"from node 2 frame {number} came after frame 1"
+    assert state.view_change_reason == f"from node 2 frame {number} came after frame 1"
     assert not stream.accept(2, Frame(VID, 2, []))
     assert not stream.acknowledged(2, Ack(VID, 0, 0))
     stream.owe(2)
@@ -119,25 +119,25 @@ def test_a_gap_or_a_repetition_breaks_the_view_and_nothing_more_is_taken_of_that
 
 
 def test_a_frame_of_a_stranger_is_not_taken() -> None:
-    standing, stream = _stream(1, 2)
+    state, stream = _stream(1, 2)
     assert not stream.accept(3, Frame(VID, 1, []))
-    assert standing.trouble == ""
+    assert state.view_change_reason == ""
 
 
 def test_frames_that_a_heartbeat_tells_of_and_that_never_came_break_the_view() -> None:
-    standing, stream = _stream()
+    state, stream = _stream()
     stream.accept(2, Frame(VID, 1, []))
     stream.heard_of(2, 1)
-    assert standing.trouble == ""
+    assert state.view_change_reason == ""
     stream.heard_of(2, 3)
-    assert standing.trouble == "from node 2 2 frames were lost"
+    assert state.view_change_reason == "from node 2 2 frames were lost"
 
 
 def test_the_first_trouble_is_the_one_that_is_told() -> None:
-    standing, stream = _stream()
+    state, stream = _stream()
     stream.heard_of(2, 1)
     stream.heard_of(3, 5)
-    assert standing.trouble == "from node 2 1 frames were lost"
+    assert state.view_change_reason == "from node 2 1 frames were lost"
 
 
 def test_a_lost_acknowledgement_is_owed_again() -> None:
@@ -163,11 +163,11 @@ def test_an_acknowledgement_tells_how_many_frames_were_sent_before_it() -> None:
 
 
 def test_with_a_new_view_everything_starts_anew() -> None:
-    standing, stream = _stream()
+    state, stream = _stream()
     _say(stream)
     stream.heard_of(2, 1)
     stream.accept(3, Frame(VID, 1, []))
-    standing.view = View(vid=2 * VID, members={1: 7, 2: 7})
+    state.view = View(vid=2 * VID, members={1: 7, 2: 7})
     stream.reset()
     assert stream.take_acks() == {}
     assert stream.sent == 0

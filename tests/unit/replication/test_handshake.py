@@ -22,7 +22,7 @@ from memrep.replication.handshake import (
     Sorry,
     Welcome,
 )
-from memrep.replication.message import Ack, Any, Propose
+from memrep.replication.message import Ack, PeerMessage, Propose
 from memrep.replication.wire import WIRE_VERSION, encode
 from tests.unit.replication.test_wire import MESSAGES, cut
 
@@ -43,7 +43,7 @@ class _Line:
         self.called = called
         self.to_called: list[bytes] = []
         self.to_caller: list[bytes] = []
-        self.messages: list[Any] = []
+        self.messages: list[PeerMessage] = []
         while True:
             said, called.unsaid = called.unsaid, b""
             if not said:
@@ -312,7 +312,7 @@ def test_any_answer_to_a_caller_is_a_reason_or_nothing_yet_or_a_peer_error(data:
         [Challenge(_nonce()), Propose(1, {})],
     ],
 )
-def test_a_called_end_that_speaks_out_of_turn_is_hung_up_on(messages: list[Any]) -> None:
+def test_a_called_end_that_speaks_out_of_turn_is_hung_up_on(messages: list[PeerMessage]) -> None:
     caller = _caller(attrs.evolve(TWO, secret=b""))
     with pytest.raises(PeerError):
         caller.receive(b"".join(map(encode, messages)))

@@ -13,7 +13,7 @@ import pytest
 
 from memrep.node.node import Node
 from memrep.replication.membership.view_id import make_vid, number_of
-from memrep.replication.message import Any, Beat, Chunk, Frame, Install, Object, Propose, Vote, Write
+from memrep.replication.message import Chunk, Frame, Heartbeat, Install, Nack, PeerMessage, Propose, Vote, Write
 from memrep.replication.wire import encode
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import make
@@ -53,7 +53,7 @@ def _turn(cluster: Cluster, number: int, act: Callable[[Node], object]) -> None:
     cluster.turn(number, act)
 
 
-def _say(cluster: Cluster, pair: Pair, message: Any) -> None:
+def _say(cluster: Cluster, pair: Pair, message: PeerMessage) -> None:
     """A node says this to another one, and at once."""
     link = cluster.links[pair]
     _turn(cluster, pair[1], lambda node: node.links.receive(link, encode(message)))
@@ -85,9 +85,9 @@ def test_1_who_has_voted_does_not_count_the_acknowledgement_behind_an_objection_
     one.post(INCR)
     two.post(INCR)
     _deliver(cluster, (1, 3), (3, 1), (1, 2))  # node 3 agrees with node 1, node 2 objects
-    incs = dict(cluster.nodes[1].replica.standing.view.members)
+    incs = dict(cluster.nodes[1].replica.state.view.members)
     _say(cluster, (3, 1), Propose(make_vid(1 << 40, 3), incs))
-    assert cluster.nodes[1].replica.standing.paused
+    assert cluster.nodes[1].replica.state.paused
     _deliver(cluster, (2, 1))  # the objection, and the acknowledgement behind it
     assert one.take() == b""
     _agree(cluster)
@@ -119,14 +119,14 @@ def test_2_a_member_objects_to_a_base_that_is_not_what_it_has() -> None:
     assert cluster.client(2).send(_set(b"10")) == b"STORED\r\n"
     cluster.hold_all()
     said = len(cluster.said)
-    standing = cluster.nodes[1].replica.standing
+    state = cluster.nodes[1].replica.state
     late = Write(b"n", make(1 << 40, 1), old, False, b"1", 0, -1)
-    _say(cluster, (1, 3), Frame(standing.view.vid, 1, [late]))
+    _say(cluster, (1, 3), Frame(state.view.vid, 1, [late]))
     assert not cluster.nodes[3].replica.rounds.pending(b"n")
     objections = [
         i for a, b, m in cluster.said[said:] if (a, b) == (3, 1) and isinstance(m, Frame) for i in m.items
     ]
-    assert objections == [Object(b"n", make(1 << 40, 1))]
+    assert objections == [Nack(b"n", make(1 << 40, 1))]
 
 
 @pytest.mark.parametrize("order", [[(2, 3), (1, 3)], [(1, 3), (2, 3)]])
@@ -252,7 +252,7 @@ def test_6_a_newcomer_opens_after_all_have_acknowledged_what_only_it_has() -> No
     cluster.advance(200)
     assert held
     assert cluster.members(3) == [1, 2, 3]
-    assert not cluster.nodes[3].replica.standing.full
+    assert not cluster.nodes[3].replica.state.full
     assert not cluster.nodes[3].open
     cluster.release()
     cluster.advance(500)
@@ -273,7 +273,7 @@ def test_7_a_base_whose_commit_has_not_arrived_is_certified_by_who_computed_from
     _deliver(cluster, (1, 2), (1, 3), (2, 1), (3, 1))
     assert counter.take() == b"6\r\n"
     assert not any(
-        isinstance(item, Object) for _, _, m in cluster.said[said:] if isinstance(m, Frame) for item in m.items
+        isinstance(item, Nack) for _, _, m in cluster.said[said:] if isinstance(m, Frame) for item in m.items
     )
     _agree(cluster)
     assert _values(cluster) == {b"6"}
@@ -290,7 +290,7 @@ def test_8_after_a_lost_frame_no_later_one_of_that_node_is_taken() -> None:
     cluster.lose((1, 3))
     client.post(_set(b"b", b"second"))
     _deliver(cluster, (1, 2), (2, 1), (1, 3))
-    assert cluster.nodes[3].replica.standing.trouble
+    assert cluster.nodes[3].replica.state.view_change_reason
     assert not cluster.nodes[3].replica.rounds.pending(b"second")
     _deliver(cluster, (3, 1))
     assert client.take() == b""
@@ -330,7 +330,7 @@ def test_9_a_newcomer_whose_question_or_whose_chunks_are_lost_asks_again(lost: P
     done: list[bool] = []
 
     def lose(number: int) -> None:
-        asked = 3 in cluster.nodes and cluster.nodes[3].replica.standing.view.vid > 0
+        asked = 3 in cluster.nodes and cluster.nodes[3].replica.state.view.vid > 0
         chunks = any(isinstance(message, Chunk) for *_, message in cluster.said)
         if not done and asked and (chunks or lost == (3, 1)):
             done.append(True)
@@ -359,9 +359,9 @@ def test_10_a_view_that_a_member_did_not_get_is_sent_again(count: int) -> None:
 
     cluster.said.clear()
     cluster.after_turn = lose
-    cluster.nodes[1].replica.standing.trouble = "x"
+    cluster.nodes[1].replica.state.view_change_reason = "x"
     cluster.advance(400)
-    assert {node.replica.standing.view.vid for node in cluster.nodes.values()} == set(done)
+    assert {node.replica.state.view.vid for node in cluster.nodes.values()} == set(done)
     assert len(cluster.serving()) == count
 
 
@@ -486,7 +486,7 @@ def test_13b_an_acknowledgement_counts_only_with_all_that_was_said_before_it() -
     cluster.turn(1, lambda node: node.tick())
     said = len(cluster.said)
     _deliver(cluster, (1, 2))  # a heartbeat, which is answered by the acknowledgement again
-    assert not any(isinstance(message, Beat) for a, _, message in cluster.said[said:] if a == 2)
+    assert not any(isinstance(message, Heartbeat) for a, _, message in cluster.said[said:] if a == 2)
     _deliver(cluster, (2, 1))
     assert one.take() == b""
     _agree(cluster)

@@ -6,7 +6,7 @@ import pytest
 
 from memrep.node.node import Node
 from memrep.replication.membership.view_id import make_vid
-from memrep.replication.message import Any, Beat, Install, More, Refuse, Relay
+from memrep.replication.message import ChunkRequest, Heartbeat, Install, PeerMessage, Refuse, Relay
 from memrep.replication.wire import encode
 from tests.harness.cluster import Cluster, Pair, serving_cluster
 
@@ -27,7 +27,7 @@ def _vias(cluster: Cluster) -> dict[Pair, int]:
     return {
         (number, peer.node): peer.via
         for number, node in cluster.nodes.items()
-        for peer in node.replica.presence.peers.values()
+        for peer in node.replica.detector.peers.values()
         if peer.via
     }
 
@@ -41,7 +41,7 @@ def _cut(*ways: Pair, count: int = 3, ms: int = 800) -> Cluster:
     return cluster
 
 
-def _tell(cluster: Cluster, sender: int, number: int, message: Any) -> None:
+def _tell(cluster: Cluster, sender: int, number: int, message: PeerMessage) -> None:
     """A node says this to another one, whatever it would have said; what follows stays in the queues."""
     link = cluster.links[sender, number]
 
@@ -132,7 +132,7 @@ def test_heartbeats_on_the_cut_link_do_not_speak_of_frames_that_go_round() -> No
         assert cluster.client(1).send(_set(b"%d" % i)) == b"STORED\r\n"
     cluster.said.clear()
     cluster.advance(200)
-    beats = [m for a, b, m in cluster.said if (a, b) == (1, 2) and isinstance(m, Beat)]
+    beats = [m for a, b, m in cluster.said if (a, b) == (1, 2) and isinstance(m, Heartbeat)]
     assert beats
     assert all(beat.sent == 0 for beat in beats)
 
@@ -169,8 +169,8 @@ def test_a_node_whose_both_links_are_cut_is_gone_for_there_is_no_bridge() -> Non
 
 
 def _beat_of(cluster: Cluster, number: int) -> bytes:
-    standing = cluster.nodes[number].replica.standing
-    return encode(Beat(standing.view.vid, standing.promised, True, "", False, 0, 0, 0, 0, 0b1110, 0b1110))
+    state = cluster.nodes[number].replica.state
+    return encode(Heartbeat(state.view.vid, state.promised, True, "", False, 0, 0, 0, 0, 0b1110, 0b1110))
 
 
 def _relays(cluster: Cluster, *, since: int) -> list[tuple[int, int]]:
@@ -180,7 +180,7 @@ def _relays(cluster: Cluster, *, since: int) -> list[tuple[int, int]]:
 def test_what_is_for_another_node_is_passed_on_once_and_by_its_originators_word_only() -> None:
     cluster = serving_cluster()
     cluster.hold_all()
-    inc = cluster.nodes[1].replica.standing.inc
+    inc = cluster.nodes[1].replica.state.inc
     beat = _beat_of(cluster, 1)
     said = len(cluster.said)
     _tell(cluster, 1, 3, Relay(2, 1, inc, beat))
@@ -193,22 +193,22 @@ def test_what_is_for_another_node_is_passed_on_once_and_by_its_originators_word_
 
 def test_the_last_words_of_a_node_that_is_known_to_be_gone_are_not_believed() -> None:
     cluster = serving_cluster()
-    inc, beat = cluster.nodes[2].replica.standing.inc, _beat_of(cluster, 2)
+    inc, beat = cluster.nodes[2].replica.state.inc, _beat_of(cluster, 2)
     cluster.kill(2)
     cluster.deliver()
     _tell(cluster, 3, 1, Relay(1, 2, inc, beat))
-    assert cluster.nodes[1].replica.presence.peers[2].gone
+    assert cluster.nodes[1].replica.detector.peers[2].gone
     assert cluster.members(1) == [1, 3]
 
 
 def test_the_last_words_of_a_former_process_are_not_believed_of_its_successor() -> None:
     cluster = serving_cluster()
-    former, beat = cluster.nodes[2].replica.standing.inc, _beat_of(cluster, 2)
+    former, beat = cluster.nodes[2].replica.state.inc, _beat_of(cluster, 2)
     cluster.kill(2)
     cluster.advance(100)
     cluster.start(2)
     cluster.advance(500)
-    peer = cluster.nodes[1].replica.presence.peers[2]
+    peer = cluster.nodes[1].replica.detector.peers[2]
     before = peer.inc, peer.beat, peer.heard
     _tell(cluster, 3, 1, Relay(1, 2, former, beat))
     assert (peer.inc, peer.beat, peer.heard) == before
@@ -233,7 +233,7 @@ def test_a_member_that_others_brought_in_is_believed_though_it_was_never_heard_d
 )
 def test_garbage_in_a_relay_costs_the_bridge_nothing(garbage: bytes) -> None:
     cluster = serving_cluster()
-    inc = cluster.nodes[2].replica.standing.inc
+    inc = cluster.nodes[2].replica.state.inc
     _tell(cluster, 3, 1, Relay(1, 2, inc, garbage))
     assert not cluster.links[3, 1].closing
     assert cluster.client(1).send(_set(b"v")) == b"STORED\r\n"
@@ -244,18 +244,18 @@ def test_garbage_in_a_relay_costs_the_bridge_nothing(garbage: bytes) -> None:
 
 def test_a_relay_within_a_relay_is_not_unpacked() -> None:
     cluster = serving_cluster()
-    inc = cluster.nodes[2].replica.standing.inc
+    inc = cluster.nodes[2].replica.state.inc
     inner = Relay(1, 2, inc, encode(Refuse(1, make_vid(1 << 40, 2), [])))
     _tell(cluster, 3, 1, Relay(1, 2, inc, encode(inner)))
-    cluster.nodes[1].replica.standing.trouble = "x"
+    cluster.nodes[1].replica.state.view_change_reason = "x"
     cluster.advance(100)
-    assert cluster.nodes[1].replica.standing.view.vid < make_vid(1 << 40, 2)
+    assert cluster.nodes[1].replica.state.view.vid < make_vid(1 << 40, 2)
 
 
 def test_who_claims_to_relay_for_this_very_node_or_for_none_is_not_heard() -> None:
     cluster = serving_cluster()
     said = len(cluster.said)
     for origin in (0, 1, 9):
-        _tell(cluster, 3, 1, Relay(1, origin, 7, encode(More(0, 0))))
+        _tell(cluster, 3, 1, Relay(1, origin, 7, encode(ChunkRequest(0, 0))))
     assert _relays(cluster, since=said) == []
     assert sorted(cluster.serving()) == [1, 2, 3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.replication.message import Ack, Beat, Frame, Install
+from memrep.replication.message import Ack, Frame, Heartbeat, Install
 from tests.harness.cluster import serving_cluster
 
 
@@ -24,14 +24,14 @@ def test_a_lost_frame_or_acknowledgement_delays_a_write_and_does_not_lose_it(pai
 
 def test_a_member_that_has_missed_a_view_is_sent_it_again() -> None:
     cluster = serving_cluster()
-    before = cluster.nodes[2].replica.standing.view.vid
+    before = cluster.nodes[2].replica.state.view.vid
     cluster.kill(3)
     proposal = cluster.queued((1, 2))
     cluster.turn(2, lambda node: node.links.receive(cluster.links[1, 2], proposal))
     cluster.hold((1, 2))
     cluster.deliver()
     cluster.lose((1, 2))  # the view
-    assert cluster.nodes[2].replica.standing.view.vid == before
+    assert cluster.nodes[2].replica.state.view.vid == before
     assert cluster.serving() == []
     cluster.release()
     cluster.advance(600)
@@ -40,7 +40,7 @@ def test_a_member_that_has_missed_a_view_is_sent_it_again() -> None:
 
 def test_frames_go_before_acknowledgements_and_both_before_heartbeats() -> None:
     cluster = serving_cluster()
-    order = {Frame: 0, Ack: 1, Beat: 2, Install: 0}
+    order = {Frame: 0, Ack: 1, Heartbeat: 2, Install: 0}
     cluster.hold_all()
     cluster.client(1).post(b"set c 0 0 1\r\nv\r\n")
     cluster.now += 100

@@ -7,13 +7,13 @@ from random import Random
 import attrs
 import pytest
 
-from memrep.replication.frames import Stream
-from memrep.replication.membership.view import Standing, View
-from memrep.replication.message import Ack, Frame, Install, Object, Settled, Write, describe
+from memrep.replication.frames import FrameStream
+from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.message import Ack, Frame, Install, Nack, Settled, Write, describe
 from memrep.replication.rounds import Rounds
-from memrep.storage.duplicates import Copies
+from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.pending import InFlight
+from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version, make
 from tests.harness.cluster import Client, Cluster, serving_cluster
@@ -149,14 +149,14 @@ class _Room:
 
     def __init__(self, *, full: bool = True) -> None:
         view = View(vid=64, gen=1, members={1: 1, 2: 2, 3: 3}, full=frozenset([1, 2, 3]), quorate=True)
-        self.standing = Standing(1, 1, 3, view=view, promised=64, full=full)
-        self.stream = Stream(self.standing)
+        self.state = ReplicaState(1, 1, 3, view=view, promised=64, full=full)
+        self.stream = FrameStream(self.state)
         self.stream.reset()
         self.store = Store(64 << 20)
-        self.inflight = InFlight()
+        self.writes = PendingWrites()
         self.clock = Clock(1, 1_000, 1_000)
-        copies = Copies(self.clock)
-        self.rounds = Rounds(self.standing, self.stream, self.store, self.inflight, self.clock, copies)
+        duplicates = DuplicateWrites(self.clock)
+        self.rounds = Rounds(self.state, self.stream, self.store, self.writes, self.clock, duplicates)
 
     def propose(self, attempt: _Attempt, base: Version | None = ZERO) -> Version:
         entry = Entry(ZERO, b"1", 0, NEVER)
@@ -175,7 +175,7 @@ class _Room:
 def test_a_given_up_write_that_a_view_settles_is_answered_once_when_the_view_is_confirmed() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
-    room.rounds.take(2, Object(b"n", origin))
+    room.rounds.take(2, Nack(b"n", origin))
     assert (attempt.answered, attempt.lost) == (0, 1)
     room.rounds.settle(room.settled(origin), keep=True)
     assert attempt.answered == 0
@@ -189,7 +189,7 @@ def test_a_given_up_write_that_a_view_settles_is_answered_once_when_the_view_is_
 def test_a_given_up_write_is_forgotten_once_every_member_has_taken_the_drop() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
-    room.rounds.take(2, Object(b"n", origin))
+    room.rounds.take(2, Nack(b"n", origin))
     room.stream.take_frames()
     for node in (2, 3):
         room.stream.acknowledged(node, Ack(64, room.stream.sent, 0))
@@ -202,7 +202,7 @@ def test_a_given_up_write_is_forgotten_once_every_member_has_taken_the_drop() ->
 def test_a_given_up_write_that_was_tried_again_counts_by_its_new_version_only() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
-    room.rounds.take(2, Object(b"n", origin))
+    room.rounds.take(2, Nack(b"n", origin))
     again = room.propose(attempt)
     assert again > origin
     room.rounds.settle(room.settled(again), keep=True)
@@ -241,10 +241,10 @@ def test_a_node_whose_data_do_not_count_answers_nothing_and_keeps_the_settled_pe
     room.rounds.settle(room.settled(origin), keep=False)
     assert (attempt.answered, attempt.lost) == (0, 1)
     assert room.rounds.pending(b"n")
-    assert room.store.get(b"n") is None
+    assert room.store.peek(b"n") is None
     room.rounds.confirmed()
     assert not room.rounds.pending(b"n")
-    entry = room.store.get(b"n")
+    entry = room.store.peek(b"n")
     assert entry is not None
     assert entry.value == b"1"
 
@@ -255,10 +255,10 @@ def test_nothing_is_committed_while_a_promise_pauses_the_node() -> None:
     room.stream.take_frames()
     for node in (2, 3):
         room.stream.acknowledged(node, Ack(64, 1, 0))
-    room.standing.promised = 128
+    room.state.promised = 128
     room.rounds.progress()
     assert attempt.answered == 0
-    room.standing.promised = 64
+    room.state.promised = 64
     room.rounds.progress()
     assert attempt.answered == 1
 
@@ -269,7 +269,7 @@ def _write(version: Version, base: Version | None, dead: bool = False) -> Write:
 
 def _objections(room: _Room) -> list[bytes]:
     frames: list[Frame] = room.stream.take_frames()
-    return [item.version for frame in frames for item in frame.items if isinstance(item, Object)]
+    return [item.version for frame in frames for item in frame.items if isinstance(item, Nack)]
 
 
 def test_a_read_modify_write_on_an_overtaken_base_is_objected_to() -> None:
@@ -302,7 +302,7 @@ def test_a_read_modify_write_on_its_way_does_not_displace_a_plain_write() -> Non
     room.rounds.take(3, _write(make(1, 60), None))
     room.rounds.take(2, _write(make(1, 90), make(1, 50)))
     assert _objections(room) == [make(1, 90)]
-    assert room.inflight.pending[b"n"].entry.version == make(1, 60)
+    assert room.writes.pending[b"n"].entry.version == make(1, 60)
 
 
 def test_a_plain_write_that_is_older_than_what_is_here_is_taken_without_objection_and_without_effect() -> None:

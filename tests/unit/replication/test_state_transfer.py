@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication import state_transfer
-from memrep.replication.message import Chunk, Sync, Write
+from memrep.replication.message import Chunk, TransferRequest, Write
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import Version, make
 from tests.harness.cluster import Cluster, serving_cluster
@@ -43,7 +43,7 @@ def _records(cluster: Cluster) -> list[Write]:
 def test_equal_stores_send_nothing() -> None:
     cluster = _away()
     _back(cluster)
-    assert any(isinstance(message, Sync) for _, _, message in cluster.said)
+    assert any(isinstance(message, TransferRequest) for _, _, message in cluster.said)
     assert _records(cluster) == []
 
 
@@ -93,7 +93,7 @@ def test_a_donor_that_falls_silent_leads_to_trouble_and_another_view() -> None:
     troubles = set()
     for _ in range(60):
         cluster.advance(50)
-        troubles.add(cluster.nodes[3].replica.standing.trouble)
+        troubles.add(cluster.nodes[3].replica.state.view_change_reason)
     assert cut[0]
     assert "no chunk from node 1 for 500 ms" in troubles
     assert sorted(cluster.serving()) == [1, 2, 3]
@@ -121,7 +121,7 @@ def test_a_newcomers_own_key_that_is_written_while_it_joins_ends_alike_everywher
 
 
 def _all_gone(cluster: Cluster, key: bytes) -> bool:
-    return all(node.store.dead(key, cluster.now) for node in cluster.nodes.values())
+    return all(node.store.is_miss(key, cluster.now) for node in cluster.nodes.values())
 
 
 def test_a_tombstone_that_the_donor_purges_during_the_transfer_lets_nothing_come_back() -> None:
@@ -163,7 +163,7 @@ def test_what_was_evicted_while_a_node_was_away_does_not_come_back_with_it() -> 
         assert writer.send(b"set key%d 0 0 1000\r\n%b\r\n" % (i, value)) == b"STORED\r\n"
         cluster.advance(50)
     assert cluster.nodes[1].counters.evictions > 0
-    assert cluster.nodes[1].store.get(b"old") is None
+    assert cluster.nodes[1].store.peek(b"old") is None
     assert cluster.value(3, b"old") == value
     _back(cluster)
     assert _all_gone(cluster, b"old")
@@ -183,7 +183,7 @@ def test_very_many_keys_are_sorted_and_sent_round_bit_by_bit(monkeypatch: pytest
 
     def look(number: int) -> None:
         if number == 3:
-            sorting.append(sum(len(keys) for keys, _ in cluster.nodes[3].replica.newcomer._before))
+            sorting.append(sum(len(keys) for keys, _ in cluster.nodes[3].replica.joiner._before))
 
     cluster.after_turn = look
     _back(cluster)

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.errors import PeerError
-from memrep.replication.message import Ack, Any, Commit, Frame, More, Propose, Write
+from memrep.replication.message import Ack, ChunkRequest, Commit, Frame, PeerMessage, Propose, Write
 from memrep.replication.wire import MESSAGE_BYTES_MAX, Inbox, decode, encode, read
 from memrep.storage.version import make
 
-MESSAGES: list[Any] = [
+MESSAGES: list[PeerMessage] = [
     Frame(64, 1, [Write(b"k", make(1, 2), None, False, b"v" * 300, 0, -1), Commit(b"k", make(1, 2))]),
     Ack(64, 1, 0),
     Propose(128, {1: 5, 2: 6}),
-    More(64, 3),
+    ChunkRequest(64, 3),
 ]
 
 
@@ -27,7 +27,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(bounds)]
 
 
-def _receive(parts: list[bytes]) -> list[Any]:
+def _receive(parts: list[bytes]) -> list[PeerMessage]:
     inbox = Inbox()
     inbox.trust()
     messages = []

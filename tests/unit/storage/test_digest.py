@@ -47,9 +47,9 @@ def test_a_key_that_only_one_store_has_shows_in_its_bucket(key: bytes, version: 
 
 
 @given(contents, st.randoms(use_true_random=False))
-def test_the_order_of_updates_does_not_matter(pairs: dict[bytes, Version], chance: object) -> None:
+def test_the_order_of_updates_does_not_matter(pairs: dict[bytes, Version], random_bytes: object) -> None:
     shuffled = list(pairs.items())
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    random_bytes.shuffle(shuffled)  # type: ignore[attr-defined]
     assert _digest(pairs).sums == _digest(dict(shuffled)).sums
 
 

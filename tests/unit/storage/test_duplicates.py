@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from memrep.storage.duplicates import DELETE_MARK, Copies, mark_of
+from memrep.storage.duplicates import DELETE_MARK, DuplicateWrites, fingerprint_of
 from memrep.storage.version import Clock
 
 KEY = b"session"
-MARK = mark_of(0, 1440, b"what was written")
+MARK = fingerprint_of(0, 1440, b"what was written")
 
 #: The window is a minute.
 WINDOW_MS = 60_000
@@ -23,27 +23,27 @@ class Place:
 
     number: int
     clock: Clock = attrs.field(init=False)
-    copies: Copies = attrs.field(init=False)
+    duplicates: DuplicateWrites = attrs.field(init=False)
     others: list[Place] = attrs.Factory(list)
 
     def __attrs_post_init__(self) -> None:
         self.clock = Clock(self.number, 1_000_000, 1_000_000)
-        self.copies = Copies(self.clock)
+        self.duplicates = DuplicateWrites(self.clock)
 
     def restart(self) -> None:
-        self.copies = Copies(self.clock)
+        self.duplicates = DuplicateWrites(self.clock)
 
     def arrives(
-        self, *, key: bytes = KEY, mark: int = MARK, tenure: int = FIRST, original: bool = False
+        self, *, key: bytes = KEY, fingerprint: int = MARK, tenure: int = FIRST, original: bool = False
     ) -> bool:
         """A client's write arrives here; whether it was accepted, in which case the others hear of it."""
-        former = 0 if original else self.copies.tenure_of(key, mark)
+        former = 0 if original else self.duplicates.tenure_of(key, fingerprint)
         if former:
-            self.copies.came(key, mark, former)
+            self.duplicates.came(key, fingerprint, former)
             return False
-        copy = self.copies.accepted(key, mark, tenure, original=original)
+        copy = self.duplicates.accepted(key, fingerprint, tenure, original=original)
         for other in self.others:
-            other.copies.heard(key, copy)
+            other.duplicates.heard(key, copy)
         return True
 
 
@@ -76,25 +76,25 @@ def test_another_key_or_flags_or_exptime_or_value_makes_another_write() -> None:
     one, two, _ = _places()
     assert one.arrives()
     assert two.arrives(key=b"another")
-    for mark in (
-        mark_of(1, 1440, b"what was written"),
-        mark_of(0, 1441, b"what was written"),
-        mark_of(0, 1440, b""),
+    for fingerprint in (
+        fingerprint_of(1, 1440, b"what was written"),
+        fingerprint_of(0, 1441, b"what was written"),
+        fingerprint_of(0, 1440, b""),
     ):
-        assert two.arrives(mark=mark)
+        assert two.arrives(fingerprint=fingerprint)
     assert not two.arrives()
 
 
 def test_no_set_has_the_mark_of_a_delete() -> None:
     assert DELETE_MARK % 2 == 1
-    assert all(mark_of(flags, 0, b"%d" % flags) % 2 == 0 for flags in range(100))
+    assert all(fingerprint_of(flags, 0, b"%d" % flags) % 2 == 0 for flags in range(100))
 
 
 def test_a_write_that_two_nodes_accept_in_the_same_moment_counts_once() -> None:
     one, two, three = _places()
-    first, second = (place.copies.accepted(KEY, MARK, FIRST) for place in (one, two))
+    first, second = (place.duplicates.accepted(KEY, MARK, FIRST) for place in (one, two))
     for place, copy in ((one, second), (two, first), (three, first), (three, second)):
-        place.copies.heard(KEY, copy)
+        place.duplicates.heard(KEY, copy)
     assert not three.arrives()
     assert [place.arrives() for place in (one, two, three)] == [True, False, False]
 
@@ -107,7 +107,7 @@ def test_the_same_content_in_a_newer_tenure_is_another_write() -> None:
     assert one.arrives()
     assert not two.arrives()
     assert two.arrives(tenure=SECOND, original=True)
-    assert [one.copies.tenure_of(KEY, MARK), three.copies.tenure_of(KEY, MARK)] == [SECOND, FIRST]
+    assert [one.duplicates.tenure_of(KEY, MARK), three.duplicates.tenure_of(KEY, MARK)] == [SECOND, FIRST]
     assert [one.arrives(), three.arrives(), three.arrives()] == [False, False, False]
     assert [place.arrives(tenure=SECOND) for place in (one, two, three)] == [True, False, False]
 
@@ -115,8 +115,8 @@ def test_the_same_content_in_a_newer_tenure_is_another_write() -> None:
 def test_one_may_ask_for_the_copies_of_one_tenure_only() -> None:
     one, two, _ = _places()
     assert one.arrives()
-    assert two.copies.tenure_of(KEY, MARK, only=FIRST) == FIRST
-    assert two.copies.tenure_of(KEY, MARK, only=SECOND) == 0
+    assert two.duplicates.tenure_of(KEY, MARK, only=FIRST) == FIRST
+    assert two.duplicates.tenure_of(KEY, MARK, only=SECOND) == 0
 
 
 def test_of_one_content_a_bounded_number_of_tenures_is_remembered() -> None:
@@ -160,7 +160,7 @@ def test_a_node_that_restarted_and_gets_the_next_write_first_accepts_it() -> Non
 def test_a_node_that_lost_touch_forgets_all_copies() -> None:
     one, two, _ = _places()
     assert one.arrives()
-    two.copies.clear()
+    two.duplicates.clear()
     assert two.arrives()
 
 
@@ -180,23 +180,23 @@ def test_the_number_of_writes_that_are_remembered_is_bounded() -> None:
     one, two, _ = _places()
     count = 65_536
     for i in range(count):
-        one.copies.accepted(b"key%d" % i, MARK, FIRST)
-    assert one.copies.accepted(b"key0", MARK, FIRST) == (MARK, 2, FIRST)  # remembered, and the newest now
-    one.copies.accepted(b"one more", MARK, FIRST)
-    assert one.copies.accepted(b"key0", MARK, FIRST) == (MARK, 3, FIRST)
-    assert one.copies.accepted(b"key1", MARK, FIRST) == (MARK, 1, FIRST)  # the oldest had to go
-    assert len(one.copies._seen) == count
-    assert len(two.copies._seen) == 0
+        one.duplicates.accepted(b"key%d" % i, MARK, FIRST)
+    assert one.duplicates.accepted(b"key0", MARK, FIRST) == (MARK, 2, FIRST)  # remembered, and the newest now
+    one.duplicates.accepted(b"one more", MARK, FIRST)
+    assert one.duplicates.accepted(b"key0", MARK, FIRST) == (MARK, 3, FIRST)
+    assert one.duplicates.accepted(b"key1", MARK, FIRST) == (MARK, 1, FIRST)  # the oldest had to go
+    assert len(one.duplicates._seen) == count
+    assert len(two.duplicates._seen) == 0
 
 
 def test_what_is_out_of_the_window_goes_as_new_writes_come() -> None:
     (one,) = _places(1)
     for i in range(10):
-        one.copies.accepted(b"key%d" % i, MARK, FIRST)
+        one.duplicates.accepted(b"key%d" % i, MARK, FIRST)
     _wait([one], WINDOW_MS + 1)
     for i in range(10):
-        one.copies.accepted(b"another%d" % i, MARK, FIRST)
-    assert len(one.copies._seen) == 10
+        one.duplicates.accepted(b"another%d" % i, MARK, FIRST)
+    assert len(one.duplicates._seen) == 10
 
 
 # --- originals

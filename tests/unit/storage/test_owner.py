@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.storage.owner import Hold, is_free, is_held, is_pecl_lock, may_name
+from memrep.storage.owner import Owner, is_free, is_held, is_pecl_lock, may_name
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
@@ -31,12 +31,12 @@ def test_php_memcacheds_lock_has_its_sessions_name_in_it_whatever_the_prefix(
 
 
 def test_a_lock_is_held_by_what_it_carries_not_by_its_name() -> None:
-    hold = Hold(1, 15_000)
+    hold = Owner(1, 15_000)
     assert is_held(b"1", hold)
     assert not is_held(b"0", hold)
     assert not is_held(None, hold)
     assert not is_held(b"1", None)
-    assert not is_held(b"1", Hold(1, 15_000, maybe=True))
+    assert not is_held(b"1", Owner(1, 15_000, maybe=True))
 
 
 def test_a_released_lock_is_free() -> None:

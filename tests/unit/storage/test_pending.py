@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.pending import InFlight, Pending
+from memrep.storage.pending import Pending, PendingWrites
 from memrep.storage.version import ZERO
 
 
@@ -14,97 +14,97 @@ def _pending() -> Pending:
 class Log:
     """Waiters that note that they were run."""
 
-    def __init__(self, inflight: InFlight) -> None:
+    def __init__(self, writes: PendingWrites) -> None:
         self.ran: list[str] = []
-        self._inflight = inflight
+        self._writes = writes
 
     def wait(self, key: bytes, name: str) -> None:
-        self._inflight.wait(key, lambda: self.ran.append(name))
+        self._writes.wait(key, lambda: self.ran.append(name))
 
     def wake(self) -> list[str]:
-        woken = self._inflight.woken
+        woken = self._writes.woken
         while woken:
             woken.popleft()()
         return self.ran
 
 
 def test_nobody_is_run_the_moment_a_key_becomes_clean() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
-    inflight.pending[b"a"] = _pending()
+    writes = PendingWrites()
+    log = Log(writes)
+    writes.pending[b"a"] = _pending()
     log.wait(b"a", "one")
-    inflight.clear(b"a")
+    writes.clear(b"a")
     assert log.ran == []
     assert log.wake() == ["one"]
 
 
 def test_whoever_waits_for_a_pending_key_sleeps_until_it_is_clean() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
-    inflight.pending[b"a"] = _pending()
+    writes = PendingWrites()
+    log = Log(writes)
+    writes.pending[b"a"] = _pending()
     log.wait(b"a", "one")
     assert log.wake() == []
 
 
 def test_whoever_waits_for_a_clean_key_is_woken_in_the_next_turn() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
+    writes = PendingWrites()
+    log = Log(writes)
     log.wait(b"a", "one")
     assert log.ran == []
     assert log.wake() == ["one"]
 
 
 def test_waiters_are_woken_in_the_order_in_which_they_came() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
-    inflight.pending[b"a"] = _pending()
+    writes = PendingWrites()
+    log = Log(writes)
+    writes.pending[b"a"] = _pending()
     for name in ("one", "two", "three"):
         log.wait(b"a", name)
-    inflight.clear(b"a")
+    writes.clear(b"a")
     assert log.wake() == ["one", "two", "three"]
 
 
 def test_only_those_who_wait_for_this_key_are_woken() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
-    inflight.pending[b"a"] = _pending()
-    inflight.pending[b"b"] = _pending()
+    writes = PendingWrites()
+    log = Log(writes)
+    writes.pending[b"a"] = _pending()
+    writes.pending[b"b"] = _pending()
     log.wait(b"a", "a")
     log.wait(b"b", "b")
-    inflight.clear(b"b")
+    writes.clear(b"b")
     assert log.wake() == ["b"]
-    assert list(inflight.pending) == [b"a"]
+    assert list(writes.pending) == [b"a"]
 
 
 def test_a_waiter_is_woken_once() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
-    inflight.pending[b"a"] = _pending()
+    writes = PendingWrites()
+    log = Log(writes)
+    writes.pending[b"a"] = _pending()
     log.wait(b"a", "one")
     for _ in range(2):
-        inflight.clear(b"a")
+        writes.clear(b"a")
         log.wake()
-    inflight.pending[b"a"] = _pending()
-    inflight.clear(b"a")
+    writes.pending[b"a"] = _pending()
+    writes.clear(b"a")
     assert log.wake() == ["one"]
 
 
 def test_clearing_a_key_that_is_not_pending_does_nothing() -> None:
-    inflight = InFlight()
-    inflight.clear(b"a")
-    assert not inflight.woken
+    writes = PendingWrites()
+    writes.clear(b"a")
+    assert not writes.woken
 
 
 def test_clearing_all_wakes_everybody() -> None:
-    inflight = InFlight()
-    log = Log(inflight)
+    writes = PendingWrites()
+    log = Log(writes)
     for key in (b"a", b"b", b"c"):
-        inflight.pending[key] = _pending()
+        writes.pending[key] = _pending()
     log.wait(b"b", "b")
     log.wait(b"a", "a")
     log.wait(b"b", "b again")
-    inflight.clear_all()
-    assert not inflight.pending
+    writes.clear_all()
+    assert not writes.pending
     assert sorted(log.wake()) == ["a", "b", "b again"]
-    inflight.clear_all()
-    assert not inflight.woken
+    writes.clear_all()
+    assert not writes.woken

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import ORPHAN_MS, PATIENT_MS, Hold
+from memrep.storage.owner import ORPHAN_MS, PATIENT_MS, Owner
 from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.storage.version import ZERO, make
 
@@ -46,7 +46,7 @@ def _store(*keys: bytes) -> Store:
 
 def _held(store: Store, key: bytes) -> Entry:
     """What the store has of a key, be it a tombstone."""
-    entry = store.get(key)
+    entry = store.peek(key)
     assert entry is not None
     return entry
 
@@ -71,8 +71,8 @@ def _victims(store: Store, excess: int) -> list[bytes]:
 
 def test_a_missing_key_has_no_entry_and_the_version_zero() -> None:
     store = _store()
-    assert store.live(b"a", NOW) is None
-    assert store.dead(b"a", NOW)
+    assert store.get(b"a", NOW) is None
+    assert store.is_miss(b"a", NOW)
     assert store.version(b"a") == ZERO
 
 
@@ -80,8 +80,8 @@ def test_what_is_put_is_read() -> None:
     store = Store(1 << 20)
     entry = Entry(make(1, 5), b"value", 7, NEVER, 3)
     assert store.put(b"a", entry, NOW)
-    assert store.live(b"a", NOW) == Entry(make(1, 5), b"value", 7, NEVER, 3)
-    assert not store.dead(b"a", NOW)
+    assert store.get(b"a", NOW) == Entry(make(1, 5), b"value", 7, NEVER, 3)
+    assert not store.is_miss(b"a", NOW)
     assert store.version(b"a") == make(1, 5)
 
 
@@ -90,18 +90,18 @@ def test_the_newer_entry_stands_and_the_older_is_refused() -> None:
     assert store.put(b"a", _value(2, b"new"), NOW)
     assert not store.put(b"a", _value(1, b"old"), NOW)
     assert not store.put(b"a", _value(2, b"again"), NOW)
-    found = store.live(b"a", NOW)
+    found = store.get(b"a", NOW)
     assert found is not None and found.value == b"new"
 
 
 def test_a_tombstone_hides_the_value_and_keeps_the_version() -> None:
     store = _store(b"a")
     store.put(b"a", _tombstone(9), NOW)
-    assert store.live(b"a", NOW) is None
+    assert store.get(b"a", NOW) is None
     assert store.version(b"a") == make(1, 9)
     assert not store.put(b"a", _value(8), NOW)
     assert store.put(b"a", _value(10), NOW)
-    assert store.live(b"a", NOW) is not None
+    assert store.get(b"a", NOW) is not None
 
 
 def test_tombstones_are_not_counted_as_values() -> None:
@@ -126,14 +126,14 @@ def test_a_forgotten_key_leaves_nothing_but_the_horizon() -> None:
 def test_a_value_ends_at_its_very_millisecond_without_any_sweep() -> None:
     store = Store(1 << 20)
     store.put(b"a", _value(1, expires=NOW + 500), NOW)
-    assert store.live(b"a", NOW + 499) is not None and not store.dead(b"a", NOW + 499)
-    assert store.live(b"a", NOW + 500) is None and store.dead(b"a", NOW + 500)
+    assert store.get(b"a", NOW + 499) is not None and not store.is_miss(b"a", NOW + 499)
+    assert store.get(b"a", NOW + 500) is None and store.is_miss(b"a", NOW + 500)
 
 
 def test_a_value_that_never_ends_outlives_every_sweep() -> None:
     store = _store(b"a")
     _sweep(store, NOW + 10 * 365 * 86_400_000)
-    assert store.live(b"a", NOW + 10 * 365 * 86_400_000) is not None
+    assert store.get(b"a", NOW + 10 * 365 * 86_400_000) is not None
 
 
 def test_an_ended_value_becomes_a_tombstone_of_the_same_version() -> None:
@@ -177,7 +177,7 @@ def test_a_value_that_got_more_time_does_not_end_at_the_old_one() -> None:
     store.put(b"a", _value(1, expires=NOW + 1_000), NOW)
     store.put(b"a", _value(2, expires=NOW + 60_000), NOW)
     _sweep(store, NOW + 30_000)
-    assert store.live(b"a", NOW + 30_000) is not None
+    assert store.get(b"a", NOW + 30_000) is not None
     _sweep(store, NOW + 60_000 + SLOT_MS)
     assert store.expired == 1
 
@@ -294,8 +294,8 @@ def test_a_flush_ends_what_is_older_and_leaves_what_is_newer() -> None:
     store.put(b"old", _value(4), NOW)
     store.put(b"new", _value(6), NOW)
     store.put(FLUSH_KEY, _flush(5), NOW)
-    assert store.live(b"old", NOW) is None
-    assert store.live(b"new", NOW) is not None
+    assert store.get(b"old", NOW) is None
+    assert store.get(b"new", NOW) is not None
     assert store.version(b"old") == make(1, 4)
 
 
@@ -304,8 +304,8 @@ def test_what_arrives_after_a_flush_but_was_written_before_it_is_ended_too() -> 
     store.put(FLUSH_KEY, _flush(5), NOW)
     assert store.put(b"old", _value(4), NOW)
     assert store.put(b"new", _value(6), NOW)
-    assert store.live(b"old", NOW) is None
-    assert store.live(b"new", NOW) is not None
+    assert store.get(b"old", NOW) is None
+    assert store.get(b"new", NOW) is not None
 
 
 def test_an_older_flush_does_not_undo_a_newer_one() -> None:
@@ -313,7 +313,7 @@ def test_an_older_flush_does_not_undo_a_newer_one() -> None:
     store.put(FLUSH_KEY, _flush(5), NOW)
     assert not store.put(FLUSH_KEY, _flush(3), NOW)
     store.put(b"a", _value(4), NOW)
-    assert store.live(b"a", NOW) is None
+    assert store.get(b"a", NOW) is None
 
 
 def test_a_flush_is_no_value_of_a_client() -> None:
@@ -366,13 +366,13 @@ def test_victims_are_the_least_recently_written() -> None:
 
 def test_a_read_makes_a_key_the_most_recently_used() -> None:
     store = _store(b"a", b"b", b"c")
-    store.live(b"a", NOW)
+    store.get(b"a", NOW)
     assert _victims(store, 2 * ENTRY_BYTES) == [b"b", b"c"]
 
 
 def test_a_look_whether_a_key_is_dead_is_no_use_of_it() -> None:
     store = _store(b"a", b"b")
-    store.dead(b"a", NOW)
+    store.is_miss(b"a", NOW)
     store.version(b"a")
     assert _victims(store, 1) == [b"a"]
 
@@ -384,7 +384,7 @@ def test_as_many_victims_are_named_as_are_needed_and_each_with_its_cost() -> Non
     cost = ENTRY_BYTES + 1 + 99
     found = list(store.victims(2 * cost + 1))
     assert [(key, paid) for key, _, paid in found] == [(b"0", cost), (b"1", cost), (b"2", cost)]
-    assert all(entry is store.get(key) for key, entry, _ in found)
+    assert all(entry is store.peek(key) for key, entry, _ in found)
 
 
 def test_nobody_is_a_victim_when_nothing_is_in_excess() -> None:
@@ -415,8 +415,8 @@ def test_the_search_for_victims_ends_when_there_are_only_locks() -> None:
     assert _victims(store, 1 << 20) == []
 
 
-@pytest.mark.parametrize("hold", [None, Hold(0, 15_000), Hold(1, 15_000, maybe=True)])
-def test_what_is_only_named_like_a_lock_or_is_free_or_may_be_anybodys_is_a_victim(hold: Hold | None) -> None:
+@pytest.mark.parametrize("hold", [None, Owner(0, 15_000), Owner(1, 15_000, maybe=True)])
+def test_what_is_only_named_like_a_lock_or_is_free_or_may_be_anybodys_is_a_victim(hold: Owner | None) -> None:
     store = Store(1 << 20)
     value = b"0" if hold is not None and not hold.node else b"1"
     for number, key in enumerate([b"sid.lock", b"memc.sess.key.lock.sid", b"shop:lock.sid"], start=1):
@@ -435,7 +435,7 @@ def test_an_eviction_that_is_older_than_the_value_does_nothing() -> None:
     store = Store(1 << 20)
     store.put(b"a", _value(9), NOW)
     assert not store.put(b"a", _eviction(8), NOW)
-    assert store.live(b"a", NOW) is not None
+    assert store.get(b"a", NOW) is not None
 
 
 def test_on_a_node_that_is_joining_an_eviction_is_remembered_for_a_while() -> None:
@@ -568,9 +568,9 @@ class StoreAgainstDict(RuleBasedStateMachine):
 
     @rule(key=some_keys)
     def read(self, key: bytes) -> None:
-        found = self.store.live(key, self.now)
+        found = self.store.get(key, self.now)
         assert (found is not None) == self._alive(key)
-        assert self.store.dead(key, self.now) != self._alive(key)
+        assert self.store.is_miss(key, self.now) != self._alive(key)
         if found is not None:
             assert found == self.model[key]
             assert next(reversed(self.store.values.part(key))) == key
@@ -614,7 +614,7 @@ def test_it_does_not_matter_what_the_monotonic_clock_began_at(start: int) -> Non
     store.put(b"b", _value(2), start)
     for ms in range(0, 30_000, 50):
         store.sweep(start + ms)
-        assert (store.live(b"a", start + ms) is None) == (ms >= 10_000)
+        assert (store.get(b"a", start + ms) is None) == (ms >= 10_000)
     assert (store.expired, len(store)) == (1, 1)
 
 
@@ -622,11 +622,11 @@ def test_it_does_not_matter_what_the_monotonic_clock_began_at(start: int) -> Non
 
 
 def _lock(version: int, node: int, value: bytes = b"1") -> Entry:
-    return Entry(make(1, version << 20), value, 768, NOW + 15_000, 0, Hold(node, 15_000))
+    return Entry(make(1, version << 20), value, 768, NOW + 15_000, 0, Owner(node, 15_000))
 
 
 def _owner(store: Store, key: bytes) -> int:
-    entry = store.get(key)
+    entry = store.peek(key)
     assert entry is not None and entry.hold is not None
     return entry.hold.node
 
@@ -637,12 +637,12 @@ def test_a_held_lock_whose_node_is_gone_is_nobodys_and_no_other_is() -> None:
     store.put(b"b.lock", _lock(1, 3), NOW)
     store.orphan_locks({2: 2}, NOW)
     assert (_owner(store, b"a.lock"), _owner(store, b"b.lock")) == (0, 3)
-    assert store.live(b"a.lock", NOW + 14_999) is not None
+    assert store.get(b"a.lock", NOW + 14_999) is not None
 
 
 def test_php_memcached_may_yet_come_back_to_a_node_that_is_only_silent() -> None:
     store = Store(1 << 20)
-    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Hold(2, 15_000))
+    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Owner(2, 15_000))
     store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
     store.put(b"b.lock", _lock(3, 2), NOW)
     store.orphan_locks({2: 2}, NOW, silent={2})
@@ -666,7 +666,7 @@ def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
 def _in_doubt() -> Store:
     """A store with a lock of each kind of PHP's client, both granted by node 2."""
     store = Store(1 << 20)
-    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Hold(2, 15_000))
+    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Owner(2, 15_000))
     store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
     store.put(b"a.lock", _lock(3, 2), NOW)
     return store
@@ -694,4 +694,4 @@ def test_whose_a_lock_is_changes_neither_its_version_nor_its_end() -> None:
     before, end = store.digest.sums[:], _lock(3, 2).expires
     store.orphan_locks({2: 2}, NOW)
     assert store.digest.sums == before
-    assert store.live(b"a.lock", end - 1) is not None
+    assert store.get(b"a.lock", end - 1) is not None

@@ -18,10 +18,10 @@ from typing import Final
 from memrep.engine import operations
 from memrep.engine.client_policy import Commands
 from memrep.engine.engine import KEY_BYTES_MAX, Engine
-from memrep.engine.future import Ticket
-from memrep.engine.operations import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Decide, Outcome, Result
+from memrep.engine.future import Future
+from memrep.engine.operations import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Operation, Outcome, Result
 from memrep.protocol.command import Said
-from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
 from memrep.protocol.memcached.administration import SLOWNESS
 from memrep.protocol.memcached.binary import packet
 from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, OK, error, response
@@ -45,21 +45,30 @@ class Binary(Dialect):
     """What one client of the binary protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_admitted", "_asked", "_commands", "_connection", "_engine", "_out", "_prefixes", "_replies", "_skip",
-        "_surroundings", "_was_admitted",
+        "_admitted",
+        "_asked",
+        "_commands",
+        "_connection",
+        "_context",
+        "_engine",
+        "_out",
+        "_prefixes",
+        "_replies",
+        "_skip",
+        "_was_admitted",
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, engine: Engine, commands: Commands, surroundings: Surroundings
+        self, connection: Connection, engine: Engine, commands: Commands, context: ServerContext
     ) -> None:
         self._connection = connection
         self._engine = engine
         self._commands = commands
-        self._surroundings = surroundings
-        self._prefixes = surroundings.prefixes
+        self._context = context
+        self._prefixes = context.prefixes
         self._replies = connection.replies
         self._out = connection.out
-        self._admitted = surroundings.users is None
+        self._admitted = context.users is None
         self._asked = False  # for the mechanism that there is
         self._was_admitted = False  # once; as in memcached nobody gets in twice
         self._skip = 0  # bytes of a refused body still to come
@@ -154,7 +163,7 @@ class Binary(Dialect):
         if not shape.fits(extras, key, value) or (base not in STORING and length > BODY_MAX):
             self._connection.closing = True
             return packet.INVALID
-        return packet.UNKNOWN if base in _SASL and self._surroundings.users is None else OK
+        return packet.UNKNOWN if base in _SASL and self._context.users is None else OK
 
     def _refusal(self, base: int, keys: int, value: int, unfinished: bool) -> Outcome | None:
         """Why a packet is refused before its value is looked at, if it is."""
@@ -174,9 +183,9 @@ class Binary(Dialect):
         else:
             self._out.append(request.fails(packet.STATUS[reason]))
 
-    def _answer(self, result: Result | Ticket, spell: Callable[[Result], bytes], plain: bool = False) -> None:
+    def _answer(self, result: Result | Future, spell: Callable[[Result], bytes], plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
-        if isinstance(result, Ticket):
+        if isinstance(result, Future):
             self._replies.hold(result, spell, plain=plain)
         elif result is not LATER:
             reply = spell(result)
@@ -190,7 +199,7 @@ class Binary(Dialect):
         elif base == packet.DELETE:
             self._prefixes.deleted(key)
         elif base in _RETRIEVALS or base == packet.TOUCH:
-            self._prefixes.got(key, self._engine.look(key) is not None)
+            self._prefixes.got(key, self._engine.peek(key) is not None)
 
     # --- retrieval
 
@@ -249,7 +258,7 @@ class Binary(Dialect):
         self,
         request: Request,
         length: int,
-        decide: Decide,
+        decide: Operation,
         count: Callable[[Result], None] | None = None,
     ) -> None:
         result = self._commands.store_if(request.key, length, operations.showing(decide), count)
@@ -288,7 +297,7 @@ class Binary(Dialect):
         number = int.from_bytes(extras[8:16], "big")
         return Entry(ZERO, b"%d" % number, 0, self._engine.expires(_exptime(extras[16:])))
 
-    def _calculate(self, request: Request, decide: Decide, verb: str, initial: Entry | None) -> None:
+    def _calculate(self, request: Request, decide: Operation, verb: str, initial: Entry | None) -> None:
         decide = operations.when_cas(request.cas, decide)
         if initial is not None:
             decide = operations.otherwise(initial, decide)
@@ -298,7 +307,7 @@ class Binary(Dialect):
     # --- administration
 
     def _flush(self, request: Request, extras: bytes, value: bytes) -> None:
-        if not self._surroundings.flush_all:
+        if not self._context.flush_all:
             self._engine.counters.cmd_flush += 1
             self._out.append(request.fails(packet.AUTH_ERROR))
             return
@@ -308,7 +317,7 @@ class Binary(Dialect):
         self._out.append(request.done())
 
     def _version(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._out.append(request.done(value=self._surroundings.version))
+        self._out.append(request.done(value=self._context.version))
 
     def _quit(self, request: Request, extras: bytes, value: bytes) -> None:
         self._out.append(request.done())
@@ -316,13 +325,13 @@ class Binary(Dialect):
 
     def _stat(self, request: Request, extras: bytes, value: bytes) -> None:
         if request.key == b"reset":
-            self._surroundings.reset()
+            self._context.reset()
             self._out.append(request.done())
             return
         if request.key.startswith(b"detail"):
             self._detail(request)
             return
-        report = self._surroundings.reports.get(request.key)
+        report = self._context.reports.get(request.key)
         if report is None:
             self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
             return
@@ -336,7 +345,7 @@ class Binary(Dialect):
 
     def _detail(self, request: Request) -> None:
         """`stats detail`: memcached answers a dump by one line of statistics that holds them all."""
-        prefixes = self._surroundings.prefixes
+        prefixes = self._context.prefixes
         order = request.key.removeprefix(b"detail ")
         if order not in (b"on", b"off", b"dump"):
             self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
@@ -367,7 +376,7 @@ class Binary(Dialect):
 
     def _sasl_step(self, request: Request, extras: bytes, value: bytes) -> None:
         """Judge `authorization NUL user NUL password`; nobody may act for another one."""
-        users = self._surroundings.users
+        users = self._context.users
         parts = value.split(b"\0")
         known = len(parts) == 3 and parts[0] in (b"", parts[1]) and users is not None
         self._admitted = bool(self._asked and known and users and users.admit(parts[1], parts[2]))

@@ -16,8 +16,8 @@ from memrep.engine.operations import (
     NOT_FOUND,
     NOT_STORED,
     STORED,
-    Decide,
     Decision,
+    Operation,
     Outcome,
     Result,
 )
@@ -153,7 +153,7 @@ class Set:
         self._value = value
         return value
 
-    def deciding(self, value: bytes) -> Decide:
+    def deciding(self, value: bytes) -> Operation:
         """What becomes of the entry, given this value."""
         self.keep(value)
         new = self._new(value, self._engine.expires(self.exptime))
@@ -170,7 +170,7 @@ class Set:
     def _new(self, value: bytes, expires: int, marks: int = 0) -> Entry:
         return Entry(ZERO, value, self.flags, expires, self.meta.number("E") or 0, marks=marks)
 
-    def _extend(self, value: bytes) -> Decide:
+    def _extend(self, value: bytes) -> Operation:
         before, behind = (b"", value) if self._mode == "A" else (value, b"")
         engine, meta = self._engine, self.meta
         extend = operations.extend(before, behind, partial(engine.room.fits, meta.key))
@@ -326,7 +326,7 @@ def describe(engine: Engine, words: Words) -> bytes:
         key = decoded(word)
         if not key:
             raise BadMeta(BAD_LINE)
-    entry = engine.look(key)
+    entry = engine.peek(key)
     if entry is None:
         return b"EN\r\n"
     left = engine.left(entry.expires)

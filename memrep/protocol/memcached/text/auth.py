@@ -43,7 +43,7 @@ class Login(Dialect):
         self._inside = inside
         self._out = connection.out
 
-    def endless(self, inbox: bytearray) -> bool:
+    def oversized(self, inbox: bytearray) -> bool:
         """Whether this is a line that grows without end."""
         return len(inbox) > LINE_MAX and b"\n" not in inbox
 

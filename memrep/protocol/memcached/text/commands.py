@@ -19,10 +19,10 @@ from typing import Final
 
 from memrep.engine.client_policy import Commands
 from memrep.engine.engine import KEY_BYTES_MAX, Engine
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import LATER, NO_MEMORY, TOO_LARGE, Outcome, Result
 from memrep.protocol.command import Said
-from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, Surroundings
+from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
 from memrep.protocol.memcached import allocator, lookahead
 from memrep.protocol.memcached.administration import Administration
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
@@ -59,31 +59,31 @@ class Text(Dialect):
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, engine: Engine, commands: Commands, surroundings: Surroundings
+        self, connection: Connection, engine: Engine, commands: Commands, context: ServerContext
     ) -> None:
         self._connection = connection
         self._engine = engine
         self._commands = commands
-        self._administration = Administration(connection, engine, surroundings)
+        self._administration = Administration(connection, engine, context)
         self._replies = connection.replies
         self._out = connection.out
         self._skip = 0  # bytes of a refused data block still to come
         self._skip_reply = b""
-        self._prefixes = surroundings.prefixes
+        self._prefixes = context.prefixes
         self._retrieval = Retrieval(connection, engine, self._prefixes)
 
     # --- the dialect's contract
 
     @property
-    def cut_short(self) -> bool:
+    def suspended(self) -> bool:
         """Whether a get has stopped half-way."""
         return bool(self._retrieval.keys)
 
-    def go_on(self) -> None:
+    def resume_command(self) -> None:
         """Go on with that get."""
-        self._retrieval.go_on()
+        self._retrieval.resume_command()
 
-    def endless(self, inbox: bytearray) -> bool:
+    def oversized(self, inbox: bytearray) -> bool:
         """Whether this is a line that grows without end; only a get may be long, for its many keys."""
         if len(inbox) <= LINE_MAX or b"\n" in inbox:
             return False
@@ -161,9 +161,9 @@ class Text(Dialect):
 
     # --- output
 
-    def _answer(self, result: Result | Ticket, noreply: bool, plain: bool = False) -> None:
+    def _answer(self, result: Result | Future, noreply: bool, plain: bool = False) -> None:
         """Reply with an outcome, now or when it is known."""
-        if isinstance(result, Ticket):
+        if isinstance(result, Future):
             self._replies.hold(result, silent if noreply else spell, plain=plain)
         elif not noreply:
             self._out.append(REPLIES[result] if type(result) is Outcome else spell(result))
@@ -195,7 +195,7 @@ class Text(Dialect):
             self._connection.size += len(value)
             self._out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
         else:
-            assert isinstance(found, Ticket)
+            assert isinstance(found, Future)
             self._replies.hold(found, partial(self._shown, key))
             self._out.append(b"END\r\n")
 
@@ -280,7 +280,7 @@ class Text(Dialect):
     def _decr(self, words: Words) -> None:
         self._arithmetic(words, self._commands.decr)
 
-    def _arithmetic(self, words: Words, execute: Callable[[bytes, int], Result | Ticket]) -> None:
+    def _arithmetic(self, words: Words, execute: Callable[[bytes, int], Result | Future]) -> None:
         if len(words) not in (3, 4):
             self._refuse(ERROR)
             return
@@ -399,9 +399,9 @@ class Text(Dialect):
         self._tell(result, command.show, plain=command.plain)
         return after
 
-    def _tell(self, result: Result | Ticket, show: Callable[[Result], bytes], plain: bool = False) -> None:
+    def _tell(self, result: Result | Future, show: Callable[[Result], bytes], plain: bool = False) -> None:
         """Reply in a command's own words, now or when the outcome is known."""
-        if isinstance(result, Ticket):
+        if isinstance(result, Future):
             self._replies.hold(result, show, plain=plain)
         else:
             block = b"" if result is LATER else show(result)
@@ -429,7 +429,7 @@ class _Store:
 
     __slots__ = ("cas", "execute", "verb", "words")
 
-    def __init__(self, verb: bytes, execute: Callable[..., Result | Ticket]) -> None:
+    def __init__(self, verb: bytes, execute: Callable[..., Result | Future]) -> None:
         self.verb = verb
         self.cas = verb == b"cas"
         self.words = 6 if self.cas else 5

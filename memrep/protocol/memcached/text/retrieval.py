@@ -13,7 +13,7 @@ from typing import Final
 
 from memrep.engine.counters import Prefixes
 from memrep.engine.engine import KEY_BYTES_MAX, Engine
-from memrep.engine.future import Ticket
+from memrep.engine.future import Future
 from memrep.engine.operations import Result
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR
@@ -46,7 +46,7 @@ class Retrieval:
         self._prefixes = prefixes
         self._writes = False
         self._show: Show = show
-        self._look_up: Callable[[bytes], Result | Ticket] = engine.get
+        self._look_up: Callable[[bytes], Result | Future] = engine.get
 
     def get(self, words: Words, shows: Show) -> None:
         """Begin a get, or with `show_cas` a gets."""
@@ -69,12 +69,12 @@ class Retrieval:
             if max(map(len, keys)) > KEY_BYTES_MAX:  # memcached touches what stands before the bad key
                 for key in touched:
                     found = engine.get_and_touch(key, exptime)
-                    if isinstance(found, Ticket):  # what comes behind keeps its place
+                    if isinstance(found, Future):  # what comes behind keeps its place
                         self._connection.replies.hold(found, lambda result: b"")
             self._writes = True
             self._begin(keys, shows, lambda key: engine.get_and_touch(key, exptime))
 
-    def go_on(self) -> None:
+    def resume_command(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""
         keys, connection, prefixes = self.keys, self._connection, self._prefixes
         flow, done = connection.flow, 0
@@ -87,25 +87,25 @@ class Retrieval:
             connection.size += _KEY_SIZE
             key = keys.pop()
             if prefixes.on:
-                prefixes.got(key, self._engine.look(key) is not None)
+                prefixes.got(key, self._engine.peek(key) is not None)
             found = self._look_up(key)
             if type(found) is Entry:
                 block = self._show(key, found)
                 connection.size += len(block)
                 connection.out.append(block)
-            elif isinstance(found, Ticket):
+            elif isinstance(found, Future):
                 self.show_later(key, found, self._show)
             done += 1
         if not keys:
             self._say(_END)
 
-    def show_later(self, key: bytes, ticket: Ticket, shows: Show) -> None:
+    def show_later(self, key: bytes, future: Future, shows: Show) -> None:
         """Show what this ticket will bring, if it brings anything."""
         self._connection.replies.hold(
-            ticket, lambda entry: shows(key, entry) if isinstance(entry, Entry) else b""
+            future, lambda entry: shows(key, entry) if isinstance(entry, Entry) else b""
         )
 
-    def _begin(self, keys: Words, shows: Show, look_up: Callable[[bytes], Result | Ticket]) -> None:
+    def _begin(self, keys: Words, shows: Show, look_up: Callable[[bytes], Result | Future]) -> None:
         if not keys:
             self._say(ERROR)
         elif max(map(len, keys)) > KEY_BYTES_MAX:
@@ -114,7 +114,7 @@ class Retrieval:
             self.keys[:] = reversed(keys)
             self._show = shows
             self._look_up = look_up
-            self.go_on()
+            self.resume_command()
 
     def _say(self, reply: bytes) -> None:
         self._connection.out.append(reply)

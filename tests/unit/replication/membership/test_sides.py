@@ -40,7 +40,7 @@ def _heal(cluster: Cluster) -> None:
 
 def _later_view(cluster: Cluster, node: int) -> None:
     """A node that is alone makes another view, with a higher number than any."""
-    cluster.nodes[node].replica.standing.trouble = "a test"
+    cluster.nodes[node].replica.state.view_change_reason = "a test"
     cluster.advance(2_000)
 
 
@@ -53,7 +53,7 @@ def test_a_side_in_which_nobody_wrote_gives_way_whatever_its_views_number(idle: 
     assert cluster.client(busy, "web").insist(_set(b"new")) == b"STORED\r\n"
     assert cluster.client(idle, "monitor").insist(GET) == OLD
     _later_view(cluster, idle)
-    views = {number: node.replica.standing.view.vid for number, node in cluster.nodes.items()}
+    views = {number: node.replica.state.view.vid for number, node in cluster.nodes.items()}
     assert views[idle] > views[busy]
     _heal(cluster)
     cluster.advance(1_500)
@@ -91,8 +91,8 @@ def test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at
     cluster.client(3, "gone").post(_set(b"lost"))
     cluster.nodes[3].store.put(b"only", _entry_of(cluster, 3), cluster.now)
     cluster.advance(1_000)
-    assert cluster.nodes[3].store.live(b"k", cluster.now) is not None
-    assert cluster.nodes[1].replica.standing.view.quorate
+    assert cluster.nodes[3].store.get(b"k", cluster.now) is not None
+    assert cluster.nodes[1].replica.state.view.quorate
     assert cluster.client(1, "web").insist(GET) == b"END\r\n"
     _heal(cluster)
     cluster.advance(1_500)
@@ -109,26 +109,26 @@ def test_what_yields_does_so_though_its_transfer_is_broken_off_and_begins_anew()
     node = cluster.nodes[3]
 
     def keep_the_chunk(number: int) -> None:
-        if number == 3 and cluster.members(3) == [1, 2, 3] and not node.replica.standing.full:
+        if number == 3 and cluster.members(3) == [1, 2, 3] and not node.replica.state.full:
             cluster.hold((1, 3))
 
     cluster.after_turn = keep_the_chunk
     _heal(cluster)
     cluster.advance(200)
     assert (1, 3) in cluster.held
-    begun = node.replica.standing.view
+    begun = node.replica.state.view
     cluster.after_turn = lambda number: None
     cluster.lose((1, 3))
     cluster.release()
     cluster.advance(2_500)
     assert sorted(cluster.serving()) == [1, 2, 3]
-    assert node.replica.standing.view is not begun
+    assert node.replica.state.view is not begun
     assert [cluster.value(number, b"k") for number in (1, 2, 3)] == [None] * 3
 
 
 def _entry_of(cluster: Cluster, number: int) -> Entry:
     """What this node has had for long; the others have lost their copy of it."""
-    entry = cluster.nodes[number].store.live(b"old", cluster.now)
+    entry = cluster.nodes[number].store.get(b"old", cluster.now)
     assert entry is not None
     return replace(entry)
 
@@ -137,7 +137,7 @@ def _write_for_who_has_waited(cluster: Cluster, *nodes: int) -> list[Client]:
     """Writes that lay unheard at these nodes when the others fell silent; the last node's is the newest."""
     cluster.hold(*_ways(cluster, 1))
     for node in nodes:
-        cluster.nodes[node].replica.standing.trouble = "a test"
+        cluster.nodes[node].replica.state.view_change_reason = "a test"
     cluster.nodes[nodes[-1]].turn(cluster.now, WALL + cluster.now + 5_000)  # its clock is ahead
     cluster.advance(200)
     clients = [cluster.client(node, "gone") for node in nodes]
@@ -171,10 +171,10 @@ def test_a_write_for_who_was_there_to_hear_of_it_makes_a_side_one_with_clients(b
     cluster = serving_cluster(2)
     cluster.client(idle).send(_set(b"0"))
     told, _ = _write_for_who_has_waited(cluster, busy, idle)
-    cluster.turn(busy, lambda node: node.lookout.delivered(told.connection))
+    cluster.turn(busy, lambda node: node.staleness.delivered(told.connection))
     monitor = cluster.client(idle, "monitor")
     assert monitor.insist(GET)
-    cluster.turn(idle, lambda node: node.lookout.delivered(monitor.connection))
+    cluster.turn(idle, lambda node: node.staleness.delivered(monitor.connection))
     _later_view(cluster, idle)
     _heal(cluster)
     cluster.advance(1_500)
@@ -239,7 +239,7 @@ def _two_of(count: int) -> Cluster:
         cluster.kill(number)
         cluster.advance(200)
     assert cluster.client(1, "web").send(_set(b"0")) == b"STORED\r\n"
-    assert [node.replica.standing.activity for node in cluster.nodes.values()] == [WRITTEN] * 2
+    assert [node.replica.state.activity for node in cluster.nodes.values()] == [WRITTEN] * 2
     return cluster
 
 
@@ -258,8 +258,8 @@ def test_what_was_written_before_the_cut_does_not_yield() -> None:
     cluster = _two_of(4)
     _cut_off(cluster, 2)
     for node in cluster.nodes.values():
-        assert node.replica.standing.activity == 0
-        assert logical(node.store.version(b"k")) <= node.replica.standing.apart
+        assert node.replica.state.activity == 0
+        assert logical(node.store.version(b"k")) <= node.replica.state.apart
 
 
 def test_a_side_that_is_cut_once_more_stays_one_with_clients() -> None:
@@ -271,7 +271,7 @@ def test_a_side_that_is_cut_once_more_stays_one_with_clients() -> None:
     cluster.advance(200)
     _cut_off(cluster, 1)
     assert [cluster.members(number) for number in (1, 2)] == [[1], [2]]
-    assert [cluster.nodes[number].replica.standing.activity for number in (1, 2)] == [WRITTEN] * 2
+    assert [cluster.nodes[number].replica.state.activity for number in (1, 2)] == [WRITTEN] * 2
 
 
 @pytest.mark.parametrize("parted", [True, False])
@@ -283,8 +283,8 @@ def test_who_joins_a_side_knows_whether_there_is_another_one(parted: bool) -> No
     cluster.hold((2, 3), (3, 2))
     cluster.advance(500)
     assert 3 in cluster.members(1)
-    standing = cluster.nodes[3].replica.standing
-    assert (bool(standing.past.parted), standing.activity == WRITTEN) == (parted, not parted)
+    state = cluster.nodes[3].replica.state
+    assert (bool(state.past.parted), state.activity == WRITTEN) == (parted, not parted)
 
 
 def test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed() -> None:
@@ -293,13 +293,13 @@ def test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed()
     cluster.advance(1_000)
     monitor = cluster.client(1, "monitor")
     assert monitor.insist(GET)
-    assert cluster.nodes[2].replica.standing.activity == NOTHING
-    cluster.turn(1, lambda node: node.lookout.delivered(monitor.connection))
+    assert cluster.nodes[2].replica.state.activity == NOTHING
+    cluster.turn(1, lambda node: node.staleness.delivered(monitor.connection))
     cluster.deliver()
     cluster.kill(1)
     cluster.advance(500)
     assert cluster.members(2) == [2]
-    assert cluster.nodes[2].replica.standing.activity == ANSWERED
+    assert cluster.nodes[2].replica.state.activity == ANSWERED
 
 
 @pytest.mark.parametrize("busy", [1, 2])
@@ -314,10 +314,10 @@ def test_a_command_that_waited_for_another_write_makes_its_side_one_with_clients
     waiting.post(b"append k 0 0 1\r\n!\r\n")
     cluster.advance(1_000)
     assert waiting.take() == b"STORED\r\n"
-    standing = cluster.nodes[busy].replica.standing
-    assert standing.activity == NOTHING, "it may be cut off as well"
-    cluster.turn(busy, lambda node: node.lookout.delivered(waiting.connection))
-    assert standing.activity == WRITTEN
+    state = cluster.nodes[busy].replica.state
+    assert state.activity == NOTHING, "it may be cut off as well"
+    cluster.turn(busy, lambda node: node.staleness.delivered(waiting.connection))
+    assert state.activity == WRITTEN
     _later_view(cluster, idle)
     _heal(cluster)
     cluster.advance(1_500)
@@ -344,24 +344,24 @@ def test_who_was_out_of_touch_believes_no_older_death(calls: bool, lives: bool) 
     cluster.advance(400)
     client = cluster.client(1, "web")
     assert client.send(GET) == (b"" if lives else OLD)
-    assert cluster.nodes[1].lookout.dials_afresh() == ([2] if lives else [])
+    assert cluster.nodes[1].staleness.dials_afresh() == ([2] if lives else [])
 
 
 def _cut_as_the_next_view_is_formed(cluster: Cluster) -> None:
     """By node 1, of all; but nodes 3 and 4 never hear of it."""
 
     def cut(number: int) -> None:
-        if cluster.nodes[1].replica.standing.view is not before:
+        if cluster.nodes[1].replica.state.view is not before:
             cluster.after_turn = lambda number: None
             cluster.hold(*HALVES)
             for way in HALVES:
                 cluster.lose(way)
 
-    before = cluster.nodes[1].replica.standing.view
-    gen = cluster.nodes[3].replica.standing.view.gen
+    before = cluster.nodes[1].replica.state.view
+    gen = cluster.nodes[3].replica.state.view.gen
     cluster.after_turn = cut
     cluster.advance(1_500)
-    assert cluster.nodes[2].replica.standing.view.gen > gen == cluster.nodes[4].replica.standing.view.gen
+    assert cluster.nodes[2].replica.state.view.gen > gen == cluster.nodes[4].replica.state.view.gen
     assert [cluster.members(number) for number in (2, 4)] == [[1, 2], [3, 4]]
 
 
@@ -391,7 +391,7 @@ def test_a_majoritys_view_that_was_cut_in_two_makes_nobody_newer_though_its_proc
     cluster.client(1).send(_set(b"old"))
 
     cluster.client(1, "gone").post(_set(b"lost"))
-    cluster.nodes[1].replica.standing.trouble = "a test"
+    cluster.nodes[1].replica.state.view_change_reason = "a test"
     _cut_as_the_next_view_is_formed(cluster)
     for number in survivors:
         cluster.kill(number)
@@ -421,20 +421,20 @@ def test_who_was_started_in_a_cut_forms_no_view_beside_a_node_that_calls_it() ->
         cluster.start(number)
         cluster.hold(*HALVES)
         cluster.advance(1_000)
-    view = cluster.nodes[2].replica.standing.view
+    view = cluster.nodes[2].replica.state.view
     assert sorted(view.members) == [1, 2]
     for number in (1, 2):
         cluster.turn(number, lambda node: node.links.called(3))
     cluster.advance(300)
-    assert cluster.nodes[2].replica.standing.view is view
+    assert cluster.nodes[2].replica.state.view is view
     assert set(cluster.serving()).isdisjoint({1, 2})
 
 
 def test_who_serves_all_and_looks_for_nobody_may_have_written_for_somebody() -> None:
     """Node 2 is known to be gone, so nobody looks who writes at node 1: it must not yield as an idle side."""
     cluster = serving_cluster(2)
-    assert cluster.nodes[1].replica.standing.activity == 0
+    assert cluster.nodes[1].replica.state.activity == 0
     cluster.kill(2)
     cluster.advance(200)
     assert cluster.serving() == [1]
-    assert cluster.nodes[1].replica.standing.activity == WRITTEN
+    assert cluster.nodes[1].replica.state.activity == WRITTEN

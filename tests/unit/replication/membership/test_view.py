@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.membership.history import ANSWERED, NOTHING, TOLD_HERE, WRITTEN, activity_of, happened
-from memrep.replication.membership.view import Standing, View, installed, settle
+from memrep.replication.membership.view import ReplicaState, View, installed, settle
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Past, Vote, Write, describe
 from memrep.storage.entry import NEVER, Entry
@@ -171,15 +171,15 @@ def test_a_side_that_told_nobody_anything_yields_to_one_of_a_later_generation_an
 
 
 def test_a_side_stands_apart_since_the_first_view_without_a_majority_until_all_are_in_one_with_one() -> None:
-    standing = Standing(1, 7, 4)
+    state = ReplicaState(1, 7, 4)
     alone = _settle(_vote(logical=50), configured=4)
     later = _settle(_vote(logical=70, apart=alone.apart), _vote(logical=90), configured=4)
     assert (alone.apart, later.apart) == (50, 50)
     whole = _settle(_vote(logical=95, apart=50), *[_vote(logical=60)] * 3, configured=4)
-    standing.install(whole)
-    assert standing.apart == whole.apart > 0, "some member may never have been in it"
-    standing.confirmed()
-    assert standing.apart == 0
+    state.install(whole)
+    assert state.apart == whole.apart > 0, "some member may never have been in it"
+    state.confirmed()
+    assert state.apart == 0
 
 
 HALF = make_vid(9, 1)
@@ -241,16 +241,16 @@ def test_what_is_known_of_generations_is_handed_on_with_the_data() -> None:
 def test_a_majoritys_view_may_begin_a_generation_and_has_when_all_are_in_it() -> None:
     install = _settle(_half(), _half(), _half())
     assert install.past.begun == {**_half().past.begun, VID: [7, 7, 7]}
-    standing = Standing(1, 7, 3)
-    standing.promise(VID)
-    assert standing.past.stood == {0: {7: VID}}
-    standing.install(install)
-    assert standing.past == install.past
-    standing.confirmed()
-    assert standing.past == Past({VID: [7, 7, 7]})
-    standing.promise(VID + 64)
-    standing.confirmed()
-    assert standing.past == Past({VID: [7, 7, 7]}, {9: {7: VID + 64}}), "it is paused, and may be left out"
+    state = ReplicaState(1, 7, 3)
+    state.promise(VID)
+    assert state.past.stood == {0: {7: VID}}
+    state.install(install)
+    assert state.past == install.past
+    state.confirmed()
+    assert state.past == Past({VID: [7, 7, 7]})
+    state.promise(VID + 64)
+    state.confirmed()
+    assert state.past == Past({VID: [7, 7, 7]}, {9: {7: VID + 64}}), "it is paused, and may be left out"
 
 
 def test_a_higher_generation_is_later_than_any_view_of_a_minority() -> None:
@@ -281,7 +281,7 @@ def test_without_a_majority_the_highest_generation_of_the_voters_is_kept() -> No
 
 def test_half_of_the_nodes_are_no_majority() -> None:
     assert not _settle(_vote(), _vote(), configured=4).quorate
-    assert Standing(1, 1, 4).majority == 3
+    assert ReplicaState(1, 1, 4).majority == 3
 
 
 def test_on_a_cold_start_where_nobody_has_data_everybody_is_full() -> None:
@@ -316,17 +316,17 @@ def test_the_installed_view_is_what_the_message_says() -> None:
 
 def test_sides_end_when_every_member_of_a_majoritys_view_is_in_it_and_not_before() -> None:
     """Such a view may have begun nothing (rule N6): whoever stands in it is on a side still."""
-    standing = Standing(1, 7, 2, past=happened(Past(parted=64), WRITTEN))
-    standing.install(_settle(_vote(parted=True), _vote(parted=True), configured=2))
-    assert standing.past.parted
-    assert standing.activity == NOTHING
-    standing.confirmed()
-    assert not standing.past.parted
+    state = ReplicaState(1, 7, 2, past=happened(Past(parted=64), WRITTEN))
+    state.install(_settle(_vote(parted=True), _vote(parted=True), configured=2))
+    assert state.past.parted
+    assert state.activity == NOTHING
+    state.confirmed()
+    assert not state.past.parted
 
 
 def test_a_promise_above_the_view_pauses_and_the_views_installation_ends_that() -> None:
-    standing = Standing(1, 1, 3, view=View(vid=64, members={1: 1, 2: 1}), promised=64)
-    assert not standing.paused
-    standing.promised = 128
-    assert standing.paused
-    assert standing.others == [2]
+    state = ReplicaState(1, 1, 3, view=View(vid=64, members={1: 1, 2: 1}), promised=64)
+    assert not state.paused
+    state.promised = 128
+    assert state.paused
+    assert state.others == [2]

@@ -8,12 +8,12 @@ import attrs
 import pytest
 from msgspec import structs
 
-from memrep.replication.membership.failure_detector import Presence, Timing
+from memrep.replication.membership.failure_detector import FailureDetector, Timing
 from memrep.replication.membership.history import WRITTEN
-from memrep.replication.membership.view import Standing, View
-from memrep.replication.membership.view_change import Election
+from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
-from memrep.replication.message import Beat, Install, Past, Propose, Refuse, Vote
+from memrep.replication.message import Heartbeat, Install, Past, Propose, Refuse, Vote
 from memrep.storage.version import ZERO, Clock
 from tests.harness.cluster import Cluster, serving_cluster
 from tests.harness.lone_node import WALL
@@ -33,9 +33,9 @@ class Room:
     sent: list[tuple[int, Propose | Vote | Refuse | Install]] = attrs.Factory(list)
     installed: list[Install] = attrs.Factory(list)
     clock: Clock = attrs.field(init=False)
-    standing: Standing = attrs.field(init=False)
-    presence: Presence = attrs.field(init=False)
-    election: Election = attrs.field(init=False)
+    state: ReplicaState = attrs.field(init=False)
+    detector: FailureDetector = attrs.field(init=False)
+    election: ViewChange = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.clock = Clock(self.me, 1_000, WALL)
@@ -44,12 +44,12 @@ class Room:
             if self.members
             else View()
         )
-        self.standing = Standing(self.me, 7, self.count, view=view, promised=view.vid, full=self.full)
+        self.state = ReplicaState(self.me, 7, self.count, view=view, promised=view.vid, full=self.full)
         names = [f"10.0.0.{n}:11211" for n in range(1, self.count + 1)]
-        self.presence = Presence(self.standing, names, TIMING)
-        self.election = Election(
-            self.standing,
-            self.presence,
+        self.detector = FailureDetector(self.state, names, TIMING)
+        self.election = ViewChange(
+            self.state,
+            self.detector,
             TIMING,
             self.clock,
             self.vote,
@@ -58,20 +58,20 @@ class Room:
         )
 
     def vote(self, vid: int) -> Vote:
-        return Vote(vid, 1, self.standing.view.vid, self.standing.full, [], 0, ZERO, 0)
+        return Vote(vid, 1, self.state.view.vid, self.state.full, [], 0, ZERO, 0)
 
-    def hear(self, node: int, *, full: bool = True, trouble: str = "") -> None:
+    def hear(self, node: int, *, full: bool = True, view_change_reason: str = "") -> None:
         """A heartbeat of this peer."""
-        peer = self.presence.peers[node]
+        peer = self.detector.peers[node]
         peer.inc, peer.gone, peer.heard = 7, "", self.clock.now
         peer.linked = True
-        vid = self.standing.view.vid
-        peer.beat = Beat(vid, vid, full, trouble, False, 0, 0, 0, 0, 0b1110, 0b1110)
+        vid = self.state.view.vid
+        peer.beat = Heartbeat(vid, vid, full, view_change_reason, False, 0, 0, 0, 0, 0b1110, 0b1110)
 
     def after(self, ms: int) -> None:
         """Let time pass in which the peers that were heard stay so."""
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
-        for peer in self.presence.here(self.clock.now - ms):
+        for peer in self.detector.here(self.clock.now - ms):
             peer.heard = self.clock.now
         self.election.consider()
 
@@ -101,8 +101,8 @@ def test_while_the_members_are_within_reach_nobody_proposes() -> None:
 @pytest.mark.parametrize(("caught_up", "proposes"), [(True, True), (False, False)])
 def test_a_node_that_has_caught_up_makes_a_majority_in_the_next_view(caught_up: bool, proposes: bool) -> None:
     room = _room(members=(1, 2))
-    room.presence.peers[3].gone = "its process is gone"
-    room.standing.view = attrs.evolve(room.standing.view, quorate=False)
+    room.detector.peers[3].gone = "its process is gone"
+    room.state.view = attrs.evolve(room.state.view, quorate=False)
     room.hear(2, full=caught_up)
     room.election.consider()
     assert bool(room.proposals) is proposes
@@ -124,9 +124,9 @@ def test_no_view_is_formed_without_a_deaf_node_with_data_but_by_a_majority_that_
 ) -> None:
     room = _room()
     room.hear(2, full=other_full)
-    beat = room.presence.peers[3].beat
+    beat = room.detector.peers[3].beat
     assert beat is not None
-    room.presence.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)
+    room.detector.peers[3].beat = structs.replace(beat, vid=vid, full=full, hears=0, direct=0)
     room.election.consider()
     assert bool(room.proposals) is proposes
 
@@ -139,9 +139,9 @@ def test_nobody_votes_for_a_view_beside_a_deaf_node_with_data_that_only_the_vote
     room = _room(members=(1, 2))
     room.hear(2, full=False)
     room.hear(3)
-    beat = room.presence.peers[3].beat
+    beat = room.detector.peers[3].beat
     assert beat is not None
-    room.presence.peers[3].beat = structs.replace(beat, hears=hears, direct=hears)
+    room.detector.peers[3].beat = structs.replace(beat, hears=hears, direct=hears)
     room.election.on_propose(2, Propose(make_vid(2, 2), {1: 7, 2: 7}))
     ((node, answer),) = room.sent
     assert (node, isinstance(answer, Vote)) == (2, votes)
@@ -154,17 +154,17 @@ def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_wri
 ) -> None:
     """What this node has written for clients node 3 has as well, if it has parted since."""
     room = _room(members=(1, 2))
-    room.standing.view = attrs.evolve(room.standing.view, quorate=False)
-    room.standing.happened(WRITTEN)
-    room.standing.trouble = "a test"
-    room.presence.installed(room.clock.now, {1: 7, 2: 7, 3: 7})
-    room.standing.met = met
+    room.state.view = attrs.evolve(room.state.view, quorate=False)
+    room.state.happened(WRITTEN)
+    room.state.view_change_reason = "a test"
+    room.detector.installed(room.clock.now, {1: 7, 2: 7, 3: 7})
+    room.state.met = met
     room.hear(2, full=False)
     room.hear(3)
-    beat = room.presence.peers[3].beat
+    beat = room.detector.peers[3].beat
     assert beat is not None
     vid = make_vid(2, 3)
-    room.presence.peers[3].beat = structs.replace(
+    room.detector.peers[3].beat = structs.replace(
         beat, vid=vid, hears=0, direct=0, past=Past(parted=parted and vid)
     )
     room.election.consider()
@@ -173,18 +173,18 @@ def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_wri
 
 def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
     room = _room()
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.election.consider()
     ((node, proposal),) = room.proposals
     assert node == 2
     assert proposal.members == {1: 7, 2: 7}
     assert proposer_of(proposal.vid) == 1
-    assert room.standing.promised == proposal.vid > VID
+    assert room.state.promised == proposal.vid > VID
 
 
 def test_the_next_one_proposes_after_the_delay_of_its_rank() -> None:
     room = _room(2)
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.election.consider()
     room.after(TIMING.propose - 1)
     assert room.proposals == []
@@ -195,7 +195,7 @@ def test_the_next_one_proposes_after_the_delay_of_its_rank() -> None:
 def test_rank_counts_the_full_ones_only() -> None:
     room = _room(2)
     room.hear(1, full=False)
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.election.consider()
     assert [node for node, _ in room.proposals] == [1]
 
@@ -227,10 +227,10 @@ def test_where_nobody_is_full_and_one_is_missing_they_wait_for_the_cold_start_ti
 def test_there_is_no_cold_start_while_a_living_node_turns_this_one_away() -> None:
     room = Room(1, False, ())
     room.hear(2, full=False)
-    room.presence.peers[3].disagrees = "its --nodes list is another one"
+    room.detector.peers[3].disagrees = "its --nodes list is another one"
     room.after(TIMING.cold_start * 5)
     assert room.sent == []
-    room.presence.peers[3].disagrees = ""
+    room.detector.peers[3].disagrees = ""
     room.after(50)
     assert [node for node, _ in room.proposals] == [2]
 
@@ -239,9 +239,9 @@ def test_there_is_no_cold_start_while_a_living_node_turns_this_one_away() -> Non
 def test_trouble_of_any_member_of_the_view_asks_for_a_new_one(mine: bool) -> None:
     room = _room()
     if mine:
-        room.standing.trouble = "a frame was lost"
+        room.state.view_change_reason = "a frame was lost"
     else:
-        room.hear(3, trouble="a frame was lost")
+        room.hear(3, view_change_reason="a frame was lost")
     room.election.consider()
     assert [node for node, _ in room.proposals] == [2, 3]
 
@@ -250,7 +250,7 @@ def test_a_proposals_number_is_above_everything_that_anybody_is_known_to_have_pr
     room = _room()
     high = make_vid(WALL // 1000 + 500, 3)
     room.election.saw_promise(high)
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
     assert number_of(room.proposals[0][1].vid) == WALL // 1000 + 501
 
@@ -260,9 +260,9 @@ def test_a_proposals_number_is_above_everything_that_anybody_is_known_to_have_pr
 
 def test_the_view_stands_with_the_last_vote_and_is_sent_to_every_member_first() -> None:
     room = _room()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
-    vid = room.standing.promised
+    vid = room.state.promised
     room.election.on_vote(2, room.vote(vid))
     assert room.installed == []
     room.election.on_vote(3, room.vote(vid))
@@ -273,9 +273,9 @@ def test_the_view_stands_with_the_last_vote_and_is_sent_to_every_member_first() 
 
 def test_votes_for_another_view_and_of_nodes_that_are_not_in_it_do_not_count() -> None:
     room = _room()
-    room.presence.peers[3].gone = "x"
+    room.detector.peers[3].gone = "x"
     room.election.consider()
-    vid = room.standing.promised
+    vid = room.state.promised
     room.election.on_vote(2, room.vote(vid - 64))
     room.election.on_vote(3, room.vote(vid))
     assert room.installed == []
@@ -286,11 +286,11 @@ def test_votes_for_another_view_and_of_nodes_that_are_not_in_it_do_not_count() -
 def test_a_vote_is_given_for_a_later_view_that_includes_this_node() -> None:
     room = _room(2)
     vid = make_vid(9, 1)
-    room.presence.peers[3].gone = "x"
+    room.detector.peers[3].gone = "x"
     room.election.on_propose(1, Propose(vid, {1: 7, 2: 7}))
     assert room.sent == [(1, room.vote(vid))]
-    assert room.standing.promised == vid
-    assert room.standing.paused
+    assert room.state.promised == vid
+    assert room.state.paused
 
 
 def test_a_view_that_leaves_out_a_member_which_is_still_heard_is_refused_with_its_name() -> None:
@@ -298,12 +298,12 @@ def test_a_view_that_leaves_out_a_member_which_is_still_heard_is_refused_with_it
     vid = make_vid(9, 1)
     room.election.on_propose(1, Propose(vid, {1: 7, 2: 7}))
     assert room.sent == [(1, Refuse(vid, VID, [3]))]
-    assert not room.standing.paused
+    assert not room.state.paused
 
 
 def test_a_view_not_above_the_promise_is_refused() -> None:
     room = _room(2)
-    room.standing.promised = make_vid(9, 3)
+    room.state.promised = make_vid(9, 3)
     vid = make_vid(9, 1)
     room.election.on_propose(1, Propose(vid, {1: 7, 2: 7, 3: 7}))
     assert room.sent == [(1, Refuse(vid, make_vid(9, 3), []))]
@@ -316,7 +316,7 @@ def test_a_view_without_this_node_or_with_a_former_process_of_it_gets_no_answer(
     room = _room(2)
     room.election.on_propose(1, Propose(make_vid(9, 1), members))
     assert room.sent == []
-    assert not room.standing.paused
+    assert not room.state.paused
 
 
 # --- when the votes do not come
@@ -332,14 +332,14 @@ def _restless(room: Room) -> Room:
 
 def test_a_newcomer_that_is_silent_is_left_out_of_the_next_proposal() -> None:
     room = _restless(_room(members=(1, 2)))
-    room.election.on_vote(2, room.vote(room.standing.promised))
+    room.election.on_vote(2, room.vote(room.state.promised))
     room.after(TIMING.propose)
     assert [(node, sorted(proposal.members)) for node, proposal in room.proposals] == [(2, [1, 2])]
 
 
 def test_a_newcomer_that_refuses_is_not_left_out() -> None:
     room = _restless(_room(members=(1, 2)))
-    vid = room.standing.promised
+    vid = room.state.promised
     room.election.on_vote(2, room.vote(vid))
     promised = make_vid(number_of(vid) + 7, 3)
     room.election.on_refuse(3, Refuse(vid, promised, []))
@@ -350,16 +350,16 @@ def test_a_newcomer_that_refuses_is_not_left_out() -> None:
 
 def test_a_member_that_is_silent_is_not_left_out_before_its_failure_timeout() -> None:
     room = _restless(_room(members=(1, 2)))
-    room.election.on_vote(3, room.vote(room.standing.promised))
+    room.election.on_vote(3, room.vote(room.state.promised))
     room.after(TIMING.propose)
     assert [node for node, _ in room.proposals] == [2, 3]
 
 
 def test_who_was_ignored_and_is_heard_by_a_refuser_is_not_ignored_any_longer() -> None:
     room = _room()
-    room.presence.ignore([3], room.clock.now + 1_000)
+    room.detector.ignore([3], room.clock.now + 1_000)
     room.election.consider()
-    vid = room.standing.promised
+    vid = room.state.promised
     room.election.on_refuse(2, Refuse(vid, VID, [3]))
     room.after(TIMING.propose)
     assert sorted(room.proposals[-1][1].members) == [1, 2, 3]
@@ -367,13 +367,13 @@ def test_who_was_ignored_and_is_heard_by_a_refuser_is_not_ignored_any_longer() -
 
 def test_each_further_proposal_waits_twice_as_long() -> None:
     room = _room()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
     moments = [room.clock.now]
     for _ in range(200):
-        before = room.standing.promised
+        before = room.state.promised
         room.after(10)
-        if room.standing.promised != before:
+        if room.state.promised != before:
             moments.append(room.clock.now)
     gaps = [b - a for a, b in pairwise(moments)]
     assert gaps == [150, 300, 600]
@@ -392,23 +392,23 @@ def test_a_promise_that_has_waited_too_long_asks_for_a_new_view() -> None:
 
 def test_the_patience_of_a_proposer_is_bounded() -> None:
     room = _room()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
     moments = []
     for _ in range(3_000):
-        before = room.standing.promised
+        before = room.state.promised
         room.after(10)
-        if room.standing.promised != before:
+        if room.state.promised != before:
             moments.append(room.clock.now)
     assert {b - a for a, b in pairwise(moments[-4:])} == {32 * TIMING.propose}
 
 
 def test_a_first_refusal_by_one_who_hears_a_node_left_out_is_followed_by_another_try_soon() -> None:
     room = _room()
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.election.consider()
     room.sent.clear()
-    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.election.on_refuse(2, Refuse(room.state.promised, VID, [3]))
     room.after(TIMING.propose // 8 - 1)
     assert room.proposals == []
     room.after(1)
@@ -417,12 +417,12 @@ def test_a_first_refusal_by_one_who_hears_a_node_left_out_is_followed_by_another
 
 def test_a_second_refusal_is_followed_by_another_try_in_the_usual_time() -> None:
     room = _room()
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.election.consider()
-    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.election.on_refuse(2, Refuse(room.state.promised, VID, [3]))
     room.after(TIMING.propose // 8)
     room.sent.clear()
-    room.election.on_refuse(2, Refuse(room.standing.promised, VID, [3]))
+    room.election.on_refuse(2, Refuse(room.state.promised, VID, [3]))
     room.after(2 * TIMING.propose - 1)
     assert room.proposals == []
     room.after(1)
@@ -431,11 +431,11 @@ def test_a_second_refusal_is_followed_by_another_try_in_the_usual_time() -> None
 
 def test_a_proposer_does_not_wait_for_a_vote_of_whom_it_has_given_up() -> None:
     room = _room()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
     for _ in range(3):
         room.after(TIMING.propose)
-    room.presence.peers[3].gone = "its process is gone"
+    room.detector.peers[3].gone = "its process is gone"
     room.sent.clear()
     room.after(10)
     assert [sorted(proposal.members) for _, proposal in room.proposals] == [[1, 2]]
@@ -446,10 +446,10 @@ def test_a_proposer_does_not_wait_for_a_vote_of_whom_it_has_given_up() -> None:
 
 def test_who_was_stopped_forms_no_view_without_those_it_hears_until_they_had_time_to_speak() -> None:
     room = _room()
-    beat = room.presence.peers[2].beat
+    beat = room.detector.peers[2].beat
     assert beat is not None
-    room.presence.peers[2].beat = structs.replace(beat, hears=0b1000)  # what it said before: deaf to us
-    room.election.slept()
+    room.detector.peers[2].beat = structs.replace(beat, hears=0b1000)  # what it said before: deaf to us
+    room.election.was_stopped()
     room.after(TIMING.promise - 1)
     assert room.proposals == []
     room.after(1)
@@ -458,17 +458,17 @@ def test_who_was_stopped_forms_no_view_without_those_it_hears_until_they_had_tim
 
 def test_who_was_stopped_forms_a_view_at_once_with_all_those_it_hears() -> None:
     room = _room()
-    room.standing.trouble = "it was stopped for 400 ms"
-    room.election.slept()
+    room.state.view_change_reason = "it was stopped for 400 ms"
+    room.election.was_stopped()
     room.election.consider()
     assert [node for node, _ in room.proposals] == [2, 3]
 
 
 def test_who_was_stopped_and_hears_nobody_goes_on_alone_only_after_a_while() -> None:
     room = Room(1, True, (1, 2, 3))
-    room.election.slept()
+    room.election.was_stopped()
     room.after(TIMING.promise - 1)
-    assert room.standing.promised == VID
+    assert room.state.promised == VID
     room.after(1)
     assert len(room.installed) == 1
     assert room.installed[0].members == {1: 7}
@@ -476,10 +476,10 @@ def test_who_was_stopped_and_hears_nobody_goes_on_alone_only_after_a_while() -> 
 
 def test_who_was_stopped_has_proposed_nothing() -> None:
     room = _room()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.election.consider()
-    vid = room.standing.promised
-    room.election.slept()
+    vid = room.state.promised
+    room.election.was_stopped()
     for node in (2, 3):
         room.election.on_vote(node, room.vote(vid))
     assert room.installed == []
@@ -490,7 +490,7 @@ def test_who_was_stopped_has_proposed_nothing() -> None:
 
 def _strict(me: int = 1, *, full: bool = True, members: tuple[int, ...] = (1, 2, 3)) -> Room:
     room = Room(me, full, members)
-    room.standing.strict = True
+    room.state.strict = True
     return room
 
 
@@ -498,7 +498,7 @@ def test_no_view_is_formed_without_a_majority_and_nothing_is_promised() -> None:
     room = _strict()
     room.after(TIMING.cold_start * 2)
     assert room.sent == []
-    assert room.standing.promised == VID
+    assert room.state.promised == VID
     room.hear(2)
     room.after(50)
     assert [node for node, _ in room.proposals] == [2]
@@ -506,7 +506,7 @@ def test_no_view_is_formed_without_a_majority_and_nothing_is_promised() -> None:
 
 def test_an_empty_node_does_not_count_towards_the_majority() -> None:
     room = _strict()
-    room.standing.trouble = "x"
+    room.state.view_change_reason = "x"
     room.hear(2, full=False)
     room.after(TIMING.cold_start * 2)
     assert room.sent == []
@@ -529,7 +529,7 @@ def test_votes_of_nodes_that_turn_out_to_be_empty_make_no_view() -> None:
     room = _strict()
     room.hear(2)
     room.after(50)
-    vote = room.vote(room.standing.promised)
+    vote = room.vote(room.state.promised)
     room.election.on_vote(2, structs.replace(vote, full=False))
     assert room.installed == []
     assert not any(isinstance(message, Install) for _, message in room.sent)
@@ -571,6 +571,6 @@ def test_whoever_is_killed_the_others_agree_on_one_view(killed: int) -> None:
     cluster = serving_cluster()
     cluster.kill(killed)
     cluster.advance(400)
-    views = {node.replica.standing.view.vid for node in cluster.nodes.values()}
+    views = {node.replica.state.view.vid for node in cluster.nodes.values()}
     assert len(views) == 1
     assert len(cluster.serving()) == 2

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memrep.engine.engine import Engine
-from memrep.flow_control import Flow
-from memrep.php.lock_table import Sessions
-from memrep.protocol.connection import QUEUE_MAX, Connection, Surroundings
+from memrep.flow_control import FlowControl
+from memrep.php.lock_table import LockTable
+from memrep.protocol.connection import QUEUE_MAX, Connection, ServerContext
 from memrep.protocol.intake import Intake
 from memrep.protocol.memcached.text.commands import GET_LINE_MAX, LINE_MAX
 from memrep.protocol.negotiation import connect
@@ -37,7 +37,7 @@ def held(connection: Connection) -> int:
     total = 0
     while todo:
         thing = todo.pop()
-        not_its_own = Engine | Store | Surroundings | Sessions | Intake | Flow | Code
+        not_its_own = Engine | Store | ServerContext | LockTable | Intake | FlowControl | Code
         if id(thing) in seen or isinstance(thing, not_its_own):
             continue
         seen.add(id(thing))
@@ -54,7 +54,7 @@ def pieces(data: bytes, size: int = PIECE) -> Iterable[bytes]:
 
 def connection_to(engine: Engine, ready: Callable[[Connection], None] = lambda connection: None) -> Connection:
     """A client of a bare engine."""
-    surroundings = Surroundings(
+    context = ServerContext(
         version=b"1",
         reports={},
         ready=ready,
@@ -62,7 +62,7 @@ def connection_to(engine: Engine, ready: Callable[[Connection], None] = lambda c
         set_verbosity=lambda level: None,
         shutdown=None,
     )
-    return connect(engine, engine, surroundings)
+    return connect(engine, engine, context)
 
 
 class Waiting:
@@ -487,7 +487,7 @@ def _cut(data: bytes, places: list[int]) -> list[bytes]:
 def _conversation(parts: Iterable[bytes], check: Callable[[LoneConnection], None]) -> tuple[bytes, bool]:
     """All replies to the parts, and whether the connection was closed."""
     lone = lone_node(item_max=200)
-    lone.node._surroundings.reports.clear()  # some figures do depend on the pieces
+    lone.node._context.reports.clear()  # some figures do depend on the pieces
     client = lone.connect()
     replies = b""
     for part in parts:
