@@ -76,6 +76,6 @@ def test_a_message_is_told_in_one_line() -> None:
     assert in_short(Frame(vid, 4, [Commit(b"k", ZERO)])) == "Frame 12.3 #4: Commit 'k'"
     beat = Heartbeat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010)
     assert in_short(beat) == "Heartbeat 12.3 hears 13 sent 6"
-    assert in_short(Relay(2, 1, 7, encode(beat))) == "Relay 1>2: Beat 12.3 hears 13 sent 6"
+    assert in_short(Relay(2, 1, 7, encode(beat))) == "Relay 1>2: Heartbeat 12.3 hears 13 sent 6"
     view = Install(vid, 12, {1: 5, 2: 6}, [1], False, [], ZERO, yields=[2])
     assert in_short(view) == "Install 12.3 [1, 2], full: [1], no majority, settled 0, yield: [2]"
