@@ -156,6 +156,28 @@ def test_no_protocol_of_clients_knows_replication(name: str) -> None:
         assert "replication" not in {other.split(".")[0] for other in _own(MODULES[name])}
 
 
+#: Who may know php/: the wiring of a node, its options, and what stands above the node.
+PHP_KNOWN_BY: Final = {"node.build", "node.options", "php", "daemon", "cli"}
+
+
+@each_module
+def test_php_is_known_to_the_wiring_only(name: str) -> None:
+    if not {name, name.split(".", maxsplit=1)[0]} & PHP_KNOWN_BY:
+        assert "php" not in {other.split(".")[0] for other in _own(MODULES[name])}
+
+
+@each_module
+def test_no_identifier_below_php_speaks_of_it(name: str) -> None:
+    """Comments may give PHP as the reason."""
+    if _floor(name) < _floor("php"):
+        tree = MODULES[name]
+        words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        words |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        words |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert not {word for word in words if re.search(r"(?i)(^|_)(php|pecl|locks?|sessions?)($|_)", word)}
+
+
 @each_module
 def test_only_the_daemon_reaches_the_world(name: str) -> None:
     if name.split(".", maxsplit=1)[0] != "daemon":

@@ -7,5 +7,4 @@ ceiling        how much the kernel grants
 replicator     SEAM: who carries a write to every node that must hold it
 eviction       the size limit of one item, the memory limit of all, and what has to go
 engine         the commands
-client_policy  SEAM: commands that mean more than they say, depending on who sends them
 """

@@ -37,8 +37,7 @@ from memrep.engine.operations import (
     Result,
 )
 from memrep.engine.replicator import Replicator
-from memrep.storage.duplicates import RequestId
-from memrep.storage.entry import NEVER, Entry
+from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.pending import PendingWrites
 from memrep.storage.store import ENTRY_BYTES, FLUSH_KEY, RAN_OUT, TOMBSTONE_MS, WAS_FLUSHED, Store, idle
 from memrep.storage.version import ZERO, Clock
@@ -82,7 +81,7 @@ class Engine:
         self._pending = writes.pending
         self._replicator = replicator
         self._clock = clock
-        self._counters = counters
+        self.counters = counters
 
     # --- reads
 
@@ -98,7 +97,7 @@ class Engine:
             self._count_miss(key)
         else:
             entry.seen = now
-            self._counters.get_hits += 1
+            self.counters.get_hits += 1
         return entry
 
     def missed(self, key: bytes) -> Entry | None:
@@ -111,7 +110,7 @@ class Engine:
 
     def get_and_touch(self, key: bytes, exptime: int) -> Result | Future:
         """As `get`, and the entry's exptime starts anew (protocol.txt, "gat")."""
-        self._counters.cmd_touch += 1
+        self.counters.cmd_touch += 1
         return self._modify(
             key, operations.show_and_touch(self.expires(exptime), self._clock.now), self.counted("touch")
         )
@@ -136,17 +135,17 @@ class Engine:
             flags: the client's bits.
             exptime: as the client sent it, s.
             value: the data block.
-            copy: makes copies of this very write known (duplicates.py).
+            copy: makes copies of this very write known (dedup.py).
             show: whether to tell the entry as it was stored, and not just STORED.
             quiet: whether the client asked for no answer; that makes no difference here.
         """
-        self._counters.cmd_set += 1
+        self.counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
         if store.used + size > store.limit and not self.room.make(size):
-            self._counters.store_no_memory += 1
+            self.counters.store_no_memory += 1
             return self.refuse(key, NO_MEMORY)
-        self._counters.total_items += 1
+        self.counters.total_items += 1
         entry = Entry(ZERO, value, flags, NEVER if exptime == 0 else self.expires(exptime))
         outcome = entry if show else STORED
         if self._replicator.commit(key, entry):
@@ -158,7 +157,7 @@ class Engine:
 
         A delayed flush is remembered by this node alone; it is carried out, and replicated, when it is due.
         """
-        self._counters.cmd_flush += 1
+        self.counters.cmd_flush += 1
         if delay > 0:
             self.flush_at = self.expires(delay)
             return FLUSHED
@@ -229,11 +228,6 @@ class Engine:
         """Any read-modify-write; `count` is told the outcome when it is known, before the client is."""
         return self._modify(key, decide, count or uncounted)
 
-    @property
-    def counters(self) -> Counters:
-        """What is counted."""
-        return self._counters
-
     def on_its_way(self, key: bytes) -> Entry | None:
         """The newest write of this key that is not known to be held everywhere, if there is one."""
         pending = self._pending.get(key)
@@ -259,7 +253,7 @@ class Engine:
 
     def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future:
         """Let the entry's exptime start anew; its value and cas unique stay; `show` as in `set`."""
-        self._counters.cmd_touch += 1
+        self.counters.cmd_touch += 1
         decide = operations.touch(self.expires(exptime), self._clock.now)
         return self._modify(key, operations.showing(decide) if show else decide, self.counted("touch"))
 
@@ -323,10 +317,10 @@ class Engine:
         self, key: bytes, length: int, decide: Operation, count: Callable[[Result], None] | None = None
     ) -> Result | Future:
         """A read-modify-write that stores `length` bytes more, if there is room for them."""
-        self._counters.cmd_set += 1
+        self.counters.cmd_set += 1
         size = ENTRY_BYTES + len(key) + length
         if self._store.used + size > self._store.limit and not self.room.make(size):
-            self._counters.store_no_memory += 1
+            self.counters.store_no_memory += 1
             return NO_MEMORY
         return self._modify(key, decide, count or self.count_stored)
 
@@ -365,24 +359,24 @@ class Engine:
     # --- counting, once a command, when its outcome is known
 
     def _count_miss(self, key: bytes) -> None:
-        self._counters.get_misses += 1
+        self.counters.get_misses += 1
         end = self._store.end_of(key, self._clock.now)
         if end:
-            self._counters.get_expired += end == RAN_OUT
-            self._counters.get_flushed += end == WAS_FLUSHED
+            self.counters.get_expired += end == RAN_OUT
+            self.counters.get_flushed += end == WAS_FLUSHED
 
     def _count_get(self, key: bytes, result: Result) -> None:
         if result is None:
             self._count_miss(key)
         else:
-            self._counters.get_hits += 1
+            self.counters.get_hits += 1
 
     def count_stored(self, result: Result) -> None:
         """Count what a command stored."""
-        self._counters.total_items += result is STORED or type(result) is Entry
+        self.counters.total_items += result is STORED or type(result) is Entry
 
     def count_cas(self, result: Result) -> None:
-        counters = self._counters
+        counters = self.counters
         self.count_stored(result)
         counters.cas_hits += result is STORED or type(result) is Entry
         counters.cas_badval += result is EXISTS
@@ -399,7 +393,7 @@ class Engine:
             return
         else:
             name = hits
-        setattr(self._counters, name, getattr(self._counters, name) + 1)
+        setattr(self.counters, name, getattr(self.counters, name) + 1)
 
 
 def _end(result: Result, count: Callable[[Result], None], future: Future | None) -> Result:

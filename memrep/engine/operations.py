@@ -155,4 +155,4 @@ def show_and_touch(expires: int, now: int) -> Operation:
 def touched(entry: Entry, expires: int, now: int, marks: int = 0) -> Entry:
     """The same value under the same cas unique, that ends at another time and may have further marks."""
     marks |= entry.marks
-    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.hold, marks, now)
+    return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.owner, marks, now)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from memrep.storage.duplicates import RequestId
-from memrep.storage.entry import Entry
+from memrep.storage.entry import Entry, RequestId
 from memrep.storage.pending import Attempt
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version
@@ -28,7 +27,7 @@ class Replicator(Protocol):
             entry: its version is filled in here.
             base: the version a read-modify-write was computed from, None for a plain write.
             attempt: told the end, later.
-            copy: travels with it (duplicates.py).
+            copy: travels with it (dedup.py).
         """
         ...
 

@@ -27,13 +27,11 @@ from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
 from memrep.flow_control import FlowControl
+from memrep.node.build import make_policy, make_store
 from memrep.node.options import NodeOptions
 from memrep.node.serving import Admission
 from memrep.node.staleness import StalenessGuard
 from memrep.node.stats import VERSION, ProcessInfo, StatsGroups
-from memrep.php.commands import PhpCommands
-from memrep.php.lock_holder import Line
-from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection, ServerContext
 from memrep.protocol.intake import Intake
 from memrep.protocol.negotiation import connect
@@ -41,9 +39,7 @@ from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
 from memrep.replication.membership.view import ReplicaState
 from memrep.replication.replica import Replica
-from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.pending import PendingWrites
-from memrep.storage.store import Store
 from memrep.storage.version import Clock
 
 
@@ -89,14 +85,13 @@ class Node:
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._clock = Clock(options.me, now, wall)
         self._log = log
-        self.store = Store(options.memory, compared=len(options.nodes) > 1)
+        self.store, observer = make_store(options, self._clock)
         self.flow = FlowControl(options.memory)
         self._intake = Intake(options.memory, self._clock)
         self._writes = PendingWrites(self.flow)
-        duplicates = DuplicateWrites(self._clock)
         state = ReplicaState(options.me, inc, len(options.nodes), strict=options.strict)
         self.replica = Replica(
-            options.nodes, state, self.store, self._writes, self._clock, duplicates, options.timing, log
+            options.nodes, state, self.store, self._writes, self._clock, observer, options.timing, log
         )
         identity = Identity(
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
@@ -107,19 +102,9 @@ class Node:
         rounds = self.replica.rounds
         room = MemoryLimit(self.store, self._writes, rounds, self._clock, self.counters, options.item_max, log)
         self._engine = Engine(self.store, self._writes, rounds, self._clock, self.counters, room)
-        self._lock_table = LockTable(
-            options.php_options,
-            self._engine,
-            self.store,
-            duplicates,
-            state,
-            self._clock,
-            self.counters,
-            self._waits_since,
-            log,
-        )
+        self._policy = make_policy(options, self._engine, observer, state, self._waits_since, log)
         self._context = self._surround(facts, set_verbosity, shutdown)
-        self._connections: dict[Connection, PhpCommands | None] = {}
+        self._connections: dict[Connection, None] = {}
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
         self._waits: dict[Connection, int] = {}  # connections that wait, and since when
@@ -192,7 +177,6 @@ class Node:
         old = [c for c in self._connections if c.waiting or c in self._unheard or unread(c)]
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
         self.counters.fences += 1
-        self.store.prolong_doubts(now)
         self.replica.was_stopped(stopped)
         self._door.was_stopped()
         for connection in old:
@@ -215,7 +199,7 @@ class Node:
             if self.store.used > self.store.limit:
                 self._engine.room.evict()
         self._engine.room.tick()
-        self._lock_table.tick(self.replica.detector.all_heard(self._clock.now))
+        self._policy.tick(self.replica.detector.all_heard(self._clock.now))
         self.staleness.tick()
         if self.replica.state.met:
             self._turn_away()
@@ -232,8 +216,8 @@ class Node:
                 self.replica.lost_clients()
         if self._unheard and self.serving:
             self._hear()
-        if self._lock_table.due and self.serving:
-            self._lock_table.release()
+        if self._policy.due and self.serving:
+            self._policy.release()
         if self._writes.woken and self.serving:
             if self.replica.missed:
                 self.staleness.go_on([c for c in self._waits if c.waiting], self._wake)
@@ -259,12 +243,12 @@ class Node:
     @property
     def unfinished(self) -> bool:
         """Whether `replies` has executed something that `finish` has to be called for once more."""
-        return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._lock_table.due))
+        return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._policy.due))
 
     @property
     def behind(self) -> bool:
         """Whether the next turn has something to do, though nothing may have come."""
-        ready = self._writes.woken or self._lock_table.due or (self._crowd and not self.flow.tight)
+        ready = self._writes.woken or self._policy.due or (self._crowd and not self.flow.tight)
         ready = ready or (
             self._ready and not self.staleness.wary
         )  # else who is ready may have to wait all the same
@@ -291,12 +275,11 @@ class Node:
     def connect(self, host: str = "") -> Connection:
         """A client has come, from this host; "" for a unix socket."""
         self.counters.total_connections += 1
-        caller = PhpCommands(self._lock_table) if self.options.php_options.on else None
-        connection = connect(self._engine, caller or self._engine, self._context)
-        self._connections[connection] = caller
+        commands = self._policy.commands()
+        connection = connect(self._engine, commands, self._context)
+        self._policy.connected(commands, connection)
+        self._connections[connection] = None
         self.staleness.came(connection, host)
-        if caller is not None:
-            caller.line = connection
         return connection
 
     def receive(self, connection: Connection, data: bytes) -> bytes:
@@ -370,9 +353,9 @@ class Node:
                 self.postpone(connection)
         return replies
 
-    def _waits_since(self, line: Line) -> int:
+    def _waits_since(self, connection: object) -> int:
         now = self._clock.now
-        return self._waits.get(line, now) if isinstance(line, Connection) else now
+        return self._waits.get(connection, now) if isinstance(connection, Connection) else now
 
     def unheard(self, connection: Connection) -> bool:
         """Whether input of this client is kept unexecuted because the node may not serve."""
@@ -393,9 +376,8 @@ class Node:
         cut = connection in self._cut
         self._cut.discard(connection)
         connection.abandon()
-        caller = self._connections.pop(connection, None)
-        if caller is not None:
-            self._lock_table.left(caller, cut)
+        self._connections.pop(connection, None)
+        self._policy.left(connection, cut)
         self.staleness.left(connection)
         self._unheard.pop(connection, None)
         self._waits.pop(connection, None)
@@ -439,15 +421,13 @@ class Node:
             self._close(connection)
 
     def _close_all(self) -> None:
-        self._lock_table.forget()
+        self._policy.forget()
         for connection in list(self._connections):
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
         """Hang up on a client, which may live, and go on at another node with the locks that it was granted."""
-        caller = self._connections.get(connection)
-        if caller is not None and not connection.withholding():
-            self._lock_table.deserted(caller)
+        self._policy.deserted(connection)
         self.disconnect(connection)
         self._is_ready(connection)
 

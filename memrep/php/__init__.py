@@ -27,7 +27,7 @@ request: in whose tenure the write before it on the same connection was tells. R
 the owner's node is gone are remembered; it may be dying. What would count a held lock up or down, as those do
 who wait for it, is answered and changes nothing.
 
-Copies. A write belongs to the tenure of its lock's holder (duplicates.py). One that equals what was written in
+Copies. A write belongs to the tenure of its lock's holder (dedup.py). One that equals what was written in
 an earlier tenure, or in this one, and whose copy has not come to this node yet, is that copy, if it is proved
 PHP's: it is answered and not executed. The same content written in a newer tenure is executed: what comes over
 the connection with the lock always is, and where that connection's node is gone, what comes from who came after
@@ -64,10 +64,16 @@ The switch for all of it is `--php`.
 
 Rule: nothing below the node imports this package.
 
+lock_names     which keys are PHP's locks
 options        which of it is provided for, and which keys are PHP's
 proof          what PHP's session handlers say in one breath
+lock_index     the locks among the store's entries
+dedup          late duplicates of a request's writes
+doubt          grants in doubt
+observer       what is made of what replication tells
 lock_holder    a client as the holder of locks
 lock_table     what the node knows of everybody's locks
 lock_commands  one client, and how it takes locks
 commands       one client, and what it writes and releases
+policy         which commands a client is given, and what becomes of its locks
 """

@@ -10,11 +10,12 @@ import attrs
 from memrep.engine.future import Future
 from memrep.engine.operations import DELETED, LATER, NOT_FOUND, STORED, Decision, Outcome, Result
 from memrep.php import proof
+from memrep.php.dedup import DELETE_MARK, fingerprint_of
 from memrep.php.lock_commands import LockCommands
+from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.php.lock_table import LockTable
-from memrep.storage.duplicates import DELETE_MARK, RequestId, fingerprint_of
-from memrep.storage.entry import Entry
-from memrep.storage.owner import PECL_FLAGS, Owner, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.storage.entry import Entry, RequestId
+from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO, latest_unique
 
 #: Copies of what lives shorter than this (s) are not looked for: there a few seconds matter.
@@ -36,7 +37,7 @@ class _Write:
 
     Attributes:
         key: the session's.
-        fingerprint: what was written; see duplicates.py.
+        fingerprint: what was written; see dedup.py.
         tenure: the lock's grant under which that was.
         quiet: whether no answer was asked for.
     """
@@ -105,7 +106,7 @@ class PhpCommands(LockCommands):
         table = self._table
         engine = table.engine
         self._asked = b""
-        if table.php_options.names_lock(key) or (table.store.guarded and may_name(key)):
+        if table.php_options.names_lock(key) or (table.index.guarded and may_name(key)):
             return self._release(key, lambda entry: engine.tombstone(), DELETED, quiet=quiet)
         lock = table.lock_of(key)
         if not (table.replicated and table.may_be_session(lock)):
@@ -127,7 +128,7 @@ class PhpCommands(LockCommands):
         Args:
             key: the session's key.
             lock: its lock's.
-            fingerprint: what is written; see duplicates.py.
+            fingerprint: what is written; see dedup.py.
             quiet: whether no answer is asked for.
             same: whether it would change nothing.
         """
@@ -213,13 +214,13 @@ class PhpCommands(LockCommands):
         def decide(entry: Entry | None) -> Decision:
             if entry is None:
                 return NOT_FOUND if result is DELETED else (freed(entry), result)
-            if entry.hold is not None and entry.hold.maybe:
+            if entry.owner is not None and entry.owner.maybe:
                 if quiet and self._is_no_release(key, entry):
                     return result
-            elif is_held(entry.value, entry.hold) and entry.cas_unique != unique and not self.shared:
+            elif is_held(entry.value, entry.owner) and entry.cas_unique != unique and not self.shared:
                 if self._is_anothers(key, entry, quiet, came):
                     return result
-            elif entry.hold is not None and is_free(entry.value) and result is STORED:
+            elif entry.owner is not None and is_free(entry.value) and result is STORED:
                 return result
             return freed(entry), result
 
@@ -279,7 +280,7 @@ class PhpCommands(LockCommands):
 
         def freed(entry: Entry | None) -> Entry:
             expires = table.engine.expires(exptime)
-            pecls = written if entry is None else entry.hold is not None and not self.shared
+            pecls = written if entry is None else entry.owner is not None and not self.shared
             hold = Owner(0, expires - table.clock.now) if pecls else None
             return Entry(ZERO, b"0", PECL_FLAGS, expires, 0, hold)
 

@@ -12,10 +12,11 @@ from memrep.engine.future import Future
 from memrep.engine.operations import NOT_STORED, STORED, Decision, Operation, Outcome, Result
 from memrep.php import proof
 from memrep.php.lock_holder import LockHolder
+from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.php.lock_table import LockTable, plain
 from memrep.protocol.command import Said
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import PECL_FLAGS, Owner, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO
 
 #: So many ticks of 50 ms are waited for what tells whether a lock is PHP's. Between its `incr` and its `add` it
@@ -61,7 +62,7 @@ class _Trial:
         before = self.before
         if before is None:
             return self.nothing()
-        return Entry(ZERO, before.value, before.flags, before.expires, 0, before.hold)
+        return Entry(ZERO, before.value, before.flags, before.expires, 0, before.owner)
 
 
 class LockCommands(LockHolder):
@@ -159,7 +160,7 @@ class LockCommands(LockHolder):
                 return Entry(ZERO, initial.value, PECL_FLAGS, initial.expires, 0, hold)
             if entry is None or entry.flags != PECL_FLAGS or not is_free(entry.value):
                 return None
-            span = entry.hold.span if entry.hold is not None else entry.expires - table.clock.now
+            span = entry.owner.span if entry.owner is not None else entry.expires - table.clock.now
             hold = Owner(table.me, span)
             return Entry(ZERO, b"1", entry.flags, table.clock.now + span, 0, hold)
 
@@ -188,7 +189,7 @@ class LockCommands(LockHolder):
 
         def decide(entry: Entry | None) -> Decision:
             new = grant(entry)
-            taken[:] = [] if new is None or new.hold is None else [new]
+            taken[:] = [] if new is None or new.owner is None else [new]
             return refuse(entry) if new is None else (new, new if show else granted)
 
         def done(result: Result) -> None:
@@ -235,7 +236,7 @@ class LockCommands(LockHolder):
             table = self._table
             for lock, unique in self.locks.items():
                 entry = table.store.get(lock, table.clock.now)
-                if entry is not None and entry.cas_unique == unique and is_held(entry.value, entry.hold):
+                if entry is not None and entry.cas_unique == unique and is_held(entry.value, entry.owner):
                     table.share(self)
                     return
 
@@ -279,7 +280,7 @@ class LockCommands(LockHolder):
 
         def minding(entry: Entry | None) -> Decision:
             decision = decide(entry)
-            if entry is None or not isinstance(decision, tuple) or not is_held(entry.value, entry.hold):
+            if entry is None or not isinstance(decision, tuple) or not is_held(entry.value, entry.owner):
                 return decision
             new, result = decision
             if _frees(new):

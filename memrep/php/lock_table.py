@@ -8,17 +8,16 @@ from typing import Final
 from msgspec.structs import replace
 
 from memrep.engine import operations
-from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
 from memrep.php.lock_holder import Line, LockHolder
+from memrep.php.lock_names import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, is_free
+from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
 from memrep.replication.membership.view import ReplicaState
-from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import Entry
-from memrep.storage.owner import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, Owner, is_free
-from memrep.storage.store import Store
-from memrep.storage.version import ZERO, Clock
+from memrep.storage.owner import Owner
+from memrep.storage.version import ZERO
 
 #: Releases that are remembered at a time.
 _REMEMBERED_MAX: Final = 10_000
@@ -42,11 +41,8 @@ class LockTable:
     Args:
         php_options: what is provided for.
         engine: executes what is to be executed.
-        store: the committed entries.
-        duplicates: the writes of the last minute.
+        observer: what it has heard of other nodes' clients.
         state: which node this is, and of how many.
-        clock: the time.
-        counters: the statistics.
         waits_since: since when a client waits, or what it has said, own monotonic ms; now if it does not.
         log: takes a line for the operator.
     """
@@ -55,20 +51,18 @@ class LockTable:
         self,
         php_options: PhpOptions,
         engine: Engine,
-        store: Store,
-        duplicates: DuplicateWrites,
+        observer: PhpObserver,
         state: ReplicaState,
-        clock: Clock,
-        counters: Counters,
         waits_since: Callable[[Line], int],
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.php_options = php_options
         self.engine = engine
-        self.store = store
-        self.duplicates = duplicates
-        self.clock = clock
-        self.counters = counters
+        self.store = observer.store
+        self.index = observer.index
+        self.duplicates = observer.duplicates
+        self.clock = observer.clock
+        self._uncertain = observer.uncertain
         self.me = state.me
         self.replicated = state.configured > 1
         self.owners: dict[bytes, tuple[LockHolder, int]] = {}
@@ -163,19 +157,15 @@ class LockTable:
         And end the locks that were in doubt for long enough. Each node tries; the first one ends it for all.
 
         Args:
-            all_heard: when all members had been heard last, own monotonic ms. A lock's holder may be waiting
-                for one that has stopped before the doubt was over.
+            all_heard: when all members had been heard last, own monotonic ms.
         """
-        doubtful = self.store.doubtful
-        for key, (unique, end) in list(doubtful.items()):
-            if end <= all_heard:
-                del doubtful[key]
-                self._due.append((key, unique, self.freed))
+        for key, unique in self._uncertain.over(all_heard):
+            self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.get(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
                 del self._remembered[key]
-            elif entry.hold is None or not entry.hold.node:
+            elif entry.owner is None or not entry.owner.node:
                 del self._remembered[key]
                 self._due.append((key, unique, self.freed))
 
@@ -192,24 +182,24 @@ class LockTable:
 
     def freed(self, entry: Entry) -> Entry:
         """What is left of a lock that is released, or whose client is gone."""
-        if entry.hold is not None and entry.hold.maybe:
+        if entry.owner is not None and entry.owner.maybe:
             return _disowned(entry)
-        if entry.flags != PECL_FLAGS or entry.hold is None:
+        if entry.flags != PECL_FLAGS or entry.owner is None:
             return self.engine.tombstone()
-        span = entry.hold.span
+        span = entry.owner.span
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Owner(0, span))
 
     def _ends_soon(self, entry: Entry) -> Entry:
         """A lock whose holder may come back at once, or never."""
         orphan = _disowned(entry)
-        if entry.hold is not None and entry.hold.maybe:
+        if entry.owner is not None and entry.owner.maybe:
             return orphan
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
     def has_owner(self, key: bytes, entry: Entry, caller: LockHolder) -> bool:
         """Whether this lock is held by another client than this one that still may release it."""
-        hold = entry.hold
+        hold = entry.owner
         if hold is None or not hold.node:
             return False
         if hold.node != self.me:
@@ -219,13 +209,13 @@ class LockTable:
 
     def lock_of(self, session: bytes) -> bytes:
         """The key of the lock for this session."""
-        guarded = self.store.guarded
+        guarded = self.index.guarded
         return (guarded and guarded.get(session)) or self.php_options.lock_of(session)
 
     def may_be_session(self, lock: bytes) -> bool:
         """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
         entry = self.engine.on_its_way(lock) or self.store.peek(lock)
-        return entry is not None and (entry.value is None or entry.hold is not None)
+        return entry is not None and (entry.value is None or entry.owner is not None)
 
     def tenure(self, lock: bytes) -> tuple[int, Owner | None]:
         """In whose tenure its session is written now: the cas unique of the grant, 0 if nobody holds the lock.
@@ -233,8 +223,8 @@ class LockTable:
         What is on its way to it may be a grant of which the holder has been told.
         """
         for entry in (self.engine.on_its_way(lock), self.store.get(lock, self.clock.now)):
-            if entry is not None and entry.hold is not None and not is_free(entry.value):
-                return entry.cas_unique, entry.hold
+            if entry is not None and entry.owner is not None and not is_free(entry.value):
+                return entry.cas_unique, entry.owner
         return 0, None
 
     def came(self, line: Line) -> int:
@@ -294,7 +284,7 @@ def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:
 
 def _disowned(entry: Entry) -> Entry:
     """A lock that is held, but nobody knows any more by whom."""
-    hold = entry.hold and replace(entry.hold, node=0)
+    hold = entry.owner and replace(entry.owner, node=0)
     return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from memrep.storage.owner import MEMCACHED_WORD, PECL_SUFFIX, names_pecl_lock
+from memrep.php.lock_names import MEMCACHED_WORD, PECL_SUFFIX, names_pecl_lock
 
 
 @attrs.frozen(kw_only=True)

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memrep.php.lock_names import PECL_FLAGS, names_pecl_lock
 from memrep.protocol.command import Said
-from memrep.storage.owner import PECL_FLAGS, names_pecl_lock
 
 
 def takes(ahead: Iterator[Said | None], lock: bytes, session: bytes) -> bool | None:

@@ -5,6 +5,7 @@ intake       room for commands that have come half
 command      a command as it was said, before it is executed
 replies      what one connection has to say, some of it not known yet
 connection   one client: its input, its output, their bounds; whatever it speaks
+client_policy  SEAM: what clients mean by their commands
 memcached    memcached's three dialects
 negotiation  which dialect a client speaks: its first byte tells
 """

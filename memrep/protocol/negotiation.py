@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memrep.engine.client_policy import Commands
 from memrep.engine.engine import Engine
+from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection, Dialect, ServerContext
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import REQUEST
@@ -11,7 +11,7 @@ from memrep.protocol.memcached.text.auth import Login
 from memrep.protocol.memcached.text.commands import Text
 
 
-def connect(engine: Engine, commands: Commands, context: ServerContext) -> Connection:
+def connect(engine: Engine, commands: ClientCommands, context: ServerContext) -> Connection:
     """The connection of a client that has just come."""
     return Connection(context, lambda connection: _Front(connection, engine, commands, context))
 
@@ -20,7 +20,7 @@ class _Front(Dialect):
     """What a client says before it has said anything."""
 
     def __init__(
-        self, connection: Connection, engine: Engine, commands: Commands, context: ServerContext
+        self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
     ) -> None:
         self._connection = connection
         self._engine = engine

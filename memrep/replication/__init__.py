@@ -9,6 +9,7 @@ message         what nodes say to each other
 wire            how it is spelled on a link
 handshake       the greeting that opens a link
 membership      who is heard, who is in the view, and how the next view comes about
+observer        SEAM: who is told of writes and owners that others have
 frames          numbered frames inside a view
 rounds          a write's way round the members
 state_transfer  how a node that lacks data gets it

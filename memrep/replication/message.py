@@ -11,8 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from memrep.storage.duplicates import RequestId
-from memrep.storage.entry import NEVER, Entry
+from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.owner import Owner
 from memrep.storage.version import Version
 
@@ -40,8 +39,8 @@ class Write(Message, frozen=True, tag="W"):
         flags: the client's bits.
         ttl: ms left to live, FOREVER, or for a tombstone ms left until it may be purged.
         cas: see `entry.Entry.cas`.
-        hold: see `entry.Entry.hold`.
-        copy: see `duplicates.Copies`.
+        owner: see `entry.Entry.hold`.
+        copy: see `dedup.Copies`.
         marks: see `entry.Entry.marks`.
     """
 
@@ -53,14 +52,14 @@ class Write(Message, frozen=True, tag="W"):
     flags: int
     ttl: int
     cas: int = 0
-    hold: Owner | None = None
+    owner: Owner | None = None
     copy: RequestId | None = None
     marks: int = 0
 
     def entry(self, now: int) -> Entry:
         """The entry that this write makes on a node whose monotonic clock is `now` (ms)."""
         expires = NEVER if self.ttl == FOREVER else now + self.ttl
-        return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.hold, self.marks)
+        return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.owner, self.marks)
 
 
 class Commit(Message, frozen=True, tag="V"):
@@ -305,5 +304,5 @@ def describe(
 ) -> Write:
     """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
-    flags, cas, hold, marks = entry.flags, entry.cas, entry.hold, entry.marks
+    flags, cas, hold, marks = entry.flags, entry.cas, entry.owner, entry.marks
     return Write(key, entry.version, base, dead, entry.value, flags, ttl, cas, hold, copy, marks)

@@ -37,12 +37,12 @@ from memrep.replication.message import (
     TransferRequest,
     Vote,
 )
+from memrep.replication.observer import ReplicationObserver
 from memrep.replication.outbox import Outbox
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Donor, Joiner
 from memrep.replication.wire import decode, encode
-from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import NEVER
 from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
@@ -61,7 +61,7 @@ class Replica:
         store: the committed entries.
         writes: the pending ones.
         clock: the time of the present turn.
-        duplicates: told what writes of sessions other nodes accept.
+        observer: told of others' writes, and of owners that are lost.
         timing: the constants of membership.
         log: takes a line for the operator.
 
@@ -82,7 +82,7 @@ class Replica:
         store: Store,
         writes: PendingWrites,
         clock: Clock,
-        duplicates: DuplicateWrites,
+        observer: ReplicationObserver,
         timing: Timing,
         log: Callable[[str], None],
     ) -> None:
@@ -91,6 +91,7 @@ class Replica:
         self._routes = Routes(self.state, self.detector, timing, clock)
         self.leaving = False
         self._store = store
+        self._observer = observer
         self._writes = writes
         self._clock = clock
         self._timing = timing
@@ -98,7 +99,7 @@ class Replica:
         self.news = MembershipLog(names, state, self.detector, timing, clock, log)
         self._outbox = Outbox(state, self.detector)
         self._stream = FrameStream(self.state)
-        self.rounds = Rounds(self.state, self._stream, store, writes, clock, duplicates)
+        self.rounds = Rounds(self.state, self._stream, store, writes, clock, observer)
         self._donor = Donor(self.state, store, clock)
         self.joiner = Joiner(self.state, store, self.rounds, clock, timing, self._send, log)
         self._election = ViewChange(
@@ -180,6 +181,7 @@ class Replica:
 
     def was_stopped(self, ms: int) -> None:
         """This process was stopped for so long: the others may have gone on without it (rule T1)."""
+        self._observer.out_of_touch()
         self.state.was_stopped = True
         self.state.view_change_reason = self.state.view_change_reason or f"it was stopped for {ms} ms"
         self.detector.was_stopped(self._clock.now)
@@ -435,10 +437,11 @@ class Replica:
         self._stream.reset()
         away = out_of_touch(message)
         if away:
-            self._store.prolong_doubts(self._clock.now)
+            self._observer.out_of_touch()
         self.rounds.settle(message, keep)
         if message.lost:
-            self._store.orphan_locks(message.lost, self._clock.now, message.silent, away)
+            disowned = self._store.disown(message.lost)
+            self._observer.owners_lost(disowned, message.lost, message.silent, away)
         self.detector.installed(self._clock.now, before.members)
         self._election.installed()
         self._donor.reset()

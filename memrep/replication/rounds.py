@@ -29,8 +29,8 @@ from msgspec.structs import replace
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.view import ReplicaState, out_of_touch
 from memrep.replication.message import Abort, Commit, Install, Nack, Write, describe
-from memrep.storage.duplicates import DuplicateWrites, RequestId
-from memrep.storage.entry import Entry
+from memrep.replication.observer import ReplicationObserver
+from memrep.storage.entry import Entry, RequestId
 from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import FLUSH_KEY, Store
 from memrep.storage.version import Clock, Version
@@ -57,14 +57,14 @@ class Rounds:
         store: Store,
         writes: PendingWrites,
         clock: Clock,
-        duplicates: DuplicateWrites,
+        observer: ReplicationObserver,
     ) -> None:
         self._state = state
         self._stream = stream
         self._store = store
         self._writes = writes
         self._clock = clock
-        self._copies = duplicates
+        self._observer = observer
         self._flow = writes.flow
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
@@ -206,7 +206,7 @@ class Rounds:
         version = Version(write.version)
         self._clock.observe(version)
         if write.copy is not None:
-            self._copies.heard(write.key, write.copy)
+            self._observer.accepted(write.key, write.copy)
         before = self._writes.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
             self._stream.add(Nack(write.key, write.version))
@@ -302,15 +302,15 @@ class Rounds:
             self._clock.observe(Version(settled.write.version))
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
-                self._copies.heard(settled.write.key, settled.write.copy)
-            granter = _lost_granter(entry, message)
-            if entry.hold is not None and granter:
-                entry.hold = replace(entry.hold, node=0)
+                self._observer.accepted(settled.write.key, settled.write.copy)
+            lost_owner = _lost_owner(entry, message)
+            if entry.owner is not None and lost_owner:
+                entry.owner = replace(entry.owner, node=0)
             if keep:
                 self._store.put(settled.write.key, entry, now)
-                if granter:
-                    others = [node for node in out_of_touch(message) if node != granter]
-                    self._store.doubt(settled.write.key, entry, now, others)
+                if lost_owner:
+                    others = [node for node in out_of_touch(message) if node != lost_owner]
+                    self._observer.settled_for_lost(settled.write.key, entry, others)
             else:
                 self._writes.pending[settled.write.key] = Pending(entry, None, None)
         for _, version, attempt in given_up:
@@ -324,7 +324,7 @@ class Rounds:
             else:
                 one.attempt.aborted()
         if not keep:
-            self._copies.clear()
+            self._observer.yielded()
             dropped, self._settled = self._settled, []
             for attempt in dropped:
                 attempt.aborted()
@@ -342,12 +342,12 @@ class Rounds:
             attempt.committed()
 
 
-def _lost_granter(entry: Entry, message: Install) -> int:
-    """The node that has granted this lock, if its clients are gone when this view begins; else 0.
+def _lost_owner(entry: Entry, message: Install) -> int:
+    """The node whose client owns this entry, if its clients are gone when this view begins; else 0.
 
     Whatever is in flight is from the view before, so no earlier start of the node comes into question.
     """
-    node = entry.hold.node if entry.hold is not None else 0
+    node = entry.owner.node if entry.owner is not None else 0
     return 0 if node in message.full and node not in message.alone else node
 
 

@@ -1,11 +1,11 @@
 """Storage: what one node holds. Rule: it knows no peer, no protocol and no client.
 
 version     what orders two writes of a key, and the clock that hands versions out
-owner       to whom the entry of a session lock belongs
+owner       to whose client an entry belongs
 entry       what one key holds: value, version, deadline
+owned_keys  the keys whose entry has an owner, and what a policy makes of that
 table       keys to entries, in many small dicts
 digest      where two stores differ, without listing their keys
 store       the committed entries: expiry, least-recently-used order, tombstones, cost
-duplicates  writes that the cluster has already accepted at another node
 pending     writes in flight, and who waits for them
 """

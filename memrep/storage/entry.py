@@ -27,6 +27,11 @@ WON: Final = 2
 NEVER: Final = 1 << 62
 
 
+#: What makes one request of a client known again at every node: a fingerprint, a number, and the cas unique
+#: under which those are counted. It travels with a write; what it is good for is a policy's affair.
+RequestId = tuple[int, int, int]
+
+
 class Entry(msgspec.Struct, gc=False):
     """What one key holds on this node.
 
@@ -38,7 +43,7 @@ class Entry(msgspec.Struct, gc=False):
             purged; NEVER for neither.
         cas: the cas unique where it is not the version's own: `touch` and `gat` make a new version of the
             same value, and memcached leaves the cas unique alone then. 0 otherwise.
-        hold: whose it is, if it is one of PHP's session locks.
+        owner: whose it is, if it is one of PHP's session locks.
         marks: STALE and WON.
         seen: this node's monotonic clock (ms) when a client read it here last; 0 if none did. That of a
             tombstone tells how it ended (store.py).
@@ -49,7 +54,7 @@ class Entry(msgspec.Struct, gc=False):
     flags: int
     expires: int
     cas: int = 0
-    hold: Owner | None = None
+    owner: Owner | None = None
     marks: int = 0
     seen: int = 0
 

@@ -18,8 +18,7 @@ from typing import Protocol
 import attrs
 
 from memrep.flow_control import FlowControl
-from memrep.storage.duplicates import RequestId
-from memrep.storage.entry import Entry
+from memrep.storage.entry import Entry, RequestId
 from memrep.storage.version import Version
 
 

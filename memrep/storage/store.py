@@ -19,7 +19,7 @@ it stops after a number of keys and goes on in the next turn. Reads check the cl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import islice, takewhile
 from typing import Final
 
@@ -27,7 +27,8 @@ from msgspec.structs import replace
 
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held, may_name
+from memrep.storage.owned_keys import OwnedKeys
+from memrep.storage.owner import Owner
 from memrep.storage.table import Table
 from memrep.storage.version import ZERO, Clock, Version, milliseconds
 
@@ -64,6 +65,7 @@ class Store:
     Args:
         limit: the memory that entries may cost, bytes.
         compared: whether to keep digests; a node without peers is compared with nobody.
+        owned: what follows from an entry's owner; nothing by default.
 
     Attributes:
         values: entries with a value, least recently used first.
@@ -75,14 +77,11 @@ class Store:
         flushed: the version of the last flush_all.
         expired: how many values have run out so far.
         expired_unfetched: how many of them nobody had read here.
-        doubtful: locks that may be nobody's: the cas unique of the grant, and when they are to end, own
-            monotonic ms.
-        guarded: sessions that may be php-memcached's, each with the lock that told so as long as something is
-            left of that; see `Owner.maybe`.
+        owned: the keys whose entry has an owner.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
-    def __init__(self, limit: int, compared: bool = True) -> None:
+    def __init__(self, limit: int, compared: bool = True, owned: OwnedKeys | None = None) -> None:
         self.values: Table[Entry] = Table()
         self.tombstones: Table[Entry] = Table()
         self.digest = Digest()
@@ -95,9 +94,7 @@ class Store:
         self._compared = compared
         self.flushed: Version = ZERO
         self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
-        self.doubtful: dict[bytes, tuple[int, int]] = {}
-        self.guarded: dict[bytes, bytes] = {}
-        self._locks: dict[bytes, None] = {}  # keys of values that have a hold
+        self.owned = owned or OwnedKeys()
         self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
         self._swept = 0
 
@@ -178,9 +175,7 @@ class Store:
         if entry is None:
             return
         self._take_out(key, entry)
-        self._locks.pop(key, None)
-        if self.guarded:
-            self.guarded.pop(may_name(key), None)
+        self.owned.removed(key)
         if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
             self.horizon = max(self.horizon, entry.version)
         if self._compared:
@@ -234,60 +229,27 @@ class Store:
             self.remove(oldest[0])
         return freed
 
-    def orphan_locks(
-        self, gone: Mapping[int, int], now: int, silent: Collection[int] = (), away: Collection[int] = ()
-    ) -> None:
-        """Nobody owns the locks any more that clients of these nodes hold; who does is no part of a version.
+    def disown(self, nodes: Collection[int]) -> list[tuple[bytes, Entry, Owner]]:
+        """Nobody owns any more what clients of these nodes do; whose an entry is is no part of its version.
 
-        Args:
-            gone: each node that has lost its clients, and the hybrid clock's ms from which on its grants are
-                in doubt.
-            now: own monotonic ms.
-            silent: those of them that may yet live. Their clients of php-memcached's may be waiting for them,
-                for many seconds, and come back with their writes; pecl's have given up after a second.
-            away: see `doubt`.
+        Returns:
+            Each entry that has lost its owner, with its key and that owner.
         """
-        for key in list(self._locks):
+        disowned = []
+        for key in list(self.owned.keys):
             entry = self.values[key]
-            hold = entry.hold
-            if hold is not None and hold.node in gone:
-                doubtful = is_held(entry.value, hold) and milliseconds(entry.version) >= gone[hold.node]
-                doubtful = doubtful and (hold.node not in silent or entry.flags == PECL_FLAGS)
-                if doubtful:
-                    self.doubt(key, entry, now, away)
-                entry.hold = replace(hold, node=0)
-
-    def doubt(self, key: bytes, entry: Entry, now: int, away: Collection[int]) -> None:
-        """Remember that this lock may be nobody's, and is to end soon.
-
-        It must end by a write, not by another expiry here: a node that is away now would come back with the
-        same version, alive.
-
-        Args:
-            key: the lock.
-            entry: it is held.
-            now: own monotonic ms.
-            away: the other nodes that have just been left out and may yet live.
-        """
-        if not is_held(entry.value, entry.hold):
-            return
-        patient = away and entry.flags != PECL_FLAGS
-        self.doubtful[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
-
-    def prolong_doubts(self, now: int) -> None:
-        """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
-        for key, (unique, _) in self.doubtful.items():
-            entry = self.values.get(key)
-            if entry is not None and entry.flags != PECL_FLAGS:
-                self.doubtful[key] = unique, now + PATIENT_MS
+            owner = entry.owner
+            if owner is not None and owner.node in nodes:
+                entry.owner = replace(owner, node=0)
+                disowned.append((key, entry, owner))
+        return disowned
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
         """The least recently used values that together cost `excess` bytes, each with its cost.
 
-        Session locks that are held are passed over: evicting one would free a session under its holder. They
-        are known by their hold, not by their name. Each key that was looked at moves to the other end, so that
-        it is not named again while its eviction is on its way, and locks do not stand before the rest; each is
-        looked at once.
+        Entries that are pinned are passed over. Each key that was looked at moves to the other end, so that it
+        is not named again while its eviction is on its way, and pinned ones do not stand before the rest; each
+        is looked at once.
         """
         for _ in range(len(self.values)):
             oldest = self.values.turn() if excess > 0 else None
@@ -295,7 +257,7 @@ class Store:
                 return
             key, entry = oldest
             self.values.append(key, entry)
-            if key != FLUSH_KEY and not is_held(entry.value, entry.hold):
+            if key != FLUSH_KEY and not (entry.owner is not None and self.owned.pinned(entry)):
                 cost = cost_of(key, entry)
                 excess -= cost
                 yield key, entry, cost
@@ -310,12 +272,8 @@ class Store:
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
         """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
-        if new.hold is not None and new.value is not None:
-            self._locks[key] = None
-            if new.hold.maybe:
-                self.guarded[may_name(key)] = key
-        elif self._locks:
-            self._locks.pop(key, None)
+        if new.owner is not None or self.owned.keys:
+            self.owned.placed(key, new)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
             self.used += len(new.value) - len(old.value)
             self.values.append(key, new)

@@ -12,8 +12,7 @@ from memrep.engine.eviction import MemoryLimit
 from memrep.engine.future import Future
 from memrep.engine.operations import STORED
 from memrep.engine.replicator import Alone, Replicator
-from memrep.storage.duplicates import RequestId
-from memrep.storage.entry import Entry
+from memrep.storage.entry import Entry, RequestId
 from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version

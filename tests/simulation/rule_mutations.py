@@ -22,7 +22,9 @@ from memrep.node.node import Node
 from memrep.node.serving import Admission
 from memrep.php import lock_commands
 from memrep.php.commands import PhpCommands
+from memrep.php.dedup import DuplicateWrites
 from memrep.php.lock_commands import LockCommands
+from memrep.php.lock_names import MEMCACHED_WORD, names_pecl_lock
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.replication.frames import FrameStream
@@ -33,9 +35,7 @@ from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Joiner
-from memrep.storage.duplicates import DuplicateWrites, RequestId
-from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import MEMCACHED_WORD, names_pecl_lock
+from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.pending import Pending
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version

@@ -23,7 +23,6 @@ from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leav
 from memrep.replication.membership.view import ReplicaState, settle
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Propose, Refuse, Vote
-from memrep.storage.owner import DOUBT_MS
 from memrep.storage.version import Clock, latest_unique, stamped_at
 
 #: How patient a proposer becomes at most, in times of the first wait.
@@ -41,6 +40,11 @@ class _Proposal:
     at: int
     votes: dict[int, Vote] = attrs.Factory(dict)
     refusals: set[int] = attrs.Factory(set)
+
+
+#: What a node has said to its clients in so long a time before it was heard last may have reached nobody, ms: a
+#: reply leaves in the very turn in which its write is committed.
+UNCERTAIN_MS: Final = 250
 
 
 class ViewChange:
@@ -276,7 +280,7 @@ class ViewChange:
                 peer = self._detector.peers.get(node)
                 heard = min(now, peer.heard) if peer is not None else now
                 took_leave = peer is not None and peer.gone == TOOK_LEAVE
-                known = stamped_at(latest_unique(self._clock, heard - DOUBT_MS))
+                known = stamped_at(latest_unique(self._clock, heard - UNCERTAIN_MS))
                 lost[node] = 1 + (self._clock.hybrid if took_leave else known)
         return lost
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
+from memrep.php.lock_names import ORPHAN_MS
 from memrep.php.options import PhpOptions
+from memrep.php.policy import PhpPolicy
 from memrep.replication.membership.failure_detector import Timing
-from memrep.storage.owner import ORPHAN_MS
 from tests.harness.cluster import Client, Cluster, serving_cluster
 from tests.harness.lone_node import lone_node
 
@@ -67,7 +68,7 @@ def _is_held(cluster: Cluster) -> bool:
 
 def _owners(cluster: Cluster) -> set[int]:
     """The node that each node believes the lock's owner is at; 0 for nobody."""
-    holds = [node.store.values[LOCK].hold for node in cluster.nodes.values()]
+    holds = [node.store.values[LOCK].owner for node in cluster.nodes.values()]
     return {-1 if hold is None else hold.node for hold in holds}
 
 
@@ -805,7 +806,9 @@ def test_a_connection_that_never_releases_what_it_locks_costs_a_bounded_amount()
     cluster.advance(10_000)
     assert len(cluster.nodes[1].store) == 0
     client.send(b"add last.lock 768 1 1\r\n1\r\nget last\r\n")
-    assert len(cluster.nodes[1]._lock_table.owners) <= 1
+    policy = cluster.nodes[1]._policy
+    assert isinstance(policy, PhpPolicy)
+    assert len(policy._table.owners) <= 1
 
 
 def test_what_only_looks_like_a_held_lock_is_answered_as_any_other_value() -> None:

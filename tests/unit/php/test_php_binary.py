@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS
 from memrep.protocol.memcached.binary.packet import (
     ADD,
     DELETE,
@@ -25,7 +26,6 @@ from memrep.protocol.memcached.binary.packet import (
     SET,
     TOUCH,
 )
-from memrep.storage.owner import ORPHAN_MS, PATIENT_MS
 from tests.harness.cluster import Client, Cluster, serving_cluster
 
 SETQ: Final = 0x11

@@ -42,7 +42,7 @@ def _values(cluster: Cluster, key: bytes) -> set[bytes | None]:
 
 
 def _hold(cluster: Cluster, key: bytes) -> Owner | None:
-    (hold,) = {node.store.values[key].hold for node in cluster.nodes.values()}
+    (hold,) = {node.store.values[key].owner for node in cluster.nodes.values()}
     return hold
 
 

@@ -10,8 +10,8 @@ import pytest
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.view import ReplicaState, View
 from memrep.replication.message import Ack, Frame, Install, Nack, Settled, Write, describe
+from memrep.replication.observer import ReplicationObserver
 from memrep.replication.rounds import Rounds
-from memrep.storage.duplicates import DuplicateWrites
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
@@ -155,8 +155,9 @@ class _Room:
         self.store = Store(64 << 20)
         self.writes = PendingWrites()
         self.clock = Clock(1, 1_000, 1_000)
-        duplicates = DuplicateWrites(self.clock)
-        self.rounds = Rounds(self.state, self.stream, self.store, self.writes, self.clock, duplicates)
+        self.rounds = Rounds(
+            self.state, self.stream, self.store, self.writes, self.clock, ReplicationObserver()
+        )
 
     def propose(self, attempt: _Attempt, base: Version | None = ZERO) -> Version:
         entry = Entry(ZERO, b"1", 0, NEVER)

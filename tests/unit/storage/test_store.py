@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.owner import ORPHAN_MS, PATIENT_MS, Owner
+from memrep.storage.owned_keys import OwnedKeys
+from memrep.storage.owner import Owner
 from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.storage.version import ZERO, make
 
@@ -398,30 +399,18 @@ def test_a_victim_is_not_named_again_while_others_are_left() -> None:
     assert [_victims(store, 1) for _ in range(3)] == [[b"a"], [b"b"], [b"c"]]
 
 
-def test_locks_tombstones_and_the_flush_are_passed_over() -> None:
-    store = Store(1 << 20)
+def test_tombstones_the_flush_and_what_is_pinned_are_passed_over() -> None:
+    class Pinning(OwnedKeys):
+        def pinned(self, entry: Entry) -> bool:
+            return entry.flags == 7
+
+    store = Store(1 << 20, owned=Pinning())
     store.put(FLUSH_KEY, _flush(1), NOW)
-    store.put(b"sid.lock", _lock(2, 1), NOW)
-    store.put(b"shop:lock.sid", _lock(3, 1), NOW)
+    for key, flags in ((b"pinned", 7), (b"owned", 0)):
+        store.put(key, Entry(make(1, 2), b"v", flags, NEVER, 0, Owner(1, 15_000)), NOW)
     store.put(b"gone", _tombstone(4), NOW)
     store.put(b"a", _value(5), NOW)
-    assert _victims(store, 1) == [b"a"]
-
-
-def test_the_search_for_victims_ends_when_there_are_only_locks() -> None:
-    store = Store(1 << 20)
-    for number in range(1, 1_001):
-        store.put(b"%d" % number, _lock(number, 1), NOW)
-    assert _victims(store, 1 << 20) == []
-
-
-@pytest.mark.parametrize("hold", [None, Owner(0, 15_000), Owner(1, 15_000, maybe=True)])
-def test_what_is_only_named_like_a_lock_or_is_free_or_may_be_anybodys_is_a_victim(hold: Owner | None) -> None:
-    store = Store(1 << 20)
-    value = b"0" if hold is not None and not hold.node else b"1"
-    for number, key in enumerate([b"sid.lock", b"memc.sess.key.lock.sid", b"shop:lock.sid"], start=1):
-        store.put(key, Entry(make(1, number), value, 0, NEVER, 0, hold), NOW)
-    assert len(_victims(store, 1 << 20)) == 3
+    assert _victims(store, 1 << 20) == [b"owned", b"a"]
 
 
 def test_an_eviction_leaves_no_tombstone_but_raises_the_horizon_to_what_was_evicted() -> None:
@@ -618,80 +607,30 @@ def test_it_does_not_matter_what_the_monotonic_clock_began_at(start: int) -> Non
     assert (store.expired, len(store)) == (1, 1)
 
 
-# --- orphaned locks -----------------------------------------------------------------------------------------
+# --- owners -------------------------------------------------------------------------------------------------
 
 
-def _lock(version: int, node: int, value: bytes = b"1") -> Entry:
-    return Entry(make(1, version << 20), value, 768, NOW + 15_000, 0, Owner(node, 15_000))
-
-
-def _owner(store: Store, key: bytes) -> int:
-    entry = store.peek(key)
-    assert entry is not None and entry.hold is not None
-    return entry.hold.node
-
-
-def test_a_held_lock_whose_node_is_gone_is_nobodys_and_no_other_is() -> None:
+def test_who_owned_what_is_told_when_a_node_has_lost_its_clients_and_nobody_owns_it_then() -> None:
     store = Store(1 << 20)
-    store.put(b"a.lock", _lock(1, 2), NOW)
-    store.put(b"b.lock", _lock(1, 3), NOW)
-    store.orphan_locks({2: 2}, NOW)
-    assert (_owner(store, b"a.lock"), _owner(store, b"b.lock")) == (0, 3)
-    assert store.get(b"a.lock", NOW + 14_999) is not None
+    for number, node in enumerate((2, 3, 2, 0), start=1):
+        store.put(b"k%d" % number, Entry(make(1, number), b"v", 0, NEVER, 0, Owner(node, 15_000)), NOW)
+    store.put(b"plain", _value(9), NOW)
+    before, digest = store.version(b"k1"), store.digest.sums[:]
+    disowned = store.disown({2})
+    assert [(key, owner.node) for key, _, owner in disowned] == [(b"k1", 2), (b"k3", 2)]
+    assert [_held(store, b"k%d" % number).owner for number in (1, 2, 3)] == [
+        Owner(0, 15_000),
+        Owner(3, 15_000),
+        Owner(0, 15_000),
+    ]
+    assert store.disown({2}) == []
+    assert (store.version(b"k1"), store.digest.sums) == (before, digest), "it is no part of a version"
 
 
-def test_php_memcached_may_yet_come_back_to_a_node_that_is_only_silent() -> None:
+def test_an_owner_ends_with_its_value() -> None:
     store = Store(1 << 20)
-    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Owner(2, 15_000))
-    store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
-    store.put(b"b.lock", _lock(3, 2), NOW)
-    store.orphan_locks({2: 2}, NOW, silent={2})
-    assert list(store.doubtful) == [b"b.lock"]
-
-
-def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
-    store = Store(1 << 20)
-    for key, entry in (
-        (b"old.lock", _lock(1, 2)),
-        (b"new.lock", _lock(3, 2)),
-        (b"free.lock", _lock(3, 2, b"0")),
-        (b"other.lock", _lock(3, 3)),
-        (b"none", Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000)),
-    ):
-        store.put(key, entry, NOW)
-    store.orphan_locks({2: 2}, NOW)
-    assert store.doubtful == {b"new.lock": (3 << 20, NOW + ORPHAN_MS)}
-
-
-def _in_doubt() -> Store:
-    """A store with a lock of each kind of PHP's client, both granted by node 2."""
-    store = Store(1 << 20)
-    memcacheds = Entry(make(1, 3 << 20), b"1", 0, NOW + 15_000, 0, Owner(2, 15_000))
-    store.put(b"memc.sess.key.lock.a", memcacheds, NOW)
-    store.put(b"a.lock", _lock(3, 2), NOW)
-    return store
-
-
-def test_where_another_node_is_silent_a_lock_of_php_memcacheds_is_in_doubt_for_longer() -> None:
-    store = _in_doubt()
-    store.orphan_locks({2: 2, 3: 2}, NOW, silent=[3], away=[3])
-    ends = {key: end for key, (_, end) in store.doubtful.items()}
-    assert ends == {b"memc.sess.key.lock.a": NOW + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
-
-
-def test_a_prolonged_doubt_is_one_about_php_memcacheds_locks() -> None:
-    store = _in_doubt()
-    store.orphan_locks({2: 2}, NOW)
-    assert {end for _, end in store.doubtful.values()} == {NOW + ORPHAN_MS}
-    store.prolong_doubts(NOW + 900)
-    ends = {key: end for key, (_, end) in store.doubtful.items()}
-    assert ends == {b"memc.sess.key.lock.a": NOW + 900 + PATIENT_MS, b"a.lock": NOW + ORPHAN_MS}
-
-
-def test_whose_a_lock_is_changes_neither_its_version_nor_its_end() -> None:
-    store = Store(1 << 20)
-    store.put(b"a.lock", _lock(3, 2), NOW)
-    before, end = store.digest.sums[:], _lock(3, 2).expires
-    store.orphan_locks({2: 2}, NOW)
-    assert store.digest.sums == before
-    assert store.get(b"a.lock", end - 1) is not None
+    store.put(b"a", Entry(make(1, 1), b"v", 0, NEVER, 0, Owner(2, 15_000)), NOW)
+    store.put(b"b", Entry(make(1, 2), b"v", 0, NEVER, 0, Owner(2, 15_000)), NOW)
+    store.put(b"a", _value(3), NOW)
+    store.remove(b"b")
+    assert not store.owned.keys

@@ -16,10 +16,10 @@ from functools import partial
 from typing import Final
 
 from memrep.engine import operations
-from memrep.engine.client_policy import Commands
 from memrep.engine.engine import KEY_BYTES_MAX, Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Operation, Outcome, Result
+from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
 from memrep.protocol.memcached.administration import SLOWNESS
@@ -59,7 +59,7 @@ class Binary(Dialect):
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, engine: Engine, commands: Commands, context: ServerContext
+        self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
     ) -> None:
         self._connection = connection
         self._engine = engine

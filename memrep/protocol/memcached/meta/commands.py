@@ -242,7 +242,7 @@ class Delete:
             expires = engine.expires(exptime)
         if "I" in meta:
             marks |= STALE
-        return Entry(ZERO, value, flags, expires, unique, entry.hold, marks, entry.seen), DELETED
+        return Entry(ZERO, value, flags, expires, unique, entry.owner, marks, entry.seen), DELETED
 
     def show(self, result: Result) -> bytes:
         """The reply."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from memrep.storage.duplicates import DELETE_MARK, DuplicateWrites, fingerprint_of
+from memrep.php.dedup import DELETE_MARK, DuplicateWrites, fingerprint_of
 from memrep.storage.version import Clock
 
 KEY = b"session"

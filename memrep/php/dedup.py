@@ -25,10 +25,8 @@ from typing import Final
 
 import attrs
 
+from memrep.storage.entry import RequestId
 from memrep.storage.version import Clock
-
-#: A mark, a number, and the tenure in which it is counted, as they travel with a write.
-RequestId = tuple[int, int, int]
 
 #: The mark of a delete, which has no content.
 DELETE_MARK: Final = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.storage.owner import Owner, is_free, is_held, is_pecl_lock, may_name
+from memrep.php.lock_names import is_free, is_held, is_pecl_lock, may_name
+from memrep.storage.owner import Owner
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 

@@ -1,0 +1,67 @@
+"""Grants in doubt: locks that were granted in the last moment of their node, of which perhaps nobody knows.
+
+Problem: a node dies in the moment of granting a lock, perhaps before it answered. Then nobody will release it,
+and PHP would spin until its timeout. But a request that really holds it must have time to finish.
+
+Rule: such a lock ends soon, by a write and not by another expiry on each node: a node that is away now would
+come back with the same version, alive. How soon depends on who may hold it. pecl-memcache writes to all nodes
+at once and gives up after a second; php-memcached writes to one after another, and its request may be waiting
+for seconds at a node that has fallen silent: where its own node is merely silent its lock is not doubted at
+all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held
+from memrep.storage.entry import Entry
+from memrep.storage.store import Store
+
+
+class UncertainGrants:
+    """The grants in doubt, as one node knows them.
+
+    Args:
+        store: the committed entries.
+
+    Attributes:
+        ends: by lock, the cas unique of the grant, and when it is to end, own monotonic ms.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.ends: dict[bytes, tuple[int, int]] = {}
+        self._store = store
+
+    def doubt(self, key: bytes, entry: Entry, now: int, away: Collection[int]) -> None:
+        """Remember that this lock may be nobody's, and is to end soon.
+
+        Args:
+            key: the lock.
+            entry: what it is now.
+            now: own monotonic ms.
+            away: the other nodes that have just been left out and may yet live.
+        """
+        if not is_held(entry.value, entry.owner):
+            return
+        patient = away and entry.flags != PECL_FLAGS
+        self.ends[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
+
+    def prolong(self, now: int) -> None:
+        """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
+        for key, (unique, _) in self.ends.items():
+            entry = self._store.values.get(key)
+            if entry is not None and entry.flags != PECL_FLAGS:
+                self.ends[key] = unique, now + PATIENT_MS
+
+    def over(self, all_heard: int) -> list[tuple[bytes, int]]:
+        """The locks whose time is over, each with the cas unique of its grant; they are in doubt no more.
+
+        Args:
+            all_heard: when all members had been heard last, own monotonic ms. A lock's holder may be waiting
+                for one that has stopped before the doubt was over.
+        """
+        over = [(key, unique) for key, (unique, end) in self.ends.items() if end <= all_heard]
+        for key, _ in over:
+            del self.ends[key]
+        return over

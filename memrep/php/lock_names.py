@@ -1,0 +1,62 @@
+"""PHP's session locks: which keys they are, and whether somebody holds them.
+
+Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
+flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
+An entry is one of them because it carries an `Owner`, and it carries one because it was taken as PHP's session
+handlers take it (memrep/php); its name alone says nothing, for sites lock jobs and pages under such names, too.
+While it is held it may not be evicted, for that would free the session under the request that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from memrep.storage.owner import Owner
+
+#: The flags with which pecl-memcache stores a lock: its bits for "an integer".
+PECL_FLAGS: Final = 768
+
+#: How the names of pecl-memcache's locks end.
+PECL_SUFFIX: Final = b".lock"
+
+#: What php-memcached puts between its prefix and a session's name, for the lock.
+MEMCACHED_WORD: Final = b"lock."
+
+#: What PHP's session names are made of.
+_SID: Final = re.compile(rb"[0-9a-zA-Z,-]+")
+
+#: A held lock of which nobody may know lives on for so long, ms. The node that granted it died in the moment
+#: of granting, perhaps before it answered: then nobody will release it, and PHP would spin until its timeout.
+#: A request that really holds it has so long to finish.
+ORPHAN_MS: Final = 1_000
+
+#: The same where another node has fallen silent meanwhile: pecl-memcache writes to all nodes at once, but
+#: php-memcached to one after another, and its request may be waiting there, for five seconds.
+PATIENT_MS: Final = 6_000
+
+
+def is_pecl_lock(key: bytes, flags: int) -> bool:
+    """Whether this is a lock of pecl-memcache's."""
+    return flags == PECL_FLAGS and names_pecl_lock(key)
+
+
+def names_pecl_lock(key: bytes) -> bool:
+    """Whether a lock of pecl-memcache's has such a name."""
+    return key.endswith(PECL_SUFFIX)
+
+
+def may_name(key: bytes) -> bytes:
+    """The session that php-memcached would lock by this key, whatever its prefix; b"" if there is none."""
+    before, word, name = key.rpartition(MEMCACHED_WORD)
+    return before + name if word and name and _SID.fullmatch(name) else b""
+
+
+def is_held(value: bytes | None, owner: Owner | None) -> bool:
+    """Whether an entry with this value and owner is a lock of PHP's that somebody holds."""
+    return owner is not None and not owner.maybe and not is_free(value)
+
+
+def is_free(value: bytes | None) -> bool:
+    """Whether a lock of this value is nobody's; pecl-memcache releases one by storing 0."""
+    return value is None or value == b"0"

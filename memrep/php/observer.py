@@ -1,0 +1,60 @@
+"""What PHP's policy makes of what replication tells: late duplicates are known, grants come into doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from memrep.php.dedup import DuplicateWrites
+from memrep.php.doubt import UncertainGrants
+from memrep.php.lock_index import LockIndex
+from memrep.php.lock_names import PECL_FLAGS
+from memrep.replication.observer import Disowned, ReplicationObserver
+from memrep.storage.entry import Entry, RequestId
+from memrep.storage.store import Store
+from memrep.storage.version import Clock, milliseconds
+
+
+class PhpObserver(ReplicationObserver):
+    """Hears for PHP's policy what happens between nodes.
+
+    Args:
+        store: the committed entries.
+        index: the locks among them.
+        clock: the time.
+
+    Attributes:
+        duplicates: the writes of the last minute.
+        uncertain: the grants in doubt.
+    """
+
+    def __init__(self, store: Store, index: LockIndex, clock: Clock) -> None:
+        self.duplicates = DuplicateWrites(clock)
+        self.uncertain = UncertainGrants(store)
+        self.store = store
+        self.index = index
+        self.clock = clock
+
+    def accepted(self, key: bytes, request: RequestId) -> None:
+        """Know the write again when its copy comes here."""
+        self.duplicates.heard(key, request)
+
+    def owners_lost(
+        self, disowned: Disowned, lost: Mapping[int, int], silent: Collection[int], away: Collection[int]
+    ) -> None:
+        """Nobody owns their locks any more; what was granted in the last moment is in doubt."""
+        for key, entry, owner in disowned:
+            answered = milliseconds(entry.version) < lost[owner.node]  # its node was heard after that
+            if not answered and (owner.node not in silent or entry.flags == PECL_FLAGS):
+                self.uncertain.doubt(key, entry, self.clock.now, away)
+
+    def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:
+        """A lock that was in flight is in doubt if it is held."""
+        self.uncertain.doubt(key, entry, self.clock.now, away)
+
+    def out_of_touch(self) -> None:
+        """Locks in doubt live on for longer, for php-memcached's requests may be waiting somewhere."""
+        self.uncertain.prolong(self.clock.now)
+
+    def yielded(self) -> None:
+        """Nobody's copies are on their way to this node."""
+        self.duplicates.clear()

@@ -1,0 +1,60 @@
+"""PHP's policy for clients: which commands each is given, and what becomes of its locks when it is gone."""
+
+from __future__ import annotations
+
+from memrep.php.commands import PhpCommands
+from memrep.php.lock_table import LockTable
+from memrep.protocol.client_policy import ClientCommands, ClientPolicy
+from memrep.protocol.connection import Connection
+
+
+class PhpPolicy(ClientPolicy):
+    """Every client may be PHP, and is given the commands that find out.
+
+    Args:
+        table: what this node knows of everybody's locks.
+    """
+
+    def __init__(self, table: LockTable) -> None:
+        super().__init__(table.engine)
+        self._table = table
+        self._clients: dict[Connection, PhpCommands] = {}
+
+    def commands(self) -> ClientCommands:
+        """Commands that look at who is calling, if PHP is provided for."""
+        return PhpCommands(self._table) if self._table.php_options.on else self.engine
+
+    def connected(self, commands: ClientCommands, connection: Connection) -> None:
+        """The commands see what is said on this connection, and its locks end with it."""
+        if isinstance(commands, PhpCommands):
+            commands.line = connection
+            self._clients[connection] = commands
+
+    def left(self, connection: Connection, cut: bool) -> None:
+        """Release the locks of a client that is gone."""
+        client = self._clients.pop(connection, None)
+        if client is not None:
+            self._table.left(client, cut)
+
+    def deserted(self, connection: Connection) -> None:
+        """Give up the locks of a client that may go on with them at another node; it was told of them."""
+        client = self._clients.get(connection)
+        if client is not None and not connection.withholding():
+            self._table.deserted(client)
+
+    def forget(self) -> None:
+        """Forget who holds which lock."""
+        self._table.forget()
+
+    @property
+    def due(self) -> bool:
+        """Whether some lock is to be released."""
+        return self._table.due
+
+    def release(self) -> None:
+        """Release the locks that are due."""
+        self._table.release()
+
+    def tick(self, all_heard: int) -> None:
+        """See which remembered releases count now, and which doubts are over."""
+        self._table.tick(all_heard)

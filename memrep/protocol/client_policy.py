@@ -1,0 +1,104 @@
+"""SEAM: what clients' commands mean beyond what they say, depending on who sends them; nothing by default.
+
+The node tells of each client that comes and goes. A policy gives each the commands that its dialect calls: the
+engine's own, or some that look at who is calling first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from memrep.engine.engine import Engine
+from memrep.engine.future import Future
+from memrep.engine.operations import Operation, Result
+from memrep.protocol.connection import Connection
+from memrep.storage.entry import Entry
+
+
+class ClientCommands(Protocol):
+    """The commands of one client that a policy may bend.
+
+    `missed` tells what a retrieval shows that has found nothing: nothing, as a rule.
+    With `show` a success is told by the entry as it was stored, which knows its cas unique, and not by STORED
+    or the new number. `quiet` tells that the client asked for no answer: so libmemcached marks its replicas'
+    copies. `modify` and `store_if` are for all others.
+
+    Where the outcome is LATER nothing has been done: what stands behind the command will tell what it means
+    (connection.py).
+    """
+
+    def set(
+        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+    ) -> Result | Future: ...
+
+    def add(
+        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False
+    ) -> Result | Future: ...
+
+    def incr(
+        self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
+    ) -> Result | Future: ...
+
+    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future: ...
+
+    def missed(self, key: bytes) -> Entry | None: ...
+
+    def delete(self, key: bytes, *, quiet: bool = False) -> Result | Future: ...
+
+    def decr(self, key: bytes, delta: int) -> Result | Future: ...
+
+    def modify(
+        self, key: bytes, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future: ...
+
+    def store_if(
+        self, key: bytes, length: int, decide: Operation, count: Callable[[Result], None] | None = None
+    ) -> Result | Future: ...
+
+
+class ClientPolicy:
+    """What clients mean by what they say: this one takes them at their word.
+
+    Args:
+        engine: executes what is to be executed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def commands(self) -> ClientCommands:
+        """The commands of a client that has just come."""
+        return self.engine
+
+    def connected(self, commands: ClientCommands, connection: Connection) -> None:
+        """The client with these commands has this connection."""
+
+    def left(self, connection: Connection, cut: bool) -> None:
+        """A client is gone.
+
+        Args:
+            connection: its connection.
+            cut: whether it hung up while it waited for an answer, and may come back on another connection.
+        """
+
+    def deserted(self, connection: Connection) -> None:
+        """This node is about to close the connection of a client, which may live and go to another node."""
+
+    def forget(self) -> None:
+        """This node is about to close all its clients' connections, and the other nodes know."""
+
+    @property
+    def due(self) -> bool:
+        """Whether `release` has something to do."""
+        return False
+
+    def release(self) -> None:
+        """Do what is due for clients that are gone; asked for in turns in which this node serves."""
+
+    def tick(self, all_heard: int) -> None:
+        """A tick has passed.
+
+        Args:
+            all_heard: when all members of the view had been heard last, own monotonic ms.
+        """

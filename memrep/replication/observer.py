@@ -1,0 +1,50 @@
+"""SEAM: what replication tells whoever has an interest in writes and owners; nobody by default.
+
+A policy for clients has to know of three things that only replication sees: that another node has accepted a
+write, that a node has lost its clients, and that this node was out of touch. It is told in the very turn, after
+the store has been changed; it may look into the store, and must not write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from memrep.storage.entry import Entry, RequestId
+from memrep.storage.owner import Owner
+
+Disowned = list[tuple[bytes, Entry, Owner]]
+
+
+class ReplicationObserver:
+    """Who is told; this one makes nothing of it."""
+
+    def accepted(self, key: bytes, request: RequestId) -> None:
+        """Another node has accepted the write of this request."""
+
+    def owners_lost(
+        self, disowned: Disowned, lost: Mapping[int, int], silent: Collection[int], away: Collection[int]
+    ) -> None:
+        """A view begins, and these nodes have lost their clients.
+
+        Args:
+            disowned: what those clients owned: key, entry, and its former owner.
+            lost: each such node, and the hybrid clock's ms from which on what it has told its
+                clients is uncertain.
+            silent: those of them that may yet live.
+            away: the nodes that have just been left out and may yet live.
+        """
+
+    def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:
+        """A view has settled a write whose owner's node has lost its clients; nobody owns it now.
+
+        Args:
+            key: the key.
+            entry: as it is in the store now.
+            away: the other nodes that have just been left out and may yet live.
+        """
+
+    def out_of_touch(self) -> None:
+        """Somebody who may yet live was left out, or this node itself was stopped: clients may be waiting."""
+
+    def yielded(self) -> None:
+        """This node's data have given way to those of another side: what it knew of requests counts no more."""
