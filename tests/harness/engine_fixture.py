@@ -13,6 +13,7 @@ from memrep.engine.future import Future
 from memrep.engine.operations import STORED
 from memrep.engine.replicator import Alone, Replicator
 from memrep.storage.entry import Entry, RequestId
+from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version
@@ -74,12 +75,20 @@ class Postponing:
             self._writes.woken.popleft()()
 
 
+class Pinning(OwnedKeys):
+    """What has an owner may not be evicted."""
+
+    def pinned(self, entry: Entry) -> bool:
+        """Whether a client owns it."""
+        return entry.owner is not None and entry.owner.node != 0
+
+
 class Rig:
-    """An engine and all that it needs."""
+    """An engine and all that it needs; entries with an owner are never evicted."""
 
     def __init__(self, replicator: str = "alone", limit: int = 1 << 30, item_max: int = 1 << 20) -> None:
         self.clock = Clock(1, NOW, WALL)
-        self.store = Store(limit)
+        self.store = Store(limit, owned=Pinning())
         self.writes = PendingWrites()
         self.counters = Counters()
         self.later = Postponing(self.store, self.writes, self.clock)

@@ -66,10 +66,10 @@ class ReplicaState:
         view: the installed view.
         promised: the highest view it has voted for. Above `view.vid` it is paused: it acknowledges nothing,
             commits nothing and serves nobody until that view or a later one stands.
-        full: whether it holds everything acknowledged so far. view_change_reason: why it needs a new view;
-        empty if it does not. was_stopped: whether it was stopped for a while and has not had a view since. It
-        is paused then, too: the
-            others may have gone on without it.
+        full: whether it holds everything acknowledged so far.
+        view_change_reason: why it needs a new view; empty if it does not.
+        was_stopped: whether it was stopped for a while and has not had a view since. It is paused then, too:
+            the others may have gone on without it.
         closed_clients: whether it has closed all its clients' connections since its last view.
         met: whether a node is heard again that may have gone on, and there was no view since. It is paused.
         past: what its side has behind it; see history.py.
