@@ -137,6 +137,7 @@ def test_what_stands_below_the_protocols_needs_nothing_but_attrs_msgspec_and_val
             "__future__",
             "attrs",
             "collections",
+            "enum",
             "functools",
             "hashlib",
             "hmac",
@@ -176,6 +177,24 @@ def test_no_identifier_below_php_speaks_of_it(name: str) -> None:
         words |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         words |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         assert not {word for word in words if re.search(r"(?i)(^|_)(php|pecl|locks?|sessions?)($|_)", word)}
+
+
+#: Who alone changes what a node knows of where it stands, and of a peer.
+STATE_OWNERS: Final = {"replication.membership.state", "replication.membership.peer"}
+
+
+@each_module
+def test_replication_state_is_written_by_its_owner_alone(name: str) -> None:
+    written = [
+        ast.unparse(target)
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        for target in (each.elts if isinstance(each, ast.Tuple) else [each])
+        if isinstance(target, ast.Attribute) and name.startswith("replication")
+    ]
+    foreign = [one for one in written if re.search(r"(^|\.)(_?state|peer|bridge|peers\[.*\])\.\w+$", one)]
+    assert not foreign or name in STATE_OWNERS, foreign
 
 
 @each_module

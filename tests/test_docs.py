@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import memrep
+from tests.diagrams import DIAGRAMS, PAGE, drawn
 
 PACKAGE = Path(memrep.__file__).parent
 DOCS = PACKAGE.parent / "docs"
@@ -34,3 +35,9 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_diagrams_of_states_are_those_of_the_tables() -> None:
+    text = PAGE.read_text("utf-8")
+    assert drawn(text) == text, "tools/draw-states draws them anew"
+    assert text.count("stateDiagram-v2") == len(DIAGRAMS)

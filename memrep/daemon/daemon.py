@@ -47,7 +47,7 @@ from memrep.node.options import NodeOptions
 from memrep.node.stats import ProcessInfo
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 
 _TICK_S: Final = 0.05
 

@@ -16,7 +16,7 @@ from memrep.php.lock_table import LockTable
 from memrep.php.observer import PhpObserver
 from memrep.php.policy import PhpPolicy
 from memrep.protocol.client_policy import ClientPolicy
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.storage.store import Store
 from memrep.storage.version import Clock
 

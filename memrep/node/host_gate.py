@@ -25,7 +25,7 @@ from typing import Final
 
 import attrs
 
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from memrep.storage.version import Clock
 
 #: A host that has been quiet for this part of the view's age has to be looked at again,

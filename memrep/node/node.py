@@ -37,7 +37,7 @@ from memrep.protocol.intake import Intake
 from memrep.protocol.negotiation import connect
 from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.replication.replica import Replica
 from memrep.storage.pending import PendingWrites
 from memrep.storage.version import Clock

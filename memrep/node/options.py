@@ -6,7 +6,7 @@ import attrs
 
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 
 
 @attrs.frozen(kw_only=True)

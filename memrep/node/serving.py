@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from memrep.replication.membership.failure_detector import Peer, Timing
 from memrep.replication.membership.one_way import gives_way_to, leaves_beginning_to
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view_id import number_of, proposer_of
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock

@@ -17,8 +17,8 @@ from memrep.addresses import is_local
 from memrep.engine.counters import Counters
 from memrep.node.host_gate import HostGate
 from memrep.protocol.connection import Connection
-from memrep.replication.membership.failure_detector import Timing
 from memrep.replication.membership.history import ANSWERED, TOLD_HERE, WRITTEN
+from memrep.replication.membership.timing import Timing
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
 

@@ -20,7 +20,7 @@ from memrep.engine.eviction import MemoryLimit
 from memrep.flow_control import FlowControl
 from memrep.node.options import NodeOptions
 from memrep.protocol.intake import Intake
-from memrep.replication.membership.failure_detector import Peer
+from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.replica import Replica
 from memrep.storage.store import Store

@@ -14,7 +14,7 @@ from memrep.php.lock_holder import Line, LockHolder
 from memrep.php.lock_names import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, is_free
 from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.storage.entry import Entry
 from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Abort, Ack, Commit, Frame, Nack, Write
 
 #: A frame is closed when its values reach this many bytes,
@@ -129,4 +129,4 @@ class FrameStream:
 
     def _break(self, node: int, reason: str) -> None:
         self._broken.add(node)
-        self._state.view_change_reason = self._state.view_change_reason or f"from node {node} {reason}"
+        self._state.need_view(f"from node {node} {reason}")

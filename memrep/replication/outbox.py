@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memrep.replication.membership.failure_detector import FailureDetector
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Relay
 from memrep.replication.wire import encode
 

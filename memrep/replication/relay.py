@@ -12,8 +12,10 @@ overtake or lose frames; their numbers show it, and a new view settles what was 
 
 from __future__ import annotations
 
-from memrep.replication.membership.failure_detector import FailureDetector, Peer, Timing
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
 from memrep.storage.version import Clock
 
 
@@ -42,12 +44,11 @@ class Routes:
         now = self._clock.now
         peers = self._detector.peers.values()
         for peer in peers:
-            if peer.hears_directly(self._me):
-                peer.had_direct = True
+            peer.note_whether_heard_directly(self._me)
             if self._works(peer, now):
-                peer.via = 0
+                peer.reach_over(0)
             elif not peer.via or not self._bridges(peer.via, peer, now):
-                peer.via = self._bridge(peer, now)
+                peer.reach_over(self._bridge(peer, now))
         self.detours = any(peer.via for peer in peers)
 
     def _works(self, peer: Peer, now: int) -> bool:

@@ -18,9 +18,12 @@ import msgspec
 from memrep.errors import PeerError
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.event_log import MembershipLog
-from memrep.replication.membership.failure_detector import TOOK_LEAVE, FailureDetector, Peer, Timing
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import NOTHING, WRITTEN, activity_of
-from memrep.replication.membership.view import ReplicaState, horizon_of, out_of_touch
+from memrep.replication.membership.peer import TOOK_LEAVE, Peer
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.view import horizon_of, out_of_touch
 from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.message import (
     Ack,
@@ -121,24 +124,21 @@ class Replica:
         """This peer has opened its link to us."""
         peer = self.detector.peers[node]
         self._may_be_back(peer)
-        if peer.inc != inc:
-            peer.restarted(inc, self._clock.now)
-        peer.linked = True
-        peer.gone = peer.refused = peer.disagrees = ""
+        peer.opened_link(inc, self._clock.now)
         self.detector.heard(node, self._clock.now)
         self._beat_now = True
 
     def unlinked(self, node: int) -> None:
         """This peer's link to us is closed."""
         peer = self.detector.peers[node]
-        peer.linked = False
+        peer.closed_link()
         if peer.refused:
             self._gone(peer, peer.refused)
 
     def refused(self, node: int, reason: str) -> None:
         """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
         peer = self.detector.peers[node]
-        peer.refused = reason
+        peer.port_refuses(reason)
         if not peer.linked:
             self._gone(peer, reason)
 
@@ -147,15 +147,11 @@ class Replica:
         peer = self.detector.peers[node]
         if refuses and peer.gone:
             self.detector.ended(peer, peer.gone, self._clock.now)
-        peer.refuses = refuses
-        if peer.gone and not peer.inc:
-            peer.gone = reason
+        peer.cannot_be_dialled(reason, refuses)
 
     def turned_away(self, node: int, reason: str) -> None:
         """This peer lives but will not have this node: while that is so, this one must not begin without it."""
-        peer = self.detector.peers[node]
-        peer.disagrees = reason
-        peer.gone = peer.gone and f"it turned this node away: {reason}"
+        self.detector.peers[node].turned_us_away(reason)
 
     def _gone(self, peer: Peer, reason: str) -> None:
         if not peer.gone or peer.doubted:
@@ -165,25 +161,22 @@ class Replica:
 
     def dialled(self, node: int) -> None:
         """Our link to this peer is open; let it hear of us at once."""
-        self.detector.peers[node].refused = ""
+        self.detector.peers[node].was_dialled()
         self._beat_now = True
 
     def let_in(self, node: int, *, stands: bool) -> None:
         """This peer has let in our link, so it lives; or that link is closed, and may soon be open again."""
-        self.detector.peers[node].let_in = NEVER if stands else self._clock.now + self._timing.ignore
+        until = NEVER if stands else self._clock.now + self._timing.ignore
+        self.detector.peers[node].let_us_in(until)
 
     def lost_clients(self) -> None:
         """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
-        self.state.closed_clients = True
-        self.state.view_change_reason = (
-            self.state.view_change_reason or "it has closed its clients' connections"
-        )
+        self.state.lose_clients()
 
     def was_stopped(self, ms: int) -> None:
         """This process was stopped for so long: the others may have gone on without it (rule T1)."""
         self._observer.out_of_touch()
-        self.state.was_stopped = True
-        self.state.view_change_reason = self.state.view_change_reason or f"it was stopped for {ms} ms"
+        self.state.stopped(ms)
         self.detector.was_stopped(self._clock.now)
         self._election.was_stopped()
         self._weigh()
@@ -196,10 +189,7 @@ class Replica:
 
     def _is_back(self, peer: Peer) -> None:
         self.detector.doubt_deaths(self._clock.now)
-        self.state.met = True
-        self.state.view_change_reason = (
-            self.state.view_change_reason or f"{peer.name} is heard again, and may have gone on"
-        )
+        self.state.meet(peer.name)
         self._election.was_stopped()
         self._weigh()
         self._beat_now = True
@@ -292,20 +282,16 @@ class Replica:
         state = self.state
         peer = self.detector.peers[node]
         self._clock.observe_logical(message.logical)
-        peer.offset = message.wall - self._clock.wall
         self._election.saw_promise(message.promised)
         known = peer.beat
-        peer.beat = message
-        peer.beat_at = self._clock.now
-        if peer.hears_directly(state.me):
-            peer.heard_us = self._clock.now
+        peer.took(message, self._clock.now, self._clock.wall, state.me)
         self._has_installed(peer, message.vid)
         member = state.view.members.get(node) == peer.inc
         if message.leaving:
             self._gone(peer, TOOK_LEAVE)
         elif member and message.vid == state.view.vid:
             if message.full and not (known is not None and known.full):
-                peer.synced = self._clock.wall
+                peer.became_full(self._clock.wall)
             self._stream.heard_of(node, message.sent)
             state.happened(activity_of(message.past))  # it holds what that one has written
             if not state.paused:
@@ -318,19 +304,18 @@ class Replica:
         """Send a member the view again that it has not got (rule M9); not faster than a large one travels."""
         now = self._clock.now
         if self._last_install is not None and now - peer.reminded >= self._timing.propose:
-            peer.reminded = now
+            peer.was_reminded(now)
             self._send(peer.node, self._last_install)
 
     def _on_beat_ack(self, node: int, message: LeaseGrant) -> None:
         peer = self.detector.peers[node]
         self._has_installed(peer, message.vid)
         if message.vid == self.state.view.vid and not peer.gone:
-            peer.lease = max(peer.lease, message.at + self._timing.lease)
+            peer.grant_lease(message.at + self._timing.lease)
 
     def _has_installed(self, peer: Peer, vid: int) -> None:
         """This peer stands in this view; when all members do, what it has settled may be told."""
-        if vid > peer.installed:
-            peer.installed = vid
+        if peer.stands_in(vid):
             self._confirm()
 
     def _confirm(self) -> None:

@@ -27,7 +27,8 @@ import attrs
 from msgspec.structs import replace
 
 from memrep.replication.frames import FrameStream
-from memrep.replication.membership.view import ReplicaState, out_of_touch
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.view import out_of_touch
 from memrep.replication.message import Abort, Commit, Install, Nack, Write, describe
 from memrep.replication.observer import ReplicationObserver
 from memrep.storage.entry import Entry, RequestId

@@ -28,8 +28,8 @@ from typing import Final
 
 import attrs
 
-from memrep.replication.membership.failure_detector import Timing
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write, describe
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import BUCKETS, bucket_of
@@ -209,9 +209,7 @@ class Joiner:
         if node != self._donor or message.vid != self._state.view.vid:
             return
         if message.i != self._expected:
-            self._state.view_change_reason = (
-                f"chunk {message.i} of the transfer came instead of {self._expected}"
-            )
+            self._state.need_view(f"chunk {message.i} of the transfer came instead of {self._expected}")
             return
         now = self._clock.now
         self._heard = now
@@ -328,10 +326,10 @@ class Joiner:
             if self._announcing is not None and not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
-                self._state.full = True
+                self._state.become_full()
                 self._donor = self._yields = 0
         elif self._clock.now - self._heard > self._timing.chunk and not self._state.view_change_reason:
-            self._state.view_change_reason = f"no chunk from node {self._donor} for {self._timing.chunk} ms"
+            self._state.need_view(f"no chunk from node {self._donor} for {self._timing.chunk} ms")
 
 
 class _Announcements:

@@ -9,7 +9,7 @@ from memrep.node.node import Node
 from memrep.node.options import NodeOptions
 from memrep.node.stats import ProcessInfo
 from memrep.protocol.connection import Connection
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from memrep.storage.entry import NEVER
 
 #: Some moment in 2026, wall-clock ms.

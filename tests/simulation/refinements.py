@@ -22,7 +22,7 @@ from memrep.php.lock_holder import Line
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.replication import replica
-from memrep.replication.membership import failure_detector, history, view
+from memrep.replication.membership import failure_detector, history, settlement, state
 from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import NOTHING, WRITTEN
 from memrep.replication.message import Past, Vote
@@ -115,7 +115,7 @@ def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
         return replace(real(donors, list(voters)), stood={})
 
     real = history.inherited
-    patch.setattr(view, "inherited", inherited)
+    patch.setattr(settlement, "inherited", inherited)
 
 
 def _takes_a_later_view_for_this_one(patch: MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def _reckons_ages_by_clocks(patch: MonkeyPatch) -> None:
 
 
 def _counts_what_sides_have_in_common(patch: MonkeyPatch) -> None:
-    patch.setattr(view, "parts", lambda history, vid: history)
+    patch.setattr(state, "parts", lambda history, vid: history)
 
 
 def _forgets_what_has_happened_in_a_majoritys_view(patch: MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def _forgets_what_has_happened_in_a_majoritys_view(patch: MonkeyPatch) -> None:
         return replace(real(before, vid, members), activity={})
 
     real = history.begins
-    patch.setattr(view, "begins", begins)
+    patch.setattr(settlement, "begins", begins)
 
 
 def _tells_nobody_what_has_happened(patch: MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def _tells_nobody_what_has_happened(patch: MonkeyPatch) -> None:
 
 def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
     def yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
-        ranks = view._ranks(votes)
+        ranks = settlement._ranks(votes)
         first = ranks[votes[min(full)].last]
         return [
             node
@@ -160,8 +160,8 @@ def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
             and ranks[votes[node].last].activity < first.activity
         ]
 
-    real = view._yielding
-    patch.setattr(view, "_yielding", yielding)
+    real = settlement._yielding
+    patch.setattr(settlement, "_yielding", yielding)
 
 
 _SIDES = "tests/unit/replication/membership/test_sides.py::"

@@ -28,9 +28,9 @@ from memrep.php.lock_names import MEMCACHED_WORD, names_pecl_lock
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.replication.frames import FrameStream
-from memrep.replication.membership import history, view, view_change
+from memrep.replication.membership import history, settlement, view_change
 from memrep.replication.membership.failure_detector import FailureDetector
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
@@ -136,7 +136,7 @@ def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
     def settle(
         vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
     ) -> Install:
-        return replace(view.settle(vid, members, votes, configured, clock), settled=[])
+        return replace(settlement.settle(vid, members, votes, configured, clock), settled=[])
 
     patch.setattr(view_change, "settle", settle)
 
@@ -173,13 +173,13 @@ def _prefers_the_later_view(patch: MonkeyPatch) -> None:
         vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
     ) -> Install:
         votes = {node: replace(vote, past=replace(vote.past, activity={})) for node, vote in votes.items()}
-        return view.settle(vid, members, votes, configured, clock)
+        return settlement.settle(vid, members, votes, configured, clock)
 
     patch.setattr(view_change, "settle", settle)
 
 
 def _yields_nothing(patch: MonkeyPatch) -> None:
-    patch.setattr(view, "_yielding", lambda votes, full: [])
+    patch.setattr(settlement, "_yielding", lambda votes, full: [])
 
 
 def _believes_in_views_that_never_began(patch: MonkeyPatch) -> None:

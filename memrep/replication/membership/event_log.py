@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memrep.replication.membership.failure_detector import FailureDetector, Peer, Timing
-from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.view import View
 from memrep.replication.membership.view_id import number_of
 from memrep.storage.version import Clock
 
@@ -82,7 +85,7 @@ class MembershipLog:
             state, reason = self._state_of(peer, now)
             if state != peer.state:
                 self._log(f"{peer.name} is {state}" + (f": {reason}" if reason else ""))
-                peer.state, peer.since = state, wall
+                peer.reported(state, wall)
 
     def _state_of(self, peer: Peer, now: int) -> tuple[str, str]:
         if peer.gone:

@@ -1,4 +1,4 @@
-"""Presence: which nodes are heard, which are gone, and whose lease this node holds.
+"""The failure detector: which nodes are heard, which are gone, and whose lease this node holds.
 
 A node is gone when it has been silent for the failure timeout T, directly and over any third node (relay.py);
 or at once when its links to us and ours to it were closed and its port refuses, which is what a killed process
@@ -24,179 +24,13 @@ majority: then two bad nodes are better than none. Once is no habit: the first t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
-import attrs
-
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Heartbeat
 from memrep.storage.entry import NEVER
 from memrep.storage.version import Clock
-
-
-@attrs.frozen(kw_only=True)
-class Timing:
-    """The constants of membership, ms. They scale together with the failure timeout.
-
-    The inequalities that they have to keep are argued in docs/replication.md: lease + tick < silence,
-    2 x beat + a round trip < lease, 2 x round trip < propose, fence < lease, 2 x beat < relay < silence.
-    """
-
-    silence: int = 600
-    fence: int = 250
-    relay: int = 250
-    lease: int = 400
-    beat: int = 100
-    propose: int = 150
-    promise: int = 300
-    ignore: int = 1_000
-    chunk: int = 500
-    cold_start: int = 10_000
-    hold: int = 750
-    refuse: int = 1_000
-    knock: int = 600
-    redial: int = 100
-
-    @classmethod
-    def scaled(cls, failure_timeout_ms: int, cold_start_ms: int = 10_000) -> Timing:
-        """The constants for another failure timeout."""
-
-        def scale(ms: int) -> int:
-            return max(1, ms * failure_timeout_ms // 600)
-
-        return cls(
-            silence=failure_timeout_ms,
-            fence=scale(250),
-            relay=scale(250),
-            lease=scale(400),
-            beat=scale(100),
-            propose=scale(150),
-            promise=scale(300),
-            ignore=scale(1_000),
-            chunk=scale(500),
-            hold=scale(750),
-            refuse=scale(1_000),
-            knock=min(scale(600), 600),  # whatever the nodes' patience, PHP's is a second
-            redial=min(scale(100), 100),
-            cold_start=cold_start_ms,
-        )
-
-
-#: Why a peer is gone that has said goodbye.
-TOOK_LEAVE: Final = "it was stopped"
-
-#: A membership that ends sooner was a false start: if its process ended, which costs the others little,
-STEADY_MS: Final = 250
-
-#: or if it fell silent, for which they had to wait.
-HEARD_STEADY_MS: Final = 5_000
-
-#: How long who has false starts is kept out, at first and at most.
-_BACK_OFF_MS: Final = 1_000
-_BACK_OFF_MAX_MS: Final = 5_000
-
-
-@attrs.define(eq=False)
-class Peer:
-    """What this node knows of another one.
-
-    Attributes:
-        node: its number.
-        name: its address as in --nodes.
-        inc: its incarnation, 0 before it was heard.
-        linked: whether its link to us is open.
-        heard: when something last came from it on whatever way, own monotonic ms; or when it began to count as
-            heard, for this node had been stopped, or a view with it began.
-        spoke: when something last did come from it.
-        heard_directly: the same for its own link to us.
-        heard_us: when it last said that our own link to it works.
-        refused: why its port is known to refuse; empty if it does not.
-        gone: why it is known to be gone; empty if it is not.
-        gone_at: when that was seen last, own monotonic ms.
-        disagrees: why it turned this node away; empty if it did not.
-        since: when its state for `stats` last changed, own wall ms.
-        state: its state as last reported, for `stats` and the log.
-        beat: its last heartbeat,
-        beat_at: and when it came, own monotonic ms.
-        lease: until when it lets this node serve, own monotonic ms.
-        ignored: until when it is left out because it did not vote.
-        installed: the latest view that it is known to have installed.
-        reminded: when it was last sent the present view, own monotonic ms.
-        offset: how far its clock was ahead of ours, ms.
-        synced: when it last became full in our view, own wall ms; 0 for never.
-        joined: when it last became a member, own monotonic ms.
-        false_starts: how many of its last memberships were short.
-        kept_out: until when it is not let in for that reason.
-        met: since when this incarnation is known, own monotonic ms.
-        had_direct: whether it has ever said that our link to it works.
-        via: the node over which it is reached; 0 if directly (relay.py).
-        refuses: whether nobody listens at its port, as far as this node has seen.
-        let_in: until when it is known to live, for it has let in the link that this node has dialled, own
-            monotonic ms; NEVER while that link is open.
-        returned: when it was last heard after it had been silent, own monotonic ms.
-        doubted: whether what is known of its end is old, and it may have come back.
-    """
-
-    node: int
-    name: str
-    inc: int = 0
-    linked: bool = False
-    heard: int = 0
-    spoke: int = 0
-    heard_directly: int = 0
-    heard_us: int = 0
-    refused: str = ""
-    gone: str = "never heard"
-    gone_at: int = 0
-    disagrees: str = ""
-    since: int = 0
-    state: str = "down"
-    beat: Heartbeat | None = None
-    beat_at: int = 0
-    lease: int = 0
-    ignored: int = 0
-    installed: int = 0
-    reminded: int = 0
-    offset: int = 0
-    synced: int = 0
-    joined: int = 0
-    false_starts: int = 0
-    kept_out: int = 0
-    met: int = 0
-    had_direct: bool = False
-    via: int = 0
-    refuses: bool = False
-    let_in: int = 0
-    returned: int = 0
-    doubted: bool = False
-
-    def restarted(self, inc: int, now: int) -> None:
-        """It has another incarnation than before: what was known of its process is void."""
-        self.inc = inc
-        self.met = now
-        self.had_direct = False
-        self.via = 0
-        self.beat = None
-        self.lease = 0
-        self.installed = 0
-        self.synced = 0
-
-    def hears(self, node: int) -> bool:
-        """Whether it last said that it hears this node."""
-        return self.beat is not None and bool(self.beat.hears >> node & 1)
-
-    def hears_directly(self, node: int) -> bool:
-        """Whether it last said that this node's own link to it works."""
-        return self.beat is not None and bool(self.beat.direct >> node & 1)
-
-    def left(self, now: int) -> None:
-        """It is no member any more."""
-        if now - self.joined >= (STEADY_MS if self.gone else HEARD_STEADY_MS):
-            self.false_starts = 0
-            return
-        if self.false_starts:
-            self.kept_out = now + min(_BACK_OFF_MS << min(self.false_starts - 1, 10), _BACK_OFF_MAX_MS)
-        self.false_starts += 1
 
 
 class FailureDetector:
@@ -294,7 +128,7 @@ class FailureDetector:
             if peer.linked or not (silent or self._state.view.members.get(peer.node) == inc):
                 return False
             peer.restarted(inc, now)
-        peer.gone = ""
+        peer.shows_life()
         return True
 
     def all_heard(self, now: int) -> int:
@@ -304,19 +138,16 @@ class FailureDetector:
     def heard(self, node: int, now: int) -> None:
         """Something came from this peer on its own link."""
         self.lives(self.peers[node], now)
-        self.peers[node].heard_directly = now
+        self.peers[node].spoke_directly(now)
 
     def called(self, peer: Peer, now: int) -> None:
         """This peer's call has come, though nothing may get back to it: it lives, be it never heard."""
-        peer.gone = ""
+        peer.shows_life()
         self.lives(peer, now)
 
     def lives(self, peer: Peer, now: int) -> None:
         """Something came from this peer on whatever way."""
-        if now - peer.spoke >= self._timing.silence:
-            peer.returned = now
-        peer.heard = peer.spoke = now
-        peer.doubted = False
+        peer.spoken(now, self._timing.silence)
 
     @property
     def missed(self) -> list[int]:
@@ -334,11 +165,7 @@ class FailureDetector:
     def ended(self, peer: Peer, reason: str, now: int) -> None:
         """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
         missed = peer.node in self.missed
-        peer.gone = reason
-        peer.lease = 0
-        peer.beat = None
-        peer.doubted = False
-        peer.gone_at = now
+        peer.ended(reason, now)
         if missed:
             self.doubt_deaths(now)
 
@@ -349,7 +176,7 @@ class FailureDetector:
         """
         for peer in self.peers.values():
             if peer.gone and now - peer.gone_at >= self._timing.silence:
-                peer.doubted = True
+                peer.doubt()
                 self._left |= {peer.node}
 
     def returned(self, since: int) -> list[Peer]:
@@ -359,9 +186,9 @@ class FailureDetector:
     def was_stopped(self, now: int) -> None:
         """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
         for peer in self.peers.values():
-            peer.lease = 0
+            peer.revoke_lease()
             if not peer.gone:
-                peer.heard = peer.heard_directly = peer.heard_us = now
+                peer.counts_as_heard(now, both_ways=True)
 
     def installed(self, now: int, before: Mapping[int, int]) -> None:
         """A view begins: every member counts as heard now, no lease is left, nobody is ignored.
@@ -378,24 +205,24 @@ class FailureDetector:
         left = (before.keys() or self.peers.keys()) - members.keys() - {self._state.me}
         self._left = frozenset() if self._state.view.quorate else (self._left | left) - members.keys()
         for peer in self.peers.values():
-            peer.lease = 0
-            peer.ignored = 0
-            peer.reminded = now
+            peer.revoke_lease()
+            peer.ignore(0)
+            peer.was_reminded(now)
             inc = members.get(peer.node)
             if before.get(peer.node) not in (None, inc):
                 peer.left(now)
             if inc is not None and before.get(peer.node) != inc:
-                peer.joined = now
+                peer.entered(now)
             if peer.gone and inc not in (None, peer.inc):
                 peer.restarted(inc, now)
-                peer.gone = ""
+                peer.shows_life()
             if inc == peer.inc and not peer.gone:
-                peer.heard = now
+                peer.counts_as_heard(now)
 
     def ignore(self, nodes: Iterable[int], until: int) -> None:
         """Leave these nodes out of proposals for a while."""
         for node in nodes:
-            self.peers[node].ignored = until
+            self.peers[node].ignore(until)
 
     @property
     def confirmed(self) -> bool:

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from memrep.replication.membership.failure_detector import FailureDetector, Peer
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import WRITTEN, Rank, rank
-from memrep.replication.membership.view import ReplicaState
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Heartbeat
 
 

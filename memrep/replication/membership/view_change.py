@@ -18,9 +18,12 @@ from typing import Final
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import TOOK_LEAVE, FailureDetector, Timing
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leaves_beginning_to
-from memrep.replication.membership.view import ReplicaState, settle
+from memrep.replication.membership.peer import TOOK_LEAVE
+from memrep.replication.membership.settlement import settle
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Propose, Refuse, Vote
 from memrep.storage.version import Clock, latest_unique, stamped_at

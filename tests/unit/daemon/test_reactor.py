@@ -18,7 +18,7 @@ from memrep.daemon.time_slice import Slice
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
 from memrep.protocol.connection import Connection
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from tests.harness.lone_node import WALL
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.node.host_gate import HostGate
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from memrep.storage.version import Clock
 from tests.harness.cluster import Client, Cluster, Pair, serving_cluster
 

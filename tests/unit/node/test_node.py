@@ -8,7 +8,7 @@ import pytest
 
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.links import Link
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame, Propose
 from tests.harness.cluster import Cluster, serving_cluster
 from tests.harness.lone_node import lone_node

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memrep.node.options import NodeOptions
 from memrep.php.options import PhpOptions
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 
 #: Between two ticks of the daemon, ms (memrep/node/node.py).
 TICK_MS = 50

@@ -13,7 +13,7 @@ from memrep.flow_control import ROUND_MAX, WRITE_BYTES
 from memrep.node.node import Node
 from memrep.node.stats import ProcessInfo
 from memrep.protocol.connection import COMMANDS_A_LOOK, Connection
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame
 from tests.fuzz.grammar import packet
 from tests.harness.cluster import Client, Cluster, serving_cluster

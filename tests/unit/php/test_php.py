@@ -11,7 +11,7 @@ import pytest
 from memrep.php.lock_names import ORPHAN_MS
 from memrep.php.options import PhpOptions
 from memrep.php.policy import PhpPolicy
-from memrep.replication.membership.failure_detector import Timing
+from memrep.replication.membership.timing import Timing
 from tests.harness.cluster import Client, Cluster, serving_cluster
 from tests.harness.lone_node import lone_node
 

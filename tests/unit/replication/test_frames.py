@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.frames import FRAME_BYTES, FRAME_ITEMS, FrameStream
-from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.view import View
 from memrep.replication.message import Ack, Commit, Frame, describe
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import make

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from memrep.replication.frames import FrameStream
-from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.view import View
 from memrep.replication.message import Ack, Frame, Install, Nack, Settled, Write, describe
 from memrep.replication.observer import ReplicationObserver
 from memrep.replication.rounds import Rounds

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.replication.membership.failure_detector import FailureDetector, Peer, Timing
-from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.peer import Peer
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.view import View
 from memrep.replication.message import Heartbeat
 from memrep.storage.entry import NEVER
 

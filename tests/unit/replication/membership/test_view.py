@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.membership.history import ANSWERED, NOTHING, TOLD_HERE, WRITTEN, activity_of, happened
-from memrep.replication.membership.view import ReplicaState, View, installed, settle
+from memrep.replication.membership.settlement import settle
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.view import View, installed
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Past, Vote, Write, describe
 from memrep.storage.entry import NEVER, Entry

@@ -8,9 +8,11 @@ import attrs
 import pytest
 from msgspec import structs
 
-from memrep.replication.membership.failure_detector import FailureDetector, Timing
+from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import WRITTEN
-from memrep.replication.membership.view import ReplicaState, View
+from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.view import View
 from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Heartbeat, Install, Past, Propose, Refuse, Vote

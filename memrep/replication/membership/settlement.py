@@ -1,0 +1,136 @@
+"""Settlement: what becomes of the writes in flight when a view begins, and whose data it starts from.
+
+Problem: a coordinator dies with some of its writes known to some members. Whether a client was answered
+nobody can tell. So the new view must decide each write for all members at once, the same way, and every
+acknowledged write must be among those decided for.
+
+Rule (M7 of the rules in docs/replication.md): an acknowledged write is held, pending or committed, by every
+member of its view. The votes carry all pending writes of all voters; of the voters only those count that were
+full in the latest view. Per key the highest plain write stands, or else the highest read-modify-write. One
+node, the proposer, gives it a new version in the new generation: only then does it outrank whatever an
+isolated node accepted meanwhile in an older one, and only one node may do it, for two would apply it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from memrep.replication.membership.history import NOTHING, Rank, begins, inherited, rank
+from memrep.replication.membership.view_id import number_of
+from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.storage.store import FLUSH_KEY
+from memrep.storage.version import Clock, Version, cas_unique
+
+
+def settle(
+    vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+) -> Install:
+    """The view that these votes, one from each of its members, make.
+
+    It is a majority's, and begins a new generation, if a majority brings the same data along, or if everybody
+    is there. An empty node does not count: it has forgotten what it once acknowledged, and with its help a node
+    that was cut off meanwhile would outrank those that hold it. It counts when it has caught up (`ViewChange`
+    asks for a view then).
+
+    Args:
+        vid: its name.
+        members: node numbers to incarnations.
+        votes: by node number, one for each member.
+        configured: how many nodes there are in all.
+        clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
+    """
+    full = _full_voters(votes)
+    quorate = len(members) == configured or len(full) > configured // 2
+    gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
+    for vote in votes.values():
+        clock.observe_logical(vote.logical)
+    chosen: dict[bytes, Write] = {}
+    for node in full:
+        for write in votes[node].pending:
+            chosen[write.key] = _stronger(chosen.get(write.key), write)
+    in_order = sorted(chosen.values(), key=lambda write: write.key == FLUSH_KEY)  # a flush_all ends the rest
+    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
+    alone = sorted(node for node, vote in votes.items() if vote.alone)
+    horizon = max(votes[node].horizon for node in full)
+    yields = _yielding(votes, full)
+    past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
+    if quorate:
+        past = begins(past, vid, members.values())
+    apart = min(votes[node].apart or votes[node].logical for node in full)
+    return Install(
+        vid,
+        gen,
+        dict(members),
+        sorted(full),
+        quorate,
+        settled,
+        horizon,
+        alone,
+        yields=yields,
+        past=past,
+        apart=apart,
+    )
+
+
+def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
+    """The voters whose data the view starts from.
+
+    Those that were full in the latest view; one in which a member of it has never been makes nobody later (rule
+    N6). Of views without a majority, whose order means nothing, one that has parted from others comes before
+    what all of them had in common, then the one on whose side more has happened since (rule N4). If none was
+    full it is a cold start: all of them where nobody has any data, else the one that knows most, from which the
+    others take and to which they add.
+    """
+    full = {node for node, vote in votes.items() if vote.full}
+    if full:
+        ranks = _ranks(votes)
+        order = {node: (ranks[votes[node].last], votes[node].last) for node in full}
+        latest = max(order.values())
+        return frozenset(node for node in full if order[node] == latest)
+    if not any(vote.records for vote in votes.values()):
+        return frozenset(votes)
+    return frozenset(
+        [max(votes, key=lambda node: (votes[node].gen, votes[node].last, votes[node].records, -node))]
+    )
+
+
+def _ranks(votes: Mapping[int, Vote]) -> dict[int, Rank]:
+    """Where each side, known by its view, stands by what all voters know."""
+    known = [vote.past for vote in votes.values()]
+    ranks: dict[int, Rank] = {}
+    for vote in votes.values():
+        own = rank(vote.past, known)
+        ranks[vote.last] = max(own, ranks.get(vote.last, own))
+    return ranks
+
+
+def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
+    """The voters that were cut off and told nobody anything, or had less to do than who is full now (rule N5).
+
+    What they have stamped since the cut was in flight then, and settled for nobody; a read-modify-write of it
+    was computed from what the others have gone on from. What is older stays, for the full ones have it, too, or
+    have lost all that they had. Of who is full in a later generation nobody knows how much there was to do.
+    """
+    ranks = _ranks(votes)
+    first = ranks[votes[min(full)].last]
+    sides = {node: ranks[vote.last] for node, vote in votes.items() if vote.full and node not in full}
+    return sorted(
+        node
+        for node, side in sides.items()
+        if side.activity == NOTHING or (side.generation == first.generation and side.activity < first.activity)
+    )
+
+
+def _restamped(write: Write, version: Version) -> Write:
+    """The write under its new version. Its cas unique stays: some member may have shown it to a client."""
+    unique = write.cas or cas_unique(Version(write.version))
+    return msgspec.structs.replace(write, version=version, base=None, cas=unique)
+
+
+def _stronger(one: Write | None, other: Write) -> Write:
+    """Of two writes in flight for a key: the plain one, or else the one with the higher version."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda write: (write.base is None, write.version))
