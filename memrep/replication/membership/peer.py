@@ -158,8 +158,9 @@ class Peer:
             self.returned = now
         self.heard = self.spoke = now
         if self.doubted:
+            before = self.liveness
             self.doubted = False
-            check(EDGES, "spoken", Liveness.DOUBTED, self.liveness)
+            check(EDGES, "spoken", before, self.liveness)
 
     def ended(self, reason: str, now: int) -> None:
         """Its process is gone, as is seen now (rule M1)."""
@@ -301,7 +302,7 @@ EDGES: Final[Table[Liveness]] = {
     "opened_link": dict.fromkeys(_ANY, _ALIVE),
     "shows_life": dict.fromkeys(_ANY, _ALIVE),
     "ended": dict.fromkeys(_ANY, _ENDED),
-    "spoken": {Liveness.DOUBTED: _ENDED},
+    "spoken": {Liveness.DOUBTED: _ENDED, Liveness.ALIVE: _ALIVE},
     "doubt": dict.fromkeys(_ANY - _ALIVE, frozenset([Liveness.DOUBTED])),
     "cannot_be_dialled": _STAY | dict.fromkeys(_ENDED, _ENDED),
 }
