@@ -66,7 +66,7 @@ class Client:
         self.connection = connection
         self._owner = owner
         self._node = owner.node
-        self._execute = owner.node.receive
+        self._execute = owner.node.clients.receive
         self._stopped = owner.reactor.stopped
         self._spent = owner.reactor.spent
         self._receive = sock.recv
@@ -147,9 +147,9 @@ class Client:
             if not connection.busy or self._unsent or not connection.blocked or connection.closing:
                 break
             if self._spent():
-                self._node.postpone(connection)
+                self._node.clients.postpone(connection)
                 break
-            replies = self._node.resume(connection)
+            replies = self._node.clients.resume(connection)
         if connection.busy or self._unsent or self._events != READ or not self._node.serving:
             self._follow()
 
@@ -175,11 +175,11 @@ class Client:
     def _hung_up(self) -> None:
         """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
-        self._node.hung_up(self.connection)
+        self._node.clients.hung_up(self.connection)
         staleness = self._node.staleness
         if staleness.wary and self.acknowledges(staleness.wary_for):  # before there is nobody left to ask
             staleness.delivered(self.connection)
-        if self._node.unheard(self.connection):
+        if self._node.clients.unheard(self.connection):
             self._owner.close(self, "it hung up before it was heard")
         else:
             self._follow()
@@ -204,7 +204,7 @@ class Client:
         """Wait for what makes sense now: to send the rest, or to read on."""
         if self._unsent:
             events = WRITE
-        elif self.ended or self._owner.node.holds_back(self.connection):
+        elif self.ended or self._owner.node.clients.holds_back(self.connection):
             events = 0
         elif self.connection.late:
             events = READ | HUNG_UP
@@ -270,7 +270,7 @@ class Clients:
 
     def follow(self) -> None:
         """At the end of a turn: send late replies; listen while the node is open, and only then."""
-        for connection, replies in self.node.replies():
+        for connection, replies in self.node.clients.replies():
             client = self._clients.get(connection)
             if client is not None:
                 self._send(client, replies)
@@ -378,7 +378,7 @@ class Clients:
             self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self.reactor)
         self._clients.pop(client.connection, None)
         client.forget_unsent()
-        self.node.disconnect(client.connection)
+        self.node.clients.disconnect(client.connection)
 
     def _send(self, client: Client, replies: bytes) -> None:
         try:
@@ -453,11 +453,11 @@ class Clients:
         return False
 
     def _admit(self, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
-        client = Client(self, sock, self.node.connect(host), is_tcp)
+        client = Client(self, sock, self.node.clients.connect(host), is_tcp)
         try:
             self.reactor.register(sock.fileno(), client, READ)
         except OSError:
-            self.node.disconnect(client.connection)
+            self.node.clients.disconnect(client.connection)
             raise
         self._clients[client.connection] = client
         if self._verbose():

@@ -5,6 +5,7 @@ build      the wiring: which policy clients meet
 host_gate  which client hosts may be served while this node may have been left behind
 staleness  whether it may have been, held against connections and the replica
 serving    whether clients are let in at all
+clients    who is answered now, who has to wait, and who is hung up on
 stats      the groups of `stats`
 node       turns, clients and peers
 """

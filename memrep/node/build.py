@@ -33,7 +33,6 @@ def make_policy(
     engine: Engine,
     observer: PhpObserver,
     state: ReplicaState,
-    waits_since: Callable[[object], int],
     log: Callable[[str], None],
 ) -> ClientPolicy:
     """What clients of this node mean by their commands.
@@ -43,7 +42,6 @@ def make_policy(
         engine: its engine.
         observer: made with its store.
         state: which node this is.
-        waits_since: since when a connection waits, own monotonic ms; now if it does not.
         log: takes a line for the operator.
     """
-    return PhpPolicy(LockTable(options.php_options, engine, observer, state, waits_since, log))
+    return PhpPolicy(LockTable(options.php_options, engine, observer, state, log))

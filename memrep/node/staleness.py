@@ -94,6 +94,11 @@ class StalenessGuard:
         """How much longer than elsewhere a client may wait, ms."""
         return self._knocks.grace if self._knocks is not None else 0
 
+    @property
+    def patience(self) -> int:
+        """How long a client may wait before it is hung up on, ms."""
+        return self._timing.hold + self.grace
+
     def lets_in(self, connection: Connection) -> bool:
         """Whether what this client has just sent may be executed, as far as that is asked here."""
         return not self._replica.missed or self._doubt.lets_in(self._hosts[connection])

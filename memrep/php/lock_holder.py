@@ -12,6 +12,8 @@ from memrep.storage.entry import Entry
 class Line(Protocol):
     """What there is to know of a client's input, and to do about its replies; see protocol/connection.py."""
 
+    waits_since: int | None
+
     def ahead(self) -> Iterator[Said | None]: ...
 
     def wonder(self, ticks: int) -> None: ...
@@ -50,6 +52,8 @@ class LockHolder:
 
 class _Silence:
     """The connection of a client that says nothing more."""
+
+    waits_since: int | None = None
 
     def ahead(self) -> Iterator[Said | None]:
         yield OTHER

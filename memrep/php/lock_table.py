@@ -43,7 +43,6 @@ class LockTable:
         engine: executes what is to be executed.
         observer: what it has heard of other nodes' clients.
         state: which node this is, and of how many.
-        waits_since: since when a client waits, or what it has said, own monotonic ms; now if it does not.
         log: takes a line for the operator.
     """
 
@@ -53,7 +52,6 @@ class LockTable:
         engine: Engine,
         observer: PhpObserver,
         state: ReplicaState,
-        waits_since: Callable[[Line], int],
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.php_options = php_options
@@ -70,7 +68,6 @@ class LockTable:
         self._passed_over: dict[bytes, int] = {}
         self._due: list[tuple[bytes, int, Change]] = []
         self._learned: set[bytes] = set()
-        self._waits_since = waits_since
         self._log = log
 
     def granted(self, caller: LockHolder, key: bytes, entry: Entry) -> None:
@@ -229,7 +226,7 @@ class LockTable:
 
     def came(self, line: Line) -> int:
         """When what a client says now has come, own monotonic ms: it may have been kept (door, knocks)."""
-        return self._waits_since(line)
+        return self.clock.now if line.waits_since is None else line.waits_since
 
     def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""

@@ -47,7 +47,6 @@ class ServerContext:
     Attributes:
         version: what `version` answers.
         reports: the groups of `stats`, each a function to its (name, value) lines; "" is the general one.
-        ready: called with the connection when `resume` may have something to send.
         reset: `stats reset`.
         set_verbosity: `verbosity LEVEL`.
         shutdown: ends the program; None if that is not enabled.
@@ -62,7 +61,6 @@ class ServerContext:
 
     version: bytes
     reports: dict[bytes, Callable[[], Iterable[tuple[str, object]]]]
-    ready: Callable[[Connection], None]
     reset: Callable[[], None]
     set_verbosity: Callable[[int], None]
     shutdown: Callable[[], None] | None
@@ -111,6 +109,7 @@ class Connection:
     Args:
         context: what it sees of the node.
         dialect: makes its first dialect.
+        ready: called with the connection when `resume` may have something to send.
 
     Attributes:
         closing: nothing more is read; the shell closes when what was returned has been sent.
@@ -130,20 +129,27 @@ class Connection:
         outside: a large command waits for room to come in.
         refused: for the dialect: the unfinished command is to be dropped for want of memory, and this cleared.
         late: it has waited for room so long that its client may have given up.
+        waits_since: since when it, or what it has said, waits, own monotonic ms; None if it does not.
     """
 
     __slots__ = (
         "_dialect", "_execute", "_impatient", "_inbox", "_input", "_intake", "_judge", "_patience", "_ready",
         "_waited", "_withheld", "_withholds",
         "busy", "closing", "crowded", "flow", "inside", "late", "need", "next", "out", "outside", "refused",
-        "replies", "size", "spent", "stopped", "wondering",
+        "replies", "size", "spent", "stopped", "waits_since", "wondering",
     )  # fmt: skip
 
-    def __init__(self, context: ServerContext, dialect: Callable[[Connection], Dialect]) -> None:
-        self._ready = partial(context.ready, self)
+    def __init__(
+        self,
+        context: ServerContext,
+        dialect: Callable[[Connection], Dialect],
+        ready: Callable[[Connection], None],
+    ) -> None:
+        self._ready = partial(ready, self)
         self.replies = Replies(self._ready)
         self.out = self.replies.out
         self.size = 0
+        self.waits_since: int | None = None
         self.need = 0
         self.next = 0
         self.stopped = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from memrep.engine.engine import Engine
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection, Dialect, ServerContext
@@ -11,9 +13,11 @@ from memrep.protocol.memcached.text.auth import Login
 from memrep.protocol.memcached.text.commands import Text
 
 
-def connect(engine: Engine, commands: ClientCommands, context: ServerContext) -> Connection:
-    """The connection of a client that has just come."""
-    return Connection(context, lambda connection: _Front(connection, engine, commands, context))
+def connect(
+    engine: Engine, commands: ClientCommands, context: ServerContext, ready: Callable[[Connection], None]
+) -> Connection:
+    """The connection of a client that has just come; `ready` is told when there may be something to send."""
+    return Connection(context, lambda connection: _Front(connection, engine, commands, context), ready)
 
 
 class _Front(Dialect):

@@ -66,7 +66,7 @@ def alone(parts: Iterable[bytes], users: Users | None = None) -> Answer:
 def _without_statistics(cluster: LoneNode | Cluster) -> None:
     """Statistics tell of pieces and peers."""
     node = cluster.node if isinstance(cluster, LoneNode) else cluster.nodes[1]
-    node._context.reports.clear()
+    node.clients._context.reports.clear()
 
 
 def never_waiting(data: bytes) -> Answer:

@@ -31,13 +31,13 @@ class Client:
     def __init__(self, cluster: Cluster, number: int, host: str = "") -> None:
         self.replies = b""
         self.closed = False
-        self.connection: Connection = cluster.nodes[number].connect(host)
+        self.connection: Connection = cluster.nodes[number].clients.connect(host)
         self._cluster = cluster
         self._number = number
 
     def receive(self, node: Node, data: bytes) -> None:
         """Hand bytes to the node within a turn of its."""
-        self.replies += node.receive(self.connection, data)
+        self.replies += node.clients.receive(self.connection, data)
 
     def send(self, data: bytes) -> bytes:
         """Send bytes, let all arrive that is not held; return the replies that have come by then."""
@@ -65,7 +65,7 @@ class Client:
 
     def hang_up(self) -> None:
         """Close the connection; let all arrive that is not held."""
-        self._cluster.turn(self._number, lambda node: node.disconnect(self.connection))
+        self._cluster.turn(self._number, lambda node: node.clients.disconnect(self.connection))
         self._cluster.deliver()
 
 
@@ -132,7 +132,7 @@ class Cluster:
     def _end_turn(self, number: int, node: Node) -> None:
         for peer, data in node.finish():
             self._put((number, peer), data)
-        for connection, replies in node.replies():
+        for connection, replies in node.clients.replies():
             client = self._clients[connection]
             client.replies += replies
             client.closed = connection.closing

@@ -21,7 +21,7 @@ class LoneConnection:
 
     def __init__(self, lone: LoneNode) -> None:
         self._lone = lone
-        self._connection: Connection = lone.node.connect()
+        self._connection: Connection = lone.node.clients.connect()
 
     @property
     def closing(self) -> bool:
@@ -37,12 +37,12 @@ class LoneConnection:
         """Send bytes; return everything the node answers to them."""
         node = self._lone.node
         self._lone.begin()
-        replies = node.receive(self._connection, data)
+        replies = node.clients.receive(self._connection, data)
         connection = self._connection
         while connection.blocked and not (connection.closing or connection.waiting or connection.outside):
-            replies += node.resume(connection)
+            replies += node.clients.resume(connection)
         list(node.finish())
-        return replies + b"".join(data for _, data in node.replies())
+        return replies + b"".join(data for _, data in node.clients.replies())
 
 
 class LoneNode:

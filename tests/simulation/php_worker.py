@@ -71,7 +71,7 @@ class Talk:
         self.reply = b""
         self.visitor = visitor
         assert host.node is not None
-        self.connection = host.node.connect(f"10.1.0.{visitor.number}")
+        self.connection = host.node.clients.connect(f"10.1.0.{visitor.number}")
         host.clients[self.connection] = self
         self._last = visitor.world.now
 
@@ -81,7 +81,7 @@ class Talk:
 
         def receive(node: Node) -> None:
             if self.connection in host.clients and not self.connection.closing:
-                host.reply(self.connection, node.receive(self.connection, data))
+                host.reply(self.connection, node.clients.receive(self.connection, data))
 
         self._last = max(self._last, world.now + after + world.delay())
         act = partial(host.turn, receive, self.connection)
@@ -102,7 +102,7 @@ class Talk:
 
     def _hang_up(self) -> None:
         if self.host.clients.pop(self.connection, None) is not None and self.host.node is not None:
-            self.host.turn(lambda node: node.disconnect(self.connection))
+            self.host.turn(lambda node: node.clients.disconnect(self.connection))
 
 
 class Visitor:

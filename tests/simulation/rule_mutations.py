@@ -17,6 +17,7 @@ import attrs
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
+from memrep.node.clients import Clients
 from memrep.node.host_gate import HostGate
 from memrep.node.node import Node
 from memrep.node.serving import Admission
@@ -114,15 +115,15 @@ def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
 
 
 def _lets_later_input_overtake(patch: MonkeyPatch) -> None:
-    def receive(self: Node, connection: Connection, data: bytes) -> bytes:
+    def receive(self: Clients, connection: Connection, data: bytes) -> bytes:
         kept = self._unheard.pop(connection, b"")
         replies = real(self, connection, data)
         if kept:
             self._unheard[connection] = kept + self._unheard.get(connection, b"")
         return replies
 
-    real = Node.receive
-    patch.setattr(Node, "receive", receive)
+    real = Clients.receive
+    patch.setattr(Clients, "receive", receive)
 
 
 # --- promises and views

@@ -322,7 +322,7 @@ class Host:
                 pipe = self.pipes.get(peer)
                 if pipe is not None:
                     self._world.send(pipe, data)
-            for connection, replies in node.replies():
+            for connection, replies in node.clients.replies():
                 self.reply(connection, replies)
             if not node.unfinished:
                 break
@@ -847,7 +847,7 @@ class _Client:
         world = self._world
         node = host.node
         assert node is not None
-        connection = node.connect(f"10.1.1.{self._number % 3}")
+        connection = node.clients.connect(f"10.1.1.{self._number % 3}")
         host.clients[connection] = self
         self._host, self._connection, self._command = host, connection, command
         self._boot = host.boot
@@ -858,7 +858,7 @@ class _Client:
     def _arrive(self, host: Host, connection: Connection, command: _Command) -> None:
         def receive(node: Node) -> None:
             if connection in host.clients and not connection.closing:
-                host.reply(connection, node.receive(connection, command.line))
+                host.reply(connection, node.clients.receive(connection, command.line))
 
         def arrive() -> None:
             command.unread = host.stops if host.frozen else 0
@@ -894,7 +894,7 @@ class _Client:
 
         def disconnect(node: Node) -> None:
             if host.clients.pop(connection, None) is not None:
-                node.disconnect(connection)
+                node.clients.disconnect(connection)
 
         world = self._world
         lost = _FIN_AGAIN_MS if host.frozen and world.rng.random() < _FIN_LOST else 0.0
@@ -1088,10 +1088,10 @@ def _fill(world: World) -> None:
     if lines:
         node = host.node
         assert node is not None
-        connection = node.connect()
-        host.turn(lambda node: host.reply(connection, node.receive(connection, lines)))
+        connection = node.clients.connect()
+        host.turn(lambda node: host.reply(connection, node.clients.receive(connection, lines)))
         world.run(world.now + 500)
-        node.disconnect(connection)
+        node.clients.disconnect(connection)
 
 
 def _wait_until_healed(world: World) -> None:

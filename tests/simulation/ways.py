@@ -95,7 +95,7 @@ class Ways:
         node = host.node
         if node is None or not node.staleness.wary or node.staleness.wary_for < _LOOKS_MS - _LAST_LOOK_MS:
             return False
-        return any(connection.waiting or node.unheard(connection) for connection in host.clients)
+        return any(connection.waiting or node.clients.unheard(connection) for connection in host.clients)
 
     def take_back(self, host: Host) -> None:
         """This node may have been left behind: what it has said to those who are not there is taken back."""
@@ -105,7 +105,7 @@ class Ways:
             if host.node is not None:
                 host.node.staleness.undelivered(answer.connection)
             if host.clients.pop(answer.connection, None) is not None and host.node is not None:
-                host.node.disconnect(answer.connection)
+                host.node.clients.disconnect(answer.connection)
 
     def ended(self, host: Host) -> None:
         """This node's process is gone, and with it what its kernel has not sent."""

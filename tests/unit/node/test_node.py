@@ -85,7 +85,7 @@ def test_a_client_that_has_gone_leaves_its_write_to_complete() -> None:
     client = cluster.client(1)
     cluster.hold((3, 1))
     client.send(_set(b"k", b"v"))
-    cluster.turn(1, lambda node: node.disconnect(client.connection))
+    cluster.turn(1, lambda node: node.clients.disconnect(client.connection))
     cluster.release()
     assert client.take() == b""
     assert [cluster.value(n, b"k") for n in (1, 2, 3)] == [b"v"] * 3
@@ -169,7 +169,7 @@ def test_a_set_behind_a_vote_in_the_same_turn_waits_for_the_new_view() -> None:
         lambda node: client.receive(node, _set(b"k", b"v")),
     )
     assert client.take() == b""
-    assert cluster.nodes[2].unheard(client.connection)
+    assert cluster.nodes[2].clients.unheard(client.connection)
     assert len(cluster.nodes[2].replica.rounds) == 0
     assert not any(isinstance(message, Frame) for _, _, message in cluster.said[said:])
     cluster.advance(100)
@@ -354,12 +354,12 @@ def test_input_that_was_kept_dies_with_a_stop() -> None:
     cluster.advance(450)
     client = cluster.client(1)
     assert client.send(_set(b"k", b"v")) == b""
-    assert cluster.nodes[1].unheard(client.connection)
+    assert cluster.nodes[1].clients.unheard(client.connection)
     cluster.freeze(1)
     cluster.advance(300)
     cluster.thaw(1)
     assert client.closed
-    assert not cluster.nodes[1].unheard(client.connection)
+    assert not cluster.nodes[1].clients.unheard(client.connection)
     cluster.release()
     cluster.advance(1_000)
     assert sorted(cluster.serving()) == [1, 2, 3]
@@ -551,15 +551,15 @@ def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:
 
 def test_a_get_of_very_many_keys_that_are_not_there_takes_several_turns() -> None:
     lone = lone_node()
-    node, connection = lone.node, lone.node.connect()
+    node, connection = lone.node, lone.node.clients.connect()
     keys = 400_000
-    assert node.receive(connection, b"get" + b" a" * keys + b"\r\n") == b""
+    assert node.clients.receive(connection, b"get" + b" a" * keys + b"\r\n") == b""
     turns, told = 0, b""
     while not told and turns < 100:
         turns += 1
         lone.begin()
         list(node.finish())
-        told = b"".join(data for _, data in node.replies())
+        told = b"".join(data for _, data in node.clients.replies())
     assert told == b"END\r\n"
     assert turns > 5
 

@@ -39,7 +39,7 @@ class Shell:
         self.turns = 0
 
     def connect(self) -> Connection:
-        connection = self.lone.node.connect()
+        connection = self.lone.node.clients.connect()
         self.told[connection] = b""
         return connection
 
@@ -49,17 +49,17 @@ class Shell:
         self.turns += 1
         self.lone.begin()
         for connection, data in sent:
-            replies = node.receive(connection, data)
+            replies = node.clients.receive(connection, data)
             self._take(connection, replies)
         list(node.finish())
-        for connection, replies in node.replies():
+        for connection, replies in node.clients.replies():
             self._take(connection, replies)
 
     def _take(self, connection: Connection, replies: bytes) -> None:
         """As `clients.Client.answer` does when the socket takes everything and time is up."""
         self.told[connection] += replies
         if replies and connection.blocked and not connection.waiting:
-            self.lone.node.postpone(connection)
+            self.lone.node.clients.postpone(connection)
 
     def finish(self) -> None:
         """Turns until nothing is left."""
@@ -145,7 +145,7 @@ def test_a_single_command_asks_nobody_for_the_time() -> None:
         return False
 
     connection = hurried(spent).connect()
-    connection._lone.node.receive(connection.connection, b"get k\r\n")
+    connection._lone.node.clients.receive(connection.connection, b"get k\r\n")
     assert asked == 0
 
 
@@ -232,12 +232,12 @@ def test_above_four_megabytes_on_their_way_further_writes_wait(said: bytes) -> N
     late = cluster.client(1)
     in_flight = len(cluster.nodes[1].replica.rounds)
     assert late.send(said) == b""
-    assert cluster.nodes[1].holds_back(late.connection)
+    assert cluster.nodes[1].clients.holds_back(late.connection)
     assert len(cluster.nodes[1].replica.rounds) == in_flight
     cluster.release()
     assert late.take() != b""
     assert [writer.take() for writer in writers] == [b"STORED\r\n"] * 5
-    assert not cluster.nodes[1].holds_back(late.connection)
+    assert not cluster.nodes[1].clients.holds_back(late.connection)
 
 
 @pytest.mark.parametrize("said", [b"get there\r\n", b"mg there v\r\n", b"version\r\n", packet(0x00, b"there")])
@@ -289,12 +289,12 @@ def test_while_clients_leave_much_unread_nobody_is_shown_more_and_writes_go_on()
     assert other.receive(_set(b"k", 5)) == b"STORED\r\n"
     lone.node.flow.keep(8 * (1 << 20) + 1)
     lone.begin()
-    assert lone.node.receive(reader.connection, b"get k\r\n") == b""
-    assert lone.node.holds_back(reader.connection)
+    assert lone.node.clients.receive(reader.connection, b"get k\r\n") == b""
+    assert lone.node.clients.holds_back(reader.connection)
     assert other.receive(_set(b"k", 5)) == b"STORED\r\n"
     lone.node.flow.keep(-1)
     list(lone.node.finish())
-    assert dict(lone.node.replies()) == {reader.connection: b"VALUE k 0 5\r\nxxxxx\r\nEND\r\n"}
+    assert dict(lone.node.clients.replies()) == {reader.connection: b"VALUE k 0 5\r\nxxxxx\r\nEND\r\n"}
 
 
 # --- what is a stop

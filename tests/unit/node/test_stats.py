@@ -230,10 +230,10 @@ def test_evictions_are_logged_once_a_minute_with_what_to_do() -> None:
     lines: list[str] = []
     options = NodeOptions(memory=1 << 20, item_max=1 << 19)
     node = Node(options, inc=1, now=0, wall=WALL, random_bytes=bytes, log=lines.append)
-    connection = node.connect()
+    connection = node.clients.connect()
     for turn in range(2_000):
         node.turn(turn * 50, WALL + turn * 50)
-        node.receive(connection, b"set k%d 0 0 9000\r\n%b\r\n" % (turn, bytes(9_000)))
+        node.clients.receive(connection, b"set k%d 0 0 9000\r\n%b\r\n" % (turn, bytes(9_000)))
         node.tick()
         list(node.finish())
     told = [line for line in lines if "memory is full" in line]
@@ -314,6 +314,6 @@ def test_what_only_the_shell_knows_stands_in_general_and_settings() -> None:
 
     facts = ProcessInfo(process=process, settings=settings)
     node = Node(NodeOptions(), inc=1, now=0, wall=WALL, random_bytes=bytes, facts=facts)
-    connection = node.connect()
-    assert node.receive(connection, b"stats\r\n").startswith(b"STAT pid 4711\r\n")
-    assert b"STAT tcpport 11211\r\n" in node.receive(connection, b"stats settings\r\n")
+    connection = node.clients.connect()
+    assert node.clients.receive(connection, b"stats\r\n").startswith(b"STAT pid 4711\r\n")
+    assert b"STAT tcpport 11211\r\n" in node.clients.receive(connection, b"stats settings\r\n")

@@ -152,7 +152,7 @@ def test_four_hundred_half_values_of_a_megabyte_cost_no_more_than_the_room(store
     clients = half_sets(lone, store, 400)
     kept = sum(held(client.connection) for client, _ in clients)
     assert kept < 8 * MEGABYTE + 400 * (HALF_MAX + 500)
-    assert int(dict(lone.node._context.reports[b""]())["intake_waiting"]) == 392  # type: ignore[call-overload]
+    assert int(dict(lone.node.clients._context.reports[b""]())["intake_waiting"]) == 392  # type: ignore[call-overload]
 
 
 @STORES
@@ -164,7 +164,7 @@ def test_all_of_them_are_stored_when_they_send_on(store: object) -> None:
         later = []
         for client, rest in todo:
             lone.begin()
-            list(lone.node.replies())
+            list(lone.node.clients.replies())
             if client.connection.blocked:
                 later.append((client, rest))
             else:
@@ -179,7 +179,7 @@ def test_who_sends_nothing_more_is_told_memcacheds_answer_and_the_rest_is_passed
     lone = lone_node(memory=64 * MEGABYTE)
     (first, rest), *_ = half_sets(lone, store, 9)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    told = dict(lone.node.replies())[first.connection]
+    told = dict(lone.node.clients.replies())[first.connection]
     assert held(first.connection) < 1_000
     told += b"".join(map(first.receive, pieces(rest, HALF_MAX)))
     if store is binary_set:
@@ -195,7 +195,7 @@ def test_a_set_that_is_refused_leaves_no_old_value_behind() -> None:
     lone.connect().receive(text_set(b"key0", 5))
     half_sets(lone, text_set, 9)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.replies())
+    list(lone.node.clients.replies())
     assert lone.connect().receive(b"get key0\r\n") == b"END\r\n"
 
 
@@ -206,7 +206,7 @@ def test_a_noreply_is_refused_in_silence() -> None:
     client.receive(data[: 2 * HALF_MAX])
     lone.connect().receive(text_set(b"other", 1_000_000)[: 2 * HALF_MAX])
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.replies())
+    list(lone.node.clients.replies())
     assert b"".join(map(client.receive, pieces(data[2 * HALF_MAX :], HALF_MAX))) == b"MN\r\n"
 
 
@@ -220,7 +220,7 @@ def test_half_lines_of_many_keys_need_room_too() -> None:
                 assert client.receive(piece) == b""
     assert sum(held(client.connection) for client in clients) < LINE_ROOM + 50 * (3 * HALF_MAX + 500)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.replies())
+    list(lone.node.clients.replies())
     assert clients[0].closing
 
 
@@ -229,7 +229,7 @@ def test_who_hangs_up_gives_his_room_to_the_next() -> None:
     clients = half_sets(lone, text_set, 9)
     last, rest = clients[-1]
     assert last.connection.blocked
-    lone.node.disconnect(clients[0][0].connection)
+    lone.node.clients.disconnect(clients[0][0].connection)
     assert not last.connection.blocked
     assert last.receive(rest) == b"STORED\r\n"
 

@@ -80,15 +80,15 @@ def test_memreps_own_version_is_in_the_statistics() -> None:
 @pytest.mark.parametrize("line", [b"stats", b"stats settings"], ids=bytes.decode)
 def test_statistics_asked_for_without_end_are_made_bit_by_bit(line: bytes) -> None:
     lone = lone_node()
-    connection = lone.node.connect()
+    connection = lone.node.clients.connect()
     asked = 5_000
-    answered = lone.node.receive(connection, (line + b"\r\n") * asked)
+    answered = lone.node.clients.receive(connection, (line + b"\r\n") * asked)
     assert (
         0 < len(answered) * SLOWNESS < OUTPUT_MAX + 2 * SLOWNESS * len(answered) // answered.count(b"END\r\n")
     )
     pieces = 1
     while connection.blocked:
-        answered += lone.node.resume(connection)
+        answered += lone.node.clients.resume(connection)
         pieces += 1
     assert answered.count(b"END\r\n") == asked
     assert pieces > 20

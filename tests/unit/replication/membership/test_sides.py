@@ -143,7 +143,7 @@ def _write_for_who_has_waited(cluster: Cluster, *nodes: int) -> list[Client]:
     clients = [cluster.client(node, "gone") for node in nodes]
     for node, client in zip(nodes, clients, strict=True):
         assert client.send(b"append k 0 0 1\r\n%d\r\n" % node) == b""
-        assert cluster.nodes[node].unheard(client.connection)
+        assert cluster.nodes[node].clients.unheard(client.connection)
     cluster.advance(900)
     assert [cluster.value(node, b"k") for node in nodes] == [b"0%d" % node for node in nodes]
     assert all(client.take() == b"STORED\r\n" for client in clients)

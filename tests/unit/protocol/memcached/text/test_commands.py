@@ -57,12 +57,11 @@ def connection_to(engine: Engine, ready: Callable[[Connection], None] = lambda c
     context = ServerContext(
         version=b"1",
         reports={},
-        ready=ready,
         reset=lambda: None,
         set_verbosity=lambda level: None,
         shutdown=None,
     )
-    return connect(engine, engine, context)
+    return connect(engine, engine, context, ready)
 
 
 class Waiting:
@@ -487,7 +486,7 @@ def _cut(data: bytes, places: list[int]) -> list[bytes]:
 def _conversation(parts: Iterable[bytes], check: Callable[[LoneConnection], None]) -> tuple[bytes, bool]:
     """All replies to the parts, and whether the connection was closed."""
     lone = lone_node(item_max=200)
-    lone.node._context.reports.clear()  # some figures do depend on the pieces
+    lone.node.clients._context.reports.clear()  # some figures do depend on the pieces
     client = lone.connect()
     replies = b""
     for part in parts:
