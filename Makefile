@@ -38,8 +38,8 @@ packages: ## install the Debian packages that the tests need, if allowed
 check: lint types unit ## what needs no other program
 
 lint: $(INSTALLED)
-	$(BIN)/ruff check memrep tests bench
-	$(BIN)/ruff format --check memrep tests bench
+	$(BIN)/ruff check memrep tests bench examples
+	$(BIN)/ruff format --check memrep tests bench examples
 
 types: $(INSTALLED)
 	$(BIN)/mypy
@@ -87,8 +87,8 @@ join: $(INSTALLED) ## restart a node among 100,000 sessions; the slowest request
 	$(BIN)/python -m bench.join
 
 format: $(INSTALLED)
-	$(BIN)/ruff format memrep tests bench
-	$(BIN)/ruff check --fix memrep tests bench
+	$(BIN)/ruff format memrep tests bench examples
+	$(BIN)/ruff check --fix memrep tests bench examples
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz build *.egg-info

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+
+import pytest
 
 import memrep
 from tests.diagrams import DIAGRAMS, PAGE, drawn
@@ -30,7 +33,7 @@ def test_the_glossary_is_in_order_and_names_rooms_that_are_there() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    pages = [DOCS.parent / "README.md", *DOCS.glob("*.md")]
+    pages = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if "://" not in target:
@@ -41,3 +44,49 @@ def test_the_diagrams_of_states_are_those_of_the_tables() -> None:
     text = PAGE.read_text("utf-8")
     assert drawn(text) == text, "tools/draw-states draws them anew"
     assert text.count("stateDiagram-v2") == len(DIAGRAMS)
+
+
+#: Pages that lead through the code.
+GUIDES = [
+    "docs/walkthrough.md",
+    "CONTRIBUTING.md",
+    "docs/debugging.md",
+    "docs/design.md",
+    "docs/replication.md",
+]
+GUIDES += [f"docs/decisions/{page.name}" for page in (DOCS / "decisions").glob("*.md")]
+
+
+def _members() -> dict[str, set[str]]:
+    """The classes of memrep, and what is defined or set in each."""
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, set()).update(re.findall(r"\w+", ast.unparse(node)))
+    return found
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_a_guide_names_files_and_members_that_are_there(page: str) -> None:
+    text = (DOCS.parent / page).read_text("utf-8")
+    sources = (path for path in DOCS.parent.rglob("*.py") if ".venv" not in path.parts)
+    files = {str(path.relative_to(DOCS.parent)) for path in sources}
+    for name in re.findall(r"[\w/]+\.py\b", text):
+        assert any(file == name or file.endswith(f"/{name}") for file in files), name
+    members = _members()
+    for owner, member in re.findall(r"`([A-Z]\w+)\.(\w+)`", text):
+        if owner in members:
+            assert member in members[owner], f"{owner}.{member}"
+
+
+def test_every_rule_of_replication_is_cited_where_it_is_kept() -> None:
+    text = (DOCS / "replication.md").read_text("utf-8")
+    rules = {
+        rule
+        for line in re.findall(r"^- ((?:[A-Z]\d(?:, )?)+) ", text, re.MULTILINE)
+        for rule in line.split(", ")
+    }
+    assert len(rules) > 20
+    code = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    assert {rule for rule in rules if not re.search(rf"\b{rule}\b", code)} == set()

@@ -106,7 +106,7 @@ class HostGate:
         If it asked when the others were silent already it is on this side. Who asked before may be cut off as
         well: it gets its answer in time, as from a last survivor, but that says nothing of what it sends next.
         """
-        if since - self._silence > self._timing.relay:
+        if since - self._silence > self._timing.relay:  # else N2
             return self._served(host, since)
         due = max(since + self._timing.knock, self._since + self.grace)
         self._asked = max(self._asked, due)

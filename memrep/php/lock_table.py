@@ -73,17 +73,20 @@ class LockTable:
     def granted(self, caller: LockHolder, key: bytes, entry: Entry) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
         unique = entry.cas_unique
+        # The client hung up while the lock was on its way: nobody will ever release it.
         if caller.gone:
             self._due.append((key, unique, caller.undo.get(key, self.freed)))
         else:
             self._forget_ended(caller)
             self.owners[key] = caller, unique
             caller.locks[key] = unique
+            # All or nothing: told of the lock without the session, pecl overwrites the session (memrep/php).
             if entry.flags == PECL_FLAGS:
                 caller.line.withhold()
 
     def _forget_ended(self, caller: LockHolder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
+        # A worker that lives for days may lock any number of sessions, each of which ends by its timeout.
         if len(caller.locks) < _LOCKS_MANY:
             return
         for key, unique in list(caller.locks.items()):
@@ -100,8 +103,10 @@ class LockTable:
         back on another connection and writes once more.
         """
         caller.gone = True
+        # php-memcached writes once more on another connection when its first one breaks.
         change = self._ends_soon if cut else self.freed
         for key, unique in caller.locks.items():
+            # Not if the lock was granted to somebody else since, after its timeout.
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
             self._due.append((key, unique, caller.undo.get(key, change)))
@@ -109,6 +114,7 @@ class LockTable:
 
     def deserted(self, caller: LockHolder) -> None:
         """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
+        # Its client may be alive and go on at another node with the lock that it was told of.
         for key, unique in caller.locks.items():
             self.owners.pop(key, None)
             self._due.append((key, unique, _disowned))
@@ -117,6 +123,7 @@ class LockTable:
     def share(self, caller: LockHolder) -> None:
         """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
         caller.shared = True
+        # twemproxy: a lock taken on one of its connections is released on another.
         for key in list(caller.locks):
             self.give_up(caller, key, plain)
         caller.line.let_go()
@@ -126,11 +133,13 @@ class LockTable:
         unique = caller.locks.pop(key)
         caller.undo.pop(key, None)
         self.owners.pop(key, None)
+        # Such a release was acknowledged when it came; it must not be lost now.
         released = unique in (self._remembered.get(key), self._passed_over.pop(key, None))
         self.engine.modify(key, _if_held(unique, self.freed if released else change))
 
     def forget(self) -> None:
         """This node has closed all its clients' connections; they may live, and the others know."""
+        # The view tells everybody that this node has lost its clients; its locks are disowned there.
         for caller, _ in self.owners.values():
             caller.locks.clear()
         self.owners.clear()
@@ -156,12 +165,15 @@ class LockTable:
         Args:
             all_heard: when all members had been heard last, own monotonic ms.
         """
+        # Finding 21: by a write, which is decided once for all nodes whoever is first.
         for key, unique in self._uncertain.over(all_heard):
             self._due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.get(key, self.clock.now)
+            # Released, ended or granted anew meanwhile.
             if entry is None or entry.cas_unique != unique:
                 del self._remembered[key]
+            # Nobody owns it any more: the release may be its holder's, and the next request is waiting.
             elif entry.owner is None or not entry.owner.node:
                 del self._remembered[key]
                 self._due.append((key, unique, self.freed))
@@ -173,14 +185,17 @@ class LockTable:
 
     def release(self) -> None:
         """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
+        # Each release may make others due.
         due, self._due = self._due, []
         for key, unique, change in due:
             self.engine.modify(key, _if_held(unique, change))
 
     def freed(self, entry: Entry) -> Entry:
         """What is left of a lock that is released, or whose client is gone."""
+        # It may be any client's lock, which its end does not free.
         if entry.owner is not None and entry.owner.maybe:
             return _disowned(entry)
+        # php-memcached deletes its lock, pecl stores 0 in its own.
         if entry.flags != PECL_FLAGS or entry.owner is None:
             return self.engine.tombstone()
         span = entry.owner.span
@@ -191,6 +206,7 @@ class LockTable:
         orphan = _disowned(entry)
         if entry.owner is not None and entry.owner.maybe:
             return orphan
+        # Not at once: its holder may be on its way to another node.
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
@@ -199,6 +215,7 @@ class LockTable:
         hold = entry.owner
         if hold is None or not hold.node:
             return False
+        # Only its own node knows which connection that is.
         if hold.node != self.me:
             return True
         owner = self.owners.get(key)
@@ -211,6 +228,8 @@ class LockTable:
 
     def may_be_session(self, lock: bytes) -> bool:
         """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
+        # A tombstone counts, too: the session is written after its lock has been released, by whose connection
+        # broke.
         entry = self.engine.on_its_way(lock) or self.store.peek(lock)
         return entry is not None and (entry.value is None or entry.owner is not None)
 
@@ -219,6 +238,7 @@ class LockTable:
 
         What is on its way to it may be a grant of which the holder has been told.
         """
+        # A grant of which the holder has been told may be committed here a moment later.
         for entry in (self.engine.on_its_way(lock), self.store.get(lock, self.clock.now)):
             if entry is not None and entry.owner is not None and not is_free(entry.value):
                 return entry.cas_unique, entry.owner

@@ -95,6 +95,7 @@ class FrameStream:
         """Whether this frame of the present view is the next one of that member; if not, the view is broken."""
         if node in self._broken or node not in self.taken:
             return False
+        # F2: nothing is sent again; a view settles what was lost.
         if frame.n != self.taken[node] + 1:
             self._break(node, f"frame {frame.n} came after frame {self.taken[node]}")
             return False
@@ -114,6 +115,7 @@ class FrameStream:
 
     def acknowledged(self, node: int, ack: Ack) -> bool:
         """Take an acknowledgement; say whether it counts."""
+        # An objection in a frame that has not come would be overtaken by this acknowledgement.
         if node not in self._acked or node in self._broken or self.taken[node] < ack.sent:
             return False
         self._acked[node] = max(self._acked[node], ack.n)

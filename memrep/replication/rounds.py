@@ -126,6 +126,8 @@ class Rounds:
         pending = Pending(entry, base, attempt, copy)
         now = self._clock.now
         before = self._writes.pending.get(key)
+        # I2: a plain write displaces any read-modify-write on its way, and any older plain write. One that is
+        # newer stays pending; this one is committed below it, which `Store.put` makes nothing of.
         if before is None or before.base is not None or entry.version > before.entry.version:
             self._writes.pending[key] = pending
         frame = self._stream.add(describe(key, entry, base, dead, now, copy))
@@ -140,12 +142,14 @@ class Rounds:
         """Commit every round that all members acknowledge. Not while a promise pauses this node."""
         if self._state.paused:
             return
+        # K1: frames are acknowledged in order, so the oldest rounds are the first to be done.
         held = self._stream.held_by_all()
         queue = self._queue
         while queue and (queue[0].over or queue[0].frame <= held):
             own = queue.popleft()
             if not own.over:
                 self._commit(own)
+        # Finding 3: every member has taken the `Abort`, so no view can settle those any more.
         while self._given_up and self._given_up[0][0] <= held:
             self._given_up.popleft()
 
@@ -154,6 +158,7 @@ class Rounds:
         entry = own.pending.entry
         del self._own[entry.version]
         self._flow.end(len(entry.value or b""))
+        # Said in the turn in which the client is answered; who reads elsewhere meanwhile waits for it.
         self._stream.add(Commit(own.key, entry.version))
         self._make_committed(own.key, entry)
         own.attempt.committed()
@@ -173,6 +178,7 @@ class Rounds:
         version = own.pending.entry.version
         del self._own[version]
         self._flow.end(len(own.pending.entry.value or b""))
+        # I4: members forget it, or their readers would wait for a commit that never comes.
         frame = self._stream.add(Abort(own.key, version))
         if self._writes.pending.get(own.key) is own.pending:
             self._writes.clear(own.key)
@@ -205,6 +211,7 @@ class Rounds:
 
     def _take_write(self, write: Write) -> None:
         version = Version(write.version)
+        # Whatever this node stamps from now on is newer than what it has seen (the hybrid clock's rule).
         self._clock.observe(version)
         if write.copy is not None:
             self._observer.accepted(write.key, write.copy)
@@ -212,11 +219,16 @@ class Rounds:
         if write.base is not None and not self._accept(write, before):
             self._stream.add(Nack(write.key, write.version))
             return
+        # Asked again: `_accept` may have committed what was pending.
         before = self._writes.pending.get(write.key)
+        # I1: what is not newer than what is here changes nothing; the acknowledgement of its frame tells
+        # nothing else to its coordinator, for a plain write has no one to object to.
         if version <= self._store.version(write.key):
             return
+        # I2: of two plain writes the newer one stays pending, in whatever order they come.
         if write.base is None and before is not None and before.base is None and version < before.entry.version:
             return
+        # A newcomer announces again what another one has announced (J3).
         if before is not None and version == before.entry.version:
             return
         entry = write.entry(self._clock.now)
@@ -227,19 +239,23 @@ class Rounds:
     def _accept(self, write: Write, before: Pending | None) -> bool:
         """Whether nothing has overtaken what this read-modify-write is based on."""
         key = write.key
+        # Finding 17: a flush_all changes no version that is here, so nothing else would object.
         if not write.dead and self._is_flushed(Version(write.base or b"")):
             return False
         if before is not None and before.entry.version == write.base:
             # That somebody has based a write on it certifies that it was committed.
             self._certify(key, before)
             before = None
+        # I2 and I3: something stronger is on its way.
         if before is not None and (before.base is None or before.entry.version > write.version):
             return False
+        # I3: it has that base; or this very write, settled by a view before it came.
         version = self._store.version(key)
         if version in (write.base, write.version):
             return True
         if write.version < version:
             return False
+        # Finding 5: both found nothing, though one of them may have purged a tombstone that the other has.
         if write.dead and self._store.is_miss(key, self._clock.now):
             return True
         # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
@@ -287,6 +303,7 @@ class Rounds:
                 clients' connections are closed.
         """
         now = self._clock.now
+        # M8: nothing is in flight afterwards. What is, was in some vote, this node's own included.
         own = [one for one in self._queue if not one.over]
         given_up = self._given_up
         self._own.clear()
@@ -300,11 +317,13 @@ class Rounds:
         for settled in message.settled:
             origins.add(settled.origin)
             keys.add(settled.write.key)
+            # The proposer's new versions are above all that any voter had seen.
             self._clock.observe(Version(settled.write.version))
             entry = settled.write.entry(now)
             if settled.write.copy is not None:
                 self._observer.accepted(settled.write.key, settled.write.copy)
             lost_owner = _lost_owner(entry, message)
+            # Finding 15: whose clients are gone is the last view's affair, and this says it for all members.
             if entry.owner is not None and lost_owner:
                 entry.owner = replace(entry.owner, node=0)
             if keep:
@@ -314,16 +333,19 @@ class Rounds:
                     self._observer.settled_for_lost(settled.write.key, entry, others)
             else:
                 self._writes.pending[settled.write.key] = Pending(entry, None, None)
+        # Finding 3: the view has settled what had been given up here before every member knew.
         for _, version, attempt in given_up:
             if keep and version in origins:
                 self._settled.append(attempt)
         for one in own:
             version = one.pending.entry.version
+            # A plain write that something newer has overwritten took place just before that.
             overwritten = one.key in keys or self._store.version(one.key) >= version
             if keep and (version in origins or (one.pending.base is None and overwritten)):
                 self._settled.append(one.attempt)
             else:
                 one.attempt.aborted()
+        # Others have gone on without this node: what it knew of requests may be told again elsewhere.
         if not keep:
             self._observer.yielded()
             dropped, self._settled = self._settled, []

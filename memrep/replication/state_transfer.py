@@ -222,11 +222,13 @@ class Joiner:
             self._store.put(write.key, write.entry(now), now)
             if self._before:
                 self._sent[write.key] = write
+            # J1: the newer version of each key stays, whichever way it came.
             if self._mine.get(write.key, ZERO) <= version:
                 self._mine.pop(write.key, None)
             else:
                 self._know(write)
         self.taken += len(message.records)
+        # Finding 13.
         self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
         self._complete = message.last
         if not message.last:
@@ -267,6 +269,8 @@ class Joiner:
                 continue
             if self._rounds.pending(key):
                 later[key] = version
+            # J3: the others may have purged its tombstone; but what the donor has it has not deleted (finding
+            # 29).
             elif version <= self._horizon and key not in self._theirs:
                 self._store.remove(key)
             else:
@@ -296,6 +300,7 @@ class Joiner:
         else:
             entry, base = theirs.entry(now), Version(theirs.version)
             entry.cas = entry.cas_unique
+        # Finding 31: to yield to nothing is to answer a miss, and has to be marked as based on one.
         dead = entry.value is None or entry.expires <= now or base <= self._store.flushed
         attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
         self._rounds.give_way(key, entry, base, attempt, dead=dead)

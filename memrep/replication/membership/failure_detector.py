@@ -56,7 +56,9 @@ class FailureDetector:
     def reach(self, now: int) -> dict[int, int]:
         """The nodes that could form a view with this one, itself included: numbers to incarnations."""
         state = self._state
+        # M1, finding 9: who does not hear us is out of reach as if it were silent.
         here = [p for p in self.here(now) if p.ignored <= now and self._hears_us(p)]
+        # B1: who comes and goes waits; but two bad nodes are better than no majority.
         steady = [p for p in here if p.kept_out <= now or self._is_member(p)]
         if len(steady) + 1 < state.majority:
             steady = here
@@ -69,6 +71,7 @@ class FailureDetector:
 
     def _hears_us(self, peer: Peer) -> bool:
         """Whether this peer hears us, by the last it said. In a fresh view it has the benefit of the doubt."""
+        # Its last heartbeat is from before the view: it could not know yet that it would hear us.
         if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._state.view.vid):
             return True
         return peer.hears(self._state.me)
@@ -121,9 +124,12 @@ class FailureDetector:
     def believes(self, peer: Peer, inc: int, now: int) -> bool:
         """Whether what comes over another node is this peer's, and not the last words of a former process."""
         if peer.inc == inc:
+            # A bridge passes on for a moment what a process said before it died.
             if peer.gone and now - peer.gone_at < self._timing.relay:
                 return False
         else:
+            # Another incarnation: only if the one that is known is gone, or a view has just said so (finding
+            # 8).
             silent = peer.gone or now - peer.heard >= self._timing.silence
             if peer.linked or not (silent or self._state.view.members.get(peer.node) == inc):
                 return False
@@ -152,6 +158,7 @@ class FailureDetector:
     @property
     def missed(self) -> list[int]:
         """The nodes that a view without a majority is without, and that are not known to be gone."""
+        # N1: known to be gone is who cannot have gone on: its port refuses, or it said goodbye.
         return [node for node in self._left if not _is_known_gone(self.peers[node])]
 
     def is_back(self, node: int, now: int) -> bool:
@@ -160,10 +167,12 @@ class FailureDetector:
         Silent it was since it spoke: that nobody counts as silent to who was stopped brings nobody back.
         """
         peer = self.peers[node]
+        # N3, finding 39: `heard` is set anew after a stop and by a view; `spoke` is not.
         return node in self._left and now - peer.spoke >= self._timing.silence and not _is_known_gone(peer)
 
     def ended(self, peer: Peer, reason: str, now: int) -> None:
         """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
+        # Finding 35: that its port refuses came through a network that was cut; so may others.
         missed = peer.node in self.missed
         peer.ended(reason, now)
         if missed:
@@ -175,17 +184,20 @@ class FailureDetector:
         Until their ports refuse again they are missed as well.
         """
         for peer in self.peers.values():
+            # Finding 35: who died a moment ago is seen to be dead; who died before may have come back since.
             if peer.gone and now - peer.gone_at >= self._timing.silence:
                 peer.doubt()
                 self._left |= {peer.node}
 
     def returned(self, since: int) -> list[Peer]:
         """Those missed that were heard again after this moment: while this view was formed without them."""
+        # Finding 36: heard between the votes and the view, it was not silent any more when that began.
         return [self.peers[node] for node in self.missed if self.peers[node].returned > since]
 
     def was_stopped(self, now: int) -> None:
         """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
         for peer in self.peers.values():
+            # T1: a lease counts from when the heartbeat was sent, and this node does not know when that was.
             peer.revoke_lease()
             if not peer.gone:
                 peer.counts_as_heard(now, both_ways=True)
@@ -202,6 +214,7 @@ class FailureDetector:
         """
         members = self._state.view.members
         # Who joins such a view with nothing does not know whom a majority has gone on without.
+        # N1: in a majority's view nobody is missed, for whoever is out of it cannot have gone on.
         left = (before.keys() or self.peers.keys()) - members.keys() - {self._state.me}
         self._left = frozenset() if self._state.view.quorate else (self._left | left) - members.keys()
         for peer in self.peers.values():
@@ -209,10 +222,12 @@ class FailureDetector:
             peer.ignore(0)
             peer.was_reminded(now)
             inc = members.get(peer.node)
+            # B1.
             if before.get(peer.node) not in (None, inc):
                 peer.left(now)
             if inc is not None and before.get(peer.node) != inc:
                 peer.entered(now)
+            # Finding 8: others have heard a new process of it that this node has not.
             if peer.gone and inc not in (None, peer.inc):
                 peer.restarted(inc, now)
                 peer.shows_life()
@@ -231,6 +246,7 @@ class FailureDetector:
         Before that nobody may be told of anything that the view has settled: a member that lost the message
         and all others would know nothing of it. Who is in a later view by now may have skipped this one.
         """
+        # Finding 41: exactly this view. Who is in a later one may have skipped it.
         vid = self._state.view.vid
         return vid > 0 and all(self.peers[node].installed == vid for node in self._state.others)
 
@@ -244,6 +260,7 @@ class FailureDetector:
         state = self._state
         if not state.full or state.paused or not self.confirmed:
             return 0
+        # S1: the lease that the last needed one of them has granted is the end. Own time needs no lease.
         leases = sorted((self.peers[node].lease for node in state.others), reverse=True)
         needed = state.majority - 1 if state.view.quorate else len(leases)
         return leases[needed - 1] if needed else NEVER

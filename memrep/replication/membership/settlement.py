@@ -41,23 +41,31 @@ def settle(
         configured: how many nodes there are in all.
         clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
     """
+    # Finding 19 (V3): only who was full in the latest view counts towards a majority.
     full = _full_voters(votes)
     quorate = len(members) == configured or len(full) > configured // 2
+    # Versions of a later generation outrank all earlier ones; a minority's view must not begin one.
     gen = number_of(vid) if quorate else max(vote.gen for vote in votes.values())
+    # Above all that any voter has stamped: what is settled has to outrank what it was stamped over.
     for vote in votes.values():
         clock.observe_logical(vote.logical)
+    # M7: an acknowledged write is in the vote of every full voter, for each of them held it.
     chosen: dict[bytes, Write] = {}
     for node in full:
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
+    # Finding 17: what was in flight beside a flush_all may have been answered before it.
     in_order = sorted(chosen.values(), key=lambda write: write.key == FLUSH_KEY)  # a flush_all ends the rest
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
+    # Their clients' locks and the like are nobody's: those may go on at other nodes (see `Install`).
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     horizon = max(votes[node].horizon for node in full)
+    # N5: what those have stamped since the sides parted gives way.
     yields = _yielding(votes, full)
     past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
     if quorate:
         past = begins(past, vid, members.values())
+    # The earliest reading: what was stamped after that somebody may not have seen.
     apart = min(votes[node].apart or votes[node].logical for node in full)
     return Install(
         vid,
@@ -85,10 +93,12 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
+        # N4, N6: first by what the sides have behind them. View numbers alone say nothing (finding 26).
         ranks = _ranks(votes)
         order = {node: (ranks[votes[node].last], votes[node].last) for node in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
+    # A cold start of empty nodes: nobody has anything to lose.
     if not any(vote.records for vote in votes.values()):
         return frozenset(votes)
     return frozenset(
@@ -114,6 +124,7 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     have lost all that they had. Of who is full in a later generation nobody knows how much there was to do.
     """
     ranks = _ranks(votes)
+    # All full voters are of one rank, so any of them will do.
     first = ranks[votes[min(full)].last]
     sides = {node: ranks[vote.last] for node, vote in votes.items() if vote.full and node not in full}
     return sorted(
@@ -125,12 +136,14 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
 
 def _restamped(write: Write, version: Version) -> Write:
     """The write under its new version. Its cas unique stays: some member may have shown it to a client."""
+    # Finding 2: a `cas` with the number that was shown must still find it.
     unique = write.cas or cas_unique(Version(write.version))
     return msgspec.structs.replace(write, version=version, base=None, cas=unique)
 
 
 def _stronger(one: Write | None, other: Write) -> Write:
     """Of two writes in flight for a key: the plain one, or else the one with the higher version."""
+    # I2: a plain write beats a read-modify-write, whatever their versions.
     if one is None:
         return other
     return max(one, other, key=lambda write: (write.base is None, write.version))

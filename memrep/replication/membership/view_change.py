@@ -98,12 +98,14 @@ class ViewChange:
     def consider(self) -> None:
         """Propose a view if one is needed and it is this node's turn."""
         now = self._clock.now
+        # M2: a view is needed when who is in reach is not who is in the view, or somebody asks.
         reach = self._detector.reach(now)
         if not self._need(reach, now):
             self._needed = None
             return
         if self._needed is None:
             self._needed = now
+        # M3: one after the other, so that as a rule only one proposes.
         rank = self._rank(reach, now)
         if rank is None or now < self._needed + rank * self._timing.propose:
             return
@@ -111,14 +113,18 @@ class ViewChange:
         if proposal is not None:
             if now < proposal.at + self._patience and proposal.members.items() <= reach.items():
                 return
+            # M5: who has not answered keeps the view from standing.
             # Votes may be large; asking faster than they travel would pile them up.
             self._patience = min(2 * self._patience, _PATIENCE_MAX * self._timing.propose)
             self._proposal = None
             members = self._state.view.members
+            # M5: a newcomer that is silent is left out for a while; a member never is, it must be known to be
+            # gone.
             answered = proposal.votes.keys() | proposal.refusals
             silent = [n for n in proposal.members if n not in answered and n not in members]
             self._detector.ignore(silent, now + self._timing.ignore)
             reach = self._detector.reach(now)
+        # Finding 14: asked after the patience has grown, so that this does not go on doubling it for nothing.
         if self._may_form(reach, now):
             self._propose(reach, now)
 
@@ -129,14 +135,17 @@ class ViewChange:
         view with an empty newcomer, beside the one that has gone on and holds what was written meanwhile.
         """
         self._proposal = None
+        # T2 (finding 10): a fresh heartbeat from each of them comes within this time.
         self._patient_until = self._clock.now + self._timing.promise
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
         """Whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
         state = self._state
+        # M2, findings 20 and 23.
         if gives_way_to(state, self._detector, reach, now) is not None:
             return False
         if now < self._patient_until:
+            # T2: nobody that is heard may be missing, and alone is no view while there may be others.
             heard = {peer.node for peer in self._detector.here(now)}
             if not heard <= reach.keys() or len(reach) == 1 < state.configured:
                 return False
@@ -156,12 +165,14 @@ class ViewChange:
     def _need(self, reach: dict[int, int], now: int) -> bool:
         state = self._state
         if state.promised > state.view.vid:
+            # M2: a promise pauses this node (M6), so it must not wait for ever for a view that nobody forms.
             proposer = proposer_of(state.promised)
             return (
                 now - self.promised_at > self._timing.promise
                 or (proposer != state.me and proposer not in reach)
                 or proposer == state.me
             )
+        # Finding 19: nodes that have caught up may make a majority's view of it.
         if state.view_change_reason or reach != state.view.members or self._has_grown_to_majority():
             return True
         return any(
@@ -184,6 +195,7 @@ class ViewChange:
         """This node's place among those that may propose; None if it may not."""
         state = self._state
         beats = {node: self._detector.peers[node].beat for node in reach if node != state.me}
+        # M3: a node without data never proposes beside one with data, whose data it would end.
         full = [node for node, beat in beats.items() if beat is not None and beat.full]
         if state.full:
             candidates = [*full, state.me]
@@ -210,8 +222,10 @@ class ViewChange:
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
         state = self._state
+        # Above all that anybody has promised; the wall clock keeps it above what was before a cold start.
         number = 1 + max(number_of(state.promised), number_of(self._highest), self._clock.wall // 1000)
         vid = make_vid(number, state.me)
+        # The proposer votes first, and for nothing else from now on.
         self._promise(vid)
         self._proposal = _Proposal(vid, reach, now, {state.me: self._vote(vid)})
         for node in reach:
@@ -227,15 +241,18 @@ class ViewChange:
     def on_propose(self, node: int, message: Propose) -> None:
         """Vote, or say why not."""
         state = self._state
+        # Whether it votes or not: its own next proposal has to be above this one.
         self.saw_promise(message.vid)
         reach = self._detector.reach(self._clock.now)
         if message.members.get(state.me) != state.inc:
             return
+        # M6: a member that this node hears may be serving; a view without it would leave it behind.
         left_out = [
             member
             for member, inc in state.view.members.items()
             if member not in message.members and reach.get(member) == inc
         ]
+        # M6, finding 23: nor beside a node with data that goes on because it does not hear this one.
         rival = deaf_rival(state, self._detector, message.members, self._clock.now)
         if message.vid <= max(state.promised, state.view.vid) or left_out or rival is not None:
             self._send(node, Refuse(message.vid, state.promised, left_out))
@@ -257,13 +274,17 @@ class ViewChange:
             return
         self._proposal = None
         state = self._state
+        # S3: heartbeats told of enough data when it was proposed; the votes are what counts.
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
         if state.full and gives_way_to(state, self._detector, proposal.members, self._clock.now):
             return  # it was heard while the votes came
+        # M7.
         view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
+        # Finding 21: the proposer says for all whose clients are gone; by themselves nodes would differ.
         lost = self._lost(view)
         view = replace(view, lost=lost, silent=self._silent(lost))
+        # Once: who misses it shows an older view in its heartbeat, and gets it again (M9).
         for node in view.members:
             if node != state.me:
                 self._send(node, view)
@@ -282,6 +303,7 @@ class ViewChange:
             if view.members.get(node) != inc or node not in view.full or node in view.alone:
                 peer = self._detector.peers.get(node)
                 heard = min(now, peer.heard) if peer is not None else now
+                # It has answered everything before its goodbye, so nothing of it is in doubt.
                 took_leave = peer is not None and peer.gone == TOOK_LEAVE
                 known = stamped_at(latest_unique(self._clock, heard - UNCERTAIN_MS))
                 lost[node] = 1 + (self._clock.hybrid if took_leave else known)
