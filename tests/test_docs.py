@@ -82,11 +82,8 @@ def test_a_guide_names_files_and_members_that_are_there(page: str) -> None:
 
 def test_every_rule_of_replication_is_cited_where_it_is_kept() -> None:
     text = (DOCS / "replication.md").read_text("utf-8")
-    rules = {
-        rule
-        for line in re.findall(r"^- ((?:[A-Z]\d(?:, )?)+) ", text, re.MULTILINE)
-        for rule in line.split(", ")
-    }
+    named = re.findall(r"^- ((?:[A-Z]\d(?:, )?)+) ", text, re.MULTILINE)
+    rules = {rule for line in named for rule in line.split(", ")}
     assert len(rules) > 20
     code = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
     assert {rule for rule in rules if not re.search(rf"\b{rule}\b", code)} == set()

@@ -11,7 +11,7 @@ Two kinds of write:
   run again on what won, and the client never sees that.
 
 Each method returns its outcome at once where it can, else a `Future` on which the outcome will appear. On a
-single node no ticket ever waits, and the hot path makes no object but the entry itself.
+single node no future ever waits, and the hot path makes no object but the entry itself.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Engine:
     # --- reads
 
     def get(self, key: bytes) -> Entry | Future | None:
-        """The live entry, None for a miss, or a ticket while a write of the key is on its way."""
+        """The live entry, None for a miss, or a future while a write of the key is on its way."""
         if self._pending and self._obstacle(key) is not None:
             future = Future(partial(self._count_get, key))
             self._get_later(key, future)
@@ -293,7 +293,7 @@ class Engine:
         return FLUSH_KEY if FLUSH_KEY in self._pending else None
 
     def _get_later(self, key: bytes, future: Future) -> None:
-        """Settle the ticket with what is there, as soon as nothing of it is on its way."""
+        """Resolve the future with what is there, as soon as nothing of it is on its way."""
         if future.abandoned:
             return
         obstacle = self._obstacle(key)
@@ -325,32 +325,48 @@ class Engine:
         return self._modify(key, decide, count or self.count_stored)
 
     def _modify(
-        self,
-        key: bytes,
-        decide: Operation,
-        count: Callable[[Result], None],
-        future: Future | None = None,
-        copy: RequestId | None = None,
+        self, key: bytes, decide: Operation, count: Callable[[Result], None], copy: RequestId | None = None
     ) -> Result | Future:
-        """Run a read-modify-write; with a `future` it is a further try, and the ticket gets the outcome."""
-        if future is not None and (future.abandoned or future.settled):
-            return None
+        """Run a read-modify-write; one that has to wait, for a clean key or for peers, is a `_Modification`."""
         obstacle = self._obstacle(key) if self._pending else None
+        if obstacle is None:
+            decision = decide(self._store.get(key, self._clock.now))
+            if not isinstance(decision, tuple):
+                count(decision)
+                return decision
+            entry, result = decision
+            if self._replicator.commit(key, entry):
+                count(result)
+                return result
+        modification = _Modification(self, key, decide, Future(count), copy)
+        if obstacle is None:
+            self._propose(modification, entry, result)
+        else:
+            self._writes.wait(obstacle, modification.run)
+        return modification.future
+
+    def _try(self, modification: _Modification) -> None:
+        """Run a read-modify-write that has waited, on what is there now."""
+        key, future = modification.key, modification.future
+        obstacle = self._obstacle(key)
         if obstacle is not None:
-            future = future or Future(count)
-            self._writes.wait(obstacle, partial(self._modify, key, decide, count, future, copy))
-            return future
-        decision = decide(self._store.get(key, self._clock.now))
+            self._writes.wait(obstacle, modification.run)
+            return
+        decision = modification.decide(self._store.get(key, self._clock.now))
         if not isinstance(decision, tuple):
-            return _end(decision, count, future)
+            future.resolve(decision)
+            return
         entry, result = decision
         if self._replicator.commit(key, entry):
-            return _end(result, count, future)
-        future = future or Future(count)
-        again = partial(self._modify, key, decide, count, future, copy)
-        future.attempt(result, partial(self._writes.wait, key, again))
-        self._replicator.propose(key, entry, self._store.version(key), future, copy)
-        return future
+            future.resolve(result)
+        else:
+            self._propose(modification, entry, result)
+
+    def _propose(self, modification: _Modification, entry: Entry, result: Result) -> None:
+        """Send round what a read-modify-write makes of its key; another write may win (rule I4)."""
+        key, future = modification.key, modification.future
+        future.attempt(result, modification.run_when_clean)
+        self._replicator.propose(key, entry, self._store.version(key), future, modification.request)
 
     def tombstone(self) -> Entry:
         """What a key becomes that is deleted now."""
@@ -396,10 +412,25 @@ class Engine:
         setattr(self.counters, name, getattr(self.counters, name) + 1)
 
 
-def _end(result: Result, count: Callable[[Result], None], future: Future | None) -> Result:
-    """Tell the outcome, and count it: through the ticket if there is one."""
-    if future is None:
-        count(result)
-    else:
-        future.resolve(result)
-    return result
+class _Modification:
+    """A read-modify-write that has no outcome yet: it is decided anew each time, on what is there then."""
+
+    __slots__ = ("_engine", "decide", "future", "key", "request")
+
+    def __init__(
+        self, engine: Engine, key: bytes, decide: Operation, future: Future, request: RequestId | None
+    ) -> None:
+        self._engine = engine
+        self.key = key
+        self.decide = decide
+        self.future = future
+        self.request = request
+
+    def run(self) -> None:
+        """The key is clean."""
+        if not (self.future.abandoned or self.future.settled):
+            self._engine._try(self)
+
+    def run_when_clean(self) -> None:
+        """Another write has won."""
+        self._engine._writes.wait(self.key, self.run)

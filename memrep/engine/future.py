@@ -1,6 +1,6 @@
 """A command whose outcome is not known yet.
 
-A command that has to wait for the cluster hands out a ticket in the place of its outcome. Who holds it is told
+A command that has to wait for the cluster hands out a future in the place of its outcome. Who holds it is told
 when the outcome is there; a read-modify-write that loses against another write is tried again before that, and
 nobody sees it.
 """
@@ -21,7 +21,7 @@ class Future:
     Attributes:
         result: the outcome, once `settled`.
         settled: whether the outcome is known.
-        callback: called once, when it becomes known; set by the connection that holds the ticket.
+        callback: called once, when it becomes known; set by the connection that holds the future.
         abandoned: the client is gone. A write that is on its way completes all the same, one that has not
             been started is dropped.
     """

@@ -59,7 +59,7 @@ class Replies:
         self._ready = ready
 
     def hold(self, future: Future, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
-        """The next reply is the outcome of this ticket, once there is one."""
+        """The next reply is the outcome of this future, once there is one."""
         self._close_out()
         self.idle = False
         self.plain = plain and (self.plain or not self.queue)

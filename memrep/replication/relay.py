@@ -5,9 +5,9 @@ had to decide, one of two healthy nodes would be thrown out, or each side would 
 So the transport goes round it, and membership sees clean partitions only.
 
 Every heartbeat tells whom its sender hears directly. Who is not heard directly any more by a peer gives what it
-has for that peer to a node that both hear; that node passes it on, one hop and no further (rule R1). Heartbeats still go
-out on the direct link, too: hearing them again is what ends the detour. A change of way inside a view may
-overtake or lose frames; their numbers show it, and a new view settles what was in flight.
+has for that peer to a node that both hear; that node passes it on, one hop and no further (rule R1). Heartbeats
+still go out on the direct link, too: hearing them again is what ends the detour. A change of way inside a view
+may overtake or lose frames; their numbers show it, and a new view settles what was in flight.
 """
 
 from __future__ import annotations

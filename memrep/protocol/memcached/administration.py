@@ -6,6 +6,7 @@ commands").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from memrep.engine.engine import Engine
@@ -77,6 +78,18 @@ class Administration:
             self._engine.room.limit(megabytes << 20)
             self._say(_OK, noreply)
 
+    def lru(self, words: Words) -> None:
+        """There is none."""
+        self._say(allocator.lru(words))
+
+    def slabs(self, words: Words) -> None:
+        """There are none."""
+        self._say(allocator.slabs(words))
+
+    def watch(self, words: Words) -> None:
+        """There is nothing to be watched."""
+        self._say(allocator.watch(words))
+
     def version(self, words: Words) -> None:
         """Which memrep this is."""
         self._say(b"VERSION %b\r\n" % self._context.version)
@@ -143,3 +156,18 @@ class Administration:
     def _say(self, reply: bytes, noreply: bool = False) -> None:
         if not noreply:
             self._connection.out.append(reply)
+
+
+#: What can be asked and ordered in a line of the text protocol.
+ORDERS: Final[dict[bytes, Callable[[Administration, Words], None]]] = {
+    b"verbosity": Administration.verbosity,
+    b"cache_memlimit": Administration.cache_memlimit,
+    b"version": Administration.version,
+    b"stats": Administration.stats,
+    b"quit": Administration.quit,
+    b"lru": Administration.lru,
+    b"lru_crawler": Administration.lru_crawler,
+    b"slabs": Administration.slabs,
+    b"watch": Administration.watch,
+    b"shutdown": Administration.shutdown,
+}

@@ -23,8 +23,8 @@ from memrep.engine.operations import LATER, NO_MEMORY, TOO_LARGE, Outcome, Resul
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
-from memrep.protocol.memcached import allocator, lookahead
-from memrep.protocol.memcached.administration import Administration
+from memrep.protocol.memcached import lookahead
+from memrep.protocol.memcached.administration import ORDERS, Administration
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
 from memrep.protocol.memcached.kinds import SHOWING, WRITING
 from memrep.protocol.memcached.meta import commands as meta
@@ -132,7 +132,7 @@ class Text(Dialect):
             store = _STORAGE.get(verb)
             if store is None and verb != b"ms":
                 connection.next = after = end + 1
-                _VERBS.get(verb, Text._unknown)(self, words)
+                _VERBS.get(verb, Text._other)(self, words)
             else:
                 after = (
                     self._meta_set(words, data, end + 1)
@@ -172,8 +172,12 @@ class Text(Dialect):
         if not noreply:
             self._out.append(error)
 
-    def _unknown(self, words: Words) -> None:
-        if speaks_http(words):
+    def _other(self, words: Words) -> None:
+        """What people and their tools say; or nothing that is known."""
+        order = ORDERS.get(words[0]) if words else None
+        if order is not None:
+            order(self._administration, words)
+        elif speaks_http(words):
             self._connection.closing = True
         else:
             self._out.append(ERROR)
@@ -253,11 +257,29 @@ class Text(Dialect):
         value = data[body:end]
         self._connection.next = after
         if store.cas:
-            result = self._engine.cas(key, flags, exptime, value, unique)
+            result = store.execute(self, key, flags, exptime, value, unique)
         else:
             result = store.execute(self, key, flags, exptime, value)
         self._answer(result, noreply, plain=store.verb == b"set")
         return after
+
+    def _set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
+        return self._commands.set(key, flags, exptime, value)
+
+    def _add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
+        return self._commands.add(key, flags, exptime, value)
+
+    def _replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
+        return self._engine.replace(key, flags, exptime, value)
+
+    def _append(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
+        return self._engine.append(key, value)
+
+    def _prepend(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
+        return self._engine.prepend(key, value)
+
+    def _cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Future:
+        return self._engine.cas(key, flags, exptime, value, unique)
 
     def _note_stored(self, key: bytes) -> None:
         if self._prefixes.on:
@@ -440,12 +462,12 @@ class _Store:
 _STORAGE: Final = {
     store.verb: store
     for store in (
-        _Store(b"set", lambda self, *words: self._commands.set(*words)),
-        _Store(b"add", lambda self, *words: self._commands.add(*words)),
-        _Store(b"replace", lambda self, *words: self._engine.replace(*words)),
-        _Store(b"append", lambda self, key, flags, exptime, value: self._engine.append(key, value)),
-        _Store(b"prepend", lambda self, key, flags, exptime, value: self._engine.prepend(key, value)),
-        _Store(b"cas", lambda self, *words: self._engine.cas(*words)),
+        _Store(b"set", Text._set),
+        _Store(b"add", Text._add),
+        _Store(b"replace", Text._replace),
+        _Store(b"append", Text._append),
+        _Store(b"prepend", Text._prepend),
+        _Store(b"cas", Text._cas),
     )
 }
 
@@ -460,16 +482,6 @@ _VERBS: Final[dict[bytes, Callable[[Text, Words], None]]] = {
     b"touch": Text._touch,
     b"delete": Text._delete,
     b"flush_all": Text._flush_all,
-    b"verbosity": lambda self, words: self._administration.verbosity(words),
-    b"cache_memlimit": lambda self, words: self._administration.cache_memlimit(words),
-    b"version": lambda self, words: self._administration.version(words),
-    b"stats": lambda self, words: self._administration.stats(words),
-    b"quit": lambda self, words: self._administration.quit(words),
-    b"lru": lambda self, words: self._out.append(allocator.lru(words)),
-    b"lru_crawler": lambda self, words: self._administration.lru_crawler(words),
-    b"slabs": lambda self, words: self._out.append(allocator.slabs(words)),
-    b"watch": lambda self, words: self._out.append(allocator.watch(words)),
-    b"shutdown": lambda self, words: self._administration.shutdown(words),
     b"mn": Text._nothing_meta,
     b"mg": Text._meta_get,
     b"md": Text._meta_delete,

@@ -100,7 +100,7 @@ class Retrieval:
             self._say(_END)
 
     def show_later(self, key: bytes, future: Future, shows: Show) -> None:
-        """Show what this ticket will bring, if it brings anything."""
+        """Show what this future will bring, if it brings anything."""
         self._connection.replies.hold(
             future, lambda entry: shows(key, entry) if isinstance(entry, Entry) else b""
         )
