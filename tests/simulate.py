@@ -23,9 +23,11 @@ from multiprocessing.pool import Pool
 
 import click
 
+from tests.simulation.plan import KINDS, Broken
 from tests.simulation.rule_mutations import BREAKAGES, Breakage
-from tests.simulation.simulator import KINDS, Broken, Outcome, World, replay, simulate
+from tests.simulation.simulator import Outcome, replay, simulate
 from tests.simulation.trace import Fingerprint, Trace
+from tests.simulation.world import World
 
 
 def _one(only: str, seed: int) -> Outcome | str:

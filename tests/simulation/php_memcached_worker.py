@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Final
 from tests.simulation.php_worker import Talk
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import Host, World
+    from tests.simulation.host import Host
+    from tests.simulation.world import World
 
 from tests.fuzz.grammar import HEADER, packet
 
@@ -185,7 +186,7 @@ class MemcachedVisitor:
         if wire is not self._lock and random_bytes < _BREAKS:
             world.later(moment, partial(self._break, wire, self._step))
         elif random_bytes > 1 - _STRIKES:
-            world.later(moment, partial(world.strike_now, wire.host.number))
+            world.later(moment, partial(world.faults.strike_now, wire.host.number))
         yield wire, opcode
 
     def _break(self, wire: _Wire, step: int) -> None:

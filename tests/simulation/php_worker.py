@@ -19,7 +19,8 @@ from memrep.node.node import Node
 from memrep.protocol.connection import Connection
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import Host, World
+    from tests.simulation.host import Host
+    from tests.simulation.world import World
 
 DATA = b"session"
 

@@ -40,7 +40,8 @@ from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.pending import Pending
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version
-from tests.simulation.simulator import Broken, simulate
+from tests.simulation.plan import Broken
+from tests.simulation.simulator import simulate
 
 
 @attrs.frozen

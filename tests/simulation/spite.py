@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import World
+    from tests.simulation.world import World
 
 #: The share of votes and of views, and of cuts that heal, which a fault follows at once,
 _AT_ONCE: Final = 0.4
@@ -43,28 +43,28 @@ class Spite:
     def strike(self, number: int) -> None:
         """This node has just voted, or a view has begun at it, or a cut has healed; nobody else knows yet."""
         world, rng = self._world, self._world.rng
-        if world.quiet or world.unharmed or rng.random() >= _AT_ONCE:
+        if world.quiet or world.faults.unharmed or rng.random() >= _AT_ONCE:
             return
         victim = rng.choice([number, number, *world.hosts])
         what = rng.random()
         if what < _CUTS and not (world.cuts or world.behind):
-            world.cut()
-        elif not world.awake(victim):
+            world.faults.cut()
+        elif not world.faults.awake(victim):
             world.start(victim)
-        elif world.survivable(victim):
-            if what > _STOPS and world.may_freeze():
-                world.freeze(victim, rng.choice([100.0, 700.0, 1_500.0]))
+        elif world.faults.survivable(victim):
+            if what > _STOPS and world.faults.may_freeze():
+                world.faults.freeze(victim, rng.choice([100.0, 700.0, 1_500.0]))
             else:
-                world.stop_for_a_while(victim)
+                world.faults.stop_for_a_while(victim)
 
     def unsettles(self, victim: int) -> bool:
         """Stop this node for a moment, maybe: say whether."""
         world, rng = self._world, self._world.rng
-        if rng.random() >= _UNSETTLES or not (world.awake(victim) and world.survivable(victim)):
+        if rng.random() >= _UNSETTLES or not (world.faults.awake(victim) and world.faults.survivable(victim)):
             return False
-        if not world.may_freeze():
+        if not world.faults.may_freeze():
             return False
-        world.freeze(victim, rng.choice([300.0, 400.0, 900.0]))
+        world.faults.freeze(victim, rng.choice([300.0, 400.0, 900.0]))
         return True
 
     def cut(self) -> float:

@@ -10,7 +10,9 @@ from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.replica import Replica
 from tests.simulate import main
 from tests.simulation import simulator
-from tests.simulation.simulator import Broken, Outcome, World, simulate
+from tests.simulation.plan import Broken
+from tests.simulation.simulator import Outcome, simulate
+from tests.simulation.world import World
 
 #: A deliberate fault must show within this many seeds.
 SEEDS = range(1, 201)

@@ -13,7 +13,7 @@ import attrs
 from tests.simulation.php_worker import Visitor
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import World
+    from tests.simulation.world import World
 
 
 @attrs.define

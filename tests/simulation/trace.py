@@ -40,7 +40,8 @@ from memrep.replication.message import (
 from memrep.replication.wire import MESSAGE_BYTES_MAX, Inbox, decode, read
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import Pipe, World
+    from tests.simulation.host import Pipe
+    from tests.simulation.world import World
 
 _MOMENT = struct.Struct(">dii")
 

@@ -19,7 +19,8 @@ import attrs
 from memrep.protocol.connection import Connection
 
 if TYPE_CHECKING:
-    from tests.simulation.simulator import Host, World
+    from tests.simulation.host import Host
+    from tests.simulation.world import World
 
 #: TCP tries again after 200 ms, and then after twice as long each time; a cut is as long as several tries.
 _AGAIN_MS: Final = 200.0
