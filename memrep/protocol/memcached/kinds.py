@@ -11,6 +11,9 @@ WRITING: Final = frozenset(
     b"set add replace append prepend cas ms incr decr touch gat gats delete md ma flush_all".split()
 )
 
+#: Flags with which a meta get writes: a new exptime, an entry where there is none, an early recache.
+_WRITING_FLAGS: Final = (b"T", b"N", b"R")
+
 #: Those that show values. Not `stats`: who wants to know what is the matter must not wait for it.
 SHOWING: Final = frozenset(b"get bget gets gat gats mg".split())
 
@@ -24,3 +27,12 @@ WRITING_OPCODES: Final = STORING | {
 
 #: Those that show values.
 SHOWING_OPCODES: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
+
+
+def writes(words: list[bytes]) -> bool:
+    """Whether a line of the text protocol goes round the cluster, as far as the line tells.
+
+    A meta get that wins the right to make a stale value anew does so, too; that only the entry tells.
+    """
+    verb = words[0] if words else b""
+    return verb in WRITING or (verb == b"mg" and any(word.startswith(_WRITING_FLAGS) for word in words[2:]))

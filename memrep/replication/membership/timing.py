@@ -10,7 +10,8 @@ class Timing:
     """The constants of membership, ms. They scale together with the failure timeout.
 
     The inequalities that they have to keep are argued in docs/replication.md: lease + tick < silence,
-    2 x beat + a round trip < lease, 2 x round trip < propose, fence < lease, 2 x beat < relay < silence.
+    2 x beat + a round trip < lease, 2 x round trip < propose, fence < lease, 2 x beat < relay,
+    relay + 2 x beat < silence.
     """
 
     silence: int = 600

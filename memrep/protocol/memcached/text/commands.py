@@ -26,7 +26,7 @@ from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, D
 from memrep.protocol.memcached import lookahead
 from memrep.protocol.memcached.administration import ORDERS, Administration
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
-from memrep.protocol.memcached.kinds import SHOWING, WRITING
+from memrep.protocol.memcached.kinds import SHOWING, writes
 from memrep.protocol.memcached.meta import commands as meta
 from memrep.protocol.memcached.meta.line import BadMeta, check
 from memrep.protocol.memcached.numbers import of_storage, signed32, unsigned
@@ -126,7 +126,7 @@ class Text(Dialect):
                 words = [word for word in words if word]
             verb = words[0] if words else b""
             if (replies.queue and not (replies.plain and verb == b"set")) or (
-                flow.tight and connection.waits(verb in WRITING, verb in SHOWING)
+                flow.tight and connection.waits(writes(words), verb in SHOWING)
             ):
                 break
             store = _STORAGE.get(verb)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication.membership.failure_detector import FailureDetector
-from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view import View
@@ -207,39 +206,6 @@ def test_a_member_that_is_known_as_gone_and_has_not_restarted_stays_gone() -> No
 
 
 # --- who comes and goes
-
-
-def _comes_and_goes(peer: Peer, now: int, stays: int) -> int:
-    """It becomes a member now and is left out after so long; for how long it is kept out then."""
-    peer.joined = now
-    peer.left(now + stays)
-    return max(0, peer.kept_out - now - stays)
-
-
-def test_the_first_false_start_is_free_and_each_further_one_costs_twice_as_long_up_to_five_seconds() -> None:
-    peer = Peer(2, "10.0.0.2:11211")
-    kept_out = []
-    now = NOW
-    for _ in range(9):
-        kept_out.append(_comes_and_goes(peer, now, 249))
-        now += 100_000
-    assert kept_out == [0, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000]
-
-
-def test_however_many_false_starts_there_were_the_wait_is_bounded() -> None:
-    peer = Peer(2, "10.0.0.2:11211")
-    peer.false_starts = 1_000_000
-    assert _comes_and_goes(peer, NOW, 0) == 5_000
-
-
-def test_a_steady_membership_makes_up_for_all_false_starts() -> None:
-    peer = Peer(2, "10.0.0.2:11211")
-    for _ in range(3):
-        _comes_and_goes(peer, NOW, 100)
-    now = NOW + 100_000
-    assert _comes_and_goes(peer, now, 2_000) == 0
-    assert _comes_and_goes(peer, now + 50_000, 100) == 0
-    assert _comes_and_goes(peer, now + 90_000, 100) == 1_000
 
 
 def test_who_is_kept_out_is_not_within_reach_until_the_time_is_over() -> None:

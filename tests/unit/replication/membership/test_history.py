@@ -1,4 +1,4 @@
-"""The past (rule N6): what is known of generations is joined, and bounded. What it decides: test_view.py."""
+"""The past (rule N6): what is known of generations is joined, and bounded. What it decides: test_settlement."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Tests of memrep/protocol/memcached/binary/; what spans several modules says so in its first line."""
