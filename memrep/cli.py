@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import click
@@ -17,14 +18,20 @@ import click
 from memrep import __version__
 from memrep.addresses import Address, parse_address, parse_nodes
 from memrep.daemon.certificate import Certificate, read_certificate
-from memrep.daemon.daemon import ServeOptions, serve
+from memrep.daemon.daemon import serve
 from memrep.daemon.files import read_file
 from memrep.daemon.guard import in_words, remedy
 from memrep.daemon.local_address import check_listen, check_own_name, find_self
 from memrep.daemon.log import say
+from memrep.daemon.options import ServeOptions
 from memrep.daemon.private_files import read_auth_file, read_secret
 from memrep.errors import UsageError
+from memrep.node.options import NodeOptions
 from memrep.php.options import PhpOptions
+from memrep.replication.membership.timing import Timing
+
+#: The defaults are those of the owners of the options.
+_NODE: Final = NodeOptions()
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ITEM_MIN: Final = 1 << 10
@@ -113,7 +120,8 @@ def cli() -> None:
 )
 @click.option("--unix", metavar="PATH", default="", help="Serve clients on this unix socket, too.")
 @click.option(
-    "-m", "--memory", type=click.IntRange(_MEMORY_MIN_MB), default=64, show_default=True, metavar="MB",
+    "-m", "--memory", type=click.IntRange(_MEMORY_MIN_MB), default=_NODE.memory >> 20,
+    show_default=True, metavar="MB",
     help="Memory for items, in megabytes, all costs counted. Give every node the same.",
 )  # fmt: skip
 @click.option(
@@ -125,14 +133,21 @@ def cli() -> None:
     help="Most clients at a time.",
 )
 @click.option(
-    "-I", "--item-size-max", type=Size(), default="1m", show_default=True, help="Largest item, e.g. 512k or 4m."
+    "-I",
+    "--item-size-max",
+    type=Size(),
+    default=f"{_NODE.item_max >> 20}m",
+    show_default=True,
+    help="Largest item, e.g. 512k or 4m.",
 )
 @click.option(
-    "--failure-timeout", type=Seconds(0.2, 60), default=0.6, show_default=True, metavar="S",
+    "--failure-timeout", type=Seconds(0.2, 60), default=_NODE.timing.silence / 1000,
+    show_default=True, metavar="S",
     help="Seconds of silence after which the others go on without a node.",
 )  # fmt: skip
 @click.option(
-    "--cold-start", type=Seconds(0.1, 3600), default=10.0, show_default=True, metavar="S",
+    "--cold-start", type=Seconds(0.1, 3600), default=_NODE.timing.cold_start / 1000,
+    show_default=True, metavar="S",
     help="Seconds for which nodes without data wait for all others before they begin without them.",
 )  # fmt: skip
 @click.option(
@@ -145,13 +160,14 @@ def cli() -> None:
     "until they do (majority). The same on every server.",
 )  # fmt: skip
 @click.option(
-    "--php/--no-php", default=True, show_default=True,
+    "--php/--no-php", default=_NODE.php_options.on, show_default=True,
     help="Provide for PHP's session handlers: recognise their copies, and let a session's lock belong to the "
     "connection that took it.",
 )  # fmt: skip
 @click.option("--pecl-walk", hidden=True, expose_value=False, help="Of earlier versions; it means nothing now.")
 @click.option(
-    "--lock-prefix", default="memc.sess.key.lock.", show_default=True, metavar="PREFIX[,PREFIX]",
+    "--lock-prefix", default=b",".join(_NODE.php_options.prefixes).decode(),
+    show_default=True, metavar="PREFIX[,PREFIX]",
     help="How the keys of php-memcached's locks begin: memcached.sess_prefix and lock.",
 )  # fmt: skip
 @click.option(
@@ -203,76 +219,57 @@ def serve_command(**values: Any) -> None:
 
     Exit status: 0 after SIGTERM, SIGINT or an enabled shutdown, 2 if something has to be changed first.
     """
-    serve(_checked(**values))
+    serve(_checked(SimpleNamespace(**values)))
 
 
-def _checked(  # noqa: PLR0913
-    *,
-    nodes: str | None,
-    self_: str | None,
-    listen: str | None,
-    port: int | None,
-    unix: str,
-    memory: int,
-    connections: int,
-    item_size_max: int,
-    failure_timeout: float,
-    cold_start: float,
-    drain: float,
-    partition: str,
-    php: bool,
-    lock_prefix: str,
-    tls_cert: str | None,
-    tls_key: str | None,
-    tls_ca: str | None,
-    auth_file: str,
-    secret_file: str | None,
-    disable_flush_all: bool,
-    disable_dumping: bool,
-    disable_watch: bool,
-    enable_shutdown: bool,
-    verbose: bool,
-) -> ServeOptions:
-    """The options, checked as a whole.
+def _checked(given: SimpleNamespace) -> ServeOptions:
+    """The options as they were given, checked as a whole.
+
+    Args:
+        given: a value for each option that is declared above.
 
     Raises:
         UsageError: they do not fit together, or not this machine.
     """
-    if nodes is None:
-        me = parse_address(self_, "--self") if self_ else Address(listen or "127.0.0.1", port or 11211)
+    myself = parse_address(given.self_, "--self") if given.self_ else None
+    if given.nodes is None:
+        me = myself or Address(given.listen or "127.0.0.1", given.port or 11211)
         addresses = [me]
     else:
-        addresses = parse_nodes(nodes)
-        me = find_self(addresses, parse_address(self_, "--self") if self_ else None)
-        check_own_name(addresses, me, listen)
-    if len(addresses) > 1 and port not in (None, me.port):
-        raise UsageError(f"-p {port} is not the port of {me} in --nodes; leave -p out, or correct --nodes")
-    if not _ITEM_MIN <= item_size_max <= memory << 19:
-        raise UsageError(f"-I {item_size_max} must be from 1k to half of -m ({memory} MB)")
+        addresses = parse_nodes(given.nodes)
+        me = find_self(addresses, myself)
+        check_own_name(addresses, me, given.listen)
+    if len(addresses) > 1 and given.port not in (None, me.port):
+        raise UsageError(
+            f"-p {given.port} is not the port of {me} in --nodes; leave -p out, or correct --nodes"
+        )
+    if not _ITEM_MIN <= given.item_size_max <= given.memory << 19:
+        raise UsageError(f"-I {given.item_size_max} must be from 1k to half of -m ({given.memory} MB)")
+    prefixes = tuple(prefix.encode() for prefix in given.lock_prefix.split(",") if prefix)
     return ServeOptions(
         nodes=addresses,
         me=me,
-        listen=check_listen(listen, me.host),
-        port=port or me.port,
-        unix=unix,
-        memory=memory << 20,
-        connections=connections,
-        item_max=item_size_max,
-        failure_timeout_ms=round(failure_timeout * 1000),
-        cold_start_ms=round(cold_start * 1000),
-        drain_ms=round(drain * 1000),
-        strict=partition == "majority",
-        php_options=PhpOptions(
-            on=php,
-            prefixes=tuple(prefix.encode() for prefix in lock_prefix.split(",") if prefix),
+        listen=check_listen(given.listen, me.host),
+        port=given.port or me.port,
+        unix=given.unix,
+        connections=given.connections,
+        drain_ms=round(given.drain * 1000),
+        certificate=_certificate(given.tls_cert, given.tls_key, given.tls_ca),
+        verbose=given.verbose,
+        shutdown=given.enable_shutdown,
+        node=NodeOptions(
+            nodes=[str(address) for address in addresses],
+            me=addresses.index(me) + 1,
+            memory=given.memory << 20,
+            item_max=given.item_size_max,
+            timing=Timing.scaled(round(given.failure_timeout * 1000), round(given.cold_start * 1000)),
+            strict=given.partition == "majority",
+            php_options=PhpOptions(on=given.php, prefixes=prefixes),
+            flush_all=not given.disable_flush_all,
+            lists=not given.disable_dumping,
+            users=read_auth_file(given.auth_file) if given.auth_file else None,
+            secret=read_secret(given.secret_file) if given.secret_file else b"",
         ),
-        certificate=_certificate(tls_cert, tls_key, tls_ca),
-        flush_all=not disable_flush_all,
-        lists=not disable_dumping,
-        users=read_auth_file(auth_file) if auth_file else None,
-        secret=read_secret(secret_file) if secret_file else b"",
-        verbose=verbose,
-        shutdown=enable_shutdown,
     )
 
 

@@ -11,6 +11,7 @@ names               which addresses a host stands for
 local_address       which address of the list is this machine's; whether a port can be had
 private_files       the nodes' secret, clients' passwords
 certificate         what clients of TLS are shown
+options             what the daemon was told
 pending_handshakes  who has connected but not yet shown who he is
 tls                 clients who speak TLS: the handshake, and the socket
 lingering_close     how a client's socket is closed

@@ -28,8 +28,6 @@ from typing import Final
 import attrs
 import trio
 
-from memrep.addresses import Address
-from memrep.daemon.certificate import Certificate
 from memrep.daemon.cgroup import Memory
 from memrep.daemon.clients import Clients
 from memrep.daemon.guard import Troubles, in_words
@@ -37,17 +35,14 @@ from memrep.daemon.listener import Listener
 from memrep.daemon.local_address import bind_client_port, bind_link_port, is_private, sources_of_links
 from memrep.daemon.log import Log, Notifier, keep_standard_files_open
 from memrep.daemon.names import Endpoint
+from memrep.daemon.options import ServeOptions
 from memrep.daemon.peers import Peers
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.signals import hear
 from memrep.daemon.time_slice import Slice
 from memrep.errors import UsageError
 from memrep.node.node import Node
-from memrep.node.options import NodeOptions
 from memrep.node.stats import ProcessInfo
-from memrep.php.options import PhpOptions
-from memrep.protocol.users import Users
-from memrep.replication.membership.timing import Timing
 
 _TICK_S: Final = 0.05
 
@@ -75,55 +70,6 @@ _LAST_WORDS_S: Final = 0.5
 _SPARE_DESCRIPTORS: Final = 448
 
 
-@attrs.frozen(kw_only=True)
-class ServeOptions:
-    """What `memrep serve` was told, checked.
-
-    Attributes:
-        nodes: all nodes, sorted.
-        me: this one.
-        listen: the address for clients; this node's own unless told otherwise.
-        port: the port for clients.
-        unix: the path of a unix socket for clients, if any.
-        memory: the limit for entries, bytes.
-        connections: the most clients at a time.
-        item_max: the largest item, bytes.
-        failure_timeout_ms: silence after which a peer is left out.
-        cold_start_ms: how long a node without data waits for all the others before it begins without them.
-        drain_ms: how long connected clients are served after SIGTERM.
-        php_options: which of PHP's habits are provided for.
-        users: the clients that are let in; None for all.
-        flush_all: whether clients may end everything at once.
-        lists: whether a list of keys is empty, and not refused.
-        strict: whether a node without a majority in reach serves nobody.
-        secret: what nodes prove to each other that they know; empty if there is none.
-        certificate: what clients are shown, who then speak TLS on the port; None if they do not.
-        verbose: whether to log each client's connection.
-        shutdown: whether the `shutdown` command is obeyed.
-    """
-
-    nodes: list[Address]
-    me: Address
-    listen: str
-    port: int
-    unix: str = ""
-    memory: int = 64 << 20
-    connections: int = 1024
-    item_max: int = 1 << 20
-    failure_timeout_ms: int = 600
-    cold_start_ms: int = 10_000
-    drain_ms: int = 1_000
-    strict: bool = False
-    php_options: PhpOptions = attrs.Factory(PhpOptions)
-    users: Users | None = None
-    flush_all: bool = True
-    lists: bool = True
-    secret: bytes = attrs.field(default=b"", repr=False)
-    certificate: Certificate | None = None
-    verbose: bool = False
-    shutdown: bool = False
-
-
 class Daemon:
     """A node, its sockets and its tasks.
 
@@ -146,26 +92,14 @@ class Daemon:
         self._started = False
         self._signals = signals
         self._ready = False
-        me = options.nodes.index(options.me) + 1
+        me = options.node.me
         self._journal = journal
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier()
-        timing = Timing.scaled(options.failure_timeout_ms, options.cold_start_ms)
+        timing = options.node.timing
         part = Slice(timing.fence)
         self._node = Node(
-            NodeOptions(
-                nodes=[str(node) for node in options.nodes],
-                me=me,
-                memory=options.memory,
-                item_max=options.item_max,
-                timing=timing,
-                strict=options.strict,
-                php_options=options.php_options,
-                users=options.users,
-                flush_all=options.flush_all,
-                lists=options.lists,
-                secret=options.secret,
-            ),
+            options.node,
             inc=secrets.randbits(62),
             now=time.monotonic_ns() // 1_000_000,
             wall=time.time_ns() // 1_000_000,
@@ -364,9 +298,9 @@ class Daemon:
         yield "maxconns_fast", "yes"
         yield "verbosity", int(self._verbose)
         yield "ssl_enabled", "yes" if options.certificate is not None else "no"
-        yield "secret", "yes" if options.secret else "no"
+        yield "secret", "yes" if options.node.secret else "no"
         yield "shutdown_command", "yes" if options.shutdown else "no"
-        yield "cold_start_ms", options.cold_start_ms
+        yield "cold_start_ms", options.node.timing.cold_start
         yield "drain_ms", options.drain_ms
 
 
@@ -396,7 +330,7 @@ class Place:
         """
         _raise_descriptor_limit(options.connections)
         memory = Memory()
-        memory.check(options.memory, options.connections)
+        memory.check(options.node.memory, options.connections)
         return cls(
             memory=memory,
             listeners=list(_bind_client_ports(options)),
@@ -428,11 +362,11 @@ def warning_of_strangers(options: ServeOptions) -> str:
     if is_private(options.listen):
         return ""
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]
-    if options.users is None:
+    if options.node.users is None:
         todo.append("ask clients for a password (--auth-file)")
     if options.certificate is None:
         todo.append("encrypt what they send (--tls-cert)")
-    if len(options.nodes) > 1 and not options.secret:
+    if len(options.nodes) > 1 and not options.node.secret:
         todo.append("let nodes prove who they are (--secret-file)")
     return f"warning: strangers can reach {options.listen}: " + ", ".join(todo)
 

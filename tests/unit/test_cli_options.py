@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from memrep.cli import _checked, serve_command
-from memrep.daemon.daemon import ServeOptions, warning_of_strangers
+from memrep.daemon.daemon import warning_of_strangers
+from memrep.daemon.options import ServeOptions
 from memrep.php.options import PhpOptions
 from tests.harness.certificates import Authority
 
 
 def _options(*arguments: str) -> ServeOptions:
     """The checked options that these arguments make, without any environment."""
-    return _checked(**serve_command.make_context("serve", list(arguments), auto_envvar_prefix=None).params)
+    return _checked(SimpleNamespace(**_given(*arguments)))
+
+
+def _given(*arguments: str) -> dict[str, Any]:
+    return serve_command.make_context("serve", list(arguments), auto_envvar_prefix=None).params
+
+
+def test_each_option_that_is_declared_is_looked_at() -> None:
+    """But for memcached's -W: what it forbids is refused without it."""
+    asked: set[str] = set()
+
+    class Watched(SimpleNamespace):
+        def __getattribute__(self, name: str) -> Any:
+            asked.add(name)
+            return super().__getattribute__(name)
+
+    given = _given()
+    _checked(Watched(**given))
+    assert given.keys() - asked == {"disable_watch"}
 
 
 def test_php_is_provided_for_and_partitions_do_not_stop_anybody_unless_told_otherwise() -> None:
     options = _options()
-    assert options.php_options == PhpOptions(on=True, prefixes=(b"memc.sess.key.lock.",))
-    assert not options.strict
+    assert options.node.php_options == PhpOptions(on=True, prefixes=(b"memc.sess.key.lock.",))
+    assert not options.node.strict
 
 
 def test_a_majority_can_be_demanded() -> None:
-    assert _options("--partition", "majority").strict
-    assert not _options("--partition", "available").strict
+    assert _options("--partition", "majority").node.strict
+    assert not _options("--partition", "available").node.strict
 
 
 def test_php_can_be_left_alone() -> None:
-    assert _options("--php").php_options.on
-    assert not _options("--no-php").php_options.on
+    assert _options("--php").node.php_options.on
+    assert not _options("--no-php").node.php_options.on
 
 
 def test_an_option_of_earlier_versions_changes_nothing() -> None:
@@ -36,34 +57,34 @@ def test_an_option_of_earlier_versions_changes_nothing() -> None:
 
 
 def test_how_locks_begin_can_be_told_several_at_a_time_or_none() -> None:
-    assert _options("--lock-prefix", "a.lock.").php_options.prefixes == (b"a.lock.",)
-    assert _options("--lock-prefix", "a.lock.,b.lock.,").php_options.prefixes == (b"a.lock.", b"b.lock.")
-    assert _options("--lock-prefix", "").php_options.prefixes == ()
+    assert _options("--lock-prefix", "a.lock.").node.php_options.prefixes == (b"a.lock.",)
+    assert _options("--lock-prefix", "a.lock.,b.lock.,").node.php_options.prefixes == (b"a.lock.", b"b.lock.")
+    assert _options("--lock-prefix", "").node.php_options.prefixes == ()
 
 
 def test_memcacheds_options_for_what_is_not_obeyed_are_taken() -> None:
     options = _options()
-    assert (options.flush_all, options.lists) == (True, True)
+    assert (options.node.flush_all, options.node.lists) == (True, True)
     for short, long in (("-F", "--disable-flush-all"), ("-X", "--disable-dumping"), ("-W", "--disable-watch")):
         for word in (short, long):
             options = _options(word)
-            assert (options.flush_all, options.lists) == (short != "-F", short != "-X")
+            assert (options.node.flush_all, options.node.lists) == (short != "-F", short != "-X")
     options = _options("-FXW")
-    assert (options.flush_all, options.lists) == (False, False)
+    assert (options.node.flush_all, options.node.lists) == (False, False)
 
 
 def test_times_are_told_in_seconds() -> None:
     options = _options("--failure-timeout", "1.25", "--cold-start", "30", "--drain", "0")
-    assert (options.failure_timeout_ms, options.cold_start_ms, options.drain_ms) == (1_250, 30_000, 0)
+    assert (options.node.timing.silence, options.node.timing.cold_start, options.drain_ms) == (1_250, 30_000, 0)
 
 
 def test_the_secret_is_what_the_file_holds(tmp_path: Path) -> None:
-    assert _options().secret == b""
+    assert _options().node.secret == b""
     path = tmp_path / "secret"
     path.write_text("0123456789abcdef\n")
     path.chmod(0o600)
     options = _options("--secret-file", str(path))
-    assert options.secret == b"0123456789abcdef"
+    assert options.node.secret == b"0123456789abcdef"
     assert "0123456789abcdef" not in repr(options)
 
 

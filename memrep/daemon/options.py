@@ -1,0 +1,40 @@
+"""What the daemon was told: the node's own options, and what only a process with sockets needs to know."""
+
+from __future__ import annotations
+
+import attrs
+
+from memrep.addresses import Address
+from memrep.daemon.certificate import Certificate
+from memrep.node.options import NodeOptions
+
+
+@attrs.frozen(kw_only=True)
+class ServeOptions:
+    """What `memrep serve` was told, checked.
+
+    Attributes:
+        node: what the node itself has to know.
+        nodes: all nodes, sorted.
+        me: this one.
+        listen: the address for clients; this node's own unless told otherwise.
+        port: the port for clients.
+        unix: the path of a unix socket for clients, if any.
+        connections: the most clients at a time.
+        drain_ms: how long connected clients are served after SIGTERM.
+        certificate: what clients are shown, who then speak TLS on the port; None if they do not.
+        verbose: whether to log each client's connection.
+        shutdown: whether the `shutdown` command is obeyed.
+    """
+
+    node: NodeOptions
+    nodes: list[Address]
+    me: Address
+    listen: str
+    port: int
+    unix: str = ""
+    connections: int = 1024
+    drain_ms: int = 1_000
+    certificate: Certificate | None = None
+    verbose: bool = False
+    shutdown: bool = False
