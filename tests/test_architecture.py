@@ -50,9 +50,8 @@ MODULES_TO_CARVE: Final = {
     "protocol.connection": 398,
     "protocol.memcached.binary.commands": 428,
     "protocol.memcached.text.commands": 490,
-    "replication.replica": 484,
+    "replication.replica": 481,
     "replication.rounds": 378,
-    "replication.state_transfer": 367,
 }
 CLASSES_TO_CARVE: Final = {"Engine": 29, "FailureDetector": 23, "LockTable": 22, "Peer": 29}
 CONSTRUCTORS_TO_CARVE: Final = {

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from memrep.errors import PeerError
+from memrep.replication.donor import Donor
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.event_log import MembershipLog
 from memrep.replication.membership.failure_detector import FailureDetector
@@ -44,7 +45,7 @@ from memrep.replication.observer import ReplicationObserver
 from memrep.replication.outbox import Outbox
 from memrep.replication.relay import Routes
 from memrep.replication.rounds import Rounds
-from memrep.replication.state_transfer import Donor, Joiner
+from memrep.replication.state_transfer import Joiner
 from memrep.replication.wire import decode, encode
 from memrep.storage.entry import NEVER
 from memrep.storage.pending import PendingWrites
@@ -217,11 +218,6 @@ class Replica:
         """Tell the others that this node stops, so that they go on at once."""
         self.leaving = True
         self._beat_now = True
-
-    @property
-    def may_serve(self) -> bool:
-        """Whether clients' commands may be executed now."""
-        return self._clock.now < self.serves_until
 
     @property
     def open(self) -> bool:

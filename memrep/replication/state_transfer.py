@@ -2,8 +2,8 @@
 
 The newcomer is a member of the view first and acknowledges every new write like any other; so all it lacks is
 what was committed before. It asks the lowest full member for that, chunk by chunk: pulling paces the donor,
-which does one bounded piece of work a request and serves its clients in between. Digests say which buckets
-differ, so that a node that comes back with most of its data receives little.
+which does one bounded piece of work a request (donor.py) and serves its clients in between. Digests say which
+buckets differ, so that a node that comes back with most of its data receives little.
 
 Then the newcomer looks at what it had and the donor did not send. Such a key may be one that only it knows,
 from a time when it was cut off: then it sends it round as a plain write under the version it has. Or one that
@@ -28,20 +28,15 @@ from typing import Final
 
 import attrs
 
+from memrep.replication.donor import CHUNK_KEYS
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
-from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write, describe
+from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
 from memrep.replication.rounds import Rounds
-from memrep.storage.digest import BUCKETS, bucket_of
+from memrep.storage.digest import bucket_of
 from memrep.storage.entry import Entry
 from memrep.storage.store import TOMBSTONE_MS, Store
 from memrep.storage.version import ZERO, Clock, Version, logical
-
-#: A chunk is closed when its values reach this many bytes,
-CHUNK_BYTES: Final = 1 << 17
-
-#: or when it has looked at this many keys.
-CHUNK_KEYS: Final = 2_000
 
 #: How many chunks a newcomer asks for ahead.
 AHEAD: Final = 2
@@ -49,70 +44,6 @@ AHEAD: Final = 2
 #: Of its own keys a newcomer sorts so many at a time, and sends round so many.
 SORTED: Final = 2 * CHUNK_KEYS
 ANNOUNCED: Final = 1_000
-
-
-class Donor:
-    """The giving side: one transfer for each member that asked in this view."""
-
-    def __init__(self, state: ReplicaState, store: Store, clock: Clock) -> None:
-        self._state = state
-        self._store = store
-        self._clock = clock
-        self._transfers: dict[int, _Transfer] = {}
-
-    def reset(self) -> None:
-        """A view begins: who still lacks something asks again."""
-        self._transfers.clear()
-
-    def on_sync(self, node: int, message: TransferRequest) -> None:
-        """A member asks for what differs from its digests."""
-        wrong = len(message.sums) not in (0, BUCKETS)
-        if wrong or message.vid != self._state.view.vid or not self._state.full:
-            return
-        digest = self._store.digest
-        buckets = digest.differing(message.sums) if message.sums else None
-        self._transfers[node] = _Transfer(self._store.keys(), buckets)
-
-    def on_more(self, node: int, message: ChunkRequest) -> Chunk | None:
-        """The chunk that a member asks for; None if it asks out of turn."""
-        transfer = self._transfers.get(node)
-        if transfer is None or message.vid != self._state.view.vid or message.i != transfer.chunks:
-            return None
-        chunk = self._chunk(transfer)
-        if chunk.last:
-            del self._transfers[node]
-        return chunk
-
-    def _chunk(self, transfer: _Transfer) -> Chunk:
-        now = self._clock.now
-        store, keys, buckets = self._store, transfer.keys, transfer.buckets
-        records: list[Write] = []
-        size = 0
-        start = transfer.position
-        position = start
-        end = min(len(keys), start + CHUNK_KEYS)
-        while position < end and size < CHUNK_BYTES:
-            key = keys[position]
-            position += 1
-            entry = store.peek(key)
-            if entry is not None and (buckets is None or bucket_of(key) in buckets):
-                records.append(describe(key, entry, None, False, now))
-                size += len(entry.value or b"")
-        transfer.position = position
-        number, transfer.chunks = transfer.chunks, transfer.chunks + 1
-        differing = [] if number or buckets is None else sorted(buckets)
-        last = position >= len(keys)
-        return Chunk(self._state.view.vid, number, records, len(keys), differing, last, store.horizon)
-
-
-@attrs.define(eq=False)
-class _Transfer:
-    """How far a transfer has come: the keys as they were when it began, those of interest, the place."""
-
-    keys: list[bytes]
-    buckets: frozenset[int] | None
-    position: int = 0
-    chunks: int = 0
 
 
 class Joiner:
