@@ -44,6 +44,9 @@ class LockTable:
         observer: what it has heard of other nodes' clients.
         state: which node this is, and of how many.
         log: takes a line for the operator.
+
+    Attributes:
+        due: what `release` has to do.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class LockTable:
         self.owners: dict[bytes, tuple[LockHolder, int]] = {}
         self._remembered: dict[bytes, int] = {}
         self._passed_over: dict[bytes, int] = {}
-        self._due: list[tuple[bytes, int, Change]] = []
+        self.due: list[tuple[bytes, int, Change]] = []
         self._learned: set[bytes] = set()
         self._log = log
 
@@ -75,7 +78,7 @@ class LockTable:
         unique = entry.cas_unique
         # The client hung up while the lock was on its way: nobody will ever release it.
         if caller.gone:
-            self._due.append((key, unique, caller.undo.get(key, self.freed)))
+            self.due.append((key, unique, caller.undo.get(key, self.freed)))
         else:
             self._forget_ended(caller)
             self.owners[key] = caller, unique
@@ -109,7 +112,7 @@ class LockTable:
             # Not if the lock was granted to somebody else since, after its timeout.
             if self.owners.get(key) == (caller, unique):
                 del self.owners[key]
-            self._due.append((key, unique, caller.undo.get(key, change)))
+            self.due.append((key, unique, caller.undo.get(key, change)))
         caller.locks.clear()
 
     def deserted(self, caller: LockHolder) -> None:
@@ -117,7 +120,7 @@ class LockTable:
         # Its client may be alive and go on at another node with the lock that it was told of.
         for key, unique in caller.locks.items():
             self.owners.pop(key, None)
-            self._due.append((key, unique, _disowned))
+            self.due.append((key, unique, _disowned))
         caller.locks.clear()
 
     def share(self, caller: LockHolder) -> None:
@@ -143,7 +146,7 @@ class LockTable:
         for caller, _ in self.owners.values():
             caller.locks.clear()
         self.owners.clear()
-        self._due.clear()
+        self.due.clear()
         self.duplicates.clear()
 
     def remember(self, key: bytes, unique: int) -> None:
@@ -167,7 +170,7 @@ class LockTable:
         """
         # Finding 21: by a write, which is decided once for all nodes whoever is first.
         for key, unique in self._uncertain.over(all_heard):
-            self._due.append((key, unique, self.freed))
+            self.due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.get(key, self.clock.now)
             # Released, ended or granted anew meanwhile.
@@ -176,17 +179,13 @@ class LockTable:
             # Nobody owns it any more: the release may be its holder's, and the next request is waiting.
             elif entry.owner is None or not entry.owner.node:
                 del self._remembered[key]
-                self._due.append((key, unique, self.freed))
-
-    @property
-    def due(self) -> bool:
-        """Whether `release` has something to do."""
-        return bool(self._due)
+                self.due.append((key, unique, self.freed))
 
     def release(self) -> None:
         """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
         # Each release may make others due.
-        due, self._due = self._due, []
+        due = self.due[:]
+        self.due.clear()
         for key, unique, change in due:
             self.engine.modify(key, _if_held(unique, change))
 

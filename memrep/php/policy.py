@@ -17,6 +17,7 @@ class PhpPolicy(ClientPolicy):
 
     def __init__(self, table: LockTable) -> None:
         super().__init__(table.engine)
+        self.due = table.due
         self._table = table
         self._clients: dict[Connection, PhpCommands] = {}
 
@@ -45,11 +46,6 @@ class PhpPolicy(ClientPolicy):
     def forget(self) -> None:
         """Forget who holds which lock."""
         self._table.forget()
-
-    @property
-    def due(self) -> bool:
-        """Whether some lock is to be released."""
-        return self._table.due
 
     def release(self) -> None:
         """Release the locks that are due."""

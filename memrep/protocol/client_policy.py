@@ -6,7 +6,7 @@ engine's own, or some that look at who is calling first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memrep.engine.engine import Engine
@@ -62,10 +62,14 @@ class ClientPolicy:
 
     Args:
         engine: executes what is to be executed.
+
+    Attributes:
+        due: what `release` has to do; a list, for it is looked at several times a turn.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.due: Sequence[object] = []
 
     def commands(self) -> ClientCommands:
         """The commands of a client that has just come."""
@@ -87,11 +91,6 @@ class ClientPolicy:
 
     def forget(self) -> None:
         """This node is about to close all its clients' connections, and the other nodes know."""
-
-    @property
-    def due(self) -> bool:
-        """Whether `release` has something to do."""
-        return False
 
     def release(self) -> None:
         """Do what is due for clients that are gone; asked for in turns in which this node serves."""

@@ -11,9 +11,10 @@ import pytest
 
 #: Hears; sends itself these signals, one after the other; tells what it has heard.
 CHILD: Final = """
-import os, resource, sys
+import os, resource, signal, sys
 from memrep.daemon.signals import hear
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell ignores it for what runs in the background
 heard = hear()
 for number in map(int, sys.argv[1:]):
     os.kill(os.getpid(), number)
