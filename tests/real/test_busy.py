@@ -19,7 +19,7 @@ from typing import Final
 
 import pytest
 
-from .busy import Onlooker, Witness, crowd, load, spinning, standing_still
+from .busy import Onlooker, crowd, load, spinning
 from .cluster import CHECKOUT, Cluster
 from .processes import HOST, until
 
@@ -42,9 +42,6 @@ nice="$1"
 shift
 exec nice -n "$nice" "$@"
 """
-
-#: The machine may stand still under so many runs of one test before it is called unfit for it.
-RUNS_MAX: Final = 3
 
 
 class Busy(Cluster):
@@ -76,29 +73,8 @@ def views(cluster: Cluster) -> list[str]:
     return [cluster.stats(i, "cluster")["view"] for i in range(cluster.count)]
 
 
-def nothing_fenced(tmp_path: Path, work: Callable[[Cluster], None]) -> None:
-    """Three nodes do this work; nobody is thrown out meanwhile, takes itself for stopped, or hangs up.
-
-    A node whose machine stood still was stopped, and rightly says so. Whether it did is told by a witness that
-    comes before all other programs: only then a failed run is not the nodes' fault, and there is another one.
-    """
-    for run in range(1, RUNS_MAX + 1):
-        directory = tmp_path / f"run{run}"
-        directory.mkdir()
-        with Witness() as witness:
-            try:
-                nothing_fenced_once(directory, work)
-                return
-            except AssertionError as failure:
-                stood_still = witness.over()
-                for line in stood_still:
-                    failure.add_note(line)
-                if not stood_still or run == RUNS_MAX:
-                    raise
-                print(f"run {run} says nothing, the machine was stopped:", *stood_still, sep="\n")
-
-
-def nothing_fenced_once(directory: Path, work: Callable[[Cluster], None]) -> None:
+def nothing_fenced(directory: Path, work: Callable[[Cluster], None]) -> None:
+    """Three nodes do this work; nobody is thrown out meanwhile, takes itself for stopped, or hangs up."""
     with Busy(3, directory) as cluster:
         before = views(cluster)
         with Onlooker(cluster.ports) as onlooker:
@@ -164,18 +140,6 @@ def test_the_nodes_of_these_tests_have_the_nice_of_the_unit_wherever_the_kernel_
         autogroup = Path(f"/proc/{pid}/autogroup")
         if autogroup.exists():
             assert autogroup.read_text().split()[-2:] == ["nice", unit_nice()]
-
-
-@as_root
-def test_the_witness_tells_a_machine_that_stands_still_from_one_that_has_much_to_do() -> None:
-    with Witness() as witness, spinning(8, 60):
-        time.sleep(1)  # the time in which they would be taken for a stop
-        assert witness.over() == []
-    with Witness() as witness:
-        standing_still(0.3)
-        lines = witness.over()
-    assert len(lines) == len(os.sched_getaffinity(0))
-    assert all("stood still for" in line for line in lines)
 
 
 # --- what clients hold back
