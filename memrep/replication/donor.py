@@ -81,7 +81,7 @@ class Donor:
 class _Transfer:
     """How far a transfer has come: the keys as they were when it began, those of interest, the place."""
 
-    keys: list[bytes]
+    keys: tuple[bytes, ...]
     buckets: frozenset[int] | None
     position: int = 0
     chunks: int = 0

@@ -84,7 +84,9 @@ class Joiner:
         self._log = log
         self._donor = 0
         self._horizon: Version = ZERO
-        self._before: list[tuple[list[bytes], list[Entry]]] = []  # what was here, as far as it is not sorted
+        self._before: list[
+            tuple[tuple[bytes, ...], tuple[Entry, ...]]
+        ] = []  # what was here, and is not sorted yet
         self._buckets: frozenset[int] = frozenset()  # those in which the donor has something else
         self._sent: dict[bytes, Write] = {}  # what the donor has sent of them meanwhile
         self._mine: dict[bytes, Version] = {}  # what was here and the donor has not sent
@@ -111,7 +113,7 @@ class Joiner:
         self._theirs, self._kept = {}, set()
         self._donor = min(view.full)
         self._horizon = horizon
-        self._before = [both for both in self._store.snapshot() if both[0]]
+        self._before = self._store.pieces()
         self._mine, self._sent, self._buckets = {}, {}, frozenset()
         self._everything = not self._before
         self._complete = False
@@ -167,7 +169,7 @@ class Joiner:
 
     def _sort(self) -> None:
         """Find out of some keys that were here which the donor has not sent, as far as it has come."""
-        keys, entries = self._before[-1]
+        keys, entries = self._before.pop()
         if self._buckets:  # else they are the same everywhere
             for key, entry in zip(keys[-SORTED:], entries[-SORTED:], strict=True):
                 sent = self._sent.get(key)
@@ -175,9 +177,8 @@ class Joiner:
                     self._mine[key] = entry.version
                     if sent is not None:
                         self._know(sent)
-        del keys[-SORTED:], entries[-SORTED:]
-        if not keys:
-            self._before.pop()
+        if len(keys) > SORTED:
+            self._before.append((keys[:-SORTED], entries[:-SORTED]))
         if not self._before:
             self._sent = {}
 

@@ -20,7 +20,7 @@ it stops after a number of keys and goes on in the next turn. Reads check the cl
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -93,7 +93,8 @@ class Store:
         self.joining = False
         self._compared = compared
         self.flushed: Version = ZERO
-        self._flushing: list[bytes] = []  # keys that may still hold what a flush_all has ended
+        self._flushing: tuple[bytes, ...] = ()  # keys that may still hold what a flush_all has ended
+        self._flushing_left = 0  # so many of them, from the first on
         self.owned = owned or OwnedKeys()
         self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
         self._swept = 0
@@ -137,13 +138,13 @@ class Store:
             return 0 if entry is None else entry.seen
         return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
 
-    def keys(self) -> list[bytes]:
+    def keys(self) -> tuple[bytes, ...]:
         """All keys that have an entry, tombstones among them, in no particular order."""
-        return self.values.keys() + self.tombstones.keys()
+        return tuple(chain.from_iterable([*self.values.parts, *self.tombstones.parts]))
 
-    def snapshot(self) -> list[tuple[list[bytes], list[Entry]]]:
-        """All keys that have an entry, and their entries, in two pairs of lists that go together."""
-        return [(one.keys(), one.entries()) for one in (self.values, self.tombstones)]
+    def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[Entry, ...]]]:
+        """All keys that have an entry, and their entries, in pieces of bounded size."""
+        return self.values.pieces() + self.tombstones.pieces()
 
     def __len__(self) -> int:
         """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
@@ -157,6 +158,7 @@ class Store:
         if key == FLUSH_KEY:
             self.flushed = entry.version
             self._flushing = self.values.keys()
+            self._flushing_left = len(self._flushing)
             self._clear_flushed(now)
         elif entry.value is not None:
             if entry.expires <= now or entry.version <= self.flushed:
@@ -209,6 +211,8 @@ class Store:
         """Forget a bounded number of tombstones that have had their time."""
         budget = _SWEEP_KEYS
         for part in self.tombstones.parts:
+            if not part:
+                continue
             first = islice(part.items(), budget)
             old = [key for key, _ in takewhile(lambda item: item[1].expires <= now, first)]
             for key in old:
@@ -264,11 +268,14 @@ class Store:
 
     def _clear_flushed(self, now: int) -> None:
         """Give back the memory of a bounded number of values that a flush_all has ended."""
-        for key in self._flushing[-_SWEEP_KEYS:]:
+        left = max(0, self._flushing_left - _SWEEP_KEYS)
+        for key in self._flushing[left : self._flushing_left]:
             entry = self.values.get(key)
             if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
                 self._place(key, entry, _tombstone(entry, now, WAS_FLUSHED))
-        del self._flushing[-_SWEEP_KEYS:]
+        self._flushing_left = left
+        if not left:
+            self._flushing = ()
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
         """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""

@@ -20,6 +20,7 @@ enough.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -64,13 +65,13 @@ class Table(Generic[T]):
         for part in self.parts:
             yield from part
 
-    def keys(self) -> list[bytes]:
-        """All keys, of a million in 15 ms."""
-        return [key for part in self.parts for key in part]
+    def keys(self) -> tuple[bytes, ...]:
+        """All keys as they are now; a tuple, at which the garbage collector looks once and never again."""
+        return tuple(chain.from_iterable(self.parts))
 
-    def entries(self) -> list[T]:
-        """All entries, in the order of `keys`."""
-        return [entry for part in self.parts for entry in part.values()]
+    def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[T, ...]]]:
+        """The keys and the entries of each part that has any, as they are now."""
+        return [(tuple(part), tuple(part.values())) for part in self.parts if part]
 
     def part(self, key: bytes) -> dict[bytes, T]:
         """The dict in which this key is, if it is here: to look it up, and to put it behind the others."""

@@ -12,6 +12,7 @@ from memrep.storage.digest import BUCKETS
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, make
+from tests.harness.collector import walked
 
 VID = 64
 
@@ -95,3 +96,10 @@ def test_what_is_written_meanwhile_is_given_as_it_is_and_what_is_gone_is_not() -
     giving.store.remove(b"k2")
     (chunk,) = giving.chunks()
     assert {write.key: write.value for write in chunk.records} == {b"k0": b"v", b"k1": b"new"}
+
+
+def test_while_very_many_are_given_away_the_collector_walks_through_none_of_them() -> None:
+    giving = _Giving(10_000)
+    giving.ask([])
+    assert giving.chunk(0) is not None
+    assert walked(b"k") == []

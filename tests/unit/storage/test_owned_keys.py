@@ -51,8 +51,7 @@ def test_the_index_is_what_a_look_at_all_entries_would_find(done: list[tuple[str
     for number, (step, key, ms) in enumerate(done, start=1):
         now += ms
         _do(store, step, key, number, now)
-        everywhere = zip(store.values.keys(), store.values.entries(), strict=True)
-        assert set(store.owned.keys) == {key for key, entry in everywhere if entry.owner is not None}
+        assert set(store.owned.keys) == {key for key in store.values if store.values[key].owner is not None}
 
 
 def test_an_entry_whose_node_has_lost_its_clients_is_still_found() -> None:

@@ -16,6 +16,7 @@ from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
 from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
 from memrep.storage.version import ZERO, make
+from tests.harness.collector import walked
 
 NOW = 1_000_000
 #: Until what is due at some moment has been swept at the latest: slots are 4.096 s wide.
@@ -634,3 +635,17 @@ def test_an_owner_ends_with_its_value() -> None:
     store.put(b"a", _value(3), NOW)
     store.remove(b"b")
     assert not store.owned.keys
+
+
+# --- what is done for very many keys ------------------------------------------------------------------------
+
+
+def test_while_a_flush_of_very_many_is_carried_out_the_collector_walks_through_none_of_them() -> None:
+    store = Store(1 << 30)
+    for number in range(10_000):
+        store.put(b"flushed%d" % number, _value(number + 1), NOW)
+    store.put(FLUSH_KEY, _flush(20_000), NOW)
+    assert len(store) > 5_000, "it takes more than one turn"
+    assert walked(b"flushed") == []
+    _sweep(store, NOW)
+    assert len(store) == 0

@@ -40,7 +40,10 @@ def test_it_is_a_dict_whatever_is_done_to_it(steps: list[tuple[str, bytes]], par
             assert ours.get(key) == model.get(key)
             assert (key in ours) == (key in model)
             assert len(ours) == len(model)
-    assert dict(zip(ours.keys(), ours.entries(), strict=True)) == model
+    pieces = [dict(zip(keys, entries, strict=True)) for keys, entries in ours.pieces()]
+    assert all(pieces)
+    assert {key: entry for piece in pieces for key, entry in piece.items()} == model
+    assert set(ours.keys()) == model.keys()
     assert {key: ours[key] for key in ours} == model
 
 
@@ -118,5 +121,8 @@ def test_the_garbage_collector_looks_at_no_part() -> None:
     ours: Table[Entry] = Table()
     for number in range(3 * PART_MAX):
         ours.append(b"%d" % number, Entry(ZERO, b"x", 0, NEVER))
+    keys, pieces = ours.keys(), ours.pieces()
     gc.collect()
     assert not any(gc.is_tracked(part) for part in ours.parts)
+    assert not gc.is_tracked(keys)
+    assert not any(gc.is_tracked(each) for piece in pieces for each in piece)
