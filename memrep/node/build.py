@@ -1,4 +1,4 @@
-"""The wiring: which policy for clients a node has. The only module below the daemon that knows php/.
+"""The wiring: which policy for clients a node has. Beside the node's options it alone knows php/ here.
 
 A node asks here for the three ends of its policy, at the moments of its making at which each is needed: what
 follows from an entry's owner (the store asks that), what is made of what replication tells, and what clients

@@ -86,10 +86,6 @@ class Clients:
             return True
         return bool(self._ready) and not self._staleness.wary  # else they may have to wait all the same
 
-    @property
-    def _serving(self) -> bool:
-        return self._clock.now < self._replica.serves_until
-
     # --- one client
 
     def connect(self, host: str = "") -> Connection:
@@ -110,7 +106,7 @@ class Clients:
         if kept or self._clock.now >= self._replica.serves_all_until:
             if connection not in self._connections:
                 return b""
-            if kept or not (self._serving and self._staleness.lets_in(connection)):
+            if kept or not (self._replica.may_serve and self._staleness.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
                 self._begin_wait(connection)
                 return b""
@@ -137,7 +133,7 @@ class Clients:
                 if self._context.spent():
                     self.suspended = True
                     return
-        while self._crowd and self._serving and not self._context.flow.tight:
+        while self._crowd and self._replica.may_serve and not self._context.flow.tight:
             connection = next(iter(self._crowd))
             del self._crowd[connection]
             yield connection, self.resume(connection)
@@ -227,7 +223,7 @@ class Clients:
     def _may_answer(self, connection: Connection) -> bool:
         """Whether what is known for this client may be said, and what was kept of it be executed."""
         since = self._clock.now if connection.waits_since is None else connection.waits_since
-        return self._serving and self._staleness.answers(connection, since)
+        return self._replica.may_serve and self._staleness.answers(connection, since)
 
     def _has_to_wait(self, connection: Connection) -> bool:
         """Whether nothing may be said to this client now; to one who is let go only if it might be old."""
@@ -242,7 +238,7 @@ class Clients:
 
     def _lose_patience(self) -> None:
         """Execute commands as they are of those who say no more; people in telnet, for example."""
-        if not self._serving:
+        if not self._replica.may_serve:
             return
         for connection in self._waits:  # what it says may be here already, unheard
             if connection not in self._unheard and connection.lose_patience():

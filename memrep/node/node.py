@@ -178,7 +178,7 @@ class Node:
     @property
     def serving(self) -> bool:
         """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
-        return self._clock.now < self.replica.serves_until
+        return self.replica.may_serve
 
     def tick(self) -> None:
         """What is due by the clock; every 50 ms or so."""

@@ -46,7 +46,7 @@ class Admission:
     def __init__(
         self, names: list[str], replica: Replica, timing: Timing, clock: Clock, log: Callable[[str], None]
     ) -> None:
-        self.open = clock.now < replica.serves_until  # a node without peers, from the start
+        self.open = replica.may_serve  # a node without peers, from the start
         self._told = False
         self._names = names
         self._replica = replica
@@ -61,7 +61,7 @@ class Admission:
     def look(self, items: int) -> None:
         """At the end of each turn: open or close; `items` is how many this node holds."""
         replica, now = self._replica, self._clock.now
-        if replica.open and now < replica.serves_until:
+        if replica.open and replica.may_serve:
             self._served = now
             if not (self.open and self._told):
                 self._opens(items)

@@ -226,7 +226,7 @@ class StatsGroups:
         if replica.leaving:
             return "leaving"
         if replica.open:
-            return "serving" if self._clock.now < replica.serves_until else "waiting for the others"
+            return "serving" if replica.may_serve else "waiting for the others"
         return "joining" if replica.state.view.vid else "starting"
 
     def _peer(self, peer: Peer) -> str:

@@ -55,6 +55,9 @@ from memrep.storage.version import Clock
 #: How many messages of a view that is not installed yet are kept for it.
 _HELD_MAX: Final = 4096
 
+#: What belongs to one view: it is kept if that is not installed here yet (rule F1).
+_OF_A_VIEW: Final = (Frame, Ack, TransferRequest, ChunkRequest)
+
 
 class Replica:
     """One node among its peers.
@@ -220,6 +223,11 @@ class Replica:
         self._beat_now = True
 
     @property
+    def may_serve(self) -> bool:
+        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        return self._clock.now < self.serves_until
+
+    @property
     def open(self) -> bool:
         """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
         state = self.state
@@ -251,28 +259,23 @@ class Replica:
     def receive(self, node: int, message: PeerMessage) -> None:
         """Act on a message of a peer."""
         kind = type(message)
+        if isinstance(message, _OF_A_VIEW) and message.vid > self.state.view.vid:
+            if len(self._held) < _HELD_MAX:
+                self._held.append((node, message))
+            return
         self._on[kind](self, node, message)
         if kind is not Frame and kind is not Ack:
             self._weigh()
 
     def _on_frame(self, node: int, message: Frame) -> None:
         state = self.state
-        if message.vid > state.view.vid:
-            self._hold(node, message)
-        elif message.vid == state.view.vid and not state.paused and self._stream.accept(node, message):
+        if message.vid == state.view.vid and not state.paused and self._stream.accept(node, message):
             for item in message.items:
                 self.rounds.take(node, item)
 
     def _on_ack(self, node: int, message: Ack) -> None:
-        if message.vid > self.state.view.vid:
-            self._hold(node, message)
-        elif message.vid == self.state.view.vid and self._stream.acknowledged(node, message):
+        if message.vid == self.state.view.vid and self._stream.acknowledged(node, message):
             self.rounds.progress()
-
-    def _hold(self, node: int, message: PeerMessage) -> None:
-        """Keep what belongs to a view that is not installed yet (rule F1)."""
-        if len(self._held) < _HELD_MAX:
-            self._held.append((node, message))
 
     def _on_beat(self, node: int, message: Heartbeat) -> None:
         state = self.state
@@ -356,15 +359,9 @@ class Replica:
             self._install(message)
 
     def _on_sync(self, node: int, message: TransferRequest) -> None:
-        if message.vid > self.state.view.vid:
-            self._hold(node, message)
-        else:
-            self._donor.on_sync(node, message)
+        self._donor.on_sync(node, message)
 
     def _on_more(self, node: int, message: ChunkRequest) -> None:
-        if message.vid > self.state.view.vid:
-            self._hold(node, message)
-            return
         chunk = self._donor.on_more(node, message)
         if chunk is not None:
             self._send(node, chunk)
