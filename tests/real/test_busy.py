@@ -133,6 +133,18 @@ def test_eight_programs_that_want_all_of_the_cpu_throw_nobody_out(seconds: int, 
 
 
 @as_root
+@pytest.mark.long
+def test_a_million_sessions_come_in_beside_eight_busy_programs(tmp_path: Path) -> None:
+    """Whatever takes time for each key in one turn takes three times as long here, on all nodes at once."""
+
+    def work(cluster: Cluster) -> None:
+        with spinning(8, 400):
+            assert load(cluster.ports[0], 1_000_000, 500, 500) == 1_000_000
+
+    nothing_fenced(tmp_path, work)
+
+
+@as_root
 def test_the_nodes_of_these_tests_have_the_nice_of_the_unit_wherever_the_kernel_looks(tmp_path: Path) -> None:
     with Busy(1, tmp_path) as cluster:
         pid = cluster.node(0).process.pid
