@@ -15,7 +15,8 @@ from memrep.engine.future import Future
 from memrep.engine.operations import NOT_FOUND, Operation, Result
 from memrep.engine.replicator import Alone
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
-from memrep.protocol.connection import ServerContext
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import ServerContext
 from memrep.protocol.negotiation import connect
 from memrep.storage.entry import Entry
 from memrep.storage.pending import PendingWrites
@@ -79,8 +80,8 @@ class OwnKeysOnly:
 class Policy(ClientPolicy):
     """Each client has keys of its own."""
 
-    def commands(self) -> ClientCommands:
-        """The commands of a client that has just come."""
+    def commands(self, connection: Connection) -> ClientCommands:
+        """The commands of a client that has just come, over this connection."""
         return OwnKeysOnly(self.engine)
 
 
@@ -99,7 +100,7 @@ def main() -> None:
     context = ServerContext(
         version=b"example", reports={}, reset=lambda: None, set_verbosity=lambda level: None, shutdown=None
     )
-    ann, bob = (connect(policy.engine, policy.commands(), context, lambda connection: None) for _ in range(2))
+    ann, bob = (connect(policy, context, lambda connection: None) for _ in range(2))
     print("ann:", ann.receive(b"set basket 0 60 3\r\ntea\r\n").decode().strip())
     print("bob:", bob.receive(b"delete basket\r\n").decode().strip())
     print("ann:", ann.receive(b"delete basket\r\n").decode().strip())

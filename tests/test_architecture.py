@@ -47,9 +47,6 @@ MODULES_TO_CARVE: Final = {
     "daemon.daemon": 428,
     "daemon.peers": 481,
     "engine.engine": 436,
-    "protocol.connection": 398,
-    "protocol.memcached.binary.commands": 428,
-    "protocol.memcached.text.commands": 490,
     "replication.replica": 477,
     "replication.rounds": 378,
 }

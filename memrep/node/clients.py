@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memrep.engine.engine import Engine
 from memrep.node.staleness import StalenessGuard
 from memrep.protocol.client_policy import ClientPolicy
-from memrep.protocol.connection import Connection, ServerContext
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import ServerContext
 from memrep.protocol.negotiation import connect
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
@@ -25,8 +25,7 @@ class Clients:
     """All client connections of one node.
 
     Args:
-        engine: executes their commands.
-        policy: what they mean by them.
+        policy: what they mean by their commands, and which engine executes them.
         context: what connections see of the node.
         replica: knows until when they may be served.
         staleness: knows whom, while the node may have been left behind.
@@ -38,7 +37,6 @@ class Clients:
 
     def __init__(
         self,
-        engine: Engine,
         policy: ClientPolicy,
         context: ServerContext,
         replica: Replica,
@@ -46,8 +44,7 @@ class Clients:
         clock: Clock,
     ) -> None:
         self.suspended = False
-        self._engine = engine
-        self._counters = engine.counters
+        self._counters = policy.engine.counters
         self._policy = policy
         self._context = context
         self._replica = replica
@@ -91,9 +88,7 @@ class Clients:
     def connect(self, host: str = "") -> Connection:
         """A client has come, from this host; "" for a unix socket."""
         self._counters.total_connections += 1
-        commands = self._policy.commands()
-        connection = connect(self._engine, commands, self._context, self._is_ready)
-        self._policy.connected(commands, connection)
+        connection = connect(self._policy, self._context, self._is_ready)
         self._connections[connection] = None
         self._staleness.came(connection, host)
         return connection
@@ -180,7 +175,8 @@ class Clients:
 
     def hung_up(self, connection: Connection) -> None:
         """The client sends no more; it may still listen."""
-        if connection.waiting and not (connection.withholding() or connection.wondering):
+        gate = connection.gate
+        if connection.waiting and not (gate is not None and gate.waiting):
             self._cut.add(connection)
 
     def disconnect(self, connection: Connection) -> None:
@@ -240,8 +236,10 @@ class Clients:
         """Execute commands as they are of those who say no more; people in telnet, for example."""
         if not self._replica.may_serve:
             return
-        for connection in self._waits:  # what it says may be here already, unheard
-            if connection not in self._unheard and connection.lose_patience():
+        for connection in self._waits:
+            gate = connection.gate
+            # What it says may be here already, unheard.
+            if gate is not None and connection not in self._unheard and gate.tick():
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:

@@ -31,7 +31,8 @@ from memrep.node.options import NodeOptions
 from memrep.node.serving import Admission
 from memrep.node.staleness import StalenessGuard
 from memrep.node.stats import VERSION, ProcessInfo, StatsGroups
-from memrep.protocol.connection import Connection, ServerContext
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
 from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
@@ -102,7 +103,7 @@ class Node:
         self._engine = Engine(self.store, self._writes, rounds, self._clock, self.counters, room)
         self._policy = make_policy(options, self._engine, observer, state, log)
         context = self._make_context(facts, set_verbosity, shutdown)
-        self.clients = Clients(self._engine, self._policy, context, self.replica, self.staleness, self._clock)
+        self.clients = Clients(self._policy, context, self.replica, self.staleness, self._clock)
 
     def _make_context(
         self, facts: ProcessInfo, set_verbosity: Callable[[int], None], shutdown: Callable[[], None] | None

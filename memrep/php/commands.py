@@ -14,6 +14,7 @@ from memrep.php.dedup import DELETE_MARK, fingerprint_of
 from memrep.php.lock_commands import LockCommands
 from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.php.lock_table import LockTable
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.storage.entry import Entry, RequestId
 from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO, latest_unique
@@ -57,16 +58,17 @@ class _Arrival:
 
 
 class PhpCommands(LockCommands):
-    """One client's connection, as far as PHP's habits go; see `protocol.Commands`.
+    """One client's connection, as far as PHP's habits go; see `ClientCommands`.
 
     Args:
         table: what its node knows of everybody's locks.
+        gate: that of its connection.
     """
 
     __slots__ = ("_last", "_since")
 
-    def __init__(self, table: LockTable) -> None:
-        super().__init__(table)
+    def __init__(self, table: LockTable, gate: ReplyGate) -> None:
+        super().__init__(table, gate)
         self._since = latest_unique(table.clock)
         self._last = _Write()
 
@@ -150,14 +152,14 @@ class PhpCommands(LockCommands):
         former = last.tenure if again else duplicates.tenure_of(key, fingerprint, only)
         if former or again:
             declared = lock.startswith(table.php_options.prefixes)
-            proved = declared or proof.releases(self.line.ahead(), key, lock)
+            proved = declared or proof.releases(self.gate.lookahead(), key, lock)
             if proved is None:
                 self._last = last
-                self.line.wonder(_WRITE_TICKS)
+                self.gate.defer(_WRITE_TICKS)
                 return None
             if proved and former != tenure and self._may_be_the_holders(key, same, tenure, hold):
                 self._last = last
-                self.line.wonder(_HOLDER_TICKS)
+                self.gate.defer(_HOLDER_TICKS)
                 return None
             self._last = _Write(key, fingerprint, former, quiet)
             if not proved:
@@ -174,7 +176,7 @@ class PhpCommands(LockCommands):
         Its node will tell: it has the same write from the holder, who writes there, too. If that node dies who
         has come after the grant must be the holder. Until then the client may not be told that it is stored.
         """
-        if same or hold is None or not hold.node or self.line.impatient():
+        if same or hold is None or not hold.node or self.gate.timed_out:
             return False
         return not self._table.duplicates.is_written(key, tenure)
 
@@ -204,7 +206,7 @@ class PhpCommands(LockCommands):
         """Release a lock, unless it is somebody else's; or do what is to be done with any other key."""
         table = self._table
         engine = table.engine
-        came = table.came(self.line)
+        came = table.came(self.gate)
         unique = self.locks.pop(key, None)
         if table.owners.get(key, (None, 0))[0] is self:
             del table.owners[key]

@@ -15,6 +15,7 @@ from memrep.php.lock_holder import LockHolder
 from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.php.lock_table import LockTable, plain
 from memrep.protocol.command import Said
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO
@@ -70,12 +71,13 @@ class LockCommands(LockHolder):
 
     Args:
         table: what its node knows of everybody's locks.
+        gate: that of its connection.
     """
 
     __slots__ = ("_asked", "_table", "_trial")
 
-    def __init__(self, table: LockTable) -> None:
-        super().__init__()
+    def __init__(self, table: LockTable, gate: ReplyGate) -> None:
+        super().__init__(gate)
         self._table = table
         self._asked = b""  # the lock for which it has just asked by a number
         self._trial: _Trial | None = None
@@ -118,7 +120,7 @@ class LockCommands(LockHolder):
                 self._asks()
             if self.shared:
                 return _PLAIN
-            reads = proof.reads(self.line.ahead(), key, table.php_options.session_of(key))
+            reads = proof.reads(self.gate.lookahead(), key, table.php_options.session_of(key))
             return _UNKNOWN if reads is None else _LOCK if reads else _PLAIN
         if flags:
             return _PLAIN
@@ -145,7 +147,7 @@ class LockCommands(LockHolder):
             self._asked = key
             self._asks()
             if not self.shared and table.may_grant(key, initial):
-                takes = proof.takes(self.line.ahead(), key, table.php_options.session_of(key))
+                takes = proof.takes(self.gate.lookahead(), key, table.php_options.session_of(key))
         if takes is False:
             return self._count(key, operations.incr(delta), "incr", initial, show)
         trial = self._try(key, proof.takes, _TAKE_TICKS) if takes is None else None
@@ -170,7 +172,7 @@ class LockCommands(LockHolder):
 
     def missed(self, key: bytes) -> Entry | None:
         """A session that does not exist is empty to pecl, which begins it; from a miss it would walk on."""
-        begins = self.line.withholding() and key + b".lock" in self.locks
+        begins = self.gate.holding and key + b".lock" in self.locks
         return Entry(ZERO, b"", 0, NEVER) if begins else None
 
     def _taking(
@@ -202,7 +204,7 @@ class LockCommands(LockHolder):
                     self._give_up(key, trial)
             elif trial is not None and self._trial is trial:
                 self._trial = None
-                self.line.judge(None)
+                self.gate.unwatch()
 
         return decide, done
 
@@ -218,17 +220,17 @@ class LockCommands(LockHolder):
                 self.undo.pop(key, None)
             if trial.failed and key in self.locks:
                 self._give_up(key, trial)
-            if self.line.impatient():  # it may be a proxy, which reads elsewhere; it is not waited for again
+            if self.gate.timed_out:  # it may be a proxy, which reads elsewhere; it is not waited for again
                 self._table.share(self)
             return trial.verdict
 
-        self.line.judge(judge, ticks)
+        self.gate.watch(judge, ticks)
         return trial
 
     def _give_up(self, key: bytes, trial: _Trial | None) -> None:
         """A lock that was taken is any client's number."""
         self._table.give_up(self, key, plain if trial is None else trial.plain)
-        self.line.let_go()
+        self.gate.release()
 
     def _asks(self) -> None:
         """It asks for a lock. Who holds one at that moment speaks for several requests at once."""

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from memrep.engine import operations
 from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
-from memrep.php.lock_holder import Line, LockHolder
+from memrep.php.lock_holder import LockHolder
 from memrep.php.lock_names import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, is_free
 from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication.membership.state import ReplicaState
 from memrep.storage.entry import Entry
 from memrep.storage.owner import Owner
@@ -85,7 +86,7 @@ class LockTable:
             caller.locks[key] = unique
             # All or nothing: told of the lock without the session, pecl overwrites the session (memrep/php).
             if entry.flags == PECL_FLAGS:
-                caller.line.withhold()
+                caller.gate.hold()
 
     def _forget_ended(self, caller: LockHolder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
@@ -129,7 +130,7 @@ class LockTable:
         # twemproxy: a lock taken on one of its connections is released on another.
         for key in list(caller.locks):
             self.give_up(caller, key, plain)
-        caller.line.let_go()
+        caller.gate.release()
 
     def give_up(self, caller: LockHolder, key: bytes, change: Change) -> None:
         """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
@@ -243,9 +244,9 @@ class LockTable:
                 return entry.cas_unique, entry.owner
         return 0, None
 
-    def came(self, line: Line) -> int:
-        """When what a client says now has come, own monotonic ms: it may have been kept (door, knocks)."""
-        return self.clock.now if line.waits_since is None else line.waits_since
+    def came(self, gate: ReplyGate) -> int:
+        """When what a client says now has come, own monotonic ms: it may have been kept (node/clients.py)."""
+        return self.clock.now if gate.waits_since is None else gate.waits_since
 
     def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""

@@ -21,15 +21,12 @@ class PhpPolicy(ClientPolicy):
         self._table = table
         self._clients: dict[Connection, PhpCommands] = {}
 
-    def commands(self) -> ClientCommands:
-        """Commands that look at who is calling, if PHP is provided for."""
-        return PhpCommands(self._table) if self._table.php_options.on else self.engine
-
-    def connected(self, commands: ClientCommands, connection: Connection) -> None:
-        """The commands see what is said on this connection, and its locks end with it."""
-        if isinstance(commands, PhpCommands):
-            commands.line = connection
-            self._clients[connection] = commands
+    def commands(self, connection: Connection) -> ClientCommands:
+        """Commands that see what is said on this connection, if PHP is provided for; its locks end with it."""
+        if not self._table.php_options.on:
+            return self.engine
+        client = self._clients[connection] = PhpCommands(self._table, connection.open_gate())
+        return client
 
     def left(self, connection: Connection, cut: bool) -> None:
         """Release the locks of a client that is gone."""
@@ -40,7 +37,7 @@ class PhpPolicy(ClientPolicy):
     def deserted(self, connection: Connection) -> None:
         """Give up the locks of a client that may go on with them at another node; it was told of them."""
         client = self._clients.get(connection)
-        if client is not None and not connection.withholding():
+        if client is not None and not client.gate.holding:
             self._table.deserted(client)
 
     def forget(self) -> None:

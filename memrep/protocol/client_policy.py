@@ -25,7 +25,7 @@ class ClientCommands(Protocol):
     copies. `modify` and `store_if` are for all others.
 
     Where the outcome is LATER nothing has been done: what stands behind the command will tell what it means
-    (connection.py).
+    (reply_gate.py).
     """
 
     def set(
@@ -71,12 +71,9 @@ class ClientPolicy:
         self.engine = engine
         self.due: Sequence[object] = []
 
-    def commands(self) -> ClientCommands:
-        """The commands of a client that has just come."""
+    def commands(self, connection: Connection) -> ClientCommands:
+        """The commands of a client that has just come, over this connection."""
         return self.engine
-
-    def connected(self, commands: ClientCommands, connection: Connection) -> None:
-        """The client with these commands has this connection."""
 
     def left(self, connection: Connection, cut: bool) -> None:
         """A client is gone.

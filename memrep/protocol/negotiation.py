@@ -1,27 +1,45 @@
-"""Which protocol a client speaks: its first byte tells, for only a binary request begins with 0x80."""
+"""Which protocol a client speaks: the first byte that it sends tells, for good.
+
+A protocol other than memcached's text begins with a byte with which no line of text does: a binary request with
+0x80. So a further protocol is one more row of DIALECTS. What stands there makes a dialect of a connection, the
+engine, the commands that the client was given, and what it sees of the node: the dialect's class, as a rule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from memrep.engine.engine import Engine
-from memrep.protocol.client_policy import ClientCommands
-from memrep.protocol.connection import Connection, Dialect, ServerContext
+from memrep.protocol.client_policy import ClientCommands, ClientPolicy
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import Dialect, ServerContext
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import REQUEST
-from memrep.protocol.memcached.text.auth import Login
-from memrep.protocol.memcached.text.commands import Text
+from memrep.protocol.memcached.text.auth import text_or_login
+
+MakeDialect = Callable[[Connection, Engine, ClientCommands, ServerContext], Dialect]
+
+#: What is spoken by a client that begins with this byte,
+DIALECTS: Final[dict[int, MakeDialect]] = {
+    REQUEST: Binary,
+}
+
+#: and by one that begins with any other.
+OTHERWISE: Final[MakeDialect] = text_or_login
 
 
-def connect(
-    engine: Engine, commands: ClientCommands, context: ServerContext, ready: Callable[[Connection], None]
-) -> Connection:
+def connect(policy: ClientPolicy, context: ServerContext, ready: Callable[[Connection], None]) -> Connection:
     """The connection of a client that has just come; `ready` is told when there may be something to send."""
-    return Connection(context, lambda connection: _Front(connection, engine, commands, context), ready)
+    connection = Connection(context, ready)
+    connection.speak(Negotiation(connection, policy.engine, policy.commands(connection), context))
+    return connection
 
 
-class _Front(Dialect):
-    """What a client says before it has said anything."""
+class Negotiation(Dialect):
+    """What a client speaks before it has said anything; see `dialect.Dialect`."""
+
+    __slots__ = ("_commands", "_connection", "_context", "_engine")
 
     def __init__(
         self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
@@ -32,19 +50,10 @@ class _Front(Dialect):
         self._context = context
 
     def execute(self, data: bytes, start: int) -> int:
-        """Find the protocol, and leave the rest to it."""
+        """Find the dialect by the first byte, and leave the rest to it."""
         if not data:
             return start
-        users = self._context.users
-        dialect: Dialect
-        if data[start] == REQUEST:
-            dialect = Binary(self._connection, self._engine, self._commands, self._context)
-        elif users is None:
-            dialect = self._text(self._connection)
-        else:
-            dialect = Login(self._connection, users, self._text)
+        make = DIALECTS.get(data[start], OTHERWISE)
+        dialect = make(self._connection, self._engine, self._commands, self._context)
         self._connection.speak(dialect)
         return dialect.execute(data, start)
-
-    def _text(self, connection: Connection) -> Dialect:
-        return Text(connection, self._engine, self._commands, self._context)

@@ -21,6 +21,9 @@ from memrep.engine.operations import Result
 #: Replies that had to wait are handed out up to about this many bytes at a time.
 OUTPUT_MAX: Final = 1 << 20
 
+#: This many replies may wait for an outcome.
+QUEUE_MAX: Final = 2000
+
 
 class _Slot:
     """A reply that is not known yet, and how to spell it."""

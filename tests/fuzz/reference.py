@@ -21,6 +21,7 @@ import attrs
 
 from memrep.php.options import PhpOptions
 from memrep.protocol.memcached.numbers import signed32
+from memrep.protocol.memcached.text.commands import Text
 from tests.conformance.servers import RealMemcached
 from tests.fuzz import grammar
 from tests.fuzz.grammar import HEADER, Chance
@@ -206,7 +207,8 @@ def is_unfinished(said: bytes) -> bool:
     client = lone_node(php_options=PhpOptions(on=False)).connect()
     client.receive(said)
     connection = client.connection
-    return bool(connection._inbox or getattr(connection._dialect, "_skip", 0))
+    dialect = connection._dialect
+    return bool(connection._inbox or (isinstance(dialect, Text) and dialect._client.skip))
 
 
 class Comparison:

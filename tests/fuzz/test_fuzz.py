@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from memrep.protocol.memcached.text import commands
 from memrep.protocol.memcached.text.commands import Text
 from tests.fuzz import grammar, reference, seeds
 from tests.fuzz.__main__ import main
@@ -52,8 +53,8 @@ def test_a_parser_that_loses_its_place_is_noticed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_parser_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(Text, "_swallow")
-    with pytest.raises(AttributeError):
+    monkeypatch.delattr(commands, "_swallow")
+    with pytest.raises(NameError):
         check("text", b"\0\0\0\0\0" + b"set a 0 0 5000\r\nvalue\r\n")
 
 

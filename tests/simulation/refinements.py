@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from pytest import MonkeyPatch
 
 from memrep.node.staleness import StalenessGuard
-from memrep.php.lock_holder import Line
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication import replica
 from memrep.replication.membership import failure_detector, history, settlement, state
 from memrep.replication.membership.failure_detector import FailureDetector
@@ -88,7 +88,7 @@ def _overlooks_who_returns_while_a_view_is_formed(patch: MonkeyPatch) -> None:
 
 
 def _dates_a_release_by_its_execution(patch: MonkeyPatch) -> None:
-    def came(self: LockTable, line: Line) -> int:
+    def came(self: LockTable, gate: ReplyGate) -> int:
         return self.clock.now
 
     patch.setattr(LockTable, "came", came)

@@ -28,6 +28,7 @@ from memrep.php.lock_commands import LockCommands
 from memrep.php.lock_names import MEMCACHED_WORD, names_pecl_lock
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership import history, settlement, view_change
 from memrep.replication.membership.failure_detector import FailureDetector
@@ -339,7 +340,7 @@ def _knows_php_memcached_by_its_name_only(patch: MonkeyPatch) -> None:
 
 
 def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
-    patch.setattr(Connection, "withhold", lambda self: None)
+    patch.setattr(ReplyGate, "hold", lambda self: None)
 
 
 def _never_refuses(patch: MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ binary          the binary protocol
 kinds           which commands go round the cluster, and which may show much
 lookahead       what stands in the input behind the command that is about to be executed
 allocator       orders to a memory management that memrep does not have
-administration  stats, version, verbosity, cache_memlimit, shutdown, quit
 meta            the meta commands
 text            the classic text protocol
 """

@@ -28,6 +28,10 @@ WRITING_OPCODES: Final = STORING | {
 #: Those that show values.
 SHOWING_OPCODES: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
 
+#: Statistics are a long answer to a short line, and take so many times as long to make as a value of that size
+#: takes to read. They count so much more against the output that a connection may have made in one go.
+SLOWNESS: Final = 16
+
 
 def writes(words: list[bytes]) -> bool:
     """Whether a line of the text protocol goes round the cluster, as far as the line tells.

@@ -51,7 +51,7 @@ def _with_diary(node: Node) -> tuple[Clients, Diary]:
     """The clients of a node, with a policy of the test's."""
     diary = Diary(node._engine)
     clients = node.clients
-    return Clients(node._engine, diary, clients._context, node.replica, node.staleness, node._clock), diary
+    return Clients(diary, clients._context, node.replica, node.staleness, node._clock), diary
 
 
 def _heal(cluster: Cluster) -> None:

@@ -12,7 +12,8 @@ import pytest
 from memrep.flow_control import ROUND_MAX, WRITE_BYTES
 from memrep.node.node import Node
 from memrep.node.stats import ProcessInfo
-from memrep.protocol.connection import COMMANDS_A_LOOK, Connection
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame
 from tests.fuzz.grammar import packet

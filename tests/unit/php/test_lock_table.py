@@ -21,6 +21,7 @@ from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
 from memrep.storage.version import Clock
 from tests.harness.lone_node import WALL
+from tests.unit.php.test_lock_holder import new_holder
 
 NOW = 1_000_000
 SPAN = 15_000
@@ -54,7 +55,7 @@ class World:
 
     def grant(self, key: bytes = PECL, *, maybe: bool = False) -> LockHolder:
         """A new client of this node that has just been granted this lock."""
-        holder = LockHolder()
+        holder = new_holder()
         self.table.granted(holder, key, self.put(key, maybe=maybe))
         return holder
 
@@ -117,7 +118,7 @@ def test_who_goes_frees_no_lock_that_has_been_granted_anew(cut: bool) -> None:
 
 def test_who_was_granted_a_lock_after_it_had_gone_frees_it_at_once() -> None:
     world = World()
-    holder = LockHolder()
+    holder = new_holder()
     world.table.left(holder)
     world.table.granted(holder, PECL, world.put(PECL))
     world.settle()
@@ -142,12 +143,12 @@ def test_who_is_deserted_keeps_its_lock_which_anybody_may_release_from_then_on()
     world.settle()
     entry = world.store.get(PECL, world.clock.now)
     assert entry is not None and entry.value == b"1"
-    assert not world.table.has_owner(PECL, entry, LockHolder())
+    assert not world.table.has_owner(PECL, entry, new_holder())
 
 
 def test_locks_that_have_ended_by_themselves_are_forgotten_when_there_are_many() -> None:
     world = World()
-    holder = LockHolder()
+    holder = new_holder()
     for number in range(1_000):
         key = b"%d.lock" % number
         world.table.granted(holder, key, world.put(key))
@@ -165,7 +166,7 @@ def test_a_lock_belongs_to_another_where_its_node_says_so_or_a_client_of_this_no
     """Of this node's number alone without a client of its nothing follows: that client is gone."""
     world = World()
     entry = world.put(PECL, node=node)
-    assert world.table.has_owner(PECL, entry, LockHolder()) is owned
+    assert world.table.has_owner(PECL, entry, new_holder()) is owned
 
 
 def test_a_lock_of_this_nodes_client_is_another_clients_to_everybody_but_itself() -> None:
@@ -174,7 +175,7 @@ def test_a_lock_of_this_nodes_client_is_another_clients_to_everybody_but_itself(
     entry = world.store.get(PECL, world.clock.now)
     assert entry is not None
     assert not world.table.has_owner(PECL, entry, holder)
-    assert world.table.has_owner(PECL, entry, LockHolder())
+    assert world.table.has_owner(PECL, entry, new_holder())
 
 
 def test_after_it_has_forgotten_all_clients_nobody_owns_a_lock_and_none_is_freed() -> None:

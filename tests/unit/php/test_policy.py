@@ -37,20 +37,21 @@ def _lock(lone: LoneNode) -> Entry:
 
 
 def test_without_php_everybody_is_given_the_engines_own_commands() -> None:
-    policy = _policy(lone_node(php_options=PhpOptions(on=False)))
-    assert policy.commands() is policy.engine
+    lone = lone_node(php_options=PhpOptions(on=False))
+    connection = lone.connect().connection
+    assert _policy(lone).commands(connection) is _policy(lone).engine
+    assert connection.gate is None
 
 
-def test_with_php_each_client_is_given_commands_of_its_own_which_see_what_is_said_on_its_line(
+def test_with_php_each_client_is_given_commands_of_its_own_at_the_gate_of_its_connection(
     lone: LoneNode,
 ) -> None:
     policy = _policy(lone)
-    one, other = policy.commands(), policy.commands()
-    assert one is not other
-    assert isinstance(one, PhpCommands)
-    connection = lone.connect().connection
-    policy.connected(one, connection)
-    assert one.line is connection
+    connections = [lone.connect().connection for _ in range(2)]
+    one, other = map(policy.commands, connections)
+    assert isinstance(one, PhpCommands) and isinstance(other, PhpCommands)
+    assert [one.gate, other.gate] == [connection.gate for connection in connections]
+    assert one.gate is not other.gate
 
 
 @pytest.mark.parametrize(("cut", "left"), [(False, b"0"), (True, b"1")])

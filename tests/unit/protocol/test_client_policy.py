@@ -26,14 +26,13 @@ class Server:
         self.policy = ClientPolicy(self.rig.engine)
 
     def connect(self) -> Connection:
-        connection = connection_to(self.rig.engine)
-        self.policy.connected(self.policy.commands(), connection)
-        return connection
+        return connection_to(self.rig.engine)
 
 
 def test_a_client_has_the_engines_own_commands() -> None:
     server = Server()
-    assert server.policy.commands() is server.policy.commands() is server.rig.engine
+    one, other = server.connect(), server.connect()
+    assert server.policy.commands(one) is server.policy.commands(other) is server.rig.engine
 
 
 def test_a_lock_is_a_value_like_any_other_and_nobody_waits_for_it() -> None:
@@ -98,7 +97,7 @@ def test_who_asks_to_be_shown_a_success_is_shown_what_is_stored_and_others_are_n
     succeed: Callable[[ClientCommands, bytes, bool], object],
 ) -> None:
     rig = Rig().holding(b"1", b"a").holding(b"1", b"b")
-    commands = ClientPolicy(rig.engine).commands()
+    commands = ClientPolicy(rig.engine).commands(connection_to(rig.engine))
     shown = succeed(commands, b"a", True)
     assert isinstance(shown, Entry)
     assert shown in (rig.store.peek(b"a"), rig.store.peek(b"a+"))
@@ -108,7 +107,7 @@ def test_who_asks_to_be_shown_a_success_is_shown_what_is_stored_and_others_are_n
 def test_to_ask_for_no_answer_makes_no_difference_to_what_is_done() -> None:
     for quiet in (False, True):
         rig = Rig()
-        commands = ClientPolicy(rig.engine).commands()
+        commands = ClientPolicy(rig.engine).commands(connection_to(rig.engine))
         assert commands.set(b"a", 7, 0, b"x", quiet=quiet) is STORED
         assert (rig.value(b"a"), rig.entry(b"a").flags) == (b"x", 7)
         assert commands.delete(b"a", quiet=quiet) is DELETED

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
-from memrep.protocol.command import OTHER, Said
-from memrep.protocol.connection import QUEUE_MAX, Connection, Dialect, ServerContext
+from memrep.protocol.command import Said
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import Dialect, ServerContext
 from memrep.protocol.intake import HALF_MAX, PATIENCE_MS, Intake
-from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
+from memrep.protocol.reply_gate import ReplyGate
 from memrep.storage.version import Clock
-from tests.unit.protocol.memcached.text.test_commands import held
+from tests.harness.engine_fixture import Rig
+from tests.unit.protocol.memcached.text.test_commands import connection_to, held
 
 #: What the word `big` answers.
 BIG: Final = b"B" * 100_000
@@ -42,24 +45,26 @@ class Words(Dialect):
 
     def __init__(self, connection: Connection) -> None:
         self.line = connection
+        self.gate = connection.open_gate()
         self.executed: list[bytes] = []
         self.futures: list[Future] = []
         self.seen: list[list[Said | None]] = []
 
     def execute(self, data: bytes, start: int) -> int:
-        while not self.line.full:
+        line = self.line
+        while not (line.closing or line.size >= OUTPUT_MAX or len(line.replies.queue) >= QUEUE_MAX):
             end = data.find(b" ", start)
             if end < 0:
                 return start
-            self.line.next = end + 1
+            line.next = end + 1
             word = data[start:end]
-            if word == b"wait" and next(self.line.ahead()) is None:
-                self.line.wonder(3)
+            if word == b"wait" and next(self.gate.lookahead()) is None:
+                self.gate.defer(3)
                 return start
             self.executed.append(word)
             self._answer(word)
             start = end + 1
-        self.line.stopped = start < len(data)
+        line.stopped = start < len(data)
         return start
 
     def _answer(self, word: bytes) -> None:
@@ -73,9 +78,9 @@ class Words(Dialect):
             line.out.append(BIG if word == b"big" else word + b" ")
             line.size += len(line.out[-1])
         if word in (b"alone", b"watch"):
-            line.withhold()
+            self.gate.hold()
         if word == b"watch":
-            line.judge(self._judge, 2)
+            self.gate.watch(self._judge, 2)
 
     def _judge(self, said: Iterator[Said | None]) -> bool | None:
         self.seen.append([*said])
@@ -84,7 +89,7 @@ class Words(Dialect):
     def oversized(self, inbox: bytearray) -> bool:
         return len(inbox) > WORD_MAX
 
-    def told(self, replies: bytes) -> bool:
+    def answers_retrieval(self, replies: bytes) -> bool:
         return b"read " in replies
 
     def said(self, data: bytes, start: int) -> Iterator[Said]:
@@ -104,11 +109,14 @@ class Line:
             intake=intake,
         )
         self.rang = 0
-        self.connection = Connection(context, self._speak, self._ring)
+        self.connection = Connection(context, self._ring)
+        self.words = Words(self.connection)
+        self.connection.speak(self.words)
 
-    def _speak(self, connection: Connection) -> Dialect:
-        self.words = Words(connection)
-        return self.words
+    @property
+    def gate(self) -> ReplyGate:
+        """The gate of the connection."""
+        return self.connection.open_gate()
 
     def _ring(self, connection: Connection) -> None:
         assert connection is self.connection
@@ -267,76 +275,22 @@ def test_of_who_has_gone_nothing_is_kept(line: Line) -> None:
     assert held(line.connection) <= before - 1_000
 
 
-# --- what is said behind a command
+# --- a gate
 
 
-def test_a_command_that_waits_for_what_is_behind_it_is_executed_once_when_that_comes(line: Line) -> None:
-    connection = line.connection
-    assert connection.receive(b"a wait ") == b"a "
-    assert connection.waiting
-    assert not connection.blocked  # else what it waits for would not be read
-    assert connection.receive(b"b") == b""
-    assert connection.receive(b" ") == b"wait b "
-    assert line.words.executed == [b"a", b"wait", b"b"]
-    assert not connection.waiting
+def test_a_connection_has_no_gate_before_its_policy_opens_one_and_then_one_for_good() -> None:
+    connection = connection_to(Rig().engine)
+    assert connection.gate is None
+    gate = connection.open_gate()
+    assert connection.gate is gate is connection.open_gate()
+    assert connection.receive(b"mn\r\n") == b"MN\r\n"
 
 
-def test_a_command_behind_which_nothing_comes_is_executed_after_so_many_ticks_and_no_sooner(
+def test_ahead_are_the_commands_behind_the_present_one_and_between_executions_those_that_are_kept(
     line: Line,
 ) -> None:
     connection = line.connection
-    for _ in range(2):  # each has its own time
-        assert connection.receive(b"wait ") == b""
-        assert connection.busy
-        for _ in range(2):
-            connection.lose_patience()
-            assert connection.resume() == b""
-        assert connection.lose_patience()
-        assert connection.resume() == b"wait "
-        assert not connection.lose_patience()
-
-
-def test_a_judge_is_shown_what_comes_until_it_knows_and_nothing_afterwards(line: Line) -> None:
-    connection = line.connection
-    connection.receive(b"watch ")
-    connection.receive(b"a")
-    connection.receive(b" b ")
-    connection.receive(b"c ")
-    assert line.words.seen == [[None], [Said(b"a"), Said(b"b"), None]]
-
-
-def test_a_judge_is_told_when_nothing_more_is_waited_for(line: Line) -> None:
-    connection = line.connection
-    connection.receive(b"watch ")
-    assert not connection.lose_patience()
-    assert connection.lose_patience()
-    assert line.words.seen == [[OTHER]]
-    assert not connection.lose_patience()
-
-
-# --- replies that must not go alone
-
-
-def test_a_reply_that_is_withheld_goes_with_the_retrieval_behind_it(line: Line) -> None:
-    connection = line.connection
-    assert connection.receive(b"alone ") == b""
-    assert connection.withholding()
-    assert connection.waiting
-    assert connection.receive(b"b ") == b""
-    assert connection.receive(b"later read c ") == b""
-    line.words.futures[0].resolve(b"ended ")
-    assert connection.resume() == b"alone b ended read c "
-    assert not connection.withholding()
-    assert not connection.waiting
-
-
-def test_a_reply_that_is_let_go_is_told_without_a_retrieval_and_with_all_behind_it(line: Line) -> None:
-    connection = line.connection
-    assert connection.receive(b"alone b ") == b""
-    connection.let_go()
-    assert connection.resume() == b"alone b "
-    assert connection.receive(b"c ") == b"c "
-
-
-def test_who_says_the_end_is_told_what_was_withheld(line: Line) -> None:
-    assert line.connection.receive(b"alone quit ") == b"alone "
+    assert connection.receive(b"a wait ") == b"a "
+    assert list(connection.ahead()) == [Said(b"wait")]
+    connection.take_in(b"b c")
+    assert list(connection.ahead()) == [Said(b"wait"), Said(b"b")]

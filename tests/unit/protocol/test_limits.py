@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from memrep.protocol.connection import QUEUE_MAX, Connection
+from memrep.protocol.connection import Connection
 from memrep.protocol.memcached.text.commands import LINE_MAX
-from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.users import parse_users
 from memrep.storage.store import FLUSH_KEY
 from tests.conformance.servers import AUTH_FILE

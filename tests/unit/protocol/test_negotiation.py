@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.protocol.connection import Connection, ServerContext
+from memrep.engine.engine import Engine
+from memrep.protocol.client_policy import ClientCommands, ClientPolicy
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import ServerContext
 from memrep.protocol.memcached.binary.packet import (
     AUTH_ERROR,
     GET,
@@ -22,6 +25,17 @@ from tests.fuzz.grammar import packet
 from tests.harness.engine_fixture import Rig
 
 
+class Given(ClientPolicy):
+    """Gives each client the commands of another engine."""
+
+    def __init__(self, engine: Engine, given: Engine) -> None:
+        super().__init__(engine)
+        self._given = given
+
+    def commands(self, connection: Connection) -> ClientCommands:
+        return self._given
+
+
 def _client(users: Users | None = None, rig: Rig | None = None, commands: Rig | None = None) -> Connection:
     """A client of this engine that is given the commands of that one."""
     rig = rig or Rig()
@@ -33,7 +47,7 @@ def _client(users: Users | None = None, rig: Rig | None = None, commands: Rig | 
         shutdown=None,
         users=users,
     )
-    return connect(rig.engine, (commands or rig).engine, context, lambda connection: None)
+    return connect(Given(rig.engine, (commands or rig).engine), context, lambda connection: None)
 
 
 TEXT = (b"version\r\n", b"VERSION 1\r\n")

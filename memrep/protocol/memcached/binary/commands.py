@@ -1,6 +1,6 @@
 """The binary protocol of memcached 1.6 (its doc/protocol-binary.txt), as libmemcached and PHP use it.
 
-Theory: as in the text room one `execute` handles all packets that have come whole. A header says how long a
+Theory: as in the text protocol one `execute` handles all packets that have come whole. A header says how long a
 packet is and what shape its command demands, so a packet is judged by its header alone, before its body is
 waited for: what has the wrong shape costs the client its connection, as in memcached, and what is too large is
 passed over without being kept. A quiet opcode does what its loud sibling does; it only keeps silent about what
@@ -12,70 +12,71 @@ The rule on order is that of replies.py: behind a reply that is open only plain 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Final
 
-from memrep.engine import operations
 from memrep.engine.engine import KEY_BYTES_MAX, Engine
-from memrep.engine.future import Future
-from memrep.engine.operations import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Operation, Outcome, Result
+from memrep.engine.operations import NO_MEMORY, TOO_LARGE, Outcome
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
-from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
-from memrep.protocol.memcached.administration import SLOWNESS
-from memrep.protocol.memcached.binary import packet
-from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, OK, error, response
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
+from memrep.protocol.memcached.binary import (
+    administration,
+    auth,
+    in_place,
+    packet,
+    retrieval,
+    storage,
+)
+from memrep.protocol.memcached.binary.client import BinaryClient
+from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, OK, error
 from memrep.protocol.memcached.binary.request import Request
 from memrep.protocol.memcached.binary.shapes import BODY_MAX, SHAPES
 from memrep.protocol.memcached.kinds import SHOWING_OPCODES, STORING, WRITING_OPCODES
 from memrep.protocol.memcached.lookahead import packets
-from memrep.protocol.replies import OUTPUT_MAX
-from memrep.storage.entry import Entry
-from memrep.storage.version import ZERO
-
-#: What no name of a SASL mechanism is longer than (RFC 4422 allows 20).
-_MECHANISM_MAX: Final = 32
+from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 
 _SASL: Final = frozenset([packet.SASL_LIST, packet.SASL_AUTH, packet.SASL_STEP])
 _BEFORE_LOGIN: Final = _SASL | {packet.VERSION}
 _RETRIEVALS: Final = frozenset([packet.GET, packet.GETK, packet.GAT, packet.GATK])
 
+#: What each opcode does, quiet or not: with its request, the extras and the value of its packet.
+_COMMANDS: Final[dict[int, Callable[[BinaryClient, Request, bytes, bytes], None]]] = {
+    packet.GET: retrieval.get,
+    packet.GETK: retrieval.get,
+    packet.GAT: retrieval.gat,
+    packet.GATK: retrieval.gat,
+    packet.SET: storage.set,
+    packet.ADD: storage.add,
+    packet.REPLACE: storage.replace,
+    packet.APPEND: storage.append,
+    packet.PREPEND: storage.append,
+    packet.TOUCH: in_place.touch,
+    packet.DELETE: in_place.delete,
+    packet.INCR: in_place.incr,
+    packet.DECR: in_place.decr,
+    packet.FLUSH: in_place.flush,
+    packet.NOOP: administration.noop,
+    packet.VERSION: administration.version,
+    packet.QUIT: administration.quit,
+    packet.STAT: administration.stat,
+    packet.SASL_LIST: auth.mechanisms,
+    packet.SASL_AUTH: auth.auth,
+    packet.SASL_STEP: auth.step,
+}
+
 
 class Binary(Dialect):
-    """What one client of the binary protocol says; see `connection.Dialect`."""
+    """What one client of the binary protocol says; see `dialect.Dialect`."""
 
-    __slots__ = (
-        "_admitted",
-        "_asked",
-        "_commands",
-        "_connection",
-        "_context",
-        "_engine",
-        "_out",
-        "_prefixes",
-        "_replies",
-        "_skip",
-        "_was_admitted",
-    )  # fmt: skip
+    __slots__ = ("_client",)
 
     def __init__(
         self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
     ) -> None:
-        self._connection = connection
-        self._engine = engine
-        self._commands = commands
-        self._context = context
-        self._prefixes = context.prefixes
-        self._replies = connection.replies
-        self._out = connection.out
-        self._admitted = context.users is None
-        self._asked = False  # for the mechanism that there is
-        self._was_admitted = False  # once; as in memcached nobody gets in twice
-        self._skip = 0  # bytes of a refused body still to come
+        self._client = BinaryClient(connection, engine, commands, context)
 
-    # --- the dialect's contract
-
-    def told(self, replies: bytes) -> bool:
+    def answers_retrieval(self, replies: bytes) -> bool:
         """Whether one of these packets answers a retrieval."""
         return any(packet.QUIET.get(opcode, opcode) in _RETRIEVALS for opcode, _ in _cut(replies))
 
@@ -85,8 +86,9 @@ class Binary(Dialect):
 
     def execute(self, data: bytes, start: int) -> int:
         """Execute the packets in `data` from `start`; return where the first unfinished one begins."""
-        connection, replies = self._connection, self._replies
-        flow = connection.flow
+        client = self._client
+        connection, replies = client.connection, client.replies
+        flow, gate = connection.flow, connection.gate
         size = len(data)
         done = 0
         connection.need = 0
@@ -95,9 +97,9 @@ class Binary(Dialect):
             and (connection.size < OUTPUT_MAX and len(replies.queue) < QUEUE_MAX)
             and (not done or done % COMMANDS_A_LOOK or not connection.spent())
         ):
-            if self._skip:
-                passed = min(self._skip, size - start)
-                self._skip -= passed
+            if client.skip:
+                passed = min(client.skip, size - start)
+                client.skip -= passed
                 start += passed
             if size - start < HEADER_BYTES:
                 connection.need = HEADER_BYTES if size > start else 0
@@ -110,23 +112,24 @@ class Binary(Dialect):
             ):
                 break
             body = start + HEADER_BYTES
-            status = self._judge(magic, base, extras, keys, length)
+            status = _judge(client, magic, base, extras, keys, length)
             if status != OK:
-                if magic == packet.REQUEST:
-                    self._out.append(error(opcode, opaque, status))
-                self._skip = length
+                _reject(client, magic, opcode, opaque, status)
+                client.skip = length
                 start = body
                 continue
             begin = body + extras
-            refusal = self._refusal(base, keys, length - extras - keys, size < body + length)
+            refusal = _refusal(client, base, keys, length - extras - keys, size < body + length)
             if refusal is not None:
                 if size < begin + keys:
                     connection.need = HEADER_BYTES + extras + keys
                     return start
-                self._refuse(
-                    Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys]), refusal
+                _refuse(
+                    client,
+                    Request(opcode, base, opcode != base, opaque, cas, data[begin : begin + keys]),
+                    refusal,
                 )
-                self._skip = length
+                client.skip = length
                 start = body
                 continue
             if size < body + length:
@@ -134,263 +137,76 @@ class Binary(Dialect):
                 return start
             key = data[begin : begin + keys]
             request = Request(opcode, base, opcode != base, opaque, cas, key)
-            if self._prefixes.on:
-                self._note(base, key)
+            if client.prefixes.on:
+                _note(client, base, key)
             connection.next = body + length
-            _COMMANDS[base](self, request, data[body:begin], data[begin + keys : body + length])
-            if connection.wondering or body + length == size:
-                return start if connection.wondering else size
+            _COMMANDS[base](client, request, data[body:begin], data[begin + keys : body + length])
+            if gate is not None and gate.deferred:
+                return start
+            if body + length == size:
+                return size
             start = body + length
             done += 1
         connection.stopped = not connection.closing
         return start
 
-    def _judge(self, magic: int, base: int, extras: int, key: int, length: int) -> int:
-        """What is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
-        value = length - extras - key
-        shape = SHAPES.get(base)
-        if magic != packet.REQUEST or value < 0:
-            self._connection.closing = True
-            return packet.UNKNOWN
-        if not self._admitted and base not in _BEFORE_LOGIN:
-            self._connection.closing = True
-            return packet.AUTH_ERROR
-        if key > KEY_BYTES_MAX:
-            self._connection.closing = True
-            return packet.INVALID
-        if shape is None:
-            return packet.UNKNOWN
-        if not shape.fits(extras, key, value) or (base not in STORING and length > BODY_MAX):
-            self._connection.closing = True
-            return packet.INVALID
-        return packet.UNKNOWN if base in _SASL and self._context.users is None else OK
 
-    def _refusal(self, base: int, keys: int, value: int, unfinished: bool) -> Outcome | None:
-        """Why a packet is refused before its value is looked at, if it is."""
-        if base not in STORING:
-            return None
-        if self._engine.room.too_large(b"-" * keys, 0, value):
-            return TOO_LARGE
-        return NO_MEMORY if unfinished and self._connection.refused else None
-
-    def _refuse(self, request: Request, reason: Outcome) -> None:
-        """Refuse a value; as in memcached, a set that fails leaves no old value behind."""
-        self._connection.refused = False
-        self._engine.counters.store_too_large += reason is TOO_LARGE
-        self._engine.counters.store_no_memory += reason is NO_MEMORY
-        if request.base == packet.SET:
-            self._answer(self._engine.refuse(request.key, reason), request.stored)
-        else:
-            self._out.append(request.fails(packet.STATUS[reason]))
-
-    def _answer(self, result: Result | Future, spell: Callable[[Result], bytes], plain: bool = False) -> None:
-        """Reply with an outcome, now or when it is known."""
-        if isinstance(result, Future):
-            self._replies.hold(result, spell, plain=plain)
-        elif result is not LATER:
-            reply = spell(result)
-            self._connection.size += len(reply)
-            self._out.append(reply)
-
-    def _note(self, base: int, key: bytes) -> None:
-        """Count a command for `stats detail`."""
-        if base in STORING:
-            self._prefixes.stored(key)
-        elif base == packet.DELETE:
-            self._prefixes.deleted(key)
-        elif base in _RETRIEVALS or base == packet.TOUCH:
-            self._prefixes.got(key, self._engine.peek(key) is not None)
-
-    # --- retrieval
-
-    def _get(self, request: Request, extras: bytes, value: bytes) -> None:
-        def shown(found: Result) -> bytes:
-            return request.shown(found if isinstance(found, Entry) else self._commands.missed(request.key))
-
-        self._answer(self._engine.get(request.key), shown)
-
-    def _gat(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)
-
-    def _touch(self, request: Request, extras: bytes, value: bytes) -> None:
-        result = self._commands.touch(request.key, _exptime(extras), show=True)
-        self._answer(result, request.touched)
-
-    # --- storage
-
-    def _set(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
-        if request.cas:
-            self._swap(request, flags, exptime, value)
-            return
-        result = self._commands.set(request.key, flags, exptime, value, show=True, quiet=request.quiet)
-        self._answer(result, request.stored, plain=True)
-
-    def _add(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
-        if request.cas:
-            self._swap(request, flags, exptime, value)
-        else:
-            self._answer(self._commands.add(request.key, flags, exptime, value, show=True), request.stored)
-
-    def _replace(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
-        if request.cas:
-            self._swap(request, flags, exptime, value)
-        else:
-            new = Entry(ZERO, value, flags, self._engine.expires(exptime))
-            self._store_if(request, len(value), operations.replace(new))
-
-    def _swap(self, request: Request, flags: int, exptime: int, value: bytes) -> None:
-        """With a cas unique in its header each of the three is a compare-and-swap."""
-        new = Entry(ZERO, value, flags, self._engine.expires(exptime))
-        decide = operations.compare_and_swap(new, request.cas)
-        self._store_if(request, len(value), decide, self._engine.count_cas)
-
-    def _append(self, request: Request, extras: bytes, value: bytes) -> None:
-        fits = partial(self._engine.room.fits, request.key)
-        before, behind = (value, b"") if request.base == packet.PREPEND else (b"", value)
-        self._store_if(
-            request, len(value), operations.when_cas(request.cas, operations.extend(before, behind, fits))
-        )
-
-    def _store_if(
-        self,
-        request: Request,
-        length: int,
-        decide: Operation,
-        count: Callable[[Result], None] | None = None,
-    ) -> None:
-        result = self._commands.store_if(request.key, length, operations.showing(decide), count)
-        self._answer(result, request.stored)
-
-    # --- the other commands on one key
-
-    def _delete(self, request: Request, extras: bytes, value: bytes) -> None:
-        engine = self._engine
-        if request.cas:
-            remove = operations.remove(engine.tombstone(), operations.DELETED, NOT_FOUND)
-            decide = operations.when_cas(request.cas, remove)
-            result = self._commands.modify(request.key, decide, engine.counted("delete"))
-        else:
-            result = self._commands.delete(request.key, quiet=request.quiet)
-        self._answer(result, request.removed)
-
-    def _incr(self, request: Request, extras: bytes, value: bytes) -> None:
-        initial = self._initial(extras)
-        delta = int.from_bytes(extras[:8], "big")
-        if request.cas:
-            self._calculate(request, operations.incr(delta), "incr", initial)
-        else:
-            result = self._commands.incr(request.key, delta, initial, show=True)
-            self._answer(result, request.counted)
-
-    def _decr(self, request: Request, extras: bytes, value: bytes) -> None:
-        delta = int.from_bytes(extras[:8], "big")
-        self._calculate(request, operations.decr(delta), "decr", self._initial(extras))
-
-    def _initial(self, extras: bytes) -> Entry | None:
-        """What incr and decr store where there is nothing."""
-        exptime = int.from_bytes(extras[16:], "big")
-        if exptime == packet.NO_INITIAL:
-            return None
-        number = int.from_bytes(extras[8:16], "big")
-        return Entry(ZERO, b"%d" % number, 0, self._engine.expires(_exptime(extras[16:])))
-
-    def _calculate(self, request: Request, decide: Operation, verb: str, initial: Entry | None) -> None:
-        decide = operations.when_cas(request.cas, decide)
-        if initial is not None:
-            decide = operations.otherwise(initial, decide)
-        result = self._commands.modify(request.key, operations.showing(decide), self._engine.counted(verb))
-        self._answer(result, request.counted)
-
-    # --- administration
-
-    def _flush(self, request: Request, extras: bytes, value: bytes) -> None:
-        if not self._context.flush_all:
-            self._engine.counters.cmd_flush += 1
-            self._out.append(request.fails(packet.AUTH_ERROR))
-            return
-        self._answer(self._engine.flush_all(_exptime(extras)), lambda result: request.done())
-
-    def _noop(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._out.append(request.done())
-
-    def _version(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._out.append(request.done(value=self._context.version))
-
-    def _quit(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._out.append(request.done())
-        self._connection.closing = True
-
-    def _stat(self, request: Request, extras: bytes, value: bytes) -> None:
-        if request.key == b"reset":
-            self._context.reset()
-            self._out.append(request.done())
-            return
-        if request.key.startswith(b"detail"):
-            self._detail(request)
-            return
-        report = self._context.reports.get(request.key)
-        if report is None:
-            self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
-            return
-        lines = [
-            response(request.opcode, request.opaque, key=name.encode(), value=str(figure).encode())
-            for name, figure in report()
-        ]
-        self._connection.size += sum(map(len, lines)) * SLOWNESS
-        self._out += lines
-        self._out.append(request.done())
-
-    def _detail(self, request: Request) -> None:
-        """`stats detail`: memcached answers a dump by one line of statistics that holds them all."""
-        prefixes = self._context.prefixes
-        order = request.key.removeprefix(b"detail ")
-        if order not in (b"on", b"off", b"dump"):
-            self._out.append(request.fails(packet.STATUS[NOT_FOUND]))
-            return
-        if order == b"dump":
-            block = response(request.opcode, request.opaque, key=b"detailed", value=prefixes.dump())
-            self._connection.size += len(block) * SLOWNESS
-            self._out.append(block)
-        else:
-            prefixes.on = order == b"on"
-        self._out.append(request.done())
-
-    # --- login: SASL's PLAIN (RFC 4616), the one mechanism
-
-    def _sasl_list(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._admitted = False  # as in memcached: who asks begins anew
-        self._out.append(request.done(value=b"PLAIN"))
-
-    def _sasl_auth(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._admitted = False
-        self._asked = request.key.upper() == b"PLAIN" and not self._was_admitted
-        if len(request.key) > _MECHANISM_MAX:
-            self._out.append(request.fails(packet.INVALID))
-        elif self._asked and not value:  # then a step brings it
-            self._out.append(response(request.opcode, request.opaque, status=packet.AUTH_CONTINUE))
-        else:
-            self._sasl_step(request, extras, value)
-
-    def _sasl_step(self, request: Request, extras: bytes, value: bytes) -> None:
-        """Judge `authorization NUL user NUL password`; nobody may act for another one."""
-        users = self._context.users
-        parts = value.split(b"\0")
-        known = len(parts) == 3 and parts[0] in (b"", parts[1]) and users is not None
-        self._admitted = bool(self._asked and known and users and users.admit(parts[1], parts[2]))
-        self._asked = False
-        self._was_admitted |= self._admitted
-        if self._admitted:
-            self._out.append(request.done(value=b"Authenticated"))
-        else:
-            self._out.append(request.fails(packet.AUTH_ERROR))
+def _judge(client: BinaryClient, magic: int, base: int, extras: int, key: int, length: int) -> int:
+    """What is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
+    login = client.login
+    value = length - extras - key
+    shape = SHAPES.get(base)
+    if magic != packet.REQUEST or value < 0:
+        client.connection.closing = True
+        return packet.UNKNOWN
+    if login is not None and not login.admitted and base not in _BEFORE_LOGIN:
+        client.connection.closing = True
+        return packet.AUTH_ERROR
+    if key > KEY_BYTES_MAX:
+        client.connection.closing = True
+        return packet.INVALID
+    if shape is None:
+        return packet.UNKNOWN
+    if not shape.fits(extras, key, value) or (base not in STORING and length > BODY_MAX):
+        client.connection.closing = True
+        return packet.INVALID
+    return packet.UNKNOWN if base in _SASL and login is None else OK
 
 
-def _exptime(extras: bytes) -> int:
-    """The exptime in these extras, 0 if there is none. It has no sign here: nothing is born dead."""
-    return int.from_bytes(extras, "big")
+def _reject(client: BinaryClient, magic: int, opcode: int, opaque: int, status: int) -> None:
+    """Say what is wrong with a header; what is no request at all is not answered."""
+    if magic == packet.REQUEST:
+        client.out.append(error(opcode, opaque, status))
+
+
+def _refusal(client: BinaryClient, base: int, keys: int, value: int, unfinished: bool) -> Outcome | None:
+    """Why a packet is refused before its value is looked at, if it is."""
+    if base not in STORING:
+        return None
+    if client.engine.room.too_large(b"-" * keys, 0, value):
+        return TOO_LARGE
+    return NO_MEMORY if unfinished and client.connection.refused else None
+
+
+def _refuse(client: BinaryClient, request: Request, reason: Outcome) -> None:
+    """Refuse a value; as in memcached, a set that fails leaves no old value behind."""
+    client.connection.refused = False
+    client.engine.counters.store_too_large += reason is TOO_LARGE
+    client.engine.counters.store_no_memory += reason is NO_MEMORY
+    if request.base == packet.SET:
+        client.answer(client.engine.refuse(request.key, reason), request.stored)
+    else:
+        client.out.append(request.fails(packet.STATUS[reason]))
+
+
+def _note(client: BinaryClient, base: int, key: bytes) -> None:
+    """Count a command for `stats detail`."""
+    if base in STORING:
+        client.prefixes.stored(key)
+    elif base == packet.DELETE:
+        client.prefixes.deleted(key)
+    elif base in _RETRIEVALS or base == packet.TOUCH:
+        client.prefixes.got(key, client.engine.peek(key) is not None)
 
 
 def _cut(replies: bytes) -> Iterator[tuple[int, int]]:
@@ -401,28 +217,3 @@ def _cut(replies: bytes) -> Iterator[tuple[int, int]]:
         end = start + HEADER_BYTES + length
         yield opcode, end
         start = end
-
-
-_COMMANDS: Final[dict[int, Callable[[Binary, Request, bytes, bytes], None]]] = {
-    packet.GET: Binary._get,
-    packet.GETK: Binary._get,
-    packet.GAT: Binary._gat,
-    packet.GATK: Binary._gat,
-    packet.TOUCH: Binary._touch,
-    packet.SET: Binary._set,
-    packet.ADD: Binary._add,
-    packet.REPLACE: Binary._replace,
-    packet.APPEND: Binary._append,
-    packet.PREPEND: Binary._append,
-    packet.DELETE: Binary._delete,
-    packet.INCR: Binary._incr,
-    packet.DECR: Binary._decr,
-    packet.QUIT: Binary._quit,
-    packet.FLUSH: Binary._flush,
-    packet.NOOP: Binary._noop,
-    packet.VERSION: Binary._version,
-    packet.STAT: Binary._stat,
-    packet.SASL_LIST: Binary._sasl_list,
-    packet.SASL_AUTH: Binary._sasl_auth,
-    packet.SASL_STEP: Binary._sasl_step,
-}

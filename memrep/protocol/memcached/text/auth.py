@@ -8,13 +8,15 @@ clients log in is a matter of that protocol itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from memrep.protocol.connection import Connection, Dialect
+from memrep.engine.engine import Engine
+from memrep.protocol.client_policy import ClientCommands
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import Dialect, ServerContext
 from memrep.protocol.memcached.errors import speaks_http
 from memrep.protocol.memcached.numbers import signed32
-from memrep.protocol.memcached.text.commands import LINE_MAX
+from memrep.protocol.memcached.text.commands import LINE_MAX, Text
 from memrep.protocol.users import Users
 
 #: A data block above this size (bytes) is no password.
@@ -26,8 +28,16 @@ _BAD_TOKEN: Final = b"CLIENT_ERROR bad authentication token format\r\n"
 _WRONG: Final = b"CLIENT_ERROR authentication failure\r\n"
 
 
+def text_or_login(
+    connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
+) -> Dialect:
+    """What a client of the text protocol speaks first: if the node has users, it logs in."""
+    text = Text(connection, engine, commands, context)
+    return text if context.users is None else Login(connection, context.users, text)
+
+
 class Login(Dialect):
-    """A client of whom nothing is known yet; see `connection.Dialect`.
+    """A client of whom nothing is known yet; see `dialect.Dialect`.
 
     Args:
         connection: the client's.
@@ -37,7 +47,7 @@ class Login(Dialect):
 
     __slots__ = ("_connection", "_inside", "_out", "_users")
 
-    def __init__(self, connection: Connection, users: Users, inside: Callable[[Connection], Dialect]) -> None:
+    def __init__(self, connection: Connection, users: Users, inside: Dialect) -> None:
         self._connection = connection
         self._users = users
         self._inside = inside
@@ -74,9 +84,8 @@ class Login(Dialect):
             block = data[end + 1 : after]
             start = after
             if self._admits(block):
-                inside = self._inside(connection)
-                connection.speak(inside)
-                return inside.execute(data, start)
+                connection.speak(self._inside)
+                return self._inside.execute(data, start)
 
     def _admits(self, block: bytes) -> bool:
         """Judge a data block, and say how."""

@@ -1,6 +1,17 @@
-"""Data blocks of the text protocol: where one ends, if it does (protocol.txt, "Storage commands")."""
+"""Data blocks of the text protocol: how long one may be, and where it ends.
+
+protocol.txt, "Storage commands".
+"""
 
 from __future__ import annotations
+
+from typing import Final
+
+#: A line that tells of as many bytes or more is none of a storage command's.
+VALUE_MAX: Final = (1 << 31) - 3
+
+BAD_CHUNK: Final = b"CLIENT_ERROR bad data chunk\r\n"
+LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
 
 def end_of_block(data: bytes, end: int) -> int:

@@ -1,4 +1,4 @@
-"""How the classic text protocol spells outcomes."""
+"""How the classic text protocol spells outcomes, and entries that it shows."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from memrep.engine.operations import (
     Result,
 )
 from memrep.protocol.memcached.errors import NO_NUMBER, OUT_OF_MEMORY
+from memrep.storage.entry import Entry
 
 #: The spelling of each outcome.
 REPLIES: Final[dict[Outcome, bytes]] = {
@@ -46,3 +47,17 @@ def spell(result: Result) -> bytes:
         return REPLIES[result]
     assert isinstance(result, bytes)
     return result + b"\r\n"
+
+
+def show(key: bytes, entry: Entry) -> bytes:
+    """An entry as get shows it."""
+    value = entry.value
+    assert value is not None
+    return b"VALUE %b %d %d\r\n%b\r\n" % (key, entry.flags, len(value), value)
+
+
+def show_cas(key: bytes, entry: Entry) -> bytes:
+    """An entry as gets shows it."""
+    value = entry.value
+    assert value is not None
+    return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)

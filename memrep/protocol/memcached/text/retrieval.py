@@ -1,134 +1,56 @@
-"""Retrieval of many keys by the text protocol: get gets gat gats (protocol.txt, "Retrieval command").
+"""The retrieval commands of the text protocol: get gets gat gats (protocol.txt, "Retrieval command").
 
-One line may name a million keys, whose values are many times what fits into memory, and whose looking up takes
-many times what a turn may last. So a retrieval goes as far as time, output and queue allow, and goes on when
-what it has said is sent.
+A get of one key is the usual case and takes a short way; all others go key by key (multi_get.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import takewhile
-from typing import Final
+from functools import partial
 
-from memrep.engine.counters import Prefixes
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import KEY_BYTES_MAX
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
-from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection
-from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR
-from memrep.protocol.memcached.numbers import signed32
-from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.memcached.text.client import TextClient, Words
+from memrep.protocol.memcached.text.outcomes import show, show_cas
 from memrep.storage.entry import Entry
 
-#: What a key counts as output, found or not, bytes: looking for it takes time, too.
-_KEY_SIZE: Final = 32
 
-_END: Final = b"END\r\n"
-
-Words = list[bytes]
-Show = Callable[[bytes, Entry], bytes]
-
-
-class Retrieval:
-    """The retrievals of one connection, one after another.
-
-    Attributes:
-        keys: what is left of the present one, last first; always the same list.
-    """
-
-    __slots__ = ("_connection", "_engine", "_look_up", "_prefixes", "_show", "_writes", "keys")
-
-    def __init__(self, connection: Connection, engine: Engine, prefixes: Prefixes) -> None:
-        self.keys: Words = []
-        self._connection = connection
-        self._engine = engine
-        self._prefixes = prefixes
-        self._writes = False
-        self._show: Show = show
-        self._look_up: Callable[[bytes], Result | Future] = engine.get
-
-    def get(self, words: Words, shows: Show) -> None:
-        """Begin a get, or with `show_cas` a gets."""
-        self._writes = False
-        self._begin(words[1:], shows, self._engine.get)
-
-    def get_and_touch(self, words: Words, shows: Show) -> None:
-        """Begin a gat, or with `show_cas` a gats."""
-        exptime = signed32(words[1]) if len(words) > 1 else None
-        engine = self._engine
-        keys = words[2:]
-        if len(words) < 2:
-            self._say(ERROR)
-        elif exptime is None:
-            self._say(BAD_EXPTIME)
-        elif not keys:
-            self._say(_END)
-        else:
-            touched = takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys)
-            if max(map(len, keys)) > KEY_BYTES_MAX:  # memcached touches what stands before the bad key
-                for key in touched:
-                    found = engine.get_and_touch(key, exptime)
-                    if isinstance(found, Future):  # what comes behind keeps its place
-                        self._connection.replies.hold(found, lambda result: b"")
-            self._writes = True
-            self._begin(keys, shows, lambda key: engine.get_and_touch(key, exptime))
-
-    def resume_command(self) -> None:
-        """Show the keys that are left, as far as output and queue allow."""
-        keys, connection, prefixes = self.keys, self._connection, self._prefixes
-        flow, done = connection.flow, 0
-        while (
-            keys
-            and (connection.size < OUTPUT_MAX and len(connection.replies.queue) < QUEUE_MAX)
-            and (not done or done % COMMANDS_A_LOOK or not connection.spent())
-            and not (done and flow.tight and connection.waits(self._writes, True))
-        ):
-            connection.size += _KEY_SIZE
-            key = keys.pop()
-            if prefixes.on:
-                prefixes.got(key, self._engine.peek(key) is not None)
-            found = self._look_up(key)
-            if type(found) is Entry:
-                block = self._show(key, found)
-                connection.size += len(block)
-                connection.out.append(block)
-            elif isinstance(found, Future):
-                self.show_later(key, found, self._show)
-            done += 1
-        if not keys:
-            self._say(_END)
-
-    def show_later(self, key: bytes, future: Future, shows: Show) -> None:
-        """Show what this future will bring, if it brings anything."""
-        self._connection.replies.hold(
-            future, lambda entry: shows(key, entry) if isinstance(entry, Entry) else b""
-        )
-
-    def _begin(self, keys: Words, shows: Show, look_up: Callable[[bytes], Result | Future]) -> None:
-        if not keys:
-            self._say(ERROR)
-        elif max(map(len, keys)) > KEY_BYTES_MAX:
-            self._say(BAD_LINE)
-        else:
-            self.keys[:] = reversed(keys)
-            self._show = shows
-            self._look_up = look_up
-            self.resume_command()
-
-    def _say(self, reply: bytes) -> None:
-        self._connection.out.append(reply)
+def get(client: TextClient, words: Words) -> None:
+    """Show values."""
+    if len(words) != 2 or len(words[1]) > KEY_BYTES_MAX or client.prefixes.on:
+        client.multi_get.get(words, show)
+        return
+    key = words[1]
+    found = client.engine.get(key)
+    if found is None:
+        found = client.commands.missed(key)
+    if found is None:
+        client.out.append(b"END\r\n")
+    elif type(found) is Entry:
+        value = found.value or b""
+        client.connection.size += len(value)
+        client.out.append(b"VALUE %b %d %d\r\n%b\r\nEND\r\n" % (key, found.flags, len(value), value))
+    else:
+        assert isinstance(found, Future)
+        client.replies.hold(found, partial(_shown, client, key))
+        client.out.append(b"END\r\n")
 
 
-def show(key: bytes, entry: Entry) -> bytes:
-    """An entry as get shows it."""
-    value = entry.value
-    assert value is not None
-    return b"VALUE %b %d %d\r\n%b\r\n" % (key, entry.flags, len(value), value)
+def _shown(client: TextClient, key: bytes, found: Result) -> bytes:
+    entry = found if isinstance(found, Entry) else client.commands.missed(key)
+    return b"" if entry is None else show(key, entry)
 
 
-def show_cas(key: bytes, entry: Entry) -> bytes:
-    """An entry as gets shows it."""
-    value = entry.value
-    assert value is not None
-    return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)
+def gets(client: TextClient, words: Words) -> None:
+    """Show values and their cas uniques."""
+    client.multi_get.get(words, show_cas)
+
+
+def gat(client: TextClient, words: Words) -> None:
+    """Show values, and let them end anew."""
+    client.multi_get.get_and_touch(words, show)
+
+
+def gats(client: TextClient, words: Words) -> None:
+    """Show values and their cas uniques, and let them end anew."""
+    client.multi_get.get_and_touch(words, show_cas)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.protocol.command import Said
-from memrep.protocol.connection import COMMANDS_A_LOOK, ServerContext
+from memrep.protocol.dialect import COMMANDS_A_LOOK, ServerContext
 from memrep.protocol.memcached.binary import packet as opcodes
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, QUIET, error, response
@@ -93,17 +93,6 @@ def test_a_row_of_quiet_gets_ends_with_the_noop_behind_it() -> None:
     gets = [packet(0x09, key, opaque=number) for number, key in enumerate([b"none", b"a", b"no", b"a"])]
     noted = _noted(client.receive(b"".join(gets) + packet(opcodes.NOOP, opaque=9)))
     assert noted == [(0x09, 0, 1), (0x09, 0, 3), (opcodes.NOOP, 0, 9)]
-
-
-@pytest.mark.parametrize(("opcode", "left"), [(opcodes.INCR, b"75"), (opcodes.DECR, b"65")])
-def test_a_number_is_changed_by_what_the_extras_say_or_made(opcode: int, left: bytes) -> None:
-    rig = Rig().holding(b"70")
-    client = connection_to(rig.engine)
-    numbers = (5).to_bytes(8, "big") + (9).to_bytes(8, "big")
-    client.receive(packet(opcode, b"a", b"", numbers + bytes(4)))
-    client.receive(packet(opcode, b"b", b"", numbers + bytes(4)))
-    client.receive(packet(opcode, b"c", b"", numbers + b"\xff" * 4))
-    assert [rig.value(key) for key in (b"a", b"b", b"c")] == [left, b"9", None]
 
 
 # --- pieces
@@ -191,12 +180,12 @@ RETRIEVALS = {opcodes.GET, opcodes.GETK, opcodes.GAT, opcodes.GATK}
 @pytest.mark.parametrize("opcode", range(0x25))
 def test_a_retrieval_is_told_by_its_reply_wherever_among_replies_it_stands(opcode: int) -> None:
     others = response(opcodes.SET, 1) + error(opcodes.DELETE, 2, 1)
-    told = _binary().told(others + response(opcode, 3, key=b"a", value=b"x") + others)
+    told = _binary().answers_retrieval(others + response(opcode, 3, key=b"a", value=b"x") + others)
     assert told == (QUIET.get(opcode, opcode) in RETRIEVALS)
 
 
 def test_no_reply_tells_no_retrieval() -> None:
-    assert not _binary().told(b"")
+    assert not _binary().answers_retrieval(b"")
 
 
 def test_what_is_said_behind_a_packet_is_read_and_not_executed() -> None:

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from memrep.engine.engine import Engine
 from memrep.flow_control import FlowControl
 from memrep.php.lock_table import LockTable
-from memrep.protocol.connection import QUEUE_MAX, Connection, ServerContext
+from memrep.protocol.client_policy import ClientPolicy
+from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
 from memrep.protocol.memcached.text.commands import GET_LINE_MAX, LINE_MAX
 from memrep.protocol.negotiation import connect
-from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.storage.store import Store
 from tests.harness.engine_fixture import Rig
 from tests.harness.lone_node import LoneConnection, lone_node
@@ -61,7 +63,7 @@ def connection_to(engine: Engine, ready: Callable[[Connection], None] = lambda c
         set_verbosity=lambda level: None,
         shutdown=None,
     )
-    return connect(engine, engine, context, ready)
+    return connect(ClientPolicy(engine), context, ready)
 
 
 class Waiting:
@@ -256,48 +258,6 @@ def test_nothing_is_answered_after_a_line_without_end() -> None:
     client.receive(b"x" * (LINE_MAX + 1))
     assert client.closing
     assert client.receive(b"\r\nversion\r\n") == b""
-
-
-@pytest.mark.parametrize(
-    ("lone", "line"),
-    [
-        (lone_node(), b"set a 0 0 2147483000\r\n"),
-        (lone_node(), b"set a 0 0 1048577 noreply\r\n"),
-        (lone_node(item_max=2_000), b"add a 0 0 100000000\r\n"),
-    ],
-)
-def test_a_value_that_is_too_large_is_passed_over_and_never_held(lone: object, line: bytes) -> None:
-    client = lone.connect()  # type: ignore[attr-defined]
-    client.receive(line)
-    for _ in range(64):
-        assert client.receive(b"x" * PIECE) == b"" or b"noreply" in line
-        assert held(client.connection) < LINE_MAX + PIECE
-        if client.closing:  # a line without end, once the value has been passed over
-            break
-
-
-@pytest.mark.parametrize("size", [1, 7, PIECE])
-def test_what_follows_a_value_that_was_passed_over_is_a_command(size: int) -> None:
-    client = lone_node(item_max=2_000).connect()
-    data = b"set a 0 0 5000\r\n" + b"quit\n" * 1_000 + b"\r\nversion\r\n"
-    replies = b"".join(map(client.receive, pieces(data, size)))
-    too_large, version, rest = replies.split(b"\r\n")
-    assert too_large == b"SERVER_ERROR object too large for cache"
-    assert (version[:8], rest) == (b"VERSION ", b"")
-
-
-def test_a_value_is_held_only_until_it_is_complete() -> None:
-    client = lone_node().connect()
-    replies = b"".join(map(client.receive, pieces(b"set a 0 0 1000000\r\n" + b"x" * 1_000_000 + b"\r\n")))
-    assert replies == b"STORED\r\n"
-    assert held(client.connection) < 1_000
-
-
-def test_a_line_behind_a_value_that_came_in_two_pieces_may_come_in_two_pieces_itself() -> None:
-    client = lone_node().connect()
-    assert client.receive(b"set a 0 0 100\r\n") == b""
-    assert client.receive(b"v" * 100 + b"\r\ndelete ") == b"STORED\r\n"
-    assert client.receive(b"a\r\n") == b"DELETED\r\n"
 
 
 # --- commands that wait -------------------------------------------------------------------------------------

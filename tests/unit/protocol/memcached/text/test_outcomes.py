@@ -1,4 +1,4 @@
-"""Every outcome that a command may end with has a line of its own; who wants no answer hears none."""
+"""Every outcome that a command may end with has a line of its own, and every entry can be read back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from memrep.engine import operations
 from memrep.engine.operations import LATER, NO_MEMORY, TOO_LARGE, Outcome
-from memrep.protocol.memcached.text.outcomes import REPLIES, silent, spell
+from memrep.protocol.memcached.text.outcomes import REPLIES, show, show_cas, silent, spell
+from memrep.storage.entry import NEVER, Entry
+from memrep.storage.version import make
 from tests.harness.engine_fixture import Rig
 
 #: All there are. Of what is too large its command says so when it has passed over it.
@@ -39,3 +41,15 @@ def test_a_number_is_told_in_its_digits(number: int, delta: int) -> None:
     assert isinstance(told, bytes)
     assert spell(told) == b"%d\r\n" % max(0, number - delta)
     assert silent(told) == b""
+
+
+@given(st.binary(max_size=40), st.integers(0, (1 << 32) - 1), st.integers(1, (1 << 62) - 1))
+def test_a_value_can_be_cut_out_by_the_length_in_front_of_it(value: bytes, flags: int, unique: int) -> None:
+    entry = Entry(make(1, unique), value, flags, NEVER)
+    for shown, told in (
+        (show(b"a", entry), (flags, len(value))),
+        (show_cas(b"a", entry), (flags, len(value), unique)),
+    ):
+        head, _, rest = shown.partition(b"\r\n")
+        assert head.split() == [b"VALUE", b"a", *(b"%d" % number for number in told)]
+        assert rest == value + b"\r\n"

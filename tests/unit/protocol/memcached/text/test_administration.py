@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep import __version__
-from memrep.protocol.memcached.administration import SLOWNESS
+from memrep.protocol.memcached.kinds import SLOWNESS
 from memrep.protocol.replies import OUTPUT_MAX
 from tests.harness.lone_node import lone_node
 
