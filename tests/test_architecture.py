@@ -51,7 +51,6 @@ MODULES_TO_CARVE: Final = {
     "protocol.memcached.binary.commands": 428,
     "protocol.memcached.text.commands": 490,
     "replication.replica": 477,
-    "replication.rounds": 378,
 }
 CLASSES_TO_CARVE: Final = {"Engine": 29, "FailureDetector": 23, "LockTable": 22, "Peer": 29}
 CONSTRUCTORS_TO_CARVE: Final = {

@@ -13,6 +13,7 @@ observer        SEAM: who is told of writes and owners that others have
 frames          numbered frames inside a view
 rounds          a write's way round the members
 donor           who holds everything gives it away, a piece at a time
+settled_writes  what a view has decided of the writes in flight, as each member takes it over
 state_transfer  how a node that lacks data gets it
 outbox          what goes out in one turn, and by which way
 relay           the way round a link that is cut

@@ -320,7 +320,7 @@ class Replica:
     def _confirm(self) -> None:
         if self.detector.confirmed and not self.state.paused:
             self.state.confirmed()
-            self.rounds.confirmed()
+            self.rounds.settled.confirmed()
 
     def _on_relay(self, node: int, message: Relay) -> None:
         """Pass on what is for another node, one hop; take what has come that way for this one."""
@@ -394,7 +394,7 @@ class Replica:
             state.view.gen,
             state.view.vid,
             state.full,
-            self.rounds.pending_writes(),
+            self.rounds.settled.in_flight(),
             self._clock.logical,
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
@@ -416,7 +416,7 @@ class Replica:
         away = out_of_touch(message)
         if away:
             self._observer.out_of_touch()
-        self.rounds.settle(message, keep)
+        self.rounds.end(message, keep)
         if message.lost:
             disowned = self._store.disown(message.lost)
             self._observer.owners_lost(disowned, message.lost, message.silent, away)
