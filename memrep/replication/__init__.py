@@ -10,6 +10,9 @@ wire            how it is spelled on a link
 handshake       the greeting that opens a link
 membership      who is heard, who is in the view, and how the next view comes about
 observer        SEAM: who is told of writes and owners that others have
+heartbeat       what each node says of itself to all others, and what is made of it
+signs_of_life   what links and messages show of a peer's process, and what follows at once
+later_views     what belongs to a view that is not installed here yet
 frames          numbered frames inside a view
 rounds          a write's way round the members
 donor           who holds everything gives it away, a piece at a time

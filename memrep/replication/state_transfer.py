@@ -29,14 +29,13 @@ from typing import Final
 import attrs
 
 from memrep.replication.donor import CHUNK_KEYS
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.membership import Membership
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
 from memrep.storage.entry import Entry
 from memrep.storage.store import TOMBSTONE_MS, Store
-from memrep.storage.version import ZERO, Clock, Version, logical
+from memrep.storage.version import ZERO, Version, logical
 
 #: How many chunks a newcomer asks for ahead.
 AHEAD: Final = 2
@@ -50,11 +49,9 @@ class Joiner:
     """The taking side of a node that is not full.
 
     Args:
-        state: where this node stands; `full` is set here.
+        membership: where this node stands, which becomes full here; the time, and how long to wait for a chunk.
         store: what it holds.
         rounds: carry what only this node has.
-        clock: the time.
-        timing: how long to wait for a chunk.
         send: sends a message to a node.
         log: takes a line for the operator.
 
@@ -65,21 +62,19 @@ class Joiner:
 
     def __init__(
         self,
-        state: ReplicaState,
+        membership: Membership,
         store: Store,
         rounds: Rounds,
-        clock: Clock,
-        timing: Timing,
         send: Callable[[int, TransferRequest | ChunkRequest], None],
         log: Callable[[str], None],
     ) -> None:
         self.taken = 0
         self.total = 0
-        self._state = state
+        self._state = membership.state
         self._store = store
         self._rounds = rounds
-        self._clock = clock
-        self._timing = timing
+        self._clock = membership.clock
+        self._timing = membership.timing
         self._send = send
         self._log = log
         self._donor = 0

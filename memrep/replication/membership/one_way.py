@@ -67,7 +67,7 @@ def deaf_rival(
         beat = peer.beat
         if peer.node in members:
             continue
-        if state.met and peer.node in detector.missed:
+        if state.met and peer.node in detector.missed.nodes:
             # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
             # whom it hears.
             if beat is None or _may_come_first(beat, state):
@@ -116,5 +116,5 @@ def leaves_beginning_to(
         unmet = [peer for peer in here if peer.beat is not None and not peer.hears(state.me)]
         if unmet:
             return unmet
-    mute = [peer for peer in detector.peers.values() if peer.let_in > now and peer not in here]
+    mute = [peer for peer in detector.peers.values() if peer.process.let_in > now and peer not in here]
     return mute if len(mute) >= state.majority else []

@@ -12,21 +12,19 @@ from it would outlive the vote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.lost_clients import lost_clients, still_living
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leaves_beginning_to
-from memrep.replication.membership.peer import TOOK_LEAVE
+from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.settlement import settle
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Propose, Refuse, Vote
-from memrep.storage.version import Clock, latest_unique, stamped_at
 
 #: How patient a proposer becomes at most, in times of the first wait.
 _PATIENCE_MAX: Final = 32
@@ -45,11 +43,6 @@ class _Proposal:
     refusals: set[int] = attrs.Factory(set)
 
 
-#: What a node has said to its clients in so long a time before it was heard last may have reached nobody, ms: a
-#: reply leaves in the very turn in which its write is committed.
-UNCERTAIN_MS: Final = 250
-
-
 class ViewChange:
     """One node's part in changes of view.
 
@@ -57,10 +50,8 @@ class ViewChange:
         promised_at: when it voted last, own monotonic ms.
 
     Args:
-        state: where this node stands; a vote changes `promised`.
-        detector: who is within reach.
-        timing: the constants.
-        clock: the time; stamps what is settled.
+        membership: where this node stands, which a vote changes; who is within reach; the clock, which
+            stamps what is settled.
         vote: makes this node's vote for a view.
         send: sends a message to a node.
         install: takes over a view that this node has settled, after it was sent to all members.
@@ -68,27 +59,26 @@ class ViewChange:
 
     def __init__(
         self,
-        state: ReplicaState,
-        detector: FailureDetector,
-        timing: Timing,
-        clock: Clock,
+        membership: Membership,
         vote: Callable[[int], Vote],
         send: Callable[[int, Propose | Vote | Refuse | Install], None],
         install: Callable[[Install], None],
     ) -> None:
-        self._state = state
-        self._detector = detector
-        self._timing = timing
-        self._clock = clock
+        self._membership = membership
+        self._state = membership.state
+        self._detector = membership.detector
+        self._timing = membership.timing
+        self._clock = membership.clock
         self._vote = vote
         self._send = send
         self._install = install
-        self._born = clock.now
+        self._born = self._clock.now
         self._proposal: _Proposal | None = None
         self._needed: int | None = None  # since when a view is needed
         self.promised_at = 0
-        self._patience = timing.propose  # how long to wait for the votes of the next proposal
+        self._patience = self._timing.propose  # how long to wait for the votes of the next proposal
         self._patient_until = 0  # until when no view is formed without those that are heard
+        self._latest: Install | None = None  # for who has missed it
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
@@ -216,7 +206,7 @@ class ViewChange:
         """
         if leaves_beginning_to(self._state, self._detector, reach, now):
             return False
-        disagree = any(peer.disagrees for peer in self._detector.peers.values())
+        disagree = any(peer.process.disagrees for peer in self._detector.peers.values())
         others_serve = any(peer.beat is not None and peer.beat.full for peer in self._detector.here(now))
         return not disagree and not others_serve and now - self._born >= self._timing.cold_start
 
@@ -282,39 +272,13 @@ class ViewChange:
         # M7.
         view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
         # Finding 21: the proposer says for all whose clients are gone; by themselves nodes would differ.
-        lost = self._lost(view)
-        view = replace(view, lost=lost, silent=self._silent(lost))
+        lost = lost_clients(view, self._membership)
+        view = replace(view, lost=lost, silent=still_living(lost, self._membership))
         # Once: who misses it shows an older view in its heartbeat, and gets it again (M9).
         for node in view.members:
             if node != state.me:
                 self._send(node, view)
         self._install(view)
-
-    def _lost(self, view: Install) -> dict[int, int]:
-        """The nodes that have lost their clients since, and from when on their grants are in doubt.
-
-        A node that took its leave has answered everything; of any other one nobody knows what it still said in
-        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries: after
-        those of all that was known here by then.
-        """
-        lost: dict[int, int] = {}
-        now = self._clock.now
-        for node, inc in {**view.members, **self._state.view.members}.items():
-            if view.members.get(node) != inc or node not in view.full or node in view.alone:
-                peer = self._detector.peers.get(node)
-                heard = min(now, peer.heard) if peer is not None else now
-                # It has answered everything before its goodbye, so nothing of it is in doubt.
-                took_leave = peer is not None and peer.gone == TOOK_LEAVE
-                known = stamped_at(latest_unique(self._clock, heard - UNCERTAIN_MS))
-                lost[node] = 1 + (self._clock.hybrid if took_leave else known)
-        return lost
-
-    def _silent(self, lost: Iterable[int]) -> list[int]:
-        """Those of them that are the same processes still, for all that is known."""
-        peers, members = self._detector.peers, self._state.view.members
-        return [
-            n for n in lost if n in peers and peers[n].inc == members.get(n, peers[n].inc) and not peers[n].gone
-        ]
 
     def on_refuse(self, node: int, message: Refuse) -> None:
         """Remember what was promised elsewhere, and hear again whom the other one hears."""
@@ -326,8 +290,16 @@ class ViewChange:
                 self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
         self._detector.ignore((n for n in message.reach if n in self._detector.peers), 0)
 
-    def installed(self) -> None:
+    def installed(self, message: Install) -> None:
         """A view stands; what was proposed before it is over."""
+        self._latest = message
         self._proposal = None
         self._needed = None
         self._patience = self._timing.propose
+
+    def remind(self, peer: Peer) -> None:
+        """Send a member the view again that it has not got (rule M9); not faster than a large one travels."""
+        now = self._clock.now
+        if self._latest is not None and now - peer.reminded >= self._timing.propose:
+            peer.was_reminded(now)
+            self._send(peer.node, self._latest)

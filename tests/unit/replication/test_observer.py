@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame, Install, Settled, describe
@@ -67,13 +68,10 @@ class _Node:
         self.writes = PendingWrites()
         self.listener = _Listener(self.store)
         self.replica = Replica(
-            NAMES,
-            ReplicaState(1, 7, 3),
+            Membership(NAMES, ReplicaState(1, 7, 3), Timing(), Clock(1, NOW, WALL)),
             self.store,
             self.writes,
-            Clock(1, NOW, WALL),
             observer or self.listener,
-            Timing(),
             lambda line: None,
         )
         self.install(_view(VID))
