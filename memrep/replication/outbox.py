@@ -50,11 +50,13 @@ class Outbox:
                 data = b"".join(parts)
                 parts.clear()
                 via = peers[node].contact.via
+                # R1: in one envelope, so that the order in which it was said is kept on the way round.
                 if via:
                     state = self._state
                     yield via, encode(Relay(node, state.me, state.inc, data))
                 else:
                     yield node, data
+        # R1: over this node's own links. A second bridge would make a circle possible.
         passed, self._passed = self._passed, []
         yield from passed
         probe, self.probe = self.probe, b""

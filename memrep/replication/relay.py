@@ -57,6 +57,7 @@ class Routes:
         """Whether our own link to this peer works, or is young and may still come to."""
         if now - peer.contact.heard < self._timing.relay:
             young = not peer.contact.had_direct and now - peer.process.met < self._timing.silence
+            # Links are opened one after the other at a start; to go round them would be a gap each time.
             return young or peer.beat is None or peer.hears_directly(self._me)
         return not peer.process.inc
 
@@ -66,6 +67,7 @@ class Routes:
 
     def _bridges(self, node: int, peer: Peer, now: int) -> bool:
         """Whether this node hears us directly and is heard directly by the peer, by the last they said."""
+        # R1: one hop, so both ends of it must hear the bridge on their own links.
         bridge = self._detector.peers[node]
         heard = not bridge.process.gone and now - bridge.contact.heard_directly < self._timing.relay
         if bridge is peer or not heard or not bridge.hears_directly(self._me):

@@ -89,6 +89,7 @@ class Rounds:
         """Commit a write at once if this node is alone in its view; say whether it was."""
         state = self._state
         view = state.view
+        # K1: a round of one member is done at once, and forbidden by a promise like any other.
         if len(view.members) != 1 or state.promised > view.vid:
             return False
         entry.version = self._clock.stamp(view.gen)
@@ -101,6 +102,7 @@ class Rounds:
         """Start the round of a write."""
         entry.version = self._clock.stamp(self._state.view.gen)
         self._forget_aborted(attempt)
+        # I3, finding 5: a miss is a base that no version tells, for tombstones are purged at different times.
         self._start(key, entry, base, attempt, copy, dead=base is not None and self._is_dead(key))
 
     def give_way(self, key: bytes, entry: Entry, base: Version, attempt: Attempt, *, dead: bool) -> None:
@@ -110,6 +112,7 @@ class Rounds:
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
         """Send an entry round that only this node has, as a plain write with the version that it has."""
+        # J3: not under a new one, or it would come out above what the others have written since.
         self._start(key, entry, None, attempt)
 
     def _is_dead(self, key: bytes) -> bool:
@@ -137,16 +140,20 @@ class Rounds:
         self._own[entry.version] = own
         self._flow.begin(len(entry.value or b""))
         self._queue.append(own)
+        # I4: last, for an aborted command waits for its key, which has to be pending by then.
         if before is not None:
             self._displaced(before)
 
     def progress(self) -> None:
         """Commit every round that all members acknowledge. Not while a promise pauses this node."""
+        # K1: its vote has told what is in flight here; what it committed behind that, a view could settle
+        # otherwise.
         if self._state.paused:
             return
         # K1: frames are acknowledged in order, so the oldest rounds are the first to be done.
         held = self._stream.held_by_all()
         queue = self._queue
+        # What was aborted stays in its place until it is the first.
         while queue and (queue[0].over or queue[0].frame <= held):
             own = queue.popleft()
             if not own.over:
@@ -166,6 +173,7 @@ class Rounds:
         own.attempt.committed()
 
     def _make_committed(self, key: bytes, entry: Entry) -> None:
+        # I2: if a newer plain write has displaced it, it took place just before that one, and nobody saw it.
         pending = self._writes.pending.get(key)
         if pending is not None and pending.entry.version == entry.version:
             self._store.put(key, entry, self._clock.now)
@@ -184,11 +192,13 @@ class Rounds:
         frame = self._stream.add(Abort(own.key, version))
         if self._writes.pending.get(own.key) is own.pending:
             self._writes.clear(own.key)
+        # Finding 3: until all have taken that frame, a view may settle what they hold of it.
         self._aborted.append((frame, version, own.attempt))
         own.attempt.aborted()
 
     def _forget_aborted(self, attempt: Attempt) -> None:
         """A command whose write was aborted is tried again under a new version, which counts from now on."""
+        # Finding 3: were both remembered, a view that settles both would have it answered twice.
         if self._aborted:
             self._aborted = deque(one for one in self._aborted if one[2] is not attempt)
 
@@ -204,8 +214,10 @@ class Rounds:
         pending = self._writes.pending.get(item.key)
         if kind is Nack:
             own = self._own.get(Version(item.version))
+            # None if it is over already: displaced, or another member has objected first.
             if own is not None and own.pending.base is not None:
                 self._abort(own)
+        # K1: an own write ends by acknowledgements only. What was displaced here is pending no more.
         elif pending is not None and pending.entry.version == item.version and pending.attempt is None:
             if kind is Commit:
                 self._store.put(item.key, pending.entry, self._clock.now)
@@ -215,10 +227,12 @@ class Rounds:
         version = Version(write.version)
         # Whatever this node stamps from now on is newer than what it has seen (the hybrid clock's rule).
         self._clock.observe(version)
+        # Whatever becomes of it here: its copy may be the next thing that a client of this node sends.
         if write.request_id is not None:
             self._observer.accepted(write.key, write.request_id)
         before = self._writes.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
+            # I1: in a frame, so before the acknowledgement of the write, which would commit it.
             self._stream.add(Nack(write.key, write.version))
             return
         # Asked again: `_accept` may have committed what was pending.
@@ -245,7 +259,8 @@ class Rounds:
         if not write.dead and self._is_flushed(Version(write.base or b"")):
             return False
         if before is not None and before.entry.version == write.base:
-            # That somebody has based a write on it certifies that it was committed.
+            # I3: only what is committed is shown, so its coordinator has seen it committed; the word of that is
+            # still on its way.
             self._certify(key, before)
             before = None
         # I2 and I3: something stronger is on its way.
@@ -255,20 +270,22 @@ class Rounds:
         version = self._store.version(key)
         if version in (write.base, write.version):
             return True
+        # I1: it was computed from something older than what is here.
         if write.version < version:
             return False
         # Finding 5: both found nothing, though one of them may have purged a tombstone that the other has.
         if write.dead and self._store.is_miss(key, self._clock.now):
             return True
-        # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
+        # I3: a newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
         return not self._state.full
 
     def _is_flushed(self, base: Version) -> bool:
         """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
+        # On its way counts as well: it may have been answered where this is not known yet.
         return FLUSH_KEY in self._writes.pending or base <= self._store.flushed
 
     def _certify(self, key: bytes, pending: Pending) -> None:
-        """Commit what somebody has seen committed."""
+        """Commit what another node has seen committed."""
         own = self._own.get(pending.entry.version)
         if own is not None:  # another newcomer has announced the same entry, and was quicker
             self._commit(own)

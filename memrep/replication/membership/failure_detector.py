@@ -43,6 +43,7 @@ class FailureDetector:
 
     def here(self, now: int) -> list[Peer]:
         """The peers that are heard, whether ignored or not."""
+        # M1: the process has ended, or nothing came for T on whatever way.
         silence = self._timing.silence
         return [p for p in self.peers.values() if not p.process.gone and now - p.contact.heard < silence]
 
@@ -56,10 +57,12 @@ class FailureDetector:
         if len(steady) + 1 < state.majority:
             steady = here
         reach = {p.node: p.process.inc for p in steady}
+        # With incarnations: a view is one of processes, and a restarted one is another (M10).
         reach[state.me] = state.inc
         return reach
 
     def _is_member(self, peer: Peer) -> bool:
+        # M10: a process that has restarted is no member, though its node is one.
         return self._state.view.members.get(peer.node) == peer.process.inc
 
     def _hears_us(self, peer: Peer) -> bool:
@@ -72,6 +75,7 @@ class FailureDetector:
     @property
     def held_elsewhere(self) -> bool:
         """Whether another member of the view says that it holds everything."""
+        # Finding 46: asked before this node takes its leave, with everything that it alone holds.
         return any(
             peer.beat is not None and peer.beat.full and peer.beat.vid == self._state.view.vid
             for peer in self.peers.values()
@@ -84,6 +88,7 @@ class FailureDetector:
 
     def hears_directly(self, now: int) -> int:
         """The peers whose own link to this node works, as bits; for its heartbeat."""
+        # Sooner than T: a detour has to stand before a peer is given up (R1).
         relay = self._timing.relay
         return sum(
             1 << p.node
@@ -93,11 +98,13 @@ class FailureDetector:
 
     def deaf(self, node: int, now: int) -> bool:
         """Whether this peer has not said for the failure timeout that this node's own link to it works."""
+        # A process that has just been met has had no time to say so.
         peer = self.peers[node]
         return now - max(peer.contact.heard_us, peer.process.met) >= self._timing.silence
 
     def meets_majority(self, now: int) -> bool:
         """Whether the members that are heard and this node are a majority of the configured nodes."""
+        # S2: with `--partition majority` the port closes when these are none, be there a view or not.
         return 1 + sum(map(self._is_member, self.here(now))) >= self._state.majority
 
     def believes(self, peer: Peer, inc: int, now: int) -> bool:
@@ -107,8 +114,8 @@ class FailureDetector:
             if peer.process.gone and now - peer.process.gone_at < self._timing.relay:
                 return False
         else:
-            # Another incarnation: only if the one that is known is gone, or a view has just said so (finding
-            # 8).
+            # Finding 8: another incarnation only if the one that is known is gone, or a view has just said so.
+            # Who has its own link here needs no bridge to tell of its restart.
             silent = peer.process.gone or now - peer.contact.heard >= self._timing.silence
             if peer.process.linked or not (silent or self._state.view.members.get(peer.node) == inc):
                 return False
@@ -118,6 +125,7 @@ class FailureDetector:
 
     def all_heard(self, now: int) -> int:
         """When every other member had been heard last, own monotonic ms; now if there is none."""
+        # Finding 22: a doubt ends when all have been heard after it.
         return min((self.peers[node].contact.heard for node in self._state.others), default=now)
 
     def heard(self, node: int, now: int) -> None:
@@ -137,7 +145,7 @@ class FailureDetector:
 
     def ended(self, peer: Peer, reason: str, now: int) -> None:
         """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
-        # Finding 35: that its port refuses came through a network that was cut; so may others.
+        # Finding 35: the news that its port refuses came through a network that was cut; so may others.
         was_missed = peer.node in self.missed.nodes
         peer.ended(reason, now)
         if was_missed:
@@ -148,6 +156,7 @@ class FailureDetector:
         for peer in self.peers.values():
             # T1: what is granted from now on counts, when they have seen that this node is there again.
             peer.revoke_lease()
+            # It was this node that was silent. What others said meanwhile may lie unread in its sockets.
             if not peer.process.gone:
                 peer.contact.counts_as_heard(now, both_ways=True)
 
@@ -164,8 +173,10 @@ class FailureDetector:
         members = self._state.view.members
         self.missed.installed(before)
         for peer in self.peers.values():
+            # M8: leases are of one view, and so is that a peer did not vote when it was proposed.
             peer.revoke_lease()
             peer.ignore(0)
+            # M9: the view is on its way to them, so nobody is reminded of it at once.
             peer.was_reminded(now)
             inc = members.get(peer.node)
             # B1: a member that is left out, or has restarted, has ended a membership.
@@ -177,6 +188,7 @@ class FailureDetector:
             if peer.process.gone and inc not in (None, peer.process.inc):
                 peer.restarted(inc, now)
                 peer.process.shows_life()
+            # M8: the silence before this view is over with it, or a view without them would follow at once.
             if inc == peer.process.inc and not peer.process.gone:
                 peer.contact.counts_as_heard(now)
 

@@ -88,11 +88,12 @@ class ViewChange:
     def consider(self) -> None:
         """Propose a view if one is needed and it is this node's turn."""
         now = self._clock.now
-        # M2: a view is needed when who is in reach is not who is in the view, or somebody asks.
+        # M2: a view is needed when who is in reach is not who is in the view, or a node that is heard asks.
         reach = self._detector.reach(now)
         if not self._need(reach, now):
             self._needed = None
             return
+        # From when on it was needed, or each look would begin the wait for the lower ranks anew.
         if self._needed is None:
             self._needed = now
         # M3: one after the other, so that as a rule only one proposes.
@@ -101,6 +102,7 @@ class ViewChange:
             return
         proposal = self._proposal
         if proposal is not None:
+            # It is not waited for once one of them is out of reach: that one's vote will not come.
             if now < proposal.at + self._patience and proposal.members.items() <= reach.items():
                 return
             # M5: who has not answered keeps the view from standing.
@@ -139,6 +141,7 @@ class ViewChange:
             heard = {peer.node for peer in self._detector.here(now)}
             if not heard <= reach.keys() or len(reach) == 1 < state.configured:
                 return False
+        # S3: by what heartbeats tell; the votes themselves are weighed again when all are in.
         peers = self._detector.peers
         beats = [peers[node].beat for node in reach if node != state.me]
         return self._has_majority(len(reach), state.full + sum(b is not None and b.full for b in beats))
@@ -160,13 +163,14 @@ class ViewChange:
             return (
                 now - self.promised_at > self._timing.promise
                 or (proposer != state.me and proposer not in reach)
-                or proposer == state.me
+                or proposer == state.me  # how long that one has waited `consider` knows
             )
+        # M2: incarnations are compared, too, for a member that has restarted is another one (M10).
         # Finding 19: nodes that have caught up may make a majority's view of it.
         if state.view_change_reason or reach != state.view.members or self._has_grown_to_majority():
             return True
         return any(
-            # In this view; or in a later one of its own, made when it heard nobody for a moment.
+            # Finding 30: in this view; or in a later one of its own, made when it heard nobody for a moment.
             peer.beat is not None and peer.beat.view_change_reason and peer.beat.vid >= state.view.vid
             for peer in self._detector.here(now)
         )
@@ -175,6 +179,7 @@ class ViewChange:
         """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
         state = self._state
         view = state.view
+        # Finding 19 (V3): who was empty made no majority, for it had forgotten what it acknowledged.
         if view.quorate or len(view.members) < state.majority:
             return False
         beats = (self._detector.peers[node].beat for node in state.others)
@@ -204,6 +209,7 @@ class ViewChange:
         and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
         cannot reach itself, nor while another one without data should begin (one_way.py).
         """
+        # Finding 23: two that began side by side would be two sides, of which one gives way when they meet.
         if leaves_beginning_to(self._state, self._detector, reach, now):
             return False
         disagree = any(peer.process.disagrees for peer in self._detector.peers.values())
@@ -212,10 +218,10 @@ class ViewChange:
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
         state = self._state
-        # Above all that anybody has promised; the wall clock keeps it above what was before a cold start.
+        # M4: above all that anybody has promised; the wall clock keeps it above what was before a cold start.
         number = 1 + max(number_of(state.promised), number_of(self._highest), self._clock.wall // 1000)
         vid = make_vid(number, state.me)
-        # The proposer votes first, and for nothing else from now on.
+        # M6: the proposer votes first, and for nothing else from now on.
         self._promise(vid)
         self._proposal = _Proposal(vid, reach, now, {state.me: self._vote(vid)})
         for node in reach:
@@ -234,9 +240,10 @@ class ViewChange:
         # Whether it votes or not: its own next proposal has to be above this one.
         self.saw_promise(message.vid)
         reach = self._detector.reach(self._clock.now)
+        # M10: meant is a former process of this node's; the proposer will hear of this one.
         if message.members.get(state.me) != state.inc:
             return
-        # M6: a member that this node hears may be serving; a view without it would leave it behind.
+        # M6: a member that this node hears may be serving, by a lease that this node has granted.
         left_out = [
             member
             for member, inc in state.view.members.items()
@@ -244,9 +251,11 @@ class ViewChange:
         ]
         # M6, finding 23: nor beside a node with data that goes on because it does not hear this one.
         rival = deaf_rival(state, self._detector, message.members, self._clock.now)
+        # M6: two promises would let two views stand, each without what the other one acknowledges.
         if message.vid <= max(state.promised, state.view.vid) or left_out or rival is not None:
             self._send(node, Refuse(message.vid, state.promised, left_out))
             return
+        # Its own proposal is below what it promises now, and could not be installed.
         self._proposal = None
         self._promise(message.vid)
         self._send(node, self._vote(message.vid))
@@ -259,6 +268,7 @@ class ViewChange:
             self._count()
 
     def _count(self) -> None:
+        # M5: all of them. One that has not promised may go on in the view before.
         proposal = self._proposal
         if proposal is None or len(proposal.votes) < len(proposal.members):
             return
@@ -268,7 +278,7 @@ class ViewChange:
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
         if state.full and gives_way_to(state, self._detector, proposal.members, self._clock.now):
-            return  # it was heard while the votes came
+            return  # findings 20 and 23: it was heard while the votes came
         # M7.
         view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
         # Finding 21: the proposer says for all whose clients are gone; by themselves nodes would differ.
@@ -288,6 +298,7 @@ class ViewChange:
             if message.reach and self._patience == self._timing.propose:
                 # It hears a node that has just died; the news will have reached it in a moment.
                 self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
+        # M6: whom this node ignores, for it did not vote in time, is heard there; no view can be without it.
         self._detector.ignore((n for n in message.reach if n in self._detector.peers), 0)
 
     def installed(self, message: Install) -> None:
