@@ -36,7 +36,7 @@ class Donor:
         """A view begins: who still lacks something asks again."""
         self._transfers.clear()
 
-    def on_sync(self, node: int, message: TransferRequest) -> None:
+    def on_transfer_request(self, node: int, message: TransferRequest) -> None:
         """A member asks for what differs from its digests."""
         wrong = len(message.sums) not in (0, BUCKETS)
         if wrong or message.vid != self._state.view.vid or not self._state.full:
@@ -46,7 +46,7 @@ class Donor:
         buckets = digest.differing(message.sums) if message.sums else None
         self._transfers[node] = _Transfer(self._store.keys(), buckets)
 
-    def on_more(self, node: int, message: ChunkRequest) -> Chunk | None:
+    def on_chunk_request(self, node: int, message: ChunkRequest) -> Chunk | None:
         """The chunk that a member asks for; None if it asks out of turn."""
         transfer = self._transfers.get(node)
         # Out of turn means that one was lost; the joiner notices, and asks for a view.

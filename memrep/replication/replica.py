@@ -231,10 +231,10 @@ class Replica:
             self._install(message)
 
     def _on_transfer_request(self, node: int, message: TransferRequest) -> None:
-        self._donor.on_sync(node, message)
+        self._donor.on_transfer_request(node, message)
 
     def _on_chunk_request(self, node: int, message: ChunkRequest) -> None:
-        chunk = self._donor.on_more(node, message)
+        chunk = self._donor.on_chunk_request(node, message)
         if chunk is not None:
             self._send(node, chunk)
 

@@ -1,4 +1,4 @@
-"""Election: who proposes the next view, who votes for it, and when.
+"""View change: who proposes the next view, who votes for it, and when.
 
 A view is needed when the nodes within reach are not the members, when anybody within reach is in trouble (a
 lost frame, a missing chunk), or when a promise has waited too long. The lowest full node within reach proposes

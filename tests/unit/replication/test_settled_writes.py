@@ -18,7 +18,7 @@ from memrep.storage.version import ZERO, Clock, Version, make
 REQUEST: RequestId = (7, 1, 2)
 ORIGIN, OTHER = make(1, 5), make(1, 6)
 #: The version that the proposer has given to what it settled.
-NEW = make(2, 999 << 20)
+NEW = make(2, 9_999 << 20)
 
 
 @attrs.define
@@ -138,7 +138,7 @@ def test_a_node_whose_data_do_not_count_answers_nothing_and_shows_nothing_before
 def test_what_has_displaced_a_settled_write_meanwhile_stays() -> None:
     member = _Member()
     member.install(ORIGIN, keep=False)
-    newer = Pending(Entry(make(2, 1_000 << 20), b"2", 0, NEVER), None, None)
+    newer = Pending(Entry(make(2, 10_000 << 20), b"2", 0, NEVER), None, None)
     member.writes.pending[b"n"] = newer
     member.settled.confirmed()
     assert member.writes.pending == {b"n": newer}

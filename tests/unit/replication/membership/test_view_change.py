@@ -1,4 +1,4 @@
-"""Election: who proposes the next view and when, who votes for it and who does not (rules M2, M3, M5, M6)."""
+"""View change: who proposes the next view and when, who votes and who does not (rules M2, M3, M5, M6)."""
 
 from __future__ import annotations
 
