@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import Final
 
-from memrep.replication.membership import peer, state
+from memrep.replication.membership import peer_process, state
 from memrep.replication.membership.transitions import mermaid
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "replication.md"
 
 DIAGRAMS: Final = {
     "status": mermaid(state.EDGES, state.Status.STARTING),
-    "liveness": mermaid(peer.EDGES, peer.Liveness.UNKNOWN),
+    "liveness": mermaid(peer_process.EDGES, peer_process.Liveness.UNKNOWN),
 }
 
 

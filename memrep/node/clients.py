@@ -48,6 +48,7 @@ class Clients:
         self._policy = policy
         self._context = context
         self._replica = replica
+        self._leases = replica.leases
         self._staleness = staleness
         self._clock = clock
         self._connections: dict[Connection, None] = {}
@@ -98,7 +99,7 @@ class Clients:
         counters = self._counters
         counters.bytes_read += len(data)
         kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
-        if kept or self._clock.now >= self._replica.serves_all_until:
+        if kept or self._clock.now >= self._leases.serves_all_until:
             if connection not in self._connections:
                 return b""
             if kept or not (self._replica.may_serve and self._staleness.lets_in(connection)):
@@ -150,7 +151,7 @@ class Clients:
         if self._has_to_wait(connection):
             self._is_ready(connection)
             return b""
-        sure = self._replica.serves_all_until or not self._replica.missed
+        sure = self._leases.serves_all_until or not self._replica.missed
         replies = connection.resume() if sure else self._staleness.execute(connection, connection.resume)
         self._counters.bytes_written += len(replies)
         if connection.crowded:

@@ -36,6 +36,7 @@ from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
 from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.replica import Replica
 from memrep.storage.pending import PendingWrites
@@ -89,9 +90,8 @@ class Node:
         self._intake = Intake(options.memory, self._clock)
         self._writes = PendingWrites(self.flow)
         state = ReplicaState(options.me, inc, len(options.nodes), strict=options.strict)
-        self.replica = Replica(
-            options.nodes, state, self.store, self._writes, self._clock, observer, options.timing, log
-        )
+        membership = Membership(options.nodes, state, options.timing, self._clock)
+        self.replica = Replica(membership, self.store, self._writes, observer, log)
         identity = Identity(
             me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )

@@ -131,10 +131,10 @@ class Admission:
         """What stands between this node and that one; empty if nothing does."""
         state, now = self._replica.state, self._clock.now
         beat = peer.beat
-        lets_in = peer.let_in > now
-        if peer.gone and not lets_in:
-            return f"{peer.name} is down ({peer.gone})"
-        if peer.gone or now - peer.heard >= self._timing.silence:
+        lets_in = peer.process.let_in > now
+        if peer.process.gone and not lets_in:
+            return f"{peer.name} is down ({peer.process.gone})"
+        if peer.process.gone or now - peer.contact.heard >= self._timing.silence:
             lives = ", but lets this one in: it cannot reach this node" if lets_in else ""
             return f"{peer.name} is not heard{lives}"
         if beat is not None and not peer.hears(state.me):

@@ -156,6 +156,6 @@ class StalenessGuard:
         vid = self._replica.state.view.vid
         if self._knocks is None or self._knocks.vid != vid:
             peers = self._replica.detector.peers
-            silence = max((peers[node].heard for node in self._replica.missed), default=self._clock.now)
+            silence = max((peers[node].contact.heard for node in self._replica.missed), default=self._clock.now)
             self._knocks = HostGate(self._clock, self._timing, vid, silence)
         return self._knocks

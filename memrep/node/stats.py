@@ -234,8 +234,8 @@ class StatsGroups:
         if peer.since:
             at = datetime.fromtimestamp(peer.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             parts.append(f"since {at} ({(self._clock.wall - peer.since) // 1000} s)")
-        if peer.gone:
-            parts.append(f"because {peer.gone}")
+        if peer.process.gone:
+            parts.append(f"because {peer.process.gone}")
         else:
             parts.append(f"lag {self._replica.lag(peer.node)} frames")
             parts.append(f"clock {peer.offset:+d} ms")

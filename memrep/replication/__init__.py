@@ -10,9 +10,13 @@ wire            how it is spelled on a link
 handshake       the greeting that opens a link
 membership      who is heard, who is in the view, and how the next view comes about
 observer        SEAM: who is told of writes and owners that others have
+heartbeat       what each node says of itself to all others, and what is made of it
+signs_of_life   what links and messages show of a peer's process, and what follows at once
+later_views     what belongs to a view that is not installed here yet
 frames          numbered frames inside a view
 rounds          a write's way round the members
 donor           who holds everything gives it away, a piece at a time
+settled_writes  what a view has decided of the writes in flight, as each member takes it over
 state_transfer  how a node that lacks data gets it
 outbox          what goes out in one turn, and by which way
 relay           the way round a link that is cut

@@ -36,18 +36,20 @@ class Donor:
         """A view begins: who still lacks something asks again."""
         self._transfers.clear()
 
-    def on_sync(self, node: int, message: TransferRequest) -> None:
+    def on_transfer_request(self, node: int, message: TransferRequest) -> None:
         """A member asks for what differs from its digests."""
         wrong = len(message.sums) not in (0, BUCKETS)
         if wrong or message.vid != self._state.view.vid or not self._state.full:
             return
+        # Who comes back with most of its data gets what differs; who comes with none, everything.
         digest = self._store.digest
         buckets = digest.differing(message.sums) if message.sums else None
         self._transfers[node] = _Transfer(self._store.keys(), buckets)
 
-    def on_more(self, node: int, message: ChunkRequest) -> Chunk | None:
+    def on_chunk_request(self, node: int, message: ChunkRequest) -> Chunk | None:
         """The chunk that a member asks for; None if it asks out of turn."""
         transfer = self._transfers.get(node)
+        # Out of turn means that one was lost; the joiner notices, and asks for a view.
         if transfer is None or message.vid != self._state.view.vid or message.i != transfer.chunks:
             return None
         chunk = self._chunk(transfer)
@@ -73,6 +75,7 @@ class Donor:
         transfer.position = position
         number, transfer.chunks = transfer.chunks, transfer.chunks + 1
         differing = [] if number or buckets is None else sorted(buckets)
+        # Finding 13: the horizon as it is behind the last look at a key, for a tombstone may go meanwhile.
         last = position >= len(keys)
         return Chunk(self._state.view.vid, number, records, len(keys), differing, last, store.horizon)
 

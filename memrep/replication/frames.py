@@ -105,6 +105,7 @@ class FrameStream:
 
     def owe(self, node: int) -> None:
         """Acknowledge to this member again, even if nothing new has come: the last time may have been lost."""
+        # F2: frames are never sent again, acknowledgements are.
         if self.taken.get(node) and node not in self._broken:
             self._owed.add(node)
 
@@ -115,7 +116,7 @@ class FrameStream:
 
     def acknowledged(self, node: int, ack: Ack) -> bool:
         """Take an acknowledgement; say whether it counts."""
-        # An objection in a frame that has not come would be overtaken by this acknowledgement.
+        # K1: an objection in a frame that has not come would be overtaken by this acknowledgement.
         if node not in self._acked or node in self._broken or self.taken[node] < ack.sent:
             return False
         self._acked[node] = max(self._acked[node], ack.n)
@@ -130,5 +131,6 @@ class FrameStream:
         return self.sent - self._acked.get(node, self.sent)
 
     def _break(self, node: int, reason: str) -> None:
+        # Later frames of its would be taken without what was lost before them.
         self._broken.add(node)
         self._state.need_view(f"from node {node} {reason}")

@@ -63,6 +63,7 @@ class Links:
         self._spent = spent
         self._identity = identity
         self._replica = replica
+        self._signs = replica.signs
         self._clock = clock
         self._chance = random_bytes
         self._limited_log = RateLimitedLog(log)
@@ -75,12 +76,12 @@ class Links:
 
         A heartbeat follows in the same turn.
         """
-        self._replica.dialled(node)
+        self._signs.dialled(node)
         return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
 
     def let_in(self, node: int, *, stands: bool) -> None:
         """A peer has let in the link that this node dialled; or that link is closed, if it does not stand."""
-        self._replica.let_in(node, stands=stands)
+        self._signs.let_in(node, stands=stands)
 
     def deaf(self, node: int) -> bool:
         """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
@@ -88,15 +89,15 @@ class Links:
 
     def called(self, node: int) -> None:
         """A peer's call has reached this machine, which cannot answer it yet."""
-        self._replica.called(node)
+        self._signs.called(node)
 
     def turned_away(self, node: int, reason: str) -> None:
         """A peer has closed the link that this node dialled, and said why it will not have this node."""
-        self._replica.turned_away(node, reason)
+        self._signs.turned_away(node, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
         """A peer cannot be dialled at all, maybe because nobody listens at its port."""
-        self._replica.unreachable(node, reason, refuses)
+        self._signs.unreachable(node, reason, refuses)
 
     def accept(self, address: str) -> Link:
         """Somebody has connected to the nodes' port."""
@@ -129,9 +130,9 @@ class Links:
             if former is not None:
                 former.closing = True
             self._calling[node] = link
-            self._replica.linked(node, incoming.inc)
+            self._signs.linked(node, incoming.inc)
         if self._calling.get(node) is link:
-            self._replica.heard(node)
+            self._signs.heard(node)
             link.unread.extend(messages)
             self.go_on(link)
 
@@ -151,8 +152,8 @@ class Links:
         node = link.incoming.node
         if node is not None and self._calling.get(node) is link:
             del self._calling[node]
-            self._replica.unlinked(node)
+            self._signs.unlinked(node)
 
     def refused(self, node: int, reason: str) -> None:
         """This node's link to a peer was closed and its port refuses now."""
-        self._replica.refused(node, reason)
+        self._signs.refused(node, reason)

@@ -39,8 +39,8 @@ class Write(Message, frozen=True, tag="W"):
         flags: the client's bits.
         ttl: ms left to live, FOREVER, or for a tombstone ms left until it may be purged.
         cas: see `entry.Entry.cas`.
-        owner: see `entry.Entry.hold`.
-        copy: see `dedup.Copies`.
+        owner: see `entry.Entry.owner`.
+        request_id: by what copies of this write are known, if there may be any.
         marks: see `entry.Entry.marks`.
     """
 
@@ -53,7 +53,7 @@ class Write(Message, frozen=True, tag="W"):
     ttl: int
     cas: int = 0
     owner: Owner | None = None
-    copy: RequestId | None = None
+    request_id: RequestId | None = None
     marks: int = 0
 
     def entry(self, now: int) -> Entry:
@@ -300,9 +300,9 @@ PeerMessage = (
 
 
 def describe(
-    key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, copy: RequestId | None = None
+    key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, request_id: RequestId | None = None
 ) -> Write:
     """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
-    flags, cas, hold, marks = entry.flags, entry.cas, entry.owner, entry.marks
-    return Write(key, entry.version, base, dead, entry.value, flags, ttl, cas, hold, copy, marks)
+    flags, cas, owner, marks = entry.flags, entry.cas, entry.owner, entry.marks
+    return Write(key, entry.version, base, dead, entry.value, flags, ttl, cas, owner, request_id, marks)

@@ -38,8 +38,9 @@ class Outbox:
             self._out[node].append(data)
 
     def pass_on(self, node: int, data: bytes) -> None:
-        """Pass on to this node what another one says to it."""
-        self._passed.append((node, data))
+        """Pass on to this node what another one says to it; nothing if there is no such node."""
+        if node in self._out:
+            self._passed.append((node, data))
 
     def take(self) -> Iterator[tuple[int, bytes]]:
         """The bytes for each peer to which there is something to say."""
@@ -48,16 +49,18 @@ class Outbox:
             if parts:
                 data = b"".join(parts)
                 parts.clear()
-                via = peers[node].via
+                via = peers[node].contact.via
+                # R1: in one envelope, so that the order in which it was said is kept on the way round.
                 if via:
                     state = self._state
                     yield via, encode(Relay(node, state.me, state.inc, data))
                 else:
                     yield node, data
+        # R1: over this node's own links. A second bridge would make a circle possible.
         passed, self._passed = self._passed, []
         yield from passed
         probe, self.probe = self.probe, b""
         if probe:
             for peer in peers.values():
-                if peer.via:
+                if peer.contact.via:
                     yield peer.node, probe

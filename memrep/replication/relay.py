@@ -12,51 +12,54 @@ may overtake or lose frames; their numbers show it, and a new view settles what 
 
 from __future__ import annotations
 
-from memrep.replication.membership.failure_detector import FailureDetector
+from collections.abc import Callable
+
+from memrep.errors import PeerError
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
-from memrep.storage.version import Clock
+from memrep.replication.message import PeerMessage, Relay
+from memrep.replication.outbox import Outbox
+from memrep.replication.signs_of_life import SignsOfLife
+from memrep.replication.wire import decode, encode
 
 
 class Routes:
     """Over whom this node reaches each peer.
 
     Args:
-        state: who this node is.
-        detector: the peers; `Peer.via` is set here.
-        timing: the constants.
-        clock: the time.
+        membership: who this node is, and its peers; over whom each is reached is decided here.
 
     Attributes:
         detours: whether any peer is reached over another one.
     """
 
-    def __init__(self, state: ReplicaState, detector: FailureDetector, timing: Timing, clock: Clock) -> None:
+    def __init__(self, membership: Membership) -> None:
         self.detours = False
-        self._me = state.me
-        self._detector = detector
-        self._timing = timing
-        self._clock = clock
+        self._me = membership.state.me
+        self._detector = membership.detector
+        self._timing = membership.timing
+        self._clock = membership.clock
 
     def consider(self) -> None:
         """Choose the ways by what is heard now."""
         now = self._clock.now
         peers = self._detector.peers.values()
         for peer in peers:
-            peer.note_whether_heard_directly(self._me)
+            if peer.hears_directly(self._me):
+                peer.contact.had_direct_way()
             if self._works(peer, now):
-                peer.reach_over(0)
-            elif not peer.via or not self._bridges(peer.via, peer, now):
-                peer.reach_over(self._bridge(peer, now))
-        self.detours = any(peer.via for peer in peers)
+                peer.contact.reach_over(0)
+            elif not peer.contact.via or not self._bridges(peer.contact.via, peer, now):
+                peer.contact.reach_over(self._bridge(peer, now))
+        self.detours = any(peer.contact.via for peer in peers)
 
     def _works(self, peer: Peer, now: int) -> bool:
         """Whether our own link to this peer works, or is young and may still come to."""
-        if now - peer.heard < self._timing.relay:
-            young = not peer.had_direct and now - peer.met < self._timing.silence
+        if now - peer.contact.heard < self._timing.relay:
+            young = not peer.contact.had_direct and now - peer.process.met < self._timing.silence
+            # Links are opened one after the other at a start; to go round them would be a gap each time.
             return young or peer.beat is None or peer.hears_directly(self._me)
-        return not peer.inc
+        return not peer.process.inc
 
     def _bridge(self, peer: Peer, now: int) -> int:
         """A node over which this peer can be reached; 0 if there is none."""
@@ -64,12 +67,47 @@ class Routes:
 
     def _bridges(self, node: int, peer: Peer, now: int) -> bool:
         """Whether this node hears us directly and is heard directly by the peer, by the last they said."""
+        # R1: one hop, so both ends of it must hear the bridge on their own links.
         bridge = self._detector.peers[node]
-        heard = not bridge.gone and now - bridge.heard_directly < self._timing.relay
+        heard = not bridge.process.gone and now - bridge.contact.heard_directly < self._timing.relay
         if bridge is peer or not heard or not bridge.hears_directly(self._me):
             return False
-        if now - peer.heard < self._timing.relay:
+        if now - peer.contact.heard < self._timing.relay:
             return peer.hears_directly(node)
         # A peer that has stopped is silent to the bridge, too, which says so only after the same time.
-        fresh = bridge.beat_at - peer.heard > self._timing.relay + self._timing.beat
+        fresh = bridge.beat_at - peer.contact.heard > self._timing.relay + self._timing.beat
         return fresh and bridge.hears_directly(peer.node)
+
+
+class Bridge:
+    """What comes over another node for this one, and what this one passes on.
+
+    Args:
+        me: this node's number.
+        signs: knows whether what comes over another node is to be believed.
+        outbox: takes what is passed on.
+        log: takes a line for the operator.
+    """
+
+    def __init__(self, me: int, signs: SignsOfLife, outbox: Outbox, log: Callable[[str], None]) -> None:
+        self._me = me
+        self._signs = signs
+        self._outbox = outbox
+        self._log = log
+
+    def take(self, node: int, message: Relay) -> list[PeerMessage]:
+        """What has come over this node, and was said by `origin`; nothing if it is passed on, or of no use."""
+        if message.to != self._me:
+            # R1: only what its sender has said itself. Two bridges would pass it to each other for ever.
+            if message.origin == node:
+                self._outbox.pass_on(message.to, encode(message))
+            return []
+        peer = self._signs.came_over_another(message)
+        if peer is None:
+            return []
+        try:
+            relayed = decode(message.data)
+        except PeerError as error:
+            self._log(f"what came from {peer.name} over node {node} cannot be used: {error}")
+            return []
+        return [one for one in relayed if type(one) is not Relay]

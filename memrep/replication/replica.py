@@ -1,7 +1,7 @@
-"""The replica: one node's whole part in replication, where view, rounds, presence, election and transfer meet.
+"""The replica: one node's whole part in replication, where membership, rounds and transfer meet.
 
-It dispatches what peers send, keeps the heartbeat, installs views, and collects what goes out. It does no I/O:
-the shell tells it which links open and close and hands it messages; it returns bytes for each peer.
+It dispatches what peers send, installs views, and collects what goes out. It does no I/O: the shell tells it
+which links open and close (signs_of_life.py) and hands it messages; it returns bytes for each peer.
 
 The order of what goes out in one turn matters and is kept here: frames before acknowledgements (an objection
 must be seen before the acknowledgement behind it), both before heartbeats (which tell how many frames there
@@ -15,15 +15,14 @@ from typing import Final
 
 import msgspec
 
-from memrep.errors import PeerError
 from memrep.replication.donor import Donor
 from memrep.replication.frames import FrameStream
+from memrep.replication.heartbeat import Heartbeats
+from memrep.replication.later_views import OF_A_VIEW, LaterViews
 from memrep.replication.membership.event_log import MembershipLog
-from memrep.replication.membership.failure_detector import FailureDetector
-from memrep.replication.membership.history import NOTHING, WRITTEN, activity_of
-from memrep.replication.membership.peer import TOOK_LEAVE, Peer
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.leases import Leases
+from memrep.replication.membership.membership import Membership
+from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view import horizon_of, out_of_touch
 from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.message import (
@@ -43,135 +42,95 @@ from memrep.replication.message import (
 )
 from memrep.replication.observer import ReplicationObserver
 from memrep.replication.outbox import Outbox
-from memrep.replication.relay import Routes
+from memrep.replication.relay import Bridge, Routes
 from memrep.replication.rounds import Rounds
+from memrep.replication.signs_of_life import SignsOfLife
 from memrep.replication.state_transfer import Joiner
-from memrep.replication.wire import decode, encode
-from memrep.storage.entry import NEVER
+from memrep.replication.wire import encode
 from memrep.storage.pending import PendingWrites
 from memrep.storage.store import Store
-from memrep.storage.version import Clock
-
-#: How many messages of a view that is not installed yet are kept for it.
-_HELD_MAX: Final = 4096
-
-#: What belongs to one view: it is kept if that is not installed here yet (rule F1).
-_OF_A_VIEW: Final = (Frame, Ack, TransferRequest, ChunkRequest)
 
 
 class Replica:
     """One node among its peers.
 
     Args:
-        names: the addresses of all nodes, in the same order on every node; node n is the n-th.
-        state: where this node stands: nowhere yet.
+        membership: where this node stands: nowhere yet; its peers, the constants and the time.
         store: the committed entries.
         writes: the pending ones.
-        clock: the time of the present turn.
         observer: told of others' writes, and of owners that are lost.
-        timing: the constants of membership.
         log: takes a line for the operator.
 
     Attributes:
         state: view, promise, fullness.
         detector: the peers.
-        rounds: the writes on their way; the engine's committer.
+        leases: until when clients' commands may be executed.
+        signs: takes what links show of the peers.
+        rounds: the writes on their way; the engine's `Replicator`.
+        joiner: how far this node has come with fetching what it lacks.
         news: what is logged.
-        serves_until: until when clients' commands may be executed, own monotonic ms. Kept up to date within
-            the turn: what comes behind a vote in the same turn must find it voted.
-        serves_all_until: the same, if whoever comes may be served; 0 where that has to be asked (host_gate.py).
     """
 
     def __init__(
         self,
-        names: list[str],
-        state: ReplicaState,
+        membership: Membership,
         store: Store,
         writes: PendingWrites,
-        clock: Clock,
         observer: ReplicationObserver,
-        timing: Timing,
         log: Callable[[str], None],
     ) -> None:
-        self.state = state
-        self.detector = FailureDetector(self.state, names, timing)
-        self._routes = Routes(self.state, self.detector, timing, clock)
-        self.leaving = False
+        self.state = membership.state
+        self.detector = membership.detector
+        self._clock = membership.clock
         self._store = store
         self._observer = observer
-        self._writes = writes
-        self._clock = clock
-        self._timing = timing
-        self._log = log
-        self.news = MembershipLog(names, state, self.detector, timing, clock, log)
-        self._outbox = Outbox(state, self.detector)
+        self.news = MembershipLog(membership, log)
+        self._outbox = Outbox(self.state, self.detector)
+        self._routes = Routes(membership)
         self._stream = FrameStream(self.state)
-        self.rounds = Rounds(self.state, self._stream, store, writes, clock, observer)
-        self._donor = Donor(self.state, store, clock)
-        self.joiner = Joiner(self.state, store, self.rounds, clock, timing, self._send, log)
-        self._election = ViewChange(
-            self.state, self.detector, timing, clock, self._make_vote, self._send, self._install
-        )
-        self._last_install: Install | None = None
-        self._held: list[tuple[int, PeerMessage]] = []
-        self._next_beat = clock.now
-        self._beat_now = False
-        self._beaten = NOTHING  # what was told last of this side's activity
-        self.serves_until = self.serves_all_until = 0
-        if len(names) == 1:
-            self._election.consider()
-            self._weigh()
+        self._later = LaterViews()
+        self._heartbeats = Heartbeats(membership, self._stream, self._send)
+        self.rounds = Rounds(self.state, self._stream, store, writes, self._clock, observer)
+        self._donor = Donor(self.state, store, self._clock)
+        self.joiner = Joiner(membership, store, self.rounds, self._send, log)
+        self._view_change = ViewChange(membership, self._make_vote, self._send, self._install)
+        self.leases = Leases(self.state, self.detector, membership.timing)
+        self.signs = SignsOfLife(membership, self.leases, self._view_change, self._heartbeats)
+        self._bridge = Bridge(self.state.me, self.signs, self._outbox, log)
+        # A node without peers waits for nobody: it forms its view now, and serves from its first turn on.
+        if len(membership.names) == 1:
+            self._view_change.consider()
+            self.leases.weigh()
 
-    # --- what the shell tells
+    # --- what the shell asks and tells
 
-    def linked(self, node: int, inc: int) -> None:
-        """This peer has opened its link to us."""
-        peer = self.detector.peers[node]
-        self._may_be_back(peer)
-        peer.opened_link(inc, self._clock.now)
-        self.detector.heard(node, self._clock.now)
-        self._beat_now = True
+    @property
+    def missed(self) -> list[int]:
+        """The nodes that may have gone on without this one: what it holds may be old."""
+        return self.detector.missed.nodes
 
-    def unlinked(self, node: int) -> None:
-        """This peer's link to us is closed."""
-        peer = self.detector.peers[node]
-        peer.closed_link()
-        if peer.refused:
-            self._gone(peer, peer.refused)
+    @property
+    def may_serve(self) -> bool:
+        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        return self._clock.now < self.leases.serves_until
 
-    def refused(self, node: int, reason: str) -> None:
-        """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
-        peer = self.detector.peers[node]
-        peer.port_refuses(reason)
-        if not peer.linked:
-            self._gone(peer, reason)
+    @property
+    def open(self) -> bool:
+        """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
+        state = self.state
+        if not state.full or not state.view.vid:
+            return False
+        return not state.strict or (state.view.quorate and self.detector.meets_majority(self._clock.now))
 
-    def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
-        """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
-        peer = self.detector.peers[node]
-        if refuses and peer.gone:
-            self.detector.ended(peer, peer.gone, self._clock.now)
-        peer.cannot_be_dialled(reason, refuses)
+    @property
+    def leaving(self) -> bool:
+        """Whether this node is about to stop."""
+        return self._heartbeats.leaving
 
-    def turned_away(self, node: int, reason: str) -> None:
-        """This peer lives but will not have this node: while that is so, this one must not begin without it."""
-        self.detector.peers[node].turned_us_away(reason)
-
-    def _gone(self, peer: Peer, reason: str) -> None:
-        if not peer.gone or peer.doubted:
-            self.detector.ended(peer, reason, self._clock.now)
-            self._election.consider()
-            self._weigh()
-
-    def dialled(self, node: int) -> None:
-        """Our link to this peer is open; let it hear of us at once."""
-        self.detector.peers[node].was_dialled()
-        self._beat_now = True
-
-    def let_in(self, node: int, *, stands: bool) -> None:
-        """This peer has let in our link, so it lives; or that link is closed, and may soon be open again."""
-        until = NEVER if stands else self._clock.now + self._timing.ignore
-        self.detector.peers[node].let_us_in(until)
+    def leave(self) -> None:
+        """Tell the others that this node stops, so that they go on at once."""
+        self._heartbeats.leaving = True
+        self._heartbeats.hurry()
 
     def lost_clients(self) -> None:
         """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
@@ -182,93 +141,37 @@ class Replica:
         self._observer.out_of_touch()
         self.state.stopped(ms)
         self.detector.was_stopped(self._clock.now)
-        self._election.was_stopped()
-        self._weigh()
-        self._beat_now = True
-
-    def _may_be_back(self, peer: Peer) -> None:
-        """This peer shows a sign of life; if it was missed it may have gone on, and a view must come first."""
-        if self.detector.is_back(peer.node, self._clock.now):
-            self._is_back(peer)
-
-    def _is_back(self, peer: Peer) -> None:
-        self.detector.doubt_deaths(self._clock.now)
-        self.state.meet(peer.name)
-        self._election.was_stopped()
-        self._weigh()
-        self._beat_now = True
-
-    def called(self, node: int) -> None:
-        """This peer's call has come, be it that nothing gets back to it yet: it lives."""
-        peer = self.detector.peers[node]
-        if node in self.detector.missed:
-            self._may_be_back(peer)
-            self.detector.called(peer, self._clock.now)
-
-    def _weigh(self) -> None:
-        """Look anew until when this node may serve; whenever anything has changed of what that hangs on."""
-        self.serves_until = self.detector.serves_until()
-        self.serves_all_until = 0 if self.detector.missed else self.serves_until
-        if self.serves_all_until and not self.state.view.quorate:
-            self.state.happened(WRITTEN)  # nobody looks any more whether somebody writes here
-
-    @property
-    def missed(self) -> list[int]:
-        """The nodes that may have gone on without this one: what it holds may be old."""
-        return self.detector.missed
-
-    def leave(self) -> None:
-        """Tell the others that this node stops, so that they go on at once."""
-        self.leaving = True
-        self._beat_now = True
-
-    @property
-    def may_serve(self) -> bool:
-        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
-        return self._clock.now < self.serves_until
-
-    @property
-    def open(self) -> bool:
-        """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
-        state = self.state
-        if not state.full or not state.view.vid:
-            return False
-        return not state.strict or (state.view.quorate and self.detector.meets_majority(self._clock.now))
+        self._view_change.was_stopped()
+        self.leases.weigh()
+        self._heartbeats.hurry()
 
     def tick(self) -> None:
         """What is due by the clock; call it every 50 ms or so."""
-        now = self._clock.now
         self.joiner.tick()
         self._routes.consider()
-        if now >= self._next_beat:
-            self._next_beat = now + self._timing.beat
-            self._beat_now = True
+        self._heartbeats.tick()
+        # Who leaves takes part in views, but asks for none: the others would wait for it once more.
         if not self.leaving:
-            self._election.consider()
-        self._weigh()
+            self._view_change.consider()
+        self.leases.weigh()
         self.news.report()
 
     # --- what peers send
 
-    def heard(self, node: int) -> None:
-        """Some bytes have come from this peer, be it only a part of a message."""
-        if not self.serves_all_until:
-            self._may_be_back(self.detector.peers[node])
-        self.detector.heard(node, self._clock.now)
-
     def receive(self, node: int, message: PeerMessage) -> None:
         """Act on a message of a peer."""
         kind = type(message)
-        if isinstance(message, _OF_A_VIEW) and message.vid > self.state.view.vid:
-            if len(self._held) < _HELD_MAX:
-                self._held.append((node, message))
+        if isinstance(message, OF_A_VIEW) and message.vid > self.state.view.vid:
+            self._later.hold(node, message)  # F1
             return
         self._on[kind](self, node, message)
+        # Frames and acknowledgements are most of what comes, and change nothing of what leases hang on.
         if kind is not Frame and kind is not Ack:
-            self._weigh()
+            self.leases.weigh()
 
     def _on_frame(self, node: int, message: Frame) -> None:
         state = self.state
+        # M6: who has promised a later view takes nothing more in this one, so it acknowledges nothing more.
         if message.vid == state.view.vid and not state.paused and self._stream.accept(node, message):
             for item in message.items:
                 self.rounds.take(node, item)
@@ -277,40 +180,24 @@ class Replica:
         if message.vid == self.state.view.vid and self._stream.acknowledged(node, message):
             self.rounds.progress()
 
-    def _on_beat(self, node: int, message: Heartbeat) -> None:
-        state = self.state
+    def _on_heartbeat(self, node: int, message: Heartbeat) -> None:
         peer = self.detector.peers[node]
-        self._clock.observe_logical(message.logical)
-        self._election.saw_promise(message.promised)
-        known = peer.beat
-        peer.took(message, self._clock.now, self._clock.wall, state.me)
+        view = self.state.view
+        self._view_change.saw_promise(message.promised)
+        self._heartbeats.came(peer, message)
         self._has_installed(peer, message.vid)
-        member = state.view.members.get(node) == peer.inc
         if message.leaving:
-            self._gone(peer, TOOK_LEAVE)
-        elif member and message.vid == state.view.vid:
-            if message.full and not (known is not None and known.full):
-                peer.became_full(self._clock.wall)
-            self._stream.heard_of(node, message.sent)
-            state.happened(activity_of(message.past))  # it holds what that one has written
-            if not state.paused:
-                self._stream.owe(node)
-                self._send(node, LeaseGrant(message.vid, message.at))
-        elif member and message.vid < state.view.vid:
-            self._remind(peer)
+            self.signs.took_leave(peer)
+        elif self._heartbeats.is_of_this_view(peer, message):
+            self._heartbeats.answer(peer, message)
+        elif message.vid < view.vid and view.members.get(node) == peer.process.inc:
+            self._view_change.remind(peer)
 
-    def _remind(self, peer: Peer) -> None:
-        """Send a member the view again that it has not got (rule M9); not faster than a large one travels."""
-        now = self._clock.now
-        if self._last_install is not None and now - peer.reminded >= self._timing.propose:
-            peer.was_reminded(now)
-            self._send(peer.node, self._last_install)
-
-    def _on_beat_ack(self, node: int, message: LeaseGrant) -> None:
+    def _on_lease_grant(self, node: int, message: LeaseGrant) -> None:
         peer = self.detector.peers[node]
+        # Who answers in a view stands in it; that may be known by this before its own heartbeat comes.
         self._has_installed(peer, message.vid)
-        if message.vid == self.state.view.vid and not peer.gone:
-            peer.grant_lease(message.at + self._timing.lease)
+        self.leases.granted(peer, message.vid, message.at)
 
     def _has_installed(self, peer: Peer, vid: int) -> None:
         """This peer stands in this view; when all members do, what it has settled may be told."""
@@ -318,51 +205,36 @@ class Replica:
             self._confirm()
 
     def _confirm(self) -> None:
-        if self.detector.confirmed and not self.state.paused:
+        # Finding 1. A promise stops this, too: a later view may have settled the same otherwise.
+        if self.leases.confirmed and not self.state.paused:
             self.state.confirmed()
-            self.rounds.confirmed()
+            self.rounds.settled.confirmed()
 
     def _on_relay(self, node: int, message: Relay) -> None:
-        """Pass on what is for another node, one hop; take what has come that way for this one."""
-        peers = self.detector.peers
-        if message.to != self.state.me:
-            if message.origin == node and message.to in peers:
-                self._outbox.pass_on(message.to, encode(message))
-            return
-        peer = peers.get(message.origin)
-        if peer is None or not self.detector.believes(peer, message.inc, self._clock.now):
-            return
-        self._may_be_back(peer)
-        self.detector.lives(peer, self._clock.now)
-        try:
-            relayed = decode(message.data)
-        except PeerError as error:
-            self._log(f"what came from {peer.name} over node {node} cannot be used: {error}")
-            return
-        for one in relayed:
-            if type(one) is not Relay:
-                self.receive(peer.node, one)
+        for one in self._bridge.take(node, message):
+            self.receive(message.origin, one)
 
     def _on_propose(self, node: int, message: Propose) -> None:
-        self._election.on_propose(node, message)
+        self._view_change.on_propose(node, message)
 
     def _on_vote(self, node: int, message: Vote) -> None:
-        self._election.on_vote(node, message)
+        self._view_change.on_vote(node, message)
 
     def _on_refuse(self, node: int, message: Refuse) -> None:
-        self._election.on_refuse(node, message)
+        self._view_change.on_refuse(node, message)
 
     def _on_install(self, node: int, message: Install) -> None:
         state = self.state
+        # M8: not below what it has promised, and not under the name of a former process of this node's.
         new = message.vid > state.view.vid and message.vid >= state.promised
         if new and message.members.get(state.me) == state.inc:
             self._install(message)
 
-    def _on_sync(self, node: int, message: TransferRequest) -> None:
-        self._donor.on_sync(node, message)
+    def _on_transfer_request(self, node: int, message: TransferRequest) -> None:
+        self._donor.on_transfer_request(node, message)
 
-    def _on_more(self, node: int, message: ChunkRequest) -> None:
-        chunk = self._donor.on_more(node, message)
+    def _on_chunk_request(self, node: int, message: ChunkRequest) -> None:
+        chunk = self._donor.on_chunk_request(node, message)
         if chunk is not None:
             self._send(node, chunk)
 
@@ -373,14 +245,14 @@ class Replica:
     _on: Final[dict[type, Callable[..., None]]] = {
         Frame: _on_frame,
         Ack: _on_ack,
-        Heartbeat: _on_beat,
-        LeaseGrant: _on_beat_ack,
+        Heartbeat: _on_heartbeat,
+        LeaseGrant: _on_lease_grant,
         Propose: _on_propose,
         Vote: _on_vote,
         Refuse: _on_refuse,
         Install: _on_install,
-        TransferRequest: _on_sync,
-        ChunkRequest: _on_more,
+        TransferRequest: _on_transfer_request,
+        ChunkRequest: _on_chunk_request,
         Chunk: _on_chunk,
         Relay: _on_relay,
     }
@@ -394,7 +266,7 @@ class Replica:
             state.view.gen,
             state.view.vid,
             state.full,
-            self.rounds.pending_writes(),
+            self.rounds.settled.in_flight(),
             self._clock.logical,
             self._store.horizon,
             len(self._store.values) + len(self._store.tombstones),
@@ -410,44 +282,34 @@ class Replica:
         troubles = self.news.troubles()
         state.install(message)
         keep = state.full
-        self._last_install = message
         self._store.joining = not keep
         self._stream.reset()
         away = out_of_touch(message)
         if away:
             self._observer.out_of_touch()
-        self.rounds.settle(message, keep)
+        self.rounds.end(message, keep)
+        # Finding 21: behind what was settled, for that may be owned by those clients, too.
         if message.lost:
             disowned = self._store.disown(message.lost)
             self._observer.owners_lost(disowned, message.lost, message.silent, away)
         self.detector.installed(self._clock.now, before.members)
-        self._election.installed()
+        self._view_change.installed(message)
         self._donor.reset()
         self.joiner.cancel()
         self.news.installed(before, was_full, troubles)
         if not keep:
             self.joiner.begin(horizon_of(message), apart if state.me in message.yields else 0)
-        for peer in self.detector.returned(self._election.promised_at):
-            self._is_back(peer)
+        self.signs.view_began(self._view_change.promised_at)
+        # A view of one is confirmed by itself; in a larger one others may have shown it already.
         self._confirm()
-        self._beat_now = True
-        held, self._held = self._held, []
-        for node, late in held:
-            if getattr(late, "vid", 0) >= message.vid:
-                self.receive(node, late)
+        self._heartbeats.hurry()
+        for node, late in self._later.release(message):
+            self.receive(node, late)
 
     # --- what goes out
 
     def _send(self, node: int, message: PeerMessage) -> None:
         self._outbox.tell((node,), encode(message))
-
-    def _flush_frames(self) -> None:
-        """Encode what this turn says to every member, once for all of them."""
-        for frame in self._stream.take_frames():
-            self._outbox.tell(self.state.others, encode(frame))
-        if not self.state.paused:
-            for node, ack in self._stream.take_acks().items():
-                self._send(node, ack)
 
     @property
     def unfinished(self) -> bool:
@@ -457,18 +319,19 @@ class Replica:
     def take(self) -> Iterator[tuple[int, bytes]]:
         """End the turn: the bytes for each peer to which there is something to say."""
         self.rounds.progress()
-        self._flush_frames()
-        if self._beat_now or self._beaten != self.state.activity:
-            self._beat_now = False
-            self._beat()
+        # What is said to every member is encoded once for all of them.
+        for frame in self._stream.take_frames():
+            self._outbox.tell(self.state.others, encode(frame))
+        if not self.state.paused:
+            for node, ack in self._stream.take_acks().items():
+                self._send(node, ack)
+        beat = self._heartbeats.take()
+        if beat is not None:
+            self._outbox.tell(self.detector.peers, encode(beat))
+            # R1: on the cut link, too, but there it must not speak of frames that go round.
+            if self._routes.detours:
+                self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
         return self._outbox.take()
-
-    def _beat(self) -> None:
-        self._beaten = self.state.activity
-        beat = self.detector.beat(self._clock, self._stream.sent, self.leaving)
-        self._outbox.tell(self.detector.peers, encode(beat))
-        if self._routes.detours:  # on the cut link, too, but there it must not speak of frames that go round
-            self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
 
     # --- for the operator
 

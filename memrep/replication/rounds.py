@@ -13,7 +13,7 @@ Two writes of one key meet:
 - A read-modify-write whose base is not what a member has: that member objects. Version order alone would lose
   updates, because with several coordinators a write may be on its way that the coordinator has not seen.
 - A read-modify-write against a flush_all: whoever knows of the flush objects to what was computed before it.
-The loser is given up and computed again on what won.
+The loser is aborted and computed again on what won.
 
 What a read-modify-write is based on is a version, or a miss. Two misses are alike even if one node still
 remembers a tombstone that another has purged.
@@ -24,13 +24,12 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
-from msgspec.structs import replace
 
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.view import out_of_touch
 from memrep.replication.message import Abort, Commit, Install, Nack, Write, describe
 from memrep.replication.observer import ReplicationObserver
+from memrep.replication.settled_writes import SettledWrites, Unfinished
 from memrep.storage.entry import Entry, RequestId
 from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import FLUSH_KEY, Store
@@ -49,7 +48,11 @@ class _Round:
 
 
 class Rounds:
-    """The writes of one node and their rivals; the `replicator.Committer` of a node with peers."""
+    """The writes of one node and their rivals; the engine's `Replicator` on a node with peers.
+
+    Attributes:
+        settled: what the present view has settled.
+    """
 
     def __init__(
         self,
@@ -67,15 +70,14 @@ class Rounds:
         self._clock = clock
         self._observer = observer
         self._flow = writes.flow
+        self.settled = SettledWrites(store, writes, clock, observer)
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
-        self._given_up: deque[tuple[int, Version, Attempt]] = deque()
-        self._settled: list[Attempt] = []  # answered when every member has the view
-        self._foretold: dict[bytes, bytes] = {}  # settled writes, key to version, that are pending until then
+        self._aborted: deque[tuple[int, Version, Attempt]] = deque()
 
     def __len__(self) -> int:
         """How many writes of this node's own are on their way."""
-        return len(self._own) + len(self._settled)
+        return len(self._own) + len(self.settled)
 
     def pending(self, key: bytes) -> bool:
         """Whether some write of this key is on its way, this node's own or another's."""
@@ -87,6 +89,7 @@ class Rounds:
         """Commit a write at once if this node is alone in its view; say whether it was."""
         state = self._state
         view = state.view
+        # K1: a round of one member is done at once, and forbidden by a promise like any other.
         if len(view.members) != 1 or state.promised > view.vid:
             return False
         entry.version = self._clock.stamp(view.gen)
@@ -98,7 +101,8 @@ class Rounds:
     ) -> None:
         """Start the round of a write."""
         entry.version = self._clock.stamp(self._state.view.gen)
-        self._forget_given_up(attempt)
+        self._forget_aborted(attempt)
+        # I3, finding 5: a miss is a base that no version tells, for tombstones are purged at different times.
         self._start(key, entry, base, attempt, copy, dead=base is not None and self._is_dead(key))
 
     def give_way(self, key: bytes, entry: Entry, base: Version, attempt: Attempt, *, dead: bool) -> None:
@@ -108,6 +112,7 @@ class Rounds:
 
     def announce(self, key: bytes, entry: Entry, attempt: Attempt) -> None:
         """Send an entry round that only this node has, as a plain write with the version that it has."""
+        # J3: not under a new one, or it would come out above what the others have written since.
         self._start(key, entry, None, attempt)
 
     def _is_dead(self, key: bytes) -> bool:
@@ -119,39 +124,43 @@ class Rounds:
         entry: Entry,
         base: Version | None,
         attempt: Attempt,
-        copy: RequestId | None = None,
+        request_id: RequestId | None = None,
         *,
         dead: bool = False,
     ) -> None:
-        pending = Pending(entry, base, attempt, copy)
+        pending = Pending(entry, base, attempt, request_id)
         now = self._clock.now
         before = self._writes.pending.get(key)
         # I2: a plain write displaces any read-modify-write on its way, and any older plain write. One that is
         # newer stays pending; this one is committed below it, which `Store.put` makes nothing of.
         if before is None or before.base is not None or entry.version > before.entry.version:
             self._writes.pending[key] = pending
-        frame = self._stream.add(describe(key, entry, base, dead, now, copy))
+        frame = self._stream.add(describe(key, entry, base, dead, now, request_id))
         own = _Round(key, pending, frame, attempt)
         self._own[entry.version] = own
         self._flow.begin(len(entry.value or b""))
         self._queue.append(own)
+        # I4: last, for an aborted command waits for its key, which has to be pending by then.
         if before is not None:
             self._displaced(before)
 
     def progress(self) -> None:
         """Commit every round that all members acknowledge. Not while a promise pauses this node."""
+        # K1: its vote has told what is in flight here; what it committed behind that, a view could settle
+        # otherwise.
         if self._state.paused:
             return
         # K1: frames are acknowledged in order, so the oldest rounds are the first to be done.
         held = self._stream.held_by_all()
         queue = self._queue
+        # What was aborted stays in its place until it is the first.
         while queue and (queue[0].over or queue[0].frame <= held):
             own = queue.popleft()
             if not own.over:
                 self._commit(own)
         # Finding 3: every member has taken the `Abort`, so no view can settle those any more.
-        while self._given_up and self._given_up[0][0] <= held:
-            self._given_up.popleft()
+        while self._aborted and self._aborted[0][0] <= held:
+            self._aborted.popleft()
 
     def _commit(self, own: _Round) -> None:
         own.over = True
@@ -164,13 +173,14 @@ class Rounds:
         own.attempt.committed()
 
     def _make_committed(self, key: bytes, entry: Entry) -> None:
+        # I2: if a newer plain write has displaced it, it took place just before that one, and nobody saw it.
         pending = self._writes.pending.get(key)
         if pending is not None and pending.entry.version == entry.version:
             self._store.put(key, entry, self._clock.now)
             self._writes.clear(key)
 
     def _abort(self, own: _Round) -> None:
-        """Give a read-modify-write up; its command is computed again when the key is clean.
+        """Abort a read-modify-write; its command is computed again when the key is clean.
 
         Until every member knows, a change of view may still settle it; so it is remembered that long.
         """
@@ -182,13 +192,15 @@ class Rounds:
         frame = self._stream.add(Abort(own.key, version))
         if self._writes.pending.get(own.key) is own.pending:
             self._writes.clear(own.key)
-        self._given_up.append((frame, version, own.attempt))
+        # Finding 3: until all have taken that frame, a view may settle what they hold of it.
+        self._aborted.append((frame, version, own.attempt))
         own.attempt.aborted()
 
-    def _forget_given_up(self, attempt: Attempt) -> None:
-        """A command that was given up is tried again, under a new version: that one counts from now on."""
-        if self._given_up:
-            self._given_up = deque(one for one in self._given_up if one[2] is not attempt)
+    def _forget_aborted(self, attempt: Attempt) -> None:
+        """A command whose write was aborted is tried again under a new version, which counts from now on."""
+        # Finding 3: were both remembered, a view that settles both would have it answered twice.
+        if self._aborted:
+            self._aborted = deque(one for one in self._aborted if one[2] is not attempt)
 
     # --- as member
 
@@ -202,8 +214,10 @@ class Rounds:
         pending = self._writes.pending.get(item.key)
         if kind is Nack:
             own = self._own.get(Version(item.version))
+            # None if it is over already: displaced, or another member has objected first.
             if own is not None and own.pending.base is not None:
                 self._abort(own)
+        # K1: an own write ends by acknowledgements only. What was displaced here is pending no more.
         elif pending is not None and pending.entry.version == item.version and pending.attempt is None:
             if kind is Commit:
                 self._store.put(item.key, pending.entry, self._clock.now)
@@ -213,10 +227,12 @@ class Rounds:
         version = Version(write.version)
         # Whatever this node stamps from now on is newer than what it has seen (the hybrid clock's rule).
         self._clock.observe(version)
-        if write.copy is not None:
-            self._observer.accepted(write.key, write.copy)
+        # Whatever becomes of it here: its copy may be the next thing that a client of this node sends.
+        if write.request_id is not None:
+            self._observer.accepted(write.key, write.request_id)
         before = self._writes.pending.get(write.key)
         if write.base is not None and not self._accept(write, before):
+            # I1: in a frame, so before the acknowledgement of the write, which would commit it.
             self._stream.add(Nack(write.key, write.version))
             return
         # Asked again: `_accept` may have committed what was pending.
@@ -232,7 +248,7 @@ class Rounds:
         if before is not None and version == before.entry.version:
             return
         entry = write.entry(self._clock.now)
-        self._writes.pending[write.key] = Pending(entry, _version(write.base), None, write.copy)
+        self._writes.pending[write.key] = Pending(entry, _version(write.base), None, write.request_id)
         if before is not None:
             self._displaced(before)
 
@@ -243,7 +259,8 @@ class Rounds:
         if not write.dead and self._is_flushed(Version(write.base or b"")):
             return False
         if before is not None and before.entry.version == write.base:
-            # That somebody has based a write on it certifies that it was committed.
+            # I3: only what is committed is shown, so its coordinator has seen it committed; the word of that is
+            # still on its way.
             self._certify(key, before)
             before = None
         # I2 and I3: something stronger is on its way.
@@ -253,20 +270,22 @@ class Rounds:
         version = self._store.version(key)
         if version in (write.base, write.version):
             return True
+        # I1: it was computed from something older than what is here.
         if write.version < version:
             return False
         # Finding 5: both found nothing, though one of them may have purged a tombstone that the other has.
         if write.dead and self._store.is_miss(key, self._clock.now):
             return True
-        # A newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
+        # I3: a newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
         return not self._state.full
 
     def _is_flushed(self, base: Version) -> bool:
         """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
+        # On its way counts as well: it may have been answered where this is not known yet.
         return FLUSH_KEY in self._writes.pending or base <= self._store.flushed
 
     def _certify(self, key: bytes, pending: Pending) -> None:
-        """Commit what somebody has seen committed."""
+        """Commit what another node has seen committed."""
         own = self._own.get(pending.entry.version)
         if own is not None:  # another newcomer has announced the same entry, and was quicker
             self._commit(own)
@@ -275,7 +294,7 @@ class Rounds:
             self._writes.clear(key)
 
     def _displaced(self, pending: Pending) -> None:
-        """Another write has taken the place of this pending one; a read-modify-write of our own is given up."""
+        """Another write has taken the place of this pending one; a read-modify-write of our own is aborted."""
         if pending.base is not None:
             own = self._own.get(pending.entry.version)
             if own is not None:
@@ -283,95 +302,28 @@ class Rounds:
 
     # --- at a change of view
 
-    def pending_writes(self) -> list[Write]:
-        """All that is in flight, own and others', as a vote carries it."""
-        now = self._clock.now
-        return [
-            describe(key, pending.entry, pending.base, False, now, pending.copy)
-            for key, pending in self._writes.pending.items()
-        ]
-
-    def settle(self, message: Install, keep: bool) -> None:
-        """Take over what a new view has settled; nothing is in flight afterwards but the answers.
-
-        A node whose data do not count takes the settled writes as pending, until every member has the view:
-        if it alone got the view, it would later announce them above what the others went on to write.
+    def end(self, message: Install, keep: bool) -> None:
+        """The view is over: what this node has not finished is for the next one to decide (M8).
 
         Args:
-            message: the view.
+            message: the next view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
         """
-        now = self._clock.now
         # M8: nothing is in flight afterwards. What is, was in some vote, this node's own included.
-        own = [one for one in self._queue if not one.over]
-        given_up = self._given_up
+        cut = [
+            Unfinished(one.key, one.pending.entry.version, one.pending.base is None, one.attempt)
+            for one in self._queue
+            if not one.over
+        ]
+        aborted = {version: attempt for _, version, attempt in self._aborted}
         self._own.clear()
         self._flow.clear()
         self._queue.clear()
-        self._given_up = deque()
+        self._aborted = deque()
         self._writes.clear_all()
-        origins = set()
-        keys = set()
-        self._foretold = {} if keep else {s.write.key: s.write.version for s in message.settled}
-        for settled in message.settled:
-            origins.add(settled.origin)
-            keys.add(settled.write.key)
-            # The proposer's new versions are above all that any voter had seen.
-            self._clock.observe(Version(settled.write.version))
-            entry = settled.write.entry(now)
-            if settled.write.copy is not None:
-                self._observer.accepted(settled.write.key, settled.write.copy)
-            lost_owner = _lost_owner(entry, message)
-            # Finding 15: whose clients are gone is the last view's affair, and this says it for all members.
-            if entry.owner is not None and lost_owner:
-                entry.owner = replace(entry.owner, node=0)
-            if keep:
-                self._store.put(settled.write.key, entry, now)
-                if lost_owner:
-                    others = [node for node in out_of_touch(message) if node != lost_owner]
-                    self._observer.settled_for_lost(settled.write.key, entry, others)
-            else:
-                self._writes.pending[settled.write.key] = Pending(entry, None, None)
-        # Finding 3: the view has settled what had been given up here before every member knew.
-        for _, version, attempt in given_up:
-            if keep and version in origins:
-                self._settled.append(attempt)
-        for one in own:
-            version = one.pending.entry.version
-            # A plain write that something newer has overwritten took place just before that.
-            overwritten = one.key in keys or self._store.version(one.key) >= version
-            if keep and (version in origins or (one.pending.base is None and overwritten)):
-                self._settled.append(one.attempt)
-            else:
-                one.attempt.aborted()
-        # Others have gone on without this node: what it knew of requests may be told again elsewhere.
-        if not keep:
-            self._observer.yielded()
-            dropped, self._settled = self._settled, []
-            for attempt in dropped:
-                attempt.aborted()
-
-    def confirmed(self) -> None:
-        """Every member has installed the view: keep what it settled, and answer for this node's part of it."""
-        settled_unconfirmed, self._foretold = self._foretold, {}
-        for key, version in settled_unconfirmed.items():
-            pending = self._writes.pending.get(key)
-            if pending is not None and pending.entry.version == version:
-                self._store.put(key, pending.entry, self._clock.now)
-                self._writes.clear(key)
-        settled, self._settled = self._settled, []
-        for attempt in settled:
-            attempt.committed()
-
-
-def _lost_owner(entry: Entry, message: Install) -> int:
-    """The node whose client owns this entry, if its clients are gone when this view begins; else 0.
-
-    Whatever is in flight is from the view before, so no earlier start of the node comes into question.
-    """
-    node = entry.owner.node if entry.owner is not None else 0
-    return 0 if node in message.full and node not in message.alone else node
+        self.settled.take_over(message, keep)
+        self.settled.decide(cut, aborted, message, keep)
 
 
 def _version(base: bytes | None) -> Version | None:

@@ -11,7 +11,7 @@ was deleted so long ago that the tombstone is purged: the donor's purge horizon 
 
 A node that was cut off with no client to write for has nothing that anybody was told of. What it has stamped
 since was in flight at the cut, and a read-modify-write among it was computed from what the others have gone on
-from. There it yields: it sends the donor's entry round under a new version, unless somebody writes meanwhile.
+from. There it yields: it sends the donor's entry round under a new version, unless a client writes meanwhile.
 
 A node may have a million keys: so all that has to be done for each of them is done bit by bit, some with each
 chunk, some at each tick.
@@ -29,14 +29,13 @@ from typing import Final
 import attrs
 
 from memrep.replication.donor import CHUNK_KEYS
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
+from memrep.replication.membership.membership import Membership
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
 from memrep.storage.entry import Entry
 from memrep.storage.store import TOMBSTONE_MS, Store
-from memrep.storage.version import ZERO, Clock, Version, logical
+from memrep.storage.version import ZERO, Version, logical
 
 #: How many chunks a newcomer asks for ahead.
 AHEAD: Final = 2
@@ -50,11 +49,9 @@ class Joiner:
     """The taking side of a node that is not full.
 
     Args:
-        state: where this node stands; `full` is set here.
+        membership: where this node stands, which becomes full here; the time, and how long to wait for a chunk.
         store: what it holds.
         rounds: carry what only this node has.
-        clock: the time.
-        timing: how long to wait for a chunk.
         send: sends a message to a node.
         log: takes a line for the operator.
 
@@ -65,21 +62,19 @@ class Joiner:
 
     def __init__(
         self,
-        state: ReplicaState,
+        membership: Membership,
         store: Store,
         rounds: Rounds,
-        clock: Clock,
-        timing: Timing,
         send: Callable[[int, TransferRequest | ChunkRequest], None],
         log: Callable[[str], None],
     ) -> None:
         self.taken = 0
         self.total = 0
-        self._state = state
+        self._state = membership.state
         self._store = store
         self._rounds = rounds
-        self._clock = clock
-        self._timing = timing
+        self._clock = membership.clock
+        self._timing = membership.timing
         self._send = send
         self._log = log
         self._donor = 0
@@ -109,6 +104,7 @@ class Joiner:
                 donor has; 0 if nothing does. It holds for the transfers that follow, until one is complete.
         """
         view = self._state.view
+        # N5: a transfer that was broken off has not done it, and the view that begins it anew may not say so.
         self._yields = yields or self._yields
         self._theirs, self._kept = {}, set()
         self._donor = min(view.full)
@@ -142,6 +138,7 @@ class Joiner:
         if node != self._donor or message.vid != self._state.view.vid:
             return
         if message.i != self._expected:
+            # F2: chunks are asked for in order and links keep it, so one was lost. A view begins all anew.
             self._state.need_view(f"chunk {message.i} of the transfer came instead of {self._expected}")
             return
         now = self._clock.now
@@ -161,7 +158,7 @@ class Joiner:
             else:
                 self._know(write)
         self.taken += len(message.records)
-        # Finding 13.
+        # Finding 13: of what it has purged since, there was no tombstone to send.
         self._horizon = max(self._horizon, Version(message.horizon))  # it may have purged since the view began
         self._complete = message.last
         if not message.last:
@@ -201,8 +198,7 @@ class Joiner:
                 continue
             if self._rounds.pending(key):
                 later[key] = version
-            # J3: the others may have purged its tombstone; but what the donor has it has not deleted (finding
-            # 29).
+            # J3: the others may have purged its tombstone. Finding 29: what the donor has it has not deleted.
             elif version <= self._horizon and key not in self._theirs:
                 self._store.remove(key)
             else:
@@ -210,6 +206,7 @@ class Joiner:
         announcing.open += len(kept)
         announced = 0
         for key, entry in kept:
+            # N5, findings 27 and 34: stamped since the sides have parted, and nobody was told of it.
             if self._gives_way(entry.version) and key not in self._kept:
                 self._yield(key, announcing)
             else:
@@ -232,6 +229,7 @@ class Joiner:
         else:
             entry, base = theirs.entry(now), Version(theirs.version)
             entry.cas = entry.cas_unique
+        # Under a new version, for all members: that with the older one stays below it wherever it is.
         # Finding 31: to yield to nothing is to answer a miss, and has to be marked as based on one.
         dead = entry.value is None or entry.expires <= now or base <= self._store.flushed
         attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
@@ -239,6 +237,7 @@ class Joiner:
 
     def _insist(self, key: bytes, version: Version) -> None:
         """The donor has something else by now; unless that is newer, what this node has goes round."""
+        # Finding 31: what is not taken as it was asked for goes round, or two full nodes would differ for good.
         self._mine[key] = version
         self._kept.add(key)
 
@@ -260,6 +259,7 @@ class Joiner:
                 return
             if self._mine or self._announcing is None:
                 self._announce()
+            # J4: what only it knew is held by every member, so any of them may answer for it.
             if self._announcing is not None and not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)

@@ -36,7 +36,7 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 class Inbox:
-    """Cuts what arrives on a link into messages; short ones only, until somebody is trusted."""
+    """Cuts what arrives on a link into messages; short ones only, until the sender is trusted."""
 
     __slots__ = ("_buffer", "_limit")
 

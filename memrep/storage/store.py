@@ -178,7 +178,8 @@ class Store:
             return
         self._take_out(key, entry)
         self.owned.removed(key)
-        if entry.flags != EVICTED or entry.value is not None:  # what was evicted was older, and raised it then
+        # Finding 18: what was evicted raised it then, by its own version; the eviction's is as good as now.
+        if entry.flags != EVICTED or entry.value is not None:
             self.horizon = max(self.horizon, entry.version)
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)

@@ -111,6 +111,7 @@ class Clock:
         until its wall clock has caught up, a node with a slow one would stamp all it accepts in a partition
         before what another node had stamped just before the cut.
         """
+        # Finding 28.
         reached = max(self._logical, self._wall_logical) + ((now - self.now) << _COUNTER_BITS)
         self.now = now
         self.wall = wall

@@ -165,7 +165,7 @@ class Host:
             return
         for peer in detector.here(1_000 + int(self._world.now)):
             beat = peer.beat
-            together = before.members.get(peer.node) == peer.inc and peer.node not in state.view.members
+            together = before.members.get(peer.node) == peer.process.inc and peer.node not in state.view.members
             deaf = beat is not None and beat.full and beat.vid >= before.vid and not peer.hears(state.me)
             if together and deaf:
                 raise Broken(f"node {self.number} goes on beside node {peer.node}, which it hears")

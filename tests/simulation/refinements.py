@@ -21,10 +21,12 @@ from memrep.node.staleness import StalenessGuard
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.protocol.reply_gate import ReplyGate
-from memrep.replication import replica
-from memrep.replication.membership import failure_detector, history, settlement, state
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication import heartbeat
+from memrep.replication.membership import history, settlement, state
 from memrep.replication.membership.history import NOTHING, WRITTEN
+from memrep.replication.membership.leases import Leases
+from memrep.replication.membership.missed_nodes import MissedNodes
+from memrep.replication.membership.peer_process import Liveness
 from memrep.replication.message import Past, Vote
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Joiner
@@ -80,11 +82,11 @@ def _yields_what_is_older_than_the_cut(patch: MonkeyPatch) -> None:
 
 
 def _believes_older_deaths(patch: MonkeyPatch) -> None:
-    patch.setattr(FailureDetector, "doubt_deaths", lambda self, now: None)
+    patch.setattr(MissedNodes, "doubt_deaths", lambda self, now: None)
 
 
 def _overlooks_who_returns_while_a_view_is_formed(patch: MonkeyPatch) -> None:
-    patch.setattr(FailureDetector, "returned", lambda self, since: [])
+    patch.setattr(MissedNodes, "returned", lambda self, since: [])
 
 
 def _dates_a_release_by_its_execution(patch: MonkeyPatch) -> None:
@@ -102,12 +104,12 @@ def _counts_writes_that_nobody_may_hear_of(patch: MonkeyPatch) -> None:
 
 
 def _takes_counted_as_heard_for_heard(patch: MonkeyPatch) -> None:
-    def is_back(self: FailureDetector, node: int, now: int) -> bool:
-        peer = self.peers[node]
-        silent = now - peer.heard >= self._timing.silence
-        return node in self._left and silent and not failure_detector._is_known_gone(peer)
+    def is_back(self: MissedNodes, node: int, now: int) -> bool:
+        peer = self._peers[node]
+        silent = now - peer.contact.heard >= self._timing.silence
+        return node in self._left and silent and peer.process.liveness is not Liveness.GONE
 
-    patch.setattr(FailureDetector, "is_back", is_back)
+    patch.setattr(MissedNodes, "is_back", is_back)
 
 
 def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
@@ -119,11 +121,11 @@ def _forgets_who_stood_where(patch: MonkeyPatch) -> None:
 
 
 def _takes_a_later_view_for_this_one(patch: MonkeyPatch) -> None:
-    def confirmed(self: FailureDetector) -> bool:
-        vid = self._state.view.vid
-        return vid > 0 and all(self.peers[node].installed >= vid for node in self._state.others)
+    def confirmed(self: Leases) -> bool:
+        vid, peers = self._state.view.vid, self._detector.peers
+        return vid > 0 and all(peers[node].installed >= vid for node in self._state.others)
 
-    patch.setattr(FailureDetector, "confirmed", property(confirmed))
+    patch.setattr(Leases, "confirmed", property(confirmed))
 
 
 def _reckons_ages_by_clocks(patch: MonkeyPatch) -> None:
@@ -146,7 +148,7 @@ def _forgets_what_has_happened_in_a_majoritys_view(patch: MonkeyPatch) -> None:
 
 
 def _tells_nobody_what_has_happened(patch: MonkeyPatch) -> None:
-    patch.setattr(replica, "activity_of", lambda past: NOTHING)
+    patch.setattr(heartbeat, "activity_of", lambda past: NOTHING)
 
 
 def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
@@ -166,7 +168,8 @@ def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
 
 _SIDES = "tests/unit/replication/membership/test_sides.py::"
 _BINARY = "tests/unit/php/test_php_binary.py::"
-_PRESENCE = "tests/unit/replication/membership/test_failure_detector.py::"
+_MISSED = "tests/unit/replication/membership/test_missed_nodes.py::"
+_LEASES = "tests/unit/replication/membership/test_leases.py::"
 
 REFINEMENTS: Final = {
     "discards-what-the-donor-has": Refinement(
@@ -203,7 +206,7 @@ REFINEMENTS: Final = {
         _counts_writes_that_nobody_may_hear_of,
     ),
     "takes-counted-as-heard-for-heard": Refinement(
-        39, _PRESENCE + "test_that_nobody_counts_as_silent_after_a_stop_brings_nobody_back",
+        39, _MISSED + "test_that_nobody_counts_as_silent_after_a_stop_brings_nobody_back",
         _takes_counted_as_heard_for_heard,
     ),
     "forgets-who-stood-where": Refinement(
@@ -212,7 +215,7 @@ REFINEMENTS: Final = {
         _forgets_who_stood_where,
     ),
     "takes-a-later-view-for-this-one": Refinement(
-        41, _PRESENCE + "test_nobody_serves_before_every_member_has_installed_the_view",
+        41, _LEASES + "test_nobody_serves_before_every_member_has_installed_the_view",
         _takes_a_later_view_for_this_one,
     ),
     "reckons-ages-by-clocks": Refinement(

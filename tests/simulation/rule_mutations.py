@@ -31,11 +31,12 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership import history, settlement, view_change
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.leases import Leases
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Frame, Install, Vote, Write
 from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
+from memrep.replication.signs_of_life import SignsOfLife
 from memrep.replication.state_transfer import Joiner
 from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.pending import Pending
@@ -88,23 +89,23 @@ def _in_short(error: Broken) -> str:
 
 
 def _serves_without_leases(patch: MonkeyPatch) -> None:
-    def serves_until(self: FailureDetector) -> int:
+    def end(self: Leases) -> int:
         state = self._state
         return NEVER if state.full and not state.paused and self.confirmed else 0
 
-    patch.setattr(FailureDetector, "serves_until", serves_until)
+    patch.setattr(Leases, "end", end)
 
 
 def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
-    def serves_until(self: FailureDetector) -> int:
+    def end(self: Leases) -> int:
         state = self._state
         full, state.full = state.full, True
         until = real(self)
         state.full = full
         return until
 
-    real = FailureDetector.serves_until
-    patch.setattr(FailureDetector, "serves_until", serves_until)
+    real = Leases.end
+    patch.setattr(Leases, "end", end)
     patch.setattr(Replica, "open", property(lambda self: self.state.view.vid > 0))
 
 
@@ -145,7 +146,7 @@ def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
 
 
 def _believes_views_unconfirmed(patch: MonkeyPatch) -> None:
-    patch.setattr(FailureDetector, "confirmed", property(lambda self: self._state.view.vid > 0))
+    patch.setattr(Leases, "confirmed", property(lambda self: self._state.view.vid > 0))
 
 
 # --- nodes that may have been left behind
@@ -168,7 +169,7 @@ def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
 
 
 def _serves_on_when_they_are_back(patch: MonkeyPatch) -> None:
-    patch.setattr(Replica, "_may_be_back", lambda self, peer: None)
+    patch.setattr(SignsOfLife, "_may_be_back", lambda self, peer: None)
 
 
 def _prefers_the_later_view(patch: MonkeyPatch) -> None:

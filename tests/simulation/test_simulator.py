@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from memrep.replication.frames import FrameStream
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.leases import Leases
 from memrep.replication.replica import Replica
 from tests.simulate import main
 from tests.simulation import simulator
@@ -81,14 +81,14 @@ def test_commits_without_acknowledgements_are_caught(monkeypatch: pytest.MonkeyP
 def test_a_client_port_that_opens_before_the_join_is_complete_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def serves_until(self: FailureDetector) -> int:
+    def end(self: Leases) -> int:
         state = self._state
         full, state.full = state.full, True
         until = real(self)
         state.full = full
         return until
 
-    real = FailureDetector.serves_until
-    monkeypatch.setattr(FailureDetector, "serves_until", serves_until)
+    real = Leases.end
+    monkeypatch.setattr(Leases, "end", end)
     monkeypatch.setattr(Replica, "open", property(lambda self: self.state.view.vid > 0))
     assert "Replay: python -m tests.simulate --seed" in _caught()

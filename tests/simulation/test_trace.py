@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.heartbeat import Heartbeats
 from memrep.replication.membership.view_id import make_vid
 from memrep.replication.message import Ack, Commit, Frame, Heartbeat, Install, Relay
 from memrep.replication.wire import encode
@@ -54,8 +54,13 @@ def test_every_seed_has_another_fingerprint() -> None:
 def test_what_is_said_otherwise_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _fingerprint(2)
     assert _fingerprint(2) == before
-    real = FailureDetector.beat
-    monkeypatch.setattr(FailureDetector, "beat", lambda *args: replace(real(*args), wall=1))
+    real = Heartbeats.take
+
+    def take(self: Heartbeats) -> Heartbeat | None:
+        beat = real(self)
+        return beat and replace(beat, wall=1)
+
+    monkeypatch.setattr(Heartbeats, "take", take)
     assert _fingerprint(2) != before
 
 

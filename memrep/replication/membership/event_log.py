@@ -4,41 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view import View
 from memrep.replication.membership.view_id import number_of
-from memrep.storage.version import Clock
 
 
 class MembershipLog:
     """What one node has to tell of itself and its peers.
 
     Args:
-        names: the addresses of all nodes.
-        state: where this node stands.
-        detector: the peers.
-        timing: the constants of membership.
-        clock: the time of the present turn.
+        membership: where this node stands, and its peers.
         log: takes a line.
     """
 
-    def __init__(
-        self,
-        names: list[str],
-        state: ReplicaState,
-        detector: FailureDetector,
-        timing: Timing,
-        clock: Clock,
-        log: Callable[[str], None],
-    ) -> None:
-        self._names = names
-        self._state = state
-        self._detector = detector
-        self._timing = timing
-        self._clock = clock
+    def __init__(self, membership: Membership, log: Callable[[str], None]) -> None:
+        self._names = membership.names
+        self._state = membership.state
+        self._detector = membership.detector
+        self._timing = membership.timing
+        self._clock = membership.clock
         self._log = log
 
     def troubles(self) -> list[str]:
@@ -71,7 +56,9 @@ class MembershipLog:
         )
         absent = [peer for n, peer in self._detector.peers.items() if n not in view.members]
         if not before.vid and self._state.full and absent:
-            whom = ", ".join(f"{peer.name} ({peer.gone or 'it is not within reach'})" for peer in absent)
+            whom = ", ".join(
+                f"{peer.name} ({peer.process.gone or 'it is not within reach'})" for peer in absent
+            )
             self._log(f"warning: begins without {whom}; if it holds sessions they are not here")
         if not self._state.full:
             donor = self._names[min(view.full) - 1]
@@ -88,11 +75,11 @@ class MembershipLog:
                 peer.reported(state, wall)
 
     def _state_of(self, peer: Peer, now: int) -> tuple[str, str]:
-        if peer.gone:
-            return "down", peer.gone
-        if now - peer.heard >= self._timing.silence:
-            return "silent", f"nothing heard for {now - peer.heard} ms"
-        if self._state.view.members.get(peer.node) != peer.inc:
+        if peer.process.gone:
+            return "down", peer.process.gone
+        if now - peer.contact.heard >= self._timing.silence:
+            return "silent", f"nothing heard for {now - peer.contact.heard} ms"
+        if self._state.view.members.get(peer.node) != peer.process.inc:
             return "starting", ""
         if peer.beat is None or not peer.beat.full:
             return "joining", "it fetches what it lacks"

@@ -32,8 +32,8 @@ from msgspec.structs import replace
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.message import Past
 
-#: How much has happened on a side since its last majority; each includes those before it. Somebody on a node's
-#: own machine has had an answer; somebody elsewhere has, as that machine's kernel says; a client has written.
+#: How much has happened on a side since its last majority; each includes those before it. A client on a node's
+#: own machine has had an answer; one elsewhere has, as that machine's kernel says; a client has written.
 NOTHING: Final = 0
 TOLD_HERE: Final = 1
 ANSWERED: Final = 2
@@ -63,8 +63,12 @@ class Rank(NamedTuple):
 def rank(past: Past, known: Iterable[Past]) -> Rank:
     """Where a side with this past stands, by all that is known."""
     stood = [last for one in known for last in one.stood.items()]
+    # N6, finding 33: of the views that may have begun a generation, the last one that all members have been in,
+    # as far as anybody knows. That some never were is known by their votes, which outlive them (finding 40).
     began = max((vid for vid, incs in past.begun.items() if not _is_void(vid, incs, stood)), default=0)
+    # Finding 43: what was done before the sides parted they have in common.
     since = max(began, past.parted)
+    # Finding 44: a view that began nothing has ended nothing, so what happened before it counts on.
     activity = max((one for vid, one in past.activity.items() if vid >= since), default=NOTHING)
     return Rank(number_of(began), bool(past.parted), activity)
 
@@ -76,6 +80,7 @@ def _is_void(vid: int, incs: Iterable[int], stood: Iterable[tuple[int, dict[int,
 
 def activity_of(past: Past) -> int:
     """How much has happened since the last view that may have begun a generation, or in which sides parted."""
+    # Whether the latest one has begun anything its own members cannot know; for them it has.
     return past.activity.get(_latest(past), NOTHING)
 
 
@@ -85,6 +90,7 @@ def _latest(past: Past) -> int:
 
 def happened(past: Past, activity: int) -> Past:
     """What is known once this has happened."""
+    # Finding 45: one number. What weighs more includes what weighs less, so less is no news.
     if activity <= activity_of(past):
         return past
     return replace(past, activity={**past.activity, _latest(past): activity})
@@ -109,6 +115,7 @@ def inherited(donors: Iterable[Past], voters: Collection[Past]) -> Past:
         begun.update(past.begun)
         for vid, one in past.activity.items():
             activity[vid] = max(one, activity.get(vid, NOTHING))
+    # N4: who joins a side on which something has happened stands on it from now on.
     most = max(rank(past, voters).activity for past in voters if past.parted or not parted)
     return happened(Past(_newest(begun), _stood(voters), _newest(activity), parted), most)
 
@@ -120,11 +127,13 @@ def begins(past: Past, vid: int, members: Iterable[int]) -> Past:
 
 def parts(past: Past, vid: int) -> Past:
     """What is known once a view has been formed without a member that may live."""
+    # The first one: what happened since is what the other side does not have.
     return replace(past, parted=past.parted or vid)
 
 
 def began(vid: int, members: Iterable[int]) -> Past:
     """What matters once this view is known to have been installed by all its members."""
+    # Nobody can say of it that a member has never been in it, so all older facts are outranked.
     return begins(Past(), vid, members)
 
 

@@ -41,6 +41,7 @@ def gives_way_to(
     """
     for peer in detector.here(now):
         beat = peer.beat
+        # Finding 20: it comes before this node, so it may hold what this one has missed.
         later = beat is not None and beat.full and _has_gone_on(beat, state)
         if later and peer.node not in reach and peer.hears(state.me):
             return peer
@@ -60,6 +61,7 @@ def deaf_rival(
         members: those of the view that is to be formed.
         now: own monotonic ms.
     """
+    # Finding 23: who hears nobody must not stop the rest. It is in a minority, whatever it has done.
     if _stands_with_majority(state, detector, members):
         return None
     vid = state.view.vid
@@ -67,9 +69,9 @@ def deaf_rival(
         beat = peer.beat
         if peer.node in members:
             continue
-        if state.met and peer.node in detector.missed:
-            # What is heard first after a cut its kernel may have kept since: it says nothing of today, not even
-            # whom it hears.
+        if state.met and peer.node in detector.missed.nodes:
+            # N3: what is heard first after a cut its kernel may have kept since: it says nothing of today, not
+            # even whom it hears.
             if beat is None or _may_come_first(beat, state):
                 return peer
         elif peer.hears(state.me):
@@ -83,6 +85,7 @@ def _may_come_first(beat: Heartbeat, state: ReplicaState) -> bool:
     """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
     theirs, mine = _ranks(beat, state)
     written, wrote = theirs.activity == WRITTEN, mine.activity == WRITTEN
+    # Finding 43: it does not know yet that they have parted, so it cannot tell what happened since.
     if mine.parted and not theirs.parted:
         return (theirs.generation, False) >= (mine.generation, wrote)
     return (theirs.generation, theirs.parted, written) >= (mine.generation, mine.parted, wrote)
@@ -116,5 +119,5 @@ def leaves_beginning_to(
         unmet = [peer for peer in here if peer.beat is not None and not peer.hears(state.me)]
         if unmet:
             return unmet
-    mute = [peer for peer in detector.peers.values() if peer.let_in > now and peer not in here]
+    mute = [peer for peer in detector.peers.values() if peer.process.let_in > now and peer not in here]
     return mute if len(mute) >= state.majority else []

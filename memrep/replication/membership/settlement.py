@@ -59,13 +59,17 @@ def settle(
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     # Their clients' locks and the like are nobody's: those may go on at other nodes (see `Install`).
     alone = sorted(node for node, vote in votes.items() if vote.alone)
+    # J3: a key below it that a newcomer alone has may be one whose tombstone was purged.
     horizon = max(votes[node].horizon for node in full)
     # N5: what those have stamped since the sides parted gives way.
+    # Finding 27: each side has settled what was in flight at the cut; one of the two copies must not count.
     yields = _yielding(votes, full)
+    # Findings 40 and 45: what voters know of views and of what has happened goes on with the data.
     past = inherited([votes[node].past for node in full], [vote.past for vote in votes.values()])
+    # N6, finding 33: whether it does begin anything shows when all its members have been in it.
     if quorate:
         past = begins(past, vid, members.values())
-    # The earliest reading: what was stamped after that somebody may not have seen.
+    # N5, finding 34. The earliest reading: what was stamped after that some member may not have seen.
     apart = min(votes[node].apart or votes[node].logical for node in full)
     return Install(
         vid,
@@ -93,12 +97,13 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
     """
     full = {node for node, vote in votes.items() if vote.full}
     if full:
-        # N4, N6: first by what the sides have behind them. View numbers alone say nothing (finding 26).
+        # N4, N6: first by what the sides have behind them. View numbers alone say nothing (finding 26), and
+        # nodes of one side are of one rank, whoever of them the clients were connected to (finding 32).
         ranks = _ranks(votes)
         order = {node: (ranks[votes[node].last], votes[node].last) for node in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
-    # A cold start of empty nodes: nobody has anything to lose.
+    # M3: a cold start of empty nodes. Nobody has anything to lose, and all are full at once.
     if not any(vote.records for vote in votes.values()):
         return frozenset(votes)
     return frozenset(
@@ -124,9 +129,10 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     have lost all that they had. Of who is full in a later generation nobody knows how much there was to do.
     """
     ranks = _ranks(votes)
-    # All full voters are of one rank, so any of them will do.
+    # All full voters are of one rank, so any of them will do to compare with.
     first = ranks[votes[min(full)].last]
     sides = {node: ranks[vote.last] for node, vote in votes.items() if vote.full and node not in full}
+    # Finding 34: nobody was told of anything there, so it yields whatever the other side has done.
     return sorted(
         node
         for node, side in sides.items()

@@ -69,6 +69,7 @@ class ReplicaState:
     @property
     def paused(self) -> bool:
         """Whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
+        # M6, T1, N3: in each of the three cases others may act, or have acted, without this node.
         return self.promised > self.view.vid or self.was_stopped or self.met
 
     @property
@@ -105,6 +106,7 @@ class ReplicaState:
         """It votes for this view: from now on it installs none before it (rule M5)."""
         before = self.status
         self.promised = vid
+        # N6: by this others will tell of which earlier views this process has never been a member.
         self.past = voted(self.past, self.inc, self.view.gen, vid)
         check(EDGES, "promise", before, self.status)
 
@@ -138,17 +140,22 @@ class ReplicaState:
         before = self.status
         self.view = installed(message)
         self.promised = max(self.promised, message.vid)
+        # Finding 43: from the first view on that is without a member which may live there is another side.
         self.past = parts(message.past, message.vid) if out_of_touch(message) else message.past
         self.apart = message.apart
         self.full = self.me in message.full
         self.view_change_reason = ""
+        # M8: all of these asked for a view, and here is one in which the others know of them.
         self.was_stopped = self.closed_clients = self.met = False
         check(EDGES, "install", before, self.status)
 
     def confirmed(self) -> None:
         """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
+        # N6: from here on nobody can say that a member has never been in it. Not while a promise is out: this
+        # node may be about to leave it.
         if self.view.quorate and not self.paused:
             self.past = began(self.view.vid, self.view.members.values())
+        # N5: there is no other side, so nothing has to yield to one.
         if not (self.past.parted or self.paused):
             self.apart = 0
 

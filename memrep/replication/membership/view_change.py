@@ -1,4 +1,4 @@
-"""Election: who proposes the next view, who votes for it, and when.
+"""View change: who proposes the next view, who votes for it, and when.
 
 A view is needed when the nodes within reach are not the members, when anybody within reach is in trouble (a
 lost frame, a missing chunk), or when a promise has waited too long. The lowest full node within reach proposes
@@ -12,21 +12,19 @@ from it would outlive the vote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.lost_clients import lost_clients, still_living
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.one_way import deaf_rival, gives_way_to, leaves_beginning_to
-from memrep.replication.membership.peer import TOOK_LEAVE
+from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.settlement import settle
-from memrep.replication.membership.state import ReplicaState
-from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view_id import make_vid, number_of, proposer_of
 from memrep.replication.message import Install, Propose, Refuse, Vote
-from memrep.storage.version import Clock, latest_unique, stamped_at
 
 #: How patient a proposer becomes at most, in times of the first wait.
 _PATIENCE_MAX: Final = 32
@@ -45,11 +43,6 @@ class _Proposal:
     refusals: set[int] = attrs.Factory(set)
 
 
-#: What a node has said to its clients in so long a time before it was heard last may have reached nobody, ms: a
-#: reply leaves in the very turn in which its write is committed.
-UNCERTAIN_MS: Final = 250
-
-
 class ViewChange:
     """One node's part in changes of view.
 
@@ -57,10 +50,8 @@ class ViewChange:
         promised_at: when it voted last, own monotonic ms.
 
     Args:
-        state: where this node stands; a vote changes `promised`.
-        detector: who is within reach.
-        timing: the constants.
-        clock: the time; stamps what is settled.
+        membership: where this node stands, which a vote changes; who is within reach; the clock, which
+            stamps what is settled.
         vote: makes this node's vote for a view.
         send: sends a message to a node.
         install: takes over a view that this node has settled, after it was sent to all members.
@@ -68,27 +59,26 @@ class ViewChange:
 
     def __init__(
         self,
-        state: ReplicaState,
-        detector: FailureDetector,
-        timing: Timing,
-        clock: Clock,
+        membership: Membership,
         vote: Callable[[int], Vote],
         send: Callable[[int, Propose | Vote | Refuse | Install], None],
         install: Callable[[Install], None],
     ) -> None:
-        self._state = state
-        self._detector = detector
-        self._timing = timing
-        self._clock = clock
+        self._membership = membership
+        self._state = membership.state
+        self._detector = membership.detector
+        self._timing = membership.timing
+        self._clock = membership.clock
         self._vote = vote
         self._send = send
         self._install = install
-        self._born = clock.now
+        self._born = self._clock.now
         self._proposal: _Proposal | None = None
         self._needed: int | None = None  # since when a view is needed
         self.promised_at = 0
-        self._patience = timing.propose  # how long to wait for the votes of the next proposal
+        self._patience = self._timing.propose  # how long to wait for the votes of the next proposal
         self._patient_until = 0  # until when no view is formed without those that are heard
+        self._latest: Install | None = None  # for who has missed it
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
@@ -98,11 +88,12 @@ class ViewChange:
     def consider(self) -> None:
         """Propose a view if one is needed and it is this node's turn."""
         now = self._clock.now
-        # M2: a view is needed when who is in reach is not who is in the view, or somebody asks.
+        # M2: a view is needed when who is in reach is not who is in the view, or a node that is heard asks.
         reach = self._detector.reach(now)
         if not self._need(reach, now):
             self._needed = None
             return
+        # From when on it was needed, or each look would begin the wait for the lower ranks anew.
         if self._needed is None:
             self._needed = now
         # M3: one after the other, so that as a rule only one proposes.
@@ -111,6 +102,7 @@ class ViewChange:
             return
         proposal = self._proposal
         if proposal is not None:
+            # It is not waited for once one of them is out of reach: that one's vote will not come.
             if now < proposal.at + self._patience and proposal.members.items() <= reach.items():
                 return
             # M5: who has not answered keeps the view from standing.
@@ -149,6 +141,7 @@ class ViewChange:
             heard = {peer.node for peer in self._detector.here(now)}
             if not heard <= reach.keys() or len(reach) == 1 < state.configured:
                 return False
+        # S3: by what heartbeats tell; the votes themselves are weighed again when all are in.
         peers = self._detector.peers
         beats = [peers[node].beat for node in reach if node != state.me]
         return self._has_majority(len(reach), state.full + sum(b is not None and b.full for b in beats))
@@ -170,13 +163,14 @@ class ViewChange:
             return (
                 now - self.promised_at > self._timing.promise
                 or (proposer != state.me and proposer not in reach)
-                or proposer == state.me
+                or proposer == state.me  # how long that one has waited `consider` knows
             )
+        # M2: incarnations are compared, too, for a member that has restarted is another one (M10).
         # Finding 19: nodes that have caught up may make a majority's view of it.
         if state.view_change_reason or reach != state.view.members or self._has_grown_to_majority():
             return True
         return any(
-            # In this view; or in a later one of its own, made when it heard nobody for a moment.
+            # Finding 30: in this view; or in a later one of its own, made when it heard nobody for a moment.
             peer.beat is not None and peer.beat.view_change_reason and peer.beat.vid >= state.view.vid
             for peer in self._detector.here(now)
         )
@@ -185,6 +179,7 @@ class ViewChange:
         """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
         state = self._state
         view = state.view
+        # Finding 19 (V3): who was empty made no majority, for it had forgotten what it acknowledged.
         if view.quorate or len(view.members) < state.majority:
             return False
         beats = (self._detector.peers[node].beat for node in state.others)
@@ -214,18 +209,19 @@ class ViewChange:
         and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
         cannot reach itself, nor while another one without data should begin (one_way.py).
         """
+        # Finding 23: two that began side by side would be two sides, of which one gives way when they meet.
         if leaves_beginning_to(self._state, self._detector, reach, now):
             return False
-        disagree = any(peer.disagrees for peer in self._detector.peers.values())
+        disagree = any(peer.process.disagrees for peer in self._detector.peers.values())
         others_serve = any(peer.beat is not None and peer.beat.full for peer in self._detector.here(now))
         return not disagree and not others_serve and now - self._born >= self._timing.cold_start
 
     def _propose(self, reach: dict[int, int], now: int) -> None:
         state = self._state
-        # Above all that anybody has promised; the wall clock keeps it above what was before a cold start.
+        # M4: above all that anybody has promised; the wall clock keeps it above what was before a cold start.
         number = 1 + max(number_of(state.promised), number_of(self._highest), self._clock.wall // 1000)
         vid = make_vid(number, state.me)
-        # The proposer votes first, and for nothing else from now on.
+        # M6: the proposer votes first, and for nothing else from now on.
         self._promise(vid)
         self._proposal = _Proposal(vid, reach, now, {state.me: self._vote(vid)})
         for node in reach:
@@ -244,9 +240,10 @@ class ViewChange:
         # Whether it votes or not: its own next proposal has to be above this one.
         self.saw_promise(message.vid)
         reach = self._detector.reach(self._clock.now)
+        # M10: meant is a former process of this node's; the proposer will hear of this one.
         if message.members.get(state.me) != state.inc:
             return
-        # M6: a member that this node hears may be serving; a view without it would leave it behind.
+        # M6: a member that this node hears may be serving, by a lease that this node has granted.
         left_out = [
             member
             for member, inc in state.view.members.items()
@@ -254,9 +251,11 @@ class ViewChange:
         ]
         # M6, finding 23: nor beside a node with data that goes on because it does not hear this one.
         rival = deaf_rival(state, self._detector, message.members, self._clock.now)
+        # M6: two promises would let two views stand, each without what the other one acknowledges.
         if message.vid <= max(state.promised, state.view.vid) or left_out or rival is not None:
             self._send(node, Refuse(message.vid, state.promised, left_out))
             return
+        # Its own proposal is below what it promises now, and could not be installed.
         self._proposal = None
         self._promise(message.vid)
         self._send(node, self._vote(message.vid))
@@ -269,6 +268,7 @@ class ViewChange:
             self._count()
 
     def _count(self) -> None:
+        # M5: all of them. One that has not promised may go on in the view before.
         proposal = self._proposal
         if proposal is None or len(proposal.votes) < len(proposal.members):
             return
@@ -278,43 +278,17 @@ class ViewChange:
         if not self._has_majority(len(proposal.votes), sum(vote.full for vote in proposal.votes.values())):
             return
         if state.full and gives_way_to(state, self._detector, proposal.members, self._clock.now):
-            return  # it was heard while the votes came
+            return  # findings 20 and 23: it was heard while the votes came
         # M7.
         view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
         # Finding 21: the proposer says for all whose clients are gone; by themselves nodes would differ.
-        lost = self._lost(view)
-        view = replace(view, lost=lost, silent=self._silent(lost))
+        lost = lost_clients(view, self._membership)
+        view = replace(view, lost=lost, silent=still_living(lost, self._membership))
         # Once: who misses it shows an older view in its heartbeat, and gets it again (M9).
         for node in view.members:
             if node != state.me:
                 self._send(node, view)
         self._install(view)
-
-    def _lost(self, view: Install) -> dict[int, int]:
-        """The nodes that have lost their clients since, and from when on their grants are in doubt.
-
-        A node that took its leave has answered everything; of any other one nobody knows what it still said in
-        the last moment before it was heard last. In ms of the hybrid clock, which every grant carries: after
-        those of all that was known here by then.
-        """
-        lost: dict[int, int] = {}
-        now = self._clock.now
-        for node, inc in {**view.members, **self._state.view.members}.items():
-            if view.members.get(node) != inc or node not in view.full or node in view.alone:
-                peer = self._detector.peers.get(node)
-                heard = min(now, peer.heard) if peer is not None else now
-                # It has answered everything before its goodbye, so nothing of it is in doubt.
-                took_leave = peer is not None and peer.gone == TOOK_LEAVE
-                known = stamped_at(latest_unique(self._clock, heard - UNCERTAIN_MS))
-                lost[node] = 1 + (self._clock.hybrid if took_leave else known)
-        return lost
-
-    def _silent(self, lost: Iterable[int]) -> list[int]:
-        """Those of them that are the same processes still, for all that is known."""
-        peers, members = self._detector.peers, self._state.view.members
-        return [
-            n for n in lost if n in peers and peers[n].inc == members.get(n, peers[n].inc) and not peers[n].gone
-        ]
 
     def on_refuse(self, node: int, message: Refuse) -> None:
         """Remember what was promised elsewhere, and hear again whom the other one hears."""
@@ -324,10 +298,19 @@ class ViewChange:
             if message.reach and self._patience == self._timing.propose:
                 # It hears a node that has just died; the news will have reached it in a moment.
                 self._proposal.at = self._clock.now - self._patience + self._timing.propose // _SOON
+        # M6: whom this node ignores, for it did not vote in time, is heard there; no view can be without it.
         self._detector.ignore((n for n in message.reach if n in self._detector.peers), 0)
 
-    def installed(self) -> None:
+    def installed(self, message: Install) -> None:
         """A view stands; what was proposed before it is over."""
+        self._latest = message
         self._proposal = None
         self._needed = None
         self._patience = self._timing.propose
+
+    def remind(self, peer: Peer) -> None:
+        """Send a member the view again that it has not got (rule M9); not faster than a large one travels."""
+        now = self._clock.now
+        if self._latest is not None and now - peer.reminded >= self._timing.propose:
+            peer.was_reminded(now)
+            self._send(peer.node, self._latest)

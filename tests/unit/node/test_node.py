@@ -468,11 +468,11 @@ def test_an_older_links_late_greeting_does_not_replace_a_newer_link() -> None:
     cluster.kill(2)
     cluster.start(2)
     cluster.advance(500)
-    inc = cluster.nodes[1].replica.detector.peers[2].inc
+    inc = cluster.nodes[1].replica.detector.peers[2].process.inc
     _greet(cluster, late, 2, 77)
     assert late.closing
     assert late.take() == b""
-    assert cluster.nodes[1].replica.detector.peers[2].inc == inc
+    assert cluster.nodes[1].replica.detector.peers[2].process.inc == inc
     assert not cluster.links[2, 1].closing
     assert cluster.client(1).send(_set(b"k", b"v")) == b"STORED\r\n"
 
@@ -494,7 +494,7 @@ def test_the_end_of_a_replaced_link_does_not_count_as_the_end_of_the_newer_one()
     cluster.dial(2, 1)
     cluster.deliver()
     cluster.turn(1, lambda node: node.links.closed(older))
-    assert cluster.nodes[1].replica.detector.peers[2].linked
+    assert cluster.nodes[1].replica.detector.peers[2].process.linked
 
 
 def test_a_peer_with_another_list_of_nodes_is_turned_away_with_the_reason() -> None:
@@ -534,7 +534,7 @@ def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage
     cluster.turn(1, lambda node: node.links.receive(link, garbage))
     assert link.closing
     assert link.take() == b""
-    assert not cluster.nodes[1].replica.detector.peers[2].linked
+    assert not cluster.nodes[1].replica.detector.peers[2].process.linked
 
 
 def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:

@@ -205,7 +205,7 @@ def test_whatever_keeps_a_node_from_serving_makes_it_refuse_after_a_second_and_s
 ) -> None:
     cluster = serving_cluster()
     node = cluster.nodes[1]
-    monkeypatch.setattr(node.replica._election, "consider", lambda: None)
+    monkeypatch.setattr(node.replica._view_change, "consider", lambda: None)
     watch = Watch(cluster)
     idle = cluster.client(1)
     before = cluster.now
@@ -214,7 +214,7 @@ def test_whatever_keeps_a_node_from_serving_makes_it_refuse_after_a_second_and_s
     def keep_spoilt(number: int) -> None:
         if number == 1:
             spoil(node)
-            node.replica.serves_until = node.replica.detector.serves_until()
+            node.replica.leases.weigh()
         hooked(number)
 
     cluster.after_turn = keep_spoilt

@@ -29,10 +29,10 @@ class _Giving:
         self.donor = Donor(state, self.store, Clock(1, 1_000, 1_000))
 
     def ask(self, sums: list[int], vid: int = VID) -> None:
-        self.donor.on_sync(2, TransferRequest(vid, sums))
+        self.donor.on_transfer_request(2, TransferRequest(vid, sums))
 
     def chunk(self, number: int, vid: int = VID) -> Chunk | None:
-        return self.donor.on_more(2, ChunkRequest(vid, number))
+        return self.donor.on_chunk_request(2, ChunkRequest(vid, number))
 
     def chunks(self) -> list[Chunk]:
         found: list[Chunk] = []

@@ -9,6 +9,7 @@ import pytest
 
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.links import Link, Links
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Heartbeat
@@ -35,13 +36,10 @@ class _End:
         self.clock = Clock(1, NOW, WALL)
         state = ReplicaState(ONE.me, ONE.inc, len(NAMES))
         self.replica = Replica(
-            NAMES,
-            state,
+            Membership(NAMES, state, Timing(), self.clock),
             Store(1 << 20),
             PendingWrites(),
-            self.clock,
             ReplicationObserver(),
-            Timing(),
             self.logged.append,
         )
         self.peer = self.replica.detector.peers[2]
@@ -63,12 +61,12 @@ def _beat(at: int) -> bytes:
 def test_a_peer_is_linked_when_it_has_said_who_it_is_and_not_before() -> None:
     end = _End()
     link = end.accept()
-    assert not end.peer.linked
+    assert not end.peer.process.linked
     end.greet(link, _beat(1))
-    assert (end.peer.linked, end.peer.inc) == (True, TWO.inc)
+    assert (end.peer.process.linked, end.peer.process.inc) == (True, TWO.inc)
     assert end.peer.beat is not None
     end.links.closed(link)
-    assert not end.peer.linked
+    assert not end.peer.process.linked
 
 
 def test_what_is_said_to_the_caller_is_said_once() -> None:
@@ -104,12 +102,12 @@ def test_a_peer_that_speaks_nonsense_loses_its_link_and_may_call_again() -> None
     end = _End()
     link = end.accept()
     end.greet(link)
-    assert end.peer.linked
+    assert end.peer.process.linked
     end.links.receive(link, b"\0\0\0\1\xc1")
     assert link.closing
-    assert not end.peer.linked
+    assert not end.peer.process.linked
     end.greet(end.accept(), _beat(2))
-    assert end.peer.linked
+    assert end.peer.process.linked
 
 
 def test_the_last_words_of_a_former_process_that_are_read_late_do_not_replace_its_successors_link() -> None:
@@ -119,7 +117,7 @@ def test_the_last_words_of_a_former_process_that_are_read_late_do_not_replace_it
     end.greet(former, _beat(2))
     assert (former.closing, latter.closing) == (True, False)
     end.links.closed(former)
-    assert (end.peer.linked, end.peer.inc) == (True, 23)
+    assert (end.peer.process.linked, end.peer.process.inc) == (True, 23)
     assert end.peer.beat is not None
     assert end.peer.beat.at == 1
 
@@ -131,10 +129,10 @@ def test_a_newer_connection_takes_the_place_of_the_one_before_and_its_end_is_no_
     end.greet(latter)
     assert (former.closing, latter.closing) == (True, False)
     end.links.closed(former)
-    assert end.peer.linked
+    assert end.peer.process.linked
     end.clock.turn(NOW + 100, WALL + 100)
     end.links.receive(former, _beat(1))
-    assert (end.peer.beat, end.peer.heard) == (None, NOW), "nobody listens to it any more"
+    assert (end.peer.beat, end.peer.contact.heard) == (None, NOW), "nobody listens to it any more"
     end.links.receive(latter, _beat(2))
     assert end.peer.beat is not None
 
@@ -174,14 +172,14 @@ def test_a_peer_is_gone_when_its_link_is_closed_and_its_port_refuses_and_not_bef
         "its port refuses": lambda: end.links.refused(2, "connection refused"),
     }
     acts.pop(first)()
-    assert end.peer.gone == ""
+    assert end.peer.process.gone == ""
     acts.popitem()[1]()
-    assert end.peer.gone == "connection refused"
+    assert end.peer.process.gone == "connection refused"
 
 
 def test_who_has_let_this_node_in_is_known_to_live_while_that_link_stands_and_a_moment_longer() -> None:
     end = _End()
     end.links.let_in(2, stands=True)
-    assert end.peer.let_in == NEVER
+    assert end.peer.process.let_in == NEVER
     end.links.let_in(2, stands=False)
-    assert NOW < end.peer.let_in < NOW + 5_000
+    assert NOW < end.peer.process.let_in < NOW + 5_000

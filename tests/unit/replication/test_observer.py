@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame, Install, Settled, describe
@@ -67,13 +68,10 @@ class _Node:
         self.writes = PendingWrites()
         self.listener = _Listener(self.store)
         self.replica = Replica(
-            NAMES,
-            ReplicaState(1, 7, 3),
+            Membership(NAMES, ReplicaState(1, 7, 3), Timing(), Clock(1, NOW, WALL)),
             self.store,
             self.writes,
-            Clock(1, NOW, WALL),
             observer or self.listener,
-            Timing(),
             lambda line: None,
         )
         self.install(_view(VID))
@@ -120,7 +118,7 @@ def test_a_write_of_another_node_is_told_when_it_is_accepted_and_not_again_when_
     node = _Node()
     node.replica.receive(2, Frame(VID, 1, [describe(b"k", _entry(), None, False, NOW, REQUEST)]))
     assert node.heard == [("accepted", b"k", REQUEST)]
-    assert node.writes.pending[b"k"].copy == REQUEST, "and it is known to whoever settles it"
+    assert node.writes.pending[b"k"].request_id == REQUEST, "and it is known to whoever settles it"
 
 
 def test_of_writes_without_a_request_and_of_this_nodes_own_nothing_is_told() -> None:

@@ -21,7 +21,7 @@ def _outbox(**vias: int) -> Outbox:
     state = ReplicaState(1, INC, len(NAMES))
     detector = FailureDetector(state, NAMES, Timing())
     for node, name in enumerate("bcd", start=2):
-        detector.peers[node].reach_over(vias.get(name, 0))
+        detector.peers[node].contact.reach_over(vias.get(name, 0))
     return Outbox(state, detector)
 
 

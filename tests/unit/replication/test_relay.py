@@ -25,10 +25,10 @@ def _views(cluster: Cluster) -> list[set[int]]:
 def _vias(cluster: Cluster) -> dict[Pair, int]:
     """Which node reaches which peer over which third one."""
     return {
-        (number, peer.node): peer.via
+        (number, peer.node): peer.contact.via
         for number, node in cluster.nodes.items()
         for peer in node.replica.detector.peers.values()
-        if peer.via
+        if peer.contact.via
     }
 
 
@@ -197,7 +197,7 @@ def test_the_last_words_of_a_node_that_is_known_to_be_gone_are_not_believed() ->
     cluster.kill(2)
     cluster.deliver()
     _tell(cluster, 3, 1, Relay(1, 2, inc, beat))
-    assert cluster.nodes[1].replica.detector.peers[2].gone
+    assert cluster.nodes[1].replica.detector.peers[2].process.gone
     assert cluster.members(1) == [1, 3]
 
 
@@ -209,10 +209,10 @@ def test_the_last_words_of_a_former_process_are_not_believed_of_its_successor() 
     cluster.start(2)
     cluster.advance(500)
     peer = cluster.nodes[1].replica.detector.peers[2]
-    before = peer.inc, peer.beat, peer.heard
+    before = peer.process.inc, peer.beat, peer.contact.heard
     _tell(cluster, 3, 1, Relay(1, 2, former, beat))
-    assert (peer.inc, peer.beat, peer.heard) == before
-    assert former != peer.inc
+    assert (peer.process.inc, peer.beat, peer.contact.heard) == before
+    assert former != peer.process.inc
 
 
 def test_a_member_that_others_brought_in_is_believed_though_it_was_never_heard_directly() -> None:

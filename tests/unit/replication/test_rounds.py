@@ -174,21 +174,21 @@ class _Room:
         return Install(128, 2, {1: 1, 2: 2}, [1, 2], True, done, ZERO)
 
 
-def test_a_given_up_write_that_a_view_settles_is_answered_once_when_the_view_is_confirmed() -> None:
+def test_a_aborted_write_that_a_view_settles_is_answered_once_when_the_view_is_confirmed() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
     room.rounds.take(2, Nack(b"n", origin))
     assert (attempt.answered, attempt.lost) == (0, 1)
-    room.rounds.settle(room.settled(origin), keep=True)
+    room.rounds.end(room.settled(origin), keep=True)
     assert attempt.answered == 0
     assert len(room.rounds) == 1
-    room.rounds.confirmed()
-    room.rounds.confirmed()
+    room.rounds.settled.confirmed()
+    room.rounds.settled.confirmed()
     assert (attempt.answered, attempt.lost) == (1, 1)
     assert len(room.rounds) == 0
 
 
-def test_a_given_up_write_is_forgotten_once_every_member_has_taken_the_drop() -> None:
+def test_a_aborted_write_is_forgotten_once_every_member_has_taken_the_abort() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
     room.rounds.take(2, Nack(b"n", origin))
@@ -196,59 +196,34 @@ def test_a_given_up_write_is_forgotten_once_every_member_has_taken_the_drop() ->
     for node in (2, 3):
         room.stream.acknowledged(node, Ack(64, room.stream.sent, 0))
     room.rounds.progress()
-    room.rounds.settle(room.settled(origin), keep=True)
-    room.rounds.confirmed()
+    room.rounds.end(room.settled(origin), keep=True)
+    room.rounds.settled.confirmed()
     assert attempt.answered == 0
 
 
-def test_a_given_up_write_that_was_tried_again_counts_by_its_new_version_only() -> None:
+def test_a_aborted_write_that_was_tried_again_counts_by_its_new_version_only() -> None:
     room, attempt = _Room(), _Attempt()
     origin = room.propose(attempt)
     room.rounds.take(2, Nack(b"n", origin))
     again = room.propose(attempt)
     assert again > origin
-    room.rounds.settle(room.settled(again), keep=True)
-    room.rounds.confirmed()
+    room.rounds.end(room.settled(again), keep=True)
+    room.rounds.settled.confirmed()
     assert attempt.answered == 1
 
 
-def test_an_own_write_that_the_view_has_settled_is_answered_after_every_member_has_the_view() -> None:
-    room, attempt = _Room(), _Attempt()
-    origin = room.propose(attempt)
-    room.rounds.settle(room.settled(origin), keep=True)
-    assert (attempt.answered, attempt.lost) == (0, 0)
-    room.rounds.confirmed()
-    assert (attempt.answered, attempt.lost) == (1, 0)
-
-
-def test_an_own_read_modify_write_that_the_view_has_not_settled_is_computed_again() -> None:
+def test_what_a_view_cuts_short_is_over_and_whoever_waited_for_its_key_goes_on() -> None:
     room, attempt = _Room(), _Attempt()
     room.propose(attempt)
-    room.rounds.settle(room.settled(None), keep=True)
-    room.rounds.confirmed()
+    woken: list[str] = []
+    room.writes.wait(b"n", lambda: woken.append("n"))
+    room.rounds.end(room.settled(None), keep=True)
     assert (attempt.answered, attempt.lost) == (0, 1)
-
-
-def test_a_plain_write_that_another_ones_settled_write_overwrote_is_answered() -> None:
-    room, attempt = _Room(), _Attempt()
-    room.propose(attempt, base=None)
-    room.rounds.settle(room.settled(make(1, 5)), keep=True)
-    room.rounds.confirmed()
-    assert (attempt.answered, attempt.lost) == (1, 0)
-
-
-def test_a_node_whose_data_do_not_count_answers_nothing_and_keeps_the_settled_pending() -> None:
-    room, attempt = _Room(), _Attempt()
-    origin = room.propose(attempt)
-    room.rounds.settle(room.settled(origin), keep=False)
-    assert (attempt.answered, attempt.lost) == (0, 1)
-    assert room.rounds.pending(b"n")
-    assert room.store.peek(b"n") is None
-    room.rounds.confirmed()
-    assert not room.rounds.pending(b"n")
-    entry = room.store.peek(b"n")
-    assert entry is not None
-    assert entry.value == b"1"
+    assert (len(room.rounds), room.writes.pending, room.writes.flow.round) == (0, {}, 0)
+    assert len(room.writes.woken) == 1
+    room.stream.reset()
+    room.rounds.progress()
+    assert (attempt.answered, attempt.lost) == (0, 1), "what is over is not told again"
 
 
 def test_nothing_is_committed_while_a_promise_pauses_the_node() -> None:

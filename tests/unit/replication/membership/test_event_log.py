@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memrep.replication.membership.event_log import MembershipLog
-from memrep.replication.membership.failure_detector import FailureDetector
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view import View
@@ -37,8 +37,9 @@ class _Told:
         self.lines: list[str] = []
         self.clock = Clock(1, NOW, WALL)
         self.state = ReplicaState(1, 7, count, view=view, promised=view.vid, full=full)
-        self.detector = FailureDetector(self.state, names, Timing())
-        self.log = MembershipLog(names, self.state, self.detector, Timing(), self.clock, self.lines.append)
+        membership = Membership(names, self.state, Timing(), self.clock)
+        self.detector = membership.detector
+        self.log = MembershipLog(membership, self.lines.append)
 
     def hears(self, node: int, reason: str = "", *, full: bool = True, inc: int = 7) -> None:
         peer = self.detector.peers[node]
@@ -133,7 +134,7 @@ def test_a_view_without_a_majority_is_told_as_such() -> None:
 def test_who_begins_without_somebody_is_warned_for_that_one_may_have_had_the_data() -> None:
     told = _Told(_view(1))
     told.hears(3)
-    told.detector.peers[2].cannot_be_dialled("connection refused", refuses=True)
+    told.detector.peers[2].process.cannot_be_dialled("connection refused", refuses=True)
     lines = told.installs(View(), [], was_full=False)
     assert lines[1:] == [
         "warning: begins without web2 (connection refused), web3 (it is not within reach);"

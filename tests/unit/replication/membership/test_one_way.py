@@ -213,8 +213,8 @@ def test_in_the_beginning_who_is_let_in_by_a_majority_that_it_does_not_hear_leav
     """They live, and cannot reach this node; a minority of them would not begin either."""
     node = _Node(3, full=False)
     for number in mute:
-        node.detector.peers[number].let_us_in(NEVER)
+        node.detector.peers[number].process.let_us_in(NEVER)
     assert _begins(node) == (list(mute) if waits else [])
     for number in mute:
-        node.detector.peers[number].let_us_in(NOW)
+        node.detector.peers[number].process.let_us_in(NOW)
     assert _begins(node) == [], "that link is closed, and was so for a while"

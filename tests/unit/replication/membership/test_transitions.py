@@ -6,8 +6,8 @@ from enum import Enum
 
 import pytest
 
-from memrep.replication.membership import peer, state
-from memrep.replication.membership.peer import Liveness
+from memrep.replication.membership import peer_process, state
+from memrep.replication.membership.peer_process import Liveness
 from memrep.replication.membership.state import Status
 from memrep.replication.membership.transitions import check, mermaid
 
@@ -40,5 +40,5 @@ def test_a_table_is_drawn_with_an_arrow_for_each_pair() -> None:
 def test_every_state_of_a_node_and_of_a_peer_can_be_come_by() -> None:
     ends = {after for edges in state.EDGES.values() for afters in edges.values() for after in afters}
     assert ends | {Status.STARTING} == set(Status)
-    lives = {after for edges in peer.EDGES.values() for afters in edges.values() for after in afters}
+    lives = {after for edges in peer_process.EDGES.values() for afters in edges.values() for after in afters}
     assert lives == set(Liveness)

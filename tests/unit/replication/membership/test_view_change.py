@@ -1,4 +1,4 @@
-"""Election: who proposes the next view and when, who votes for it and who does not (rules M2, M3, M5, M6)."""
+"""View change: who proposes the next view and when, who votes and who does not (rules M2, M3, M5, M6)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec import structs
 
 from memrep.replication.membership.failure_detector import FailureDetector
 from memrep.replication.membership.history import WRITTEN
+from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view import View
@@ -48,12 +49,10 @@ class Room:
         )
         self.state = ReplicaState(self.me, 7, self.count, view=view, promised=view.vid, full=self.full)
         names = [f"10.0.0.{n}:11211" for n in range(1, self.count + 1)]
-        self.detector = FailureDetector(self.state, names, TIMING)
+        membership = Membership(names, self.state, TIMING, self.clock)
+        self.detector = membership.detector
         self.election = ViewChange(
-            self.state,
-            self.detector,
-            TIMING,
-            self.clock,
+            membership,
             self.vote,
             lambda node, message: self.sent.append((node, message)),
             self.installed.append,
@@ -65,8 +64,8 @@ class Room:
     def hear(self, node: int, *, full: bool = True, view_change_reason: str = "") -> None:
         """A heartbeat of this peer."""
         peer = self.detector.peers[node]
-        peer.inc, peer.gone, peer.heard = 7, "", self.clock.now
-        peer.linked = True
+        peer.process.inc, peer.process.gone, peer.contact.heard = 7, "", self.clock.now
+        peer.process.linked = True
         vid = self.state.view.vid
         peer.beat = Heartbeat(vid, vid, full, view_change_reason, False, 0, 0, 0, 0, 0b1110, 0b1110)
 
@@ -74,7 +73,7 @@ class Room:
         """Let time pass in which the peers that were heard stay so."""
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
         for peer in self.detector.here(self.clock.now - ms):
-            peer.heard = self.clock.now
+            peer.contact.heard = self.clock.now
         self.election.consider()
 
     @property
@@ -103,7 +102,7 @@ def test_while_the_members_are_within_reach_nobody_proposes() -> None:
 @pytest.mark.parametrize(("caught_up", "proposes"), [(True, True), (False, False)])
 def test_a_node_that_has_caught_up_makes_a_majority_in_the_next_view(caught_up: bool, proposes: bool) -> None:
     room = _room(members=(1, 2))
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.state.view = attrs.evolve(room.state.view, quorate=False)
     room.hear(2, full=caught_up)
     room.election.consider()
@@ -175,7 +174,7 @@ def test_no_view_is_formed_beside_a_deaf_node_that_has_gone_on_from_what_was_wri
 
 def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
     room = _room()
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.election.consider()
     ((node, proposal),) = room.proposals
     assert node == 2
@@ -186,7 +185,7 @@ def test_the_lowest_full_node_proposes_at_once_to_all_within_reach() -> None:
 
 def test_the_next_one_proposes_after_the_delay_of_its_rank() -> None:
     room = _room(2)
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.election.consider()
     room.after(TIMING.propose - 1)
     assert room.proposals == []
@@ -197,7 +196,7 @@ def test_the_next_one_proposes_after_the_delay_of_its_rank() -> None:
 def test_rank_counts_the_full_ones_only() -> None:
     room = _room(2)
     room.hear(1, full=False)
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.election.consider()
     assert [node for node, _ in room.proposals] == [1]
 
@@ -229,10 +228,10 @@ def test_where_nobody_is_full_and_one_is_missing_they_wait_for_the_cold_start_ti
 def test_there_is_no_cold_start_while_a_living_node_turns_this_one_away() -> None:
     room = Room(1, False, ())
     room.hear(2, full=False)
-    room.detector.peers[3].disagrees = "its --nodes list is another one"
+    room.detector.peers[3].process.disagrees = "its --nodes list is another one"
     room.after(TIMING.cold_start * 5)
     assert room.sent == []
-    room.detector.peers[3].disagrees = ""
+    room.detector.peers[3].process.disagrees = ""
     room.after(50)
     assert [node for node, _ in room.proposals] == [2]
 
@@ -275,7 +274,7 @@ def test_the_view_stands_with_the_last_vote_and_is_sent_to_every_member_first() 
 
 def test_votes_for_another_view_and_of_nodes_that_are_not_in_it_do_not_count() -> None:
     room = _room()
-    room.detector.peers[3].gone = "x"
+    room.detector.peers[3].process.gone = "x"
     room.election.consider()
     vid = room.state.promised
     room.election.on_vote(2, room.vote(vid - 64))
@@ -288,7 +287,7 @@ def test_votes_for_another_view_and_of_nodes_that_are_not_in_it_do_not_count() -
 def test_a_vote_is_given_for_a_later_view_that_includes_this_node() -> None:
     room = _room(2)
     vid = make_vid(9, 1)
-    room.detector.peers[3].gone = "x"
+    room.detector.peers[3].process.gone = "x"
     room.election.on_propose(1, Propose(vid, {1: 7, 2: 7}))
     assert room.sent == [(1, room.vote(vid))]
     assert room.state.promised == vid
@@ -407,7 +406,7 @@ def test_the_patience_of_a_proposer_is_bounded() -> None:
 
 def test_a_first_refusal_by_one_who_hears_a_node_left_out_is_followed_by_another_try_soon() -> None:
     room = _room()
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.election.consider()
     room.sent.clear()
     room.election.on_refuse(2, Refuse(room.state.promised, VID, [3]))
@@ -419,7 +418,7 @@ def test_a_first_refusal_by_one_who_hears_a_node_left_out_is_followed_by_another
 
 def test_a_second_refusal_is_followed_by_another_try_in_the_usual_time() -> None:
     room = _room()
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.election.consider()
     room.election.on_refuse(2, Refuse(room.state.promised, VID, [3]))
     room.after(TIMING.propose // 8)
@@ -437,7 +436,7 @@ def test_a_proposer_does_not_wait_for_a_vote_of_whom_it_has_given_up() -> None:
     room.election.consider()
     for _ in range(3):
         room.after(TIMING.propose)
-    room.detector.peers[3].gone = "its process is gone"
+    room.detector.peers[3].process.gone = "its process is gone"
     room.sent.clear()
     room.after(10)
     assert [sorted(proposal.members) for _, proposal in room.proposals] == [[1, 2]]

@@ -1,0 +1,108 @@
+"""Heartbeats: what each node says of itself to all others, when, and what is made of the others'.
+
+A heartbeat is four things at once. It is a sign of life, so it goes out in each interval whatever happens. It
+asks for a lease: who answers it will not go on without its sender for a while (leases.py). It tells what the
+others must know to judge this node: its view, its promise, whether it holds everything, whether it is in
+trouble, whom it hears. And it tells how many frames there were, so that the loss of the last one is noticed,
+which no later number would show (rule F2).
+
+What cannot wait for the interval is said at the end of the turn in which it has changed: that a link is open,
+that a view stands, that this node needs one or leaves, and what has happened on its side (finding 45).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memrep.replication.frames import FrameStream
+from memrep.replication.membership.history import NOTHING, activity_of
+from memrep.replication.membership.membership import Membership
+from memrep.replication.membership.peer import Peer
+from memrep.replication.message import Heartbeat, LeaseGrant
+
+
+class Heartbeats:
+    """One node's heartbeats, and what it makes of its peers'.
+
+    Args:
+        membership: where this node stands, and whom it hears.
+        stream: the frames of this view.
+        send: sends a message to a node.
+
+    Attributes:
+        leaving: whether this node is about to stop, and says so.
+    """
+
+    def __init__(
+        self, membership: Membership, stream: FrameStream, send: Callable[[int, LeaseGrant], None]
+    ) -> None:
+        self.leaving = False
+        self._state = membership.state
+        self._detector = membership.detector
+        self._clock = membership.clock
+        self._interval = membership.timing.beat
+        self._stream = stream
+        self._send = send
+        self._next = self._clock.now
+        self._is_due = False
+        self._told = NOTHING  # of this side's activity
+
+    def tick(self) -> None:
+        """Let one go out if the interval is over."""
+        if self._clock.now >= self._next:
+            self._next = self._clock.now + self._interval
+            self._is_due = True
+
+    def hurry(self) -> None:
+        """Let one go out at the end of this turn."""
+        self._is_due = True
+
+    def take(self) -> Heartbeat | None:
+        """The heartbeat that goes out at the end of this turn, behind this turn's frames; None if none does."""
+        state = self._state
+        # Finding 45: who was answered must outlive the node that has answered, so it is told at once.
+        if not self._is_due and self._told == state.activity:
+            return None
+        self._is_due = False
+        self._told = state.activity
+        now = self._clock.now
+        return Heartbeat(
+            state.view.vid,
+            state.promised,
+            state.full,
+            state.view_change_reason,
+            self.leaving,
+            now,
+            self._stream.sent,
+            self._clock.logical,
+            self._clock.wall,
+            self._detector.hears(now),
+            self._detector.hears_directly(now),
+            state.past,
+        )
+
+    def came(self, peer: Peer, beat: Heartbeat) -> None:
+        """A peer's heartbeat has come: this is what it last said of itself."""
+        was_full = peer.beat is not None and peer.beat.full
+        # The hybrid clock's rule: what this node stamps from now on is above all that this peer has seen.
+        self._clock.observe_logical(beat.logical)
+        peer.took(beat, self._clock.now, self._clock.wall, self._state.me)
+        if beat.full and not was_full and not beat.leaving and self.is_of_this_view(peer, beat):
+            peer.became_full(self._clock.wall)
+
+    def is_of_this_view(self, peer: Peer, beat: Heartbeat) -> bool:
+        """Whether it comes from a member that stands in this node's view."""
+        view = self._state.view
+        return beat.vid == view.vid and view.members.get(peer.node) == peer.process.inc
+
+    def answer(self, peer: Peer, beat: Heartbeat) -> None:
+        """Answer a member that stands in this node's view, with a lease if this one has promised no other."""
+        state = self._state
+        # F2: links keep order, so all frames that it tells of should be here.
+        self._stream.heard_of(peer.node, beat.sent)
+        # N4, finding 32: this node holds what that one has written, and tells of it when that one is killed.
+        state.happened(activity_of(beat.past))
+        # M6: who has promised a later view lets nobody serve in this one.
+        if not state.paused:
+            self._stream.owe(peer.node)
+            self._send(peer.node, LeaseGrant(beat.vid, beat.at))
