@@ -46,17 +46,15 @@ MODULES_TO_CARVE: Final = {
     "daemon.clients": 497,
     "daemon.daemon": 428,
     "daemon.peers": 481,
-    "engine.engine": 436,
     "protocol.connection": 398,
     "protocol.memcached.binary.commands": 428,
     "protocol.memcached.text.commands": 490,
     "replication.replica": 477,
     "replication.rounds": 378,
 }
-CLASSES_TO_CARVE: Final = {"Engine": 29, "FailureDetector": 23, "LockTable": 22, "Peer": 29}
+CLASSES_TO_CARVE: Final = {"FailureDetector": 23, "LockTable": 22, "Peer": 29}
 CONSTRUCTORS_TO_CARVE: Final = {
     "Joiner": 7,
-    "MemoryLimit": 7,
     "Node": 9,
     "Replica": 8,
     "StatsGroups": 9,

@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterator
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
+from memrep.engine.item_limit import ItemLimit
+from memrep.engine.keyspace import Keyspace
 from memrep.flow_control import FlowControl
 from memrep.node.build import make_policy, make_store
 from memrep.node.clients import Clients
@@ -97,9 +99,9 @@ class Node:
         self.links = Links(identity, self.replica, self._clock, random_bytes, log, facts.spent)
         self._door = Admission(options.nodes, self.replica, options.timing, self._clock, log)
         self.staleness = StalenessGuard(self.replica, self.counters, self._clock, options.timing)
-        rounds = self.replica.rounds
-        room = MemoryLimit(self.store, self._writes, rounds, self._clock, self.counters, options.item_max, log)
-        self._engine = Engine(self.store, self._writes, rounds, self._clock, self.counters, room)
+        keyspace = Keyspace(self.store, self._writes, self.replica.rounds, self._clock)
+        limit = MemoryLimit(keyspace, self.counters, log)
+        self._engine = Engine(keyspace, self.counters, limit, ItemLimit(options.item_max))
         self._policy = make_policy(options, self._engine, observer, state, log)
         context = self._make_context(facts, set_verbosity, shutdown)
         self.clients = Clients(self._engine, self._policy, context, self.replica, self.staleness, self._clock)
@@ -117,7 +119,7 @@ class Node:
             facts,
             self.flow,
             self._intake,
-            self._engine.room,
+            self._engine.memory_limit,
         )
         return ServerContext(
             version=VERSION.encode(),
@@ -184,13 +186,13 @@ class Node:
         """What is due by the clock; every 50 ms or so."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
-        self._engine.room.look(self._memory())
+        self._engine.memory_limit.look(self._memory())
         self._intake.tick()
         if self.serving:
-            self._engine.tick()
+            self._engine.flush.tick()
             if self.store.used > self.store.limit:
-                self._engine.room.evict()
-        self._engine.room.tick()
+                self._engine.memory_limit.evict()
+        self._engine.memory_limit.tick()
         self._policy.tick(self.replica.detector.all_heard(self._clock.now))
         self.staleness.tick()
         self.clients.tick()

@@ -287,7 +287,7 @@ class Rounds:
         """All that is in flight, own and others', as a vote carries it."""
         now = self._clock.now
         return [
-            describe(key, pending.entry, pending.base, False, now, pending.copy)
+            describe(key, pending.entry, pending.base, False, now, pending.request_id)
             for key, pending in self._writes.pending.items()
         ]
 

@@ -40,13 +40,13 @@ class Pending:
         entry: the value and version that the key will have.
         base: the version that a read-modify-write was computed from; None for a write that needs none.
         attempt: whom to tell, if this node is the write's coordinator.
-        copy: what makes copies of this write known, if there may be any.
+        request_id: what makes copies of this write known, if there may be any.
     """
 
     entry: Entry
     base: Version | None
     attempt: Attempt | None
-    copy: RequestId | None = None
+    request_id: RequestId | None = None
 
 
 class PendingWrites:

@@ -145,7 +145,12 @@ class World:
         host.boot += 1
         host.leaving = False
         host.node = Node(
-            NodeOptions(nodes=self._names, me=number, strict=self.plan.kind == "majority"),
+            NodeOptions(
+                nodes=self._names,
+                me=number,
+                strict=self.plan.kind == "majority",
+                tombstone_ms=self.plan.tombstone,
+            ),
             inc=self.rng.getrandbits(62),
             now=1_000 + int(self.now),
             wall=WALL + int(self.now),

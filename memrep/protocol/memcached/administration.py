@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from memrep.engine.engine import Engine
+from memrep.engine.future import Future
+from memrep.engine.operations import Outcome
 from memrep.protocol.connection import Connection, ServerContext
 from memrep.protocol.memcached import allocator
 from memrep.protocol.memcached.errors import BAD_LINE, ERROR
+from memrep.protocol.memcached.limits import deadline
 from memrep.protocol.memcached.numbers import unsigned
 
 #: memcached's own bounds of `cache_memlimit`, MB.
@@ -75,7 +78,7 @@ class Administration:
         elif megabytes > _MEMORY_MAX_MB:
             self._say(_TOO_LARGE, noreply)
         else:
-            self._engine.room.limit(megabytes << 20)
+            self._engine.memory_limit.allow(megabytes << 20)
             self._say(_OK, noreply)
 
     def lru(self, words: Words) -> None:
@@ -156,6 +159,11 @@ class Administration:
     def _say(self, reply: bytes, noreply: bool = False) -> None:
         if not noreply:
             self._connection.out.append(reply)
+
+
+def flush_all(engine: Engine, delay: int) -> Outcome | Future:
+    """End everything now, or when this delay, an exptime as a client sent it, has passed."""
+    return engine.flush.at(deadline(engine.clock, delay)) if delay > 0 else engine.flush.now()
 
 
 #: What can be asked and ordered in a line of the text protocol.

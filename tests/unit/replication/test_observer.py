@@ -120,7 +120,7 @@ def test_a_write_of_another_node_is_told_when_it_is_accepted_and_not_again_when_
     node = _Node()
     node.replica.receive(2, Frame(VID, 1, [describe(b"k", _entry(), None, False, NOW, REQUEST)]))
     assert node.heard == [("accepted", b"k", REQUEST)]
-    assert node.writes.pending[b"k"].copy == REQUEST, "and it is known to whoever settles it"
+    assert node.writes.pending[b"k"].request_id == REQUEST, "and it is known to whoever settles it"
 
 
 def test_of_writes_without_a_request_and_of_this_nodes_own_nothing_is_told() -> None:

@@ -16,18 +16,19 @@ from functools import partial
 from typing import Final
 
 from memrep.engine import operations
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import LATER, NO_MEMORY, NOT_FOUND, TOO_LARGE, Operation, Outcome, Result
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
-from memrep.protocol.memcached.administration import SLOWNESS
+from memrep.protocol.memcached.administration import SLOWNESS, flush_all
 from memrep.protocol.memcached.binary import packet
 from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, OK, error, response
 from memrep.protocol.memcached.binary.request import Request
 from memrep.protocol.memcached.binary.shapes import BODY_MAX, SHAPES
 from memrep.protocol.memcached.kinds import SHOWING_OPCODES, STORING, WRITING_OPCODES
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline
 from memrep.protocol.memcached.lookahead import packets
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.storage.entry import Entry
@@ -45,17 +46,8 @@ class Binary(Dialect):
     """What one client of the binary protocol says; see `connection.Dialect`."""
 
     __slots__ = (
-        "_admitted",
-        "_asked",
-        "_commands",
-        "_connection",
-        "_context",
-        "_engine",
-        "_out",
-        "_prefixes",
-        "_replies",
-        "_skip",
-        "_was_admitted",
+        "_admitted", "_asked", "_commands", "_connection", "_context", "_engine", "_out", "_prefixes",
+        "_replies", "_skip", "_was_admitted",
     )  # fmt: skip
 
     def __init__(
@@ -169,7 +161,7 @@ class Binary(Dialect):
         """Why a packet is refused before its value is looked at, if it is."""
         if base not in STORING:
             return None
-        if self._engine.room.too_large(b"-" * keys, 0, value):
+        if self._engine.item_limit.too_large(b"-" * keys, 0, value):
             return TOO_LARGE
         return NO_MEMORY if unfinished and self._connection.refused else None
 
@@ -201,6 +193,10 @@ class Binary(Dialect):
         elif base in _RETRIEVALS or base == packet.TOUCH:
             self._prefixes.got(key, self._engine.peek(key) is not None)
 
+    def _deadline(self, extras: bytes) -> int:
+        """When what these extras give an exptime ends."""
+        return deadline(self._engine.clock, _exptime(extras))
+
     # --- retrieval
 
     def _get(self, request: Request, extras: bytes, value: bytes) -> None:
@@ -210,45 +206,46 @@ class Binary(Dialect):
         self._answer(self._engine.get(request.key), shown)
 
     def _gat(self, request: Request, extras: bytes, value: bytes) -> None:
-        self._answer(self._engine.get_and_touch(request.key, _exptime(extras)), request.shown)
+        self._answer(self._engine.get_and_touch(request.key, self._deadline(extras)), request.shown)
 
     def _touch(self, request: Request, extras: bytes, value: bytes) -> None:
-        result = self._commands.touch(request.key, _exptime(extras), show=True)
+        result = self._commands.touch(request.key, self._deadline(extras), show=True)
         self._answer(result, request.touched)
 
     # --- storage
 
     def _set(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        flags, sent = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        ends = deadline(self._engine.clock, sent)
         if request.cas:
-            self._swap(request, flags, exptime, value)
+            self._swap(request, flags, ends, value)
             return
-        result = self._commands.set(request.key, flags, exptime, value, show=True, quiet=request.quiet)
+        result = self._commands.set(request.key, flags, ends, value, sent=sent, show=True, quiet=request.quiet)
         self._answer(result, request.stored, plain=True)
 
     def _add(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        flags, ends = int.from_bytes(extras[:4], "big"), self._deadline(extras[4:])
         if request.cas:
-            self._swap(request, flags, exptime, value)
+            self._swap(request, flags, ends, value)
         else:
-            self._answer(self._commands.add(request.key, flags, exptime, value, show=True), request.stored)
+            self._answer(self._commands.add(request.key, flags, ends, value, show=True), request.stored)
 
     def _replace(self, request: Request, extras: bytes, value: bytes) -> None:
-        flags, exptime = int.from_bytes(extras[:4], "big"), _exptime(extras[4:])
+        flags, ends = int.from_bytes(extras[:4], "big"), self._deadline(extras[4:])
         if request.cas:
-            self._swap(request, flags, exptime, value)
+            self._swap(request, flags, ends, value)
         else:
-            new = Entry(ZERO, value, flags, self._engine.expires(exptime))
+            new = Entry(ZERO, value, flags, ends)
             self._store_if(request, len(value), operations.replace(new))
 
-    def _swap(self, request: Request, flags: int, exptime: int, value: bytes) -> None:
+    def _swap(self, request: Request, flags: int, ends: int, value: bytes) -> None:
         """With a cas unique in its header each of the three is a compare-and-swap."""
-        new = Entry(ZERO, value, flags, self._engine.expires(exptime))
+        new = Entry(ZERO, value, flags, ends)
         decide = operations.compare_and_swap(new, request.cas)
-        self._store_if(request, len(value), decide, self._engine.count_cas)
+        self._store_if(request, len(value), decide, self._engine.counters.count_cas)
 
     def _append(self, request: Request, extras: bytes, value: bytes) -> None:
-        fits = partial(self._engine.room.fits, request.key)
+        fits = partial(self._engine.item_limit.fits, request.key)
         before, behind = (value, b"") if request.base == packet.PREPEND else (b"", value)
         self._store_if(
             request, len(value), operations.when_cas(request.cas, operations.extend(before, behind, fits))
@@ -271,7 +268,7 @@ class Binary(Dialect):
         if request.cas:
             remove = operations.remove(engine.tombstone(), operations.DELETED, NOT_FOUND)
             decide = operations.when_cas(request.cas, remove)
-            result = self._commands.modify(request.key, decide, engine.counted("delete"))
+            result = self._commands.modify(request.key, decide, engine.counters.counted("delete"))
         else:
             result = self._commands.delete(request.key, quiet=request.quiet)
         self._answer(result, request.removed)
@@ -295,13 +292,15 @@ class Binary(Dialect):
         if exptime == packet.NO_INITIAL:
             return None
         number = int.from_bytes(extras[8:16], "big")
-        return Entry(ZERO, b"%d" % number, 0, self._engine.expires(_exptime(extras[16:])))
+        return Entry(ZERO, b"%d" % number, 0, self._deadline(extras[16:]))
 
     def _calculate(self, request: Request, decide: Operation, verb: str, initial: Entry | None) -> None:
         decide = operations.when_cas(request.cas, decide)
         if initial is not None:
             decide = operations.otherwise(initial, decide)
-        result = self._commands.modify(request.key, operations.showing(decide), self._engine.counted(verb))
+        result = self._commands.modify(
+            request.key, operations.showing(decide), self._engine.counters.counted(verb)
+        )
         self._answer(result, request.counted)
 
     # --- administration
@@ -311,7 +310,7 @@ class Binary(Dialect):
             self._engine.counters.cmd_flush += 1
             self._out.append(request.fails(packet.AUTH_ERROR))
             return
-        self._answer(self._engine.flush_all(_exptime(extras)), lambda result: request.done())
+        self._answer(flush_all(self._engine, _exptime(extras)), lambda result: request.done())
 
     def _noop(self, request: Request, extras: bytes, value: bytes) -> None:
         self._out.append(request.done())

@@ -17,16 +17,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import LATER, NO_MEMORY, TOO_LARGE, Outcome, Result
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
 from memrep.protocol.connection import COMMANDS_A_LOOK, QUEUE_MAX, Connection, Dialect, ServerContext
 from memrep.protocol.memcached import lookahead
-from memrep.protocol.memcached.administration import ORDERS, Administration
+from memrep.protocol.memcached.administration import ORDERS, Administration, flush_all
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR, OUT_OF_MEMORY, speaks_http
 from memrep.protocol.memcached.kinds import SHOWING, writes
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline
 from memrep.protocol.memcached.meta import commands as meta
 from memrep.protocol.memcached.meta.line import BadMeta, check
 from memrep.protocol.memcached.numbers import of_storage, signed32, unsigned
@@ -34,7 +35,7 @@ from memrep.protocol.memcached.text.data_block import end_of_block
 from memrep.protocol.memcached.text.outcomes import REPLIES, silent, spell
 from memrep.protocol.memcached.text.retrieval import Retrieval, show, show_cas
 from memrep.protocol.replies import OUTPUT_MAX
-from memrep.storage.entry import Entry
+from memrep.storage.entry import NEVER, Entry
 
 #: A line without an end is bounded by this, unless it is a get of many keys (as in memcached).
 LINE_MAX: Final = 2048
@@ -237,7 +238,7 @@ class Text(Dialect):
             self._refuse(BAD_LINE, noreply)
             return body
         flags, exptime, length = numbers
-        if self._engine.room.too_large(key, flags, length):
+        if self._engine.item_limit.too_large(key, flags, length):
             self._note_stored(key)
             self._engine.counters.store_too_large += 1
             if store.verb == b"set":
@@ -264,13 +265,14 @@ class Text(Dialect):
         return after
 
     def _set(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
-        return self._commands.set(key, flags, exptime, value)
+        ends = NEVER if exptime == 0 else deadline(self._engine.clock, exptime)
+        return self._commands.set(key, flags, ends, value, sent=exptime)
 
     def _add(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
-        return self._commands.add(key, flags, exptime, value)
+        return self._commands.add(key, flags, deadline(self._engine.clock, exptime), value)
 
     def _replace(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
-        return self._engine.replace(key, flags, exptime, value)
+        return self._engine.replace(key, flags, deadline(self._engine.clock, exptime), value)
 
     def _append(self, key: bytes, flags: int, exptime: int, value: bytes) -> Result | Future:
         return self._engine.append(key, value)
@@ -279,7 +281,7 @@ class Text(Dialect):
         return self._engine.prepend(key, value)
 
     def _cas(self, key: bytes, flags: int, exptime: int, value: bytes, unique: int) -> Result | Future:
-        return self._engine.cas(key, flags, exptime, value, unique)
+        return self._engine.cas(key, flags, deadline(self._engine.clock, exptime), value, unique)
 
     def _note_stored(self, key: bytes) -> None:
         if self._prefixes.on:
@@ -326,7 +328,7 @@ class Text(Dialect):
         elif exptime is None:
             self._refuse(BAD_EXPTIME, noreply)
         else:
-            self._answer(self._commands.touch(words[1], exptime), noreply)
+            self._answer(self._commands.touch(words[1], deadline(self._engine.clock, exptime)), noreply)
 
     def _delete(self, words: Words) -> None:
         if not 2 <= len(words) <= 4:
@@ -356,11 +358,7 @@ class Text(Dialect):
     def _meta_calculate(self, words: Words) -> None:
         self._meta(meta.Calculate, words)
 
-    def _meta(
-        self,
-        kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate],
-        words: Words,
-    ) -> None:
+    def _meta(self, kind: type[meta.Get] | type[meta.Delete] | type[meta.Calculate], words: Words) -> None:
         self._engine.counters.cmd_meta += 1
         if len(words) < 2:
             self._refuse(ERROR)
@@ -370,7 +368,7 @@ class Text(Dialect):
         except BadMeta as error:
             self._refuse(error.args[0])
         else:
-            count = self._engine.counted(command.counter)
+            count = self._engine.counters.counted(command.counter)
             self._tell(self._commands.modify(command.meta.key, command.decide, count), command.show)
 
     def _meta_describe(self, words: Words) -> None:
@@ -399,7 +397,7 @@ class Text(Dialect):
             self._skip, self._skip_reply = length + 2, error.args[0]
             return body
         engine, key = self._engine, command.meta.key
-        if engine.room.too_large(key, command.flags, length):
+        if engine.item_limit.too_large(key, command.flags, length):
             engine.counters.store_too_large += 1
             engine.counters.cmd_meta += 1
             self._answer(engine.refuse(key, TOO_LARGE), noreply=True)
@@ -415,9 +413,10 @@ class Text(Dialect):
         value = data[body : body + length]
         self._connection.next = after
         if command.plain:
-            result = self._commands.set(key, command.flags, command.exptime, command.keep(value), show=True)
+            ends, sent = deadline(engine.clock, command.exptime), command.exptime
+            result = self._commands.set(key, command.flags, ends, command.keep(value), sent=sent, show=True)
         else:
-            result = self._commands.store_if(key, length, command.deciding(value), engine.count_stored)
+            result = self._commands.store_if(key, length, command.deciding(value), engine.counters.count_stored)
         self._tell(result, command.show, plain=command.plain)
         return after
 
@@ -443,7 +442,7 @@ class Text(Dialect):
         if delay is None:
             self._refuse(BAD_EXPTIME, noreply)
         else:
-            self._answer(self._engine.flush_all(delay), noreply)
+            self._answer(flush_all(self._engine, delay), noreply)
 
 
 class _Store:
