@@ -55,9 +55,7 @@ MODULES_TO_CARVE: Final = {
 CLASSES_TO_CARVE: Final = {"FailureDetector": 23, "LockTable": 22, "Peer": 29}
 CONSTRUCTORS_TO_CARVE: Final = {
     "Joiner": 7,
-    "Node": 9,
     "Replica": 8,
-    "StatsGroups": 9,
     "ViewChange": 7,
 }
 

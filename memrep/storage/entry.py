@@ -20,7 +20,7 @@ from memrep.storage.version import Version, cas_unique
 #: A value that is to be made anew, and may be shown until then (protocol.txt, "Meta Delete": I).
 STALE: Final = 1
 
-#: Somebody has been told to make the value anew (protocol.txt, "Meta Get": W and Z).
+#: A client has been told to make the value anew (protocol.txt, "Meta Get": W and Z).
 WON: Final = 2
 
 #: The monotonic time (ms) of an entry that never expires.
