@@ -1,4 +1,4 @@
-"""A policy for clients: nobody may delete what was stored by somebody else's hand.
+"""A policy for clients: no client may delete what another one has stored.
 
 The seam is protocol/client_policy.py. A policy gives each client the commands that its dialect calls; what it
 does not bend goes to the engine as it is. This one remembers which keys a client has stored itself.
@@ -12,6 +12,8 @@ from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
 from memrep.engine.future import Future
+from memrep.engine.item_limit import ItemLimit
+from memrep.engine.keyspace import Keyspace
 from memrep.engine.operations import NOT_FOUND, Operation, Result
 from memrep.engine.replicator import Alone
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
@@ -32,19 +34,29 @@ class OwnKeysOnly:
         self._own: set[bytes] = set()
 
     def set(
-        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+        self,
+        key: bytes,
+        flags: int,
+        deadline: int,
+        value: bytes,
+        *,
+        sent: int = 0,
+        show: bool = False,
+        quiet: bool = False,
     ) -> Result | Future:
         """Store it, and remember by whom."""
         self._own.add(key)
-        return self._engine.set(key, flags, exptime, value, show=show)
+        return self._engine.set(key, flags, deadline, value, show=show)
 
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Future:
         """Delete what this client has stored; anything else is not there for it."""
         return self._engine.delete(key) if key in self._own else NOT_FOUND
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Future:
+    def add(
+        self, key: bytes, flags: int, deadline: int, value: bytes, *, show: bool = False
+    ) -> Result | Future:
         """As everybody's."""
-        return self._engine.add(key, flags, exptime, value, show=show)
+        return self._engine.add(key, flags, deadline, value, show=show)
 
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
@@ -56,9 +68,9 @@ class OwnKeysOnly:
         """As everybody's."""
         return self._engine.decr(key, delta)
 
-    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future:
+    def touch(self, key: bytes, deadline: int, *, show: bool = False) -> Result | Future:
         """As everybody's."""
-        return self._engine.touch(key, exptime, show=show)
+        return self._engine.touch(key, deadline, show=show)
 
     def missed(self, key: bytes) -> Entry | None:
         """As everybody's."""
@@ -89,9 +101,8 @@ def engine_alone() -> Engine:
     """An engine that has never heard of peers."""
     clock = Clock(1, 1_000, 1_790_000_000_000)
     store = Store(16 << 20)
-    writes, counters, alone = PendingWrites(), Counters(), Alone(store, clock)
-    limit = MemoryLimit(store, writes, alone, clock, counters, 1 << 20)
-    return Engine(store, writes, alone, clock, counters, limit)
+    keyspace, counters = Keyspace(store, PendingWrites(), Alone(store, clock), clock), Counters()
+    return Engine(keyspace, counters, MemoryLimit(keyspace, counters), ItemLimit(1 << 20))
 
 
 def main() -> None:

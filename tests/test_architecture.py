@@ -46,14 +46,9 @@ MODULES_TO_CARVE: Final = {
     "daemon.clients": 497,
     "daemon.daemon": 428,
     "daemon.peers": 481,
-    "engine.engine": 436,
 }
-CLASSES_TO_CARVE: Final = {"Engine": 29, "LockTable": 22}
-CONSTRUCTORS_TO_CARVE: Final = {
-    "MemoryLimit": 7,
-    "Node": 9,
-    "StatsGroups": 9,
-}
+CLASSES_TO_CARVE: Final = {"LockTable": 22}
+CONSTRUCTORS_TO_CARVE: Final[dict[str, int]] = {}
 
 
 def _modules() -> dict[str, ast.Module]:

@@ -268,12 +268,18 @@ class Clients:
         """How many there are."""
         return len(self._clients)
 
+    def reply(self, connection: Connection, replies: bytes) -> None:
+        """Send what a client was answered late, and hang up if the node wants that."""
+        client = self._clients.get(connection)
+        if client is None:
+            return
+        try:
+            client.answer(replies)
+        except OSError as error:
+            self.close(client, str(error))
+
     def follow(self) -> None:
-        """At the end of a turn: send late replies; listen while the node is open, and only then."""
-        for connection, replies in self.node.clients.replies():
-            client = self._clients.get(connection)
-            if client is not None:
-                self._send(client, replies)
+        """At the end of a turn: listen while the node is open, and only then."""
         self._fenced = self._fenced and not self.node.serving
         if self.node.open and not (self._shut or self._fenced):
             if not self.listening:
@@ -379,12 +385,6 @@ class Clients:
         self._clients.pop(client.connection, None)
         client.forget_unsent()
         self.node.clients.disconnect(client.connection)
-
-    def _send(self, client: Client, replies: bytes) -> None:
-        try:
-            client.answer(replies)
-        except OSError as error:
-            self.close(client, str(error))
 
     def _open(self) -> None:
         self.listening = True

@@ -42,7 +42,7 @@ from memrep.daemon.signals import hear
 from memrep.daemon.time_slice import Slice
 from memrep.errors import UsageError
 from memrep.node.node import Node
-from memrep.node.stats import ProcessInfo
+from memrep.node.shell import ProcessInfo, Shell, Start
 
 _TICK_S: Final = 0.05
 
@@ -96,24 +96,24 @@ class Daemon:
         self._journal = journal
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier()
-        timing = options.node.timing
-        part = Slice(timing.fence)
+        part = Slice(options.node.timing.fence)
+        now, wall = time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000
         self._node = Node(
             options.node,
-            inc=secrets.randbits(62),
-            now=time.monotonic_ns() // 1_000_000,
-            wall=time.time_ns() // 1_000_000,
-            random_bytes=secrets.token_bytes,
-            log=self._journal.log,
-            facts=ProcessInfo(
-                process=self._process,
-                settings=self._settings,
-                connections=self._connections,
-                spent=part.spent,
-                memory=place.memory.look,
+            Start(inc=secrets.randbits(62), now=now, wall=wall),
+            Shell(
+                random_bytes=secrets.token_bytes,
+                log=self._journal.log,
+                process=ProcessInfo(
+                    process=self._process,
+                    settings=self._settings,
+                    connections=self._connections,
+                    spent=part.spent,
+                    memory=place.memory.look,
+                ),
+                set_verbosity=self._set_verbosity,
+                shutdown=self._stop if options.shutdown else None,
             ),
-            set_verbosity=self._set_verbosity,
-            shutdown=self._stop if options.shutdown else None,
         )
         log = self._journal.log
         self._clients = Clients(
@@ -124,12 +124,12 @@ class Daemon:
         self._clients.reactor = self._peers.reactor = self._reactor
 
     def _end_turn(self) -> None:
-        while True:
-            for node, data in self._node.finish():
-                self._peers.send(node, data)
-            self._clients.follow()
-            if not self._node.unfinished or self._reactor.spent():
-                break
+        for target, data in self._node.end_turn():
+            if isinstance(target, int):
+                self._peers.send(target, data)
+            else:
+                self._clients.reply(target, data)
+        self._clients.follow()
         self._peers.close_superseded()
         self._peers.dial_afresh(self._node.staleness.dials_afresh())
         if self._clients.listening and not self._ready:

@@ -1,5 +1,8 @@
 """Every counter, each declared once: a line here and a `+= 1` where it happens.
 
+A command that may have to wait is counted once, when its outcome is known, however often it was tried: what is
+told its outcome is a method of the counters.
+
 The names and their order are memcached's (protocol.txt, "General-purpose statistics"), so that existing
 monitoring finds what it looks for. The `stats` reply is made by walking over the fields.
 
@@ -8,9 +11,14 @@ monitoring finds what it looks for. The `stats` reply is made by walking over th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import attrs
+
+from memrep.engine.operations import DELETED, EXISTS, NOT_FOUND, STORED, TOUCHED, Outcome, Result
+from memrep.storage.entry import Entry
 
 #: What `stats items` tells, and not the general group.
 ITEMS: Final = "items"
@@ -74,6 +82,32 @@ class Counters:
         counts = self.incr_hits + self.incr_misses + self.decr_hits + self.decr_misses
         return reads + self.cmd_set + deletes + counts
 
+    # --- what an outcome counts as
+
+    def count_stored(self, result: Result) -> None:
+        """Count what a command has stored; nothing for any other outcome."""
+        self.total_items += result is STORED or type(result) is Entry
+
+    def count_cas(self, result: Result) -> None:
+        """Count how a compare-and-swap has ended."""
+        self.count_stored(result)
+        self.cas_hits += result is STORED or type(result) is Entry
+        self.cas_badval += result is EXISTS
+        self.cas_misses += result is NOT_FOUND
+
+    def counted(self, verb: str) -> Callable[[Result], None]:
+        """Make what counts a hit or a miss of this verb, by whether something was found."""
+        return partial(self._count_found, f"{verb}_hits", f"{verb}_misses")
+
+    def _count_found(self, hits: str, misses: str, result: Result) -> None:
+        if result is None or result is NOT_FOUND:
+            name = misses
+        elif isinstance(result, Outcome) and result not in (DELETED, TOUCHED):
+            return
+        else:
+            name = hits
+        setattr(self, name, getattr(self, name) + 1)
+
 
 class Prefixes:
     """What is asked for and stored, by what stands before the first ":" of a key.
@@ -87,17 +121,17 @@ class Prefixes:
         self._counts: dict[bytes, list[int]] = {}  # gets, hits, sets, deletes
 
     def got(self, key: bytes, hit: bool) -> None:
-        """Somebody asked for a key, which was there or not."""
+        """Count that a key was asked for, which was there or not."""
         counts = self._of(key)
         counts[0] += 1
         counts[1] += hit
 
     def stored(self, key: bytes) -> None:
-        """Somebody sent a value, whatever became of it."""
+        """Count that a value was sent, whatever became of it."""
         self._of(key)[2] += 1
 
     def deleted(self, key: bytes) -> None:
-        """Somebody asked for a key's end."""
+        """Count that a key's end was asked for."""
         self._of(key)[3] += 1
 
     def clear(self) -> None:

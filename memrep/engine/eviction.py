@@ -1,7 +1,7 @@
-"""Room for what clients store: the size limit of one item, the memory limit of all, and who has to go.
+"""The memory limit: how much all that clients store may take, and what has to go.
 
 An eviction is a read-modify-write like any other: it goes round the cluster, so that replicas do not drift
-apart, and is dropped without a second try if somebody writes the key meanwhile. What is on its way already
+apart, and is dropped without a second try if the key is written meanwhile. What is on its way already
 counts as gone; until it is, the store may be a little above its limit.
 
 The limit is the operator's (-m, `cache_memlimit`), or the ceiling where the kernel leaves less than that.
@@ -14,15 +14,11 @@ from typing import Final
 
 from memrep.engine.ceiling import Ceiling
 from memrep.engine.counters import Counters
-from memrep.engine.replicator import Replicator
+from memrep.engine.keyspace import Keyspace
 from memrep.log_limit import Recurrence
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.pending import PendingWrites
-from memrep.storage.store import EVICTED, EVICTED_MS, Store, idle
-from memrep.storage.version import ZERO, Clock
-
-#: What memcached adds to key and value when it holds an item against its size limit.
-_ITEM_HEADER: Final = 59
+from memrep.storage.store import EVICTED, EVICTED_MS, idle
+from memrep.storage.version import ZERO
 
 _RAISE: Final = "raise MemoryMax= (systemd) or the container's limit, or lower -m on every server"
 
@@ -31,15 +27,11 @@ _OVERSHOOT: Final = 1.1
 
 
 class MemoryLimit:
-    """The limits of one node's store.
+    """The limit of one node's store.
 
     Args:
-        store: the committed entries, and the memory limit. The one in force: see `look`.
-        writes: the pending ones.
-        replicator: where evictions go.
-        clock: the time of the present turn.
+        keyspace: what is limited. The limit in force is the store's: see `look`.
         counters: where evictions are counted.
-        item_max: the largest item, bytes, as memcached counts it.
         log: takes a line for the operator.
 
     Attributes:
@@ -49,16 +41,9 @@ class MemoryLimit:
     """
 
     def __init__(
-        self,
-        store: Store,
-        writes: PendingWrites,
-        replicator: Replicator,
-        clock: Clock,
-        counters: Counters,
-        item_max: int,
-        log: Callable[[str], None] = lambda line: None,
+        self, keyspace: Keyspace, counters: Counters, log: Callable[[str], None] = lambda line: None
     ) -> None:
-        self.item_max = item_max
+        store = keyspace.store
         self.memory = store.limit
         self.ceiling = Ceiling()
         self.evictions = Recurrence(
@@ -73,18 +58,18 @@ class MemoryLimit:
         self._squeezed = False  # when a value was last dropped
         self._evicting = 0
         self._store = store
-        self._pending = writes.pending
-        self._replicator = replicator
-        self._clock = clock
+        self._pending = keyspace.writes.pending
+        self._replicator = keyspace.replicator
+        self._clock = keyspace.clock
         self._counters = counters
 
-    def limit(self, memory: int) -> None:
+    def allow(self, memory: int) -> None:
         """Let items take so many bytes from now on, on this node; what is too much goes bit by bit."""
         self.memory = memory
         self._apply()
 
     def look(self, memory: tuple[int, int] | None) -> None:
-        """See how much of its memory this process has taken, and of how much; None if nobody knows."""
+        """See how much of its memory this process has taken, and of how much; None if that is not known."""
         self.ceiling.look(memory, self._store.used, self.memory)
         self._apply()
 
@@ -124,22 +109,14 @@ class MemoryLimit:
             return f"{_RAISE} (its memory cgroup was nearly full)"
         return f"raise -m on every server (it is {self.memory >> 20} MB)"
 
-    def too_large(self, key: bytes, flags: int, length: int) -> bool:
-        """Whether a value of this length (bytes) is above the item size limit, counted as memcached does."""
-        return _ITEM_HEADER + len(key) + (4 if flags else 0) + length > self.item_max
-
-    def fits(self, key: bytes, flags: int, length: int) -> bool:
-        """Whether a value of this length (bytes) may be stored; the opposite of `too_large`."""
-        return not self.too_large(key, flags, length)
-
     def make(self, size: int) -> bool:
         """Evict for a write of this size (bytes); say whether it may go on."""
         leaving = self.evict(size)
         limit = self._store.limit * (_OVERSHOOT if leaving else 1)
         return self._store.used + size <= limit
 
-    def evict(self, room: int = 0) -> bool:
-        """Get the store `room` bytes below its limit: by what has run out, old tombstones, the least used.
+    def evict(self, size: int = 0) -> bool:
+        """Get the store `size` bytes below its limit: by what has run out, old tombstones, the least used.
 
         Returns:
             Whether something leaves it: this node, or another one that is as full, is about to drop it.
@@ -147,7 +124,7 @@ class MemoryLimit:
         others = False
         store = self._store
         store.sweep(self._clock.now)
-        excess = store.used + room - self._evicting - store.limit
+        excess = store.used + size - self._evicting - store.limit
         excess -= store.purge(excess)
         for key, entry, cost in store.victims(excess):
             if key in self._pending:
@@ -181,18 +158,18 @@ class MemoryLimit:
 class _Eviction:
     """The attempt of an eviction: nobody waits for it, but its bytes are counted as leaving."""
 
-    __slots__ = ("_cost", "_room")
+    __slots__ = ("_cost", "_limit")
 
-    def __init__(self, room: MemoryLimit, cost: int) -> None:
-        self._room = room
+    def __init__(self, limit: MemoryLimit, cost: int) -> None:
+        self._limit = limit
         self._cost = cost
 
     def committed(self) -> None:
         """The memory is free."""
-        self._room.evicted(self._cost, done=True)
+        self._limit.evicted(self._cost, done=True)
         self._cost = 0
 
     def aborted(self) -> None:
-        """Somebody wrote the key; it is not the least recently used any more."""
-        self._room.evicted(self._cost, done=False)
+        """The key has been written; it is not the least recently used any more."""
+        self._limit.evicted(self._cost, done=False)
         self._cost = 0  # a change of view may yet settle it: then it has left already

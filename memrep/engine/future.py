@@ -1,8 +1,8 @@
 """A command whose outcome is not known yet.
 
 A command that has to wait for the cluster hands out a future in the place of its outcome. Who holds it is told
-when the outcome is there; a read-modify-write that loses against another write is tried again before that, and
-nobody sees it.
+when the outcome is there. What has to be decided anew when it loses is a future of a kind of its own
+(modification.py); a plain write never loses, and what waits for a clean key to be read writes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ class Future:
 
     Args:
         count: told the outcome, once, for the statistics.
+        outcome: what it is if the write that is on its way for it succeeds.
 
     Attributes:
         result: the outcome, once `settled`.
@@ -26,21 +27,15 @@ class Future:
             been started is dropped.
     """
 
-    __slots__ = ("_count", "_result", "_retry", "abandoned", "callback", "result", "settled")
+    __slots__ = ("_count", "_outcome", "abandoned", "callback", "result", "settled")
 
-    def __init__(self, count: Callable[[Result], None] | None = None) -> None:
+    def __init__(self, count: Callable[[Result], None] | None = None, outcome: Result = None) -> None:
         self._count = count or uncounted
+        self._outcome = outcome
         self.result: Result = None
         self.settled = False
         self.abandoned = False
         self.callback: Callable[[], None] | None = None
-        self._result: Result = None
-        self._retry: Callable[[], object] = nothing
-
-    def attempt(self, result: Result, retry: Callable[[], object]) -> None:
-        """The next try: what it answers if it succeeds, and how to try again if not."""
-        self._result = result
-        self._retry = retry
 
     def resolve(self, result: Result) -> None:
         """Make the outcome known, once."""
@@ -53,18 +48,12 @@ class Future:
             self.callback()
 
     def committed(self) -> None:
-        """The present try succeeded."""
-        self.resolve(self._result)
+        """Every member holds the write that was on its way."""
+        self.resolve(self._outcome)
 
     def aborted(self) -> None:
-        """The present try lost against another write."""
-        if not self.abandoned:
-            self._retry()
+        """The write that was on its way has lost: a change of view ends a plain one so, without an answer."""
 
 
 def uncounted(result: Result) -> None:
     """For commands of which nothing is counted at their end."""
-
-
-def nothing() -> None:
-    """What a plain write does when it loses: it never does."""

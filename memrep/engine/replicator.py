@@ -18,7 +18,12 @@ class Replicator(Protocol):
         ...
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
+        self,
+        key: bytes,
+        entry: Entry,
+        base: Version | None,
+        attempt: Attempt,
+        request_id: RequestId | None = None,
     ) -> None:
         """Give the entry its version and start its round; only after `commit` has said no.
 
@@ -27,7 +32,7 @@ class Replicator(Protocol):
             entry: its version is filled in here.
             base: the version a read-modify-write was computed from, None for a plain write.
             attempt: told the end, later.
-            copy: travels with it (dedup.py).
+            request_id: travels with it, so that its copies are known elsewhere.
         """
         ...
 
@@ -46,6 +51,11 @@ class Alone:
         return True
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
+        self,
+        key: bytes,
+        entry: Entry,
+        base: Version | None,
+        attempt: Attempt,
+        request_id: RequestId | None = None,
     ) -> None:
         """Never asked for."""

@@ -1,6 +1,7 @@
 """The node: a whole memrep without I/O. Rule: time and chance are handed in, bytes come and go by calls.
 
 options    what a node has to be told
+shell      SEAM: what it is given by who drives it
 build      the wiring: which policy clients meet
 host_gate  which client hosts may be served while this node may have been left behind
 staleness  whether it may have been, held against connections and the replica

@@ -24,7 +24,8 @@ from memrep.storage.version import Clock
 def make_store(options: NodeOptions, clock: Clock) -> tuple[Store, PhpObserver]:
     """The store of a node, and who hears of other nodes' writes and owners for its policy."""
     index = LockIndex()
-    store = Store(options.memory, compared=len(options.nodes) > 1, owned=index)
+    compared = len(options.nodes) > 1
+    store = Store(options.memory, compared, index, options.tombstone_ms)
     return store, PhpObserver(store, index, clock)
 
 

@@ -79,7 +79,7 @@ class Clients:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether somebody has something to do in the next turn, though nothing may come."""
+        """Whether a client has something to do in the next turn, though nothing may come."""
         if self._crowd and not self._context.flow.tight:
             return True
         return bool(self._ready) and not self._staleness.wary  # else they may have to wait all the same
@@ -229,7 +229,7 @@ class Clients:
         return not self._may_answer(connection)
 
     def _turn_away(self) -> None:
-        """A missed node is heard, but may not hear this one yet. Who knocks is sent to it; others wait."""
+        """A missed node is heard, but may not hear this one yet: who is not served here is sent to it."""
         for connection in [c for c in self._waits if not self._staleness.serves(c)]:
             self.close(connection)
 

@@ -1,4 +1,4 @@
-"""Knocks: who may be served while this node may have been left behind.
+"""The host gate: which hosts may be served while this node may have been left behind.
 
 Problem: a node that was cut off from everybody goes on alone, and what it holds grows old. When the cable is
 plugged in again its clients are there at once, the other nodes a moment later: it would show them old data, and
@@ -41,7 +41,7 @@ _DIALS: Final = 2
 
 @attrs.define(eq=False)
 class _Host:
-    """A client's host that has knocked.
+    """A client's host that has asked for something.
 
     Attributes:
         due: when it is served if no missed node is heard, own monotonic ms.
@@ -74,7 +74,7 @@ class HostGate:
         self._silence = silence
         self._dialled = 0
         self._hosts: dict[str, _Host] = {}
-        self._asked = clock.now  # until when somebody waits who asked before the silence
+        self._asked = clock.now  # until when a client waits that asked before the silence
 
     @property
     def age(self) -> int:
@@ -97,7 +97,7 @@ class HostGate:
             known.heard, known.visited = self._clock.now, True
 
     def forget(self, host: str) -> None:
-        """An answer to this host is not acknowledged: it may be cut off by now, and has to knock again."""
+        """An answer to this host is not acknowledged: it may be cut off by now, and is looked at again."""
         self._hosts.pop(host, None)
 
     def answers(self, host: str, since: int) -> bool:
@@ -149,11 +149,11 @@ class HostGate:
 
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits to be served."""
+        """Whether a host waits to be served."""
         return self._clock.now < self._asked or any(not host.served for host in self._hosts.values())
 
     def take_dial(self) -> bool:
-        """Whether the missed nodes are to be dialled afresh now: somebody waits, and the last dial is old."""
+        """Whether the missed nodes are to be dialled afresh now: a host waits, and the last dial is old."""
         now = self._clock.now
         if not self.waiting or now - self._dialled < self._timing.redial:
             return False

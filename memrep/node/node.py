@@ -6,13 +6,16 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
     node.clients.receive(connection, data)  what clients sent; returns what can be answered at once
     node.links.receive(link, data)          what peers sent, and link events
     node.tick()                             every 50 ms
-    for peer, data in node.finish(): ...    what goes to peers
-    for connection, data in node.clients.replies():    what goes to clients whose answers had to wait
-    if node.unfinished: finish and replies once more; what was kept back has been executed meanwhile
+    for target, data in node.end_turn():    what goes to peers (a number each), and to clients (a Connection);
+        send it                             before the next is asked for
     if node.behind: another turn at once; this one had no time for everything
 
+A turn ends in this order: what waited is executed, peers are told, clients are answered whose answers had to
+wait. Behind an answer commands may have been kept back, which are executed now; if they have anything to say to
+peers, or have woken others, all of it is done once more.
+
 Everything that happens in one turn goes to a peer as one frame. A client's command that cannot be answered
-before the peers have acknowledged leaves its reply open; it comes out of `replies` in a later turn.
+before the peers have acknowledged leaves its reply open; it comes out of `end_turn` in a later turn.
 
 While the node may not serve (a view change is under way, or its lease has run out) clients wait (clients.py).
 """
@@ -24,13 +27,16 @@ from collections.abc import Callable, Iterator
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
+from memrep.engine.item_limit import ItemLimit
+from memrep.engine.keyspace import Keyspace
 from memrep.flow_control import FlowControl
 from memrep.node.build import make_policy, make_store
 from memrep.node.clients import Clients
 from memrep.node.options import NodeOptions
 from memrep.node.serving import Admission
+from memrep.node.shell import Shell, Start
 from memrep.node.staleness import StalenessGuard
-from memrep.node.stats import VERSION, ProcessInfo, StatsGroups
+from memrep.node.stats import VERSION, StatsGroups
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
@@ -48,14 +54,8 @@ class Node:
 
     Args:
         options: see there.
-        inc: this start's incarnation: a random number of 62 bits or so.
-        now: the monotonic clock, ms.
-        wall: the wall clock, ms since 1970.
-        random_bytes: gives that many random bytes, which nobody can foresee.
-        log: takes one line for each change of state.
-        facts: what only the shell knows, for `stats`.
-        set_verbosity: carries out `verbosity`.
-        shutdown: ends the program on a client's `shutdown`; None if that is not enabled.
+        start: its incarnation, and the clocks.
+        shell: what drives it.
 
     Attributes:
         counters: what `stats` shows.
@@ -65,72 +65,47 @@ class Node:
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
-    def __init__(
-        self,
-        options: NodeOptions,
-        *,
-        inc: int,
-        now: int,
-        wall: int,
-        random_bytes: Callable[[int], bytes],
-        log: Callable[[str], None] = lambda line: None,
-        facts: ProcessInfo | None = None,
-        set_verbosity: Callable[[int], None] = lambda level: None,
-        shutdown: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, options: NodeOptions, start: Start, shell: Shell) -> None:
         self.options = options
-        facts = facts or ProcessInfo()
-        self._spent = facts.spent
-        self._memory = facts.memory
+        log = self._log = shell.log
+        self._spent = shell.process.spent
+        self._memory = shell.process.memory
         self.counters = Counters()
-        self._clock = Clock(options.me, now, wall)
-        self._log = log
+        self._clock = Clock(options.me, start.now, start.wall)
         self.store, observer = make_store(options, self._clock)
         self.flow = FlowControl(options.memory)
         self._intake = Intake(options.memory, self._clock)
         self._writes = PendingWrites(self.flow)
-        state = ReplicaState(options.me, inc, len(options.nodes), strict=options.strict)
+        state = ReplicaState(options.me, start.inc, len(options.nodes), strict=options.strict)
         membership = Membership(options.nodes, state, options.timing, self._clock)
         self.replica = Replica(membership, self.store, self._writes, observer, log)
         identity = Identity(
-            me=options.me, inc=inc, nodes=options.nodes, terms=options.terms, secret=options.secret
+            me=options.me, inc=start.inc, nodes=options.nodes, terms=options.terms, secret=options.secret
         )
-        self.links = Links(identity, self.replica, self._clock, random_bytes, log, facts.spent)
-        self._door = Admission(options.nodes, self.replica, options.timing, self._clock, log)
+        self.links = Links(identity, self.replica, self._clock, shell.random_bytes, log, self._spent)
+        self._admission = Admission(options.nodes, self.replica, options.timing, self._clock, log)
         self.staleness = StalenessGuard(self.replica, self.counters, self._clock, options.timing)
-        rounds = self.replica.rounds
-        room = MemoryLimit(self.store, self._writes, rounds, self._clock, self.counters, options.item_max, log)
-        self._engine = Engine(self.store, self._writes, rounds, self._clock, self.counters, room)
+        keyspace = Keyspace(self.store, self._writes, self.replica.rounds, self._clock)
+        limit = MemoryLimit(keyspace, self.counters, log)
+        self._engine = Engine(keyspace, self.counters, limit, ItemLimit(options.item_max))
         self._policy = make_policy(options, self._engine, observer, state, log)
-        context = self._make_context(facts, set_verbosity, shutdown)
+        context = self._make_context(shell)
         self.clients = Clients(self._policy, context, self.replica, self.staleness, self._clock)
 
-    def _make_context(
-        self, facts: ProcessInfo, set_verbosity: Callable[[int], None], shutdown: Callable[[], None] | None
-    ) -> ServerContext:
+    def _make_context(self, shell: Shell) -> ServerContext:
         """What connections see of this node."""
-        reports = StatsGroups(
-            self.counters,
-            self.store,
-            self.replica,
-            self._clock,
-            self.options,
-            facts,
-            self.flow,
-            self._intake,
-            self._engine.room,
-        )
+        reports = StatsGroups(self._engine, self.replica, self.options, shell.process, self._intake)
         return ServerContext(
             version=VERSION.encode(),
             reports=reports.groups,
             reset=reports.reset,
-            set_verbosity=set_verbosity,
-            shutdown=shutdown,
+            set_verbosity=shell.set_verbosity,
+            shutdown=shell.shutdown,
             users=self.options.users,
             flush_all=self.options.flush_all,
             lists=self.options.lists,
             prefixes=reports.prefixes,
-            spent=facts.spent,
+            spent=self._spent,
             flow=self.flow,
             intake=self._intake,
         )
@@ -171,7 +146,7 @@ class Node:
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
         self.counters.fences += 1
         self.replica.was_stopped(stopped)
-        self._door.was_stopped()
+        self._admission.was_stopped()
         for connection in old:
             self.clients.close(connection)
         return True
@@ -185,22 +160,35 @@ class Node:
         """What is due by the clock; every 50 ms or so."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
-        self._engine.room.look(self._memory())
+        self._engine.memory_limit.look(self._memory())
         self._intake.tick()
         if self.serving:
-            self._engine.tick()
+            self._engine.flush.tick()
             if self.store.used > self.store.limit:
-                self._engine.room.evict()
-        self._engine.room.tick()
+                self._engine.memory_limit.evict()
+        self._engine.memory_limit.tick()
         self._policy.tick(self.replica.detector.all_heard(self._clock.now))
         self.staleness.tick()
         self.clients.tick()
-        self._door.tick()
+        self._admission.tick()
 
-    def finish(self) -> Iterator[tuple[int, bytes]]:
-        """End the turn: run what waited for keys that are clean now; return what goes to each peer."""
-        self._door.look(len(self.store))
-        if not self._door.open and len(self.clients):
+    def end_turn(self) -> Iterator[tuple[int | Connection, bytes]]:
+        """End the turn: run what has waited and need not any more, and say all that is to be said.
+
+        Yields:
+            To whom, and what: to a peer, by its number, or to a client, who may be `closing`, and then there
+            may be nothing to say. It is to be sent before the next is asked for, for that may depend on it.
+        """
+        while True:
+            yield from self._finish()
+            yield from self.clients.replies()
+            if not self._unfinished or self._spent():
+                return
+
+    def _finish(self) -> Iterator[tuple[int, bytes]]:
+        """Run what waited for keys that are clean now; return what goes to each peer."""
+        self._admission.look(len(self.store))
+        if not self._admission.open and len(self.clients):
             self.clients.close_all()
             if self.replica.state.full:
                 self.replica.lost_clients()
@@ -231,8 +219,8 @@ class Node:
             self._log(f"a command is left unanswered because of a fault in memrep: {error!r}")
 
     @property
-    def unfinished(self) -> bool:
-        """Whether `replies` has executed something that `finish` has to be called for once more."""
+    def _unfinished(self) -> bool:
+        """Whether what was executed behind the answers has something to say to peers, or has woken others."""
         return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._policy.due))
 
     @property
@@ -244,7 +232,7 @@ class Node:
     @property
     def open(self) -> bool:
         """Whether the client port should be open: this node holds everything, and serves (serving.py)."""
-        return self._door.open
+        return self._admission.open
 
     @property
     def replaceable(self) -> bool:

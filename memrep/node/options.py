@@ -7,6 +7,7 @@ import attrs
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
+from memrep.storage.store import TOMBSTONE_MS
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +19,7 @@ class NodeOptions:
         me: this node's place in that list, from 1.
         memory: the memory limit for entries, bytes.
         item_max: the largest item, bytes.
+        tombstone_ms: how long a deleted key's version is remembered, ms.
         timing: the constants of membership.
         php_options: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
@@ -31,6 +33,7 @@ class NodeOptions:
     me: int = 1
     memory: int = 64 << 20
     item_max: int = 1 << 20
+    tombstone_ms: int = TOMBSTONE_MS
     timing: Timing = attrs.Factory(Timing)
     secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False

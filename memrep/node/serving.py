@@ -1,4 +1,4 @@
-"""The door: whether clients are let in. Who has not served for a second refuses, and says why.
+"""Admission: whether clients are let in. Who has not served for a second refuses, and says why.
 
 Problem: a node may hold everything and yet be unable to serve: its lease has run out while its view stands, a
 promise is not kept, a view is not confirmed, or it must give way to another node
@@ -6,11 +6,12 @@ promise is not kept, a view is not confirmed, or it must give way to another nod
 less than a second. If it lasts, everybody who comes waits in vain: PHP hangs for its timeout at each request,
 while to be refused would send it to the next node at once.
 
-Rule: the door opens when the node serves, and closes when it holds everything no longer, has no majority though
-one is demanded, or has not served for REFUSE ms (a second), for whatever reason. So nobody is let in who could
-not be served, a short change of view leaves the door open, and there is no state in which a node neither serves
-nor refuses. With the door the connections are closed, as gently as ever, idle ones, too: what is sent on them
-would wait and be closed unread. A stop of this process does not count: the second begins when it goes on.
+Rule: a node opens its client port when it serves, and closes it when it does not hold everything any more, has
+no majority though one is demanded, or has not served for REFUSE ms (a second), for whatever reason. So nobody
+is let in who could not be served, a short change of view shuts nobody out, and there is no state in which a
+node neither serves nor refuses. With the port the connections are closed, as gently as ever, idle ones, too:
+what is sent on them would wait and be closed unread. A stop of this process does not count: the second begins
+when it goes on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lookout: whether this node may have been left behind, and which clients it may serve meanwhile.
+"""Staleness: whether this node may have been left behind, and which clients it may serve meanwhile.
 
 host_gate.py has the rule for hosts, as of one view; here it is held against connections and the replica's
 state. Only a command on a key shows that its host has visitors: one that asks for statistics every few seconds,
@@ -24,7 +24,7 @@ from memrep.storage.version import Clock
 
 
 class StalenessGuard:
-    """One node's look round for those that it misses.
+    """What one node knows of those that it misses, and of whom it may serve without them.
 
     Args:
         replica: knows whom this node misses, and whether one of them is back.
@@ -39,7 +39,7 @@ class StalenessGuard:
         self._clock = clock
         self._timing = timing
         self._hosts: dict[Connection, str] = {}
-        self._knocks: HostGate | None = None
+        self._gate: HostGate | None = None
         self._unsure: set[Connection] = set()  # have written, and may be cut off as well
 
     # --- for the shell
@@ -47,21 +47,21 @@ class StalenessGuard:
     @property
     def wary(self) -> bool:
         """Whether each client's host is looked at before it is served."""
-        return self._knocks is not None
+        return self._gate is not None
 
     @property
     def wary_for(self) -> int:
         """For how long that has been so, ms."""
-        return self._knocks.age if self._knocks is not None else 0
+        return self._gate.age if self._gate is not None else 0
 
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits for this node to know whether the others can be reached again."""
-        return self._replica.state.met or (self._knocks is not None and self._knocks.waiting)
+        """Whether a client waits for this node to know whether the others can be reached again."""
+        return self._replica.state.met or (self._gate is not None and self._gate.waiting)
 
     def dials_afresh(self) -> list[int]:
-        """The peers that the shell has to dial now, whatever it is at: somebody knocks."""
-        return self._replica.missed if self._knocks is not None and self._knocks.take_dial() else []
+        """The peers that the shell has to dial now, whatever it is at: a host waits."""
+        return self._replica.missed if self._gate is not None and self._gate.take_dial() else []
 
     def delivered(self, connection: Connection) -> None:
         """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
@@ -75,8 +75,8 @@ class StalenessGuard:
 
     def undelivered(self, connection: Connection) -> None:
         """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
-        if self._knocks is not None:
-            self._knocks.forget(self._hosts.get(connection, ""))
+        if self._gate is not None:
+            self._gate.forget(self._hosts.get(connection, ""))
 
     # --- for the node
 
@@ -92,7 +92,7 @@ class StalenessGuard:
     @property
     def grace(self) -> int:
         """How much longer than elsewhere a client may wait, ms."""
-        return self._knocks.grace if self._knocks is not None else 0
+        return self._gate.grace if self._gate is not None else 0
 
     @property
     def patience(self) -> int:
@@ -109,7 +109,7 @@ class StalenessGuard:
 
     def serves(self, connection: Connection) -> bool:
         """Whether this client's host is known to be on this side."""
-        return self._knocks is not None and self._knocks.serves(self._hosts[connection])
+        return self._gate is not None and self._gate.serves(self._hosts[connection])
 
     def execute(self, connection: Connection, act: Callable[[], bytes]) -> bytes:
         """Execute a client's commands in a time of doubt; if they write this side may be one with clients."""
@@ -145,17 +145,17 @@ class StalenessGuard:
         if self._replica.state.met:
             return
         if not self._replica.missed:
-            self._knocks = None
+            self._gate = None
             self._unsure.clear()
-        elif self._knocks is not None:
-            self._knocks.tick()
+        elif self._gate is not None:
+            self._gate.tick()
 
     @property
     def _doubt(self) -> HostGate:
-        """Of the present view: who was served in an earlier one has to knock again."""
+        """Of the present view: who was served in an earlier one is looked at again."""
         vid = self._replica.state.view.vid
-        if self._knocks is None or self._knocks.vid != vid:
+        if self._gate is None or self._gate.vid != vid:
             peers = self._replica.detector.peers
             silence = max((peers[node].contact.heard for node in self._replica.missed), default=self._clock.now)
-            self._knocks = HostGate(self._clock, self._timing, vid, silence)
-        return self._knocks
+            self._gate = HostGate(self._clock, self._timing, vid, silence)
+        return self._gate

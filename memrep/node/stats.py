@@ -8,7 +8,7 @@ few lines on this node, then for each other node whether it serves and since whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,51 +16,28 @@ import attrs
 
 from memrep import __version__
 from memrep.engine.counters import ITEMS, Counters, Prefixes
-from memrep.engine.eviction import MemoryLimit
-from memrep.flow_control import FlowControl
+from memrep.engine.engine import Engine
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Lines, ProcessInfo, nothing_known
 from memrep.protocol.intake import Intake
 from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.replica import Replica
-from memrep.storage.store import Store
-from memrep.storage.version import Clock
-
-Lines = Iterable[tuple[str, object]]
 
 #: What `version` answers: memcached's, of the version that memrep answers like, and nothing else. Clients learn
 #: from it what a server can; some take the first three numbers in it, some the last, some split at the dots.
 VERSION: Final = "1.6.18"
 
 
-def nothing_known() -> Lines:
-    """What there is to tell of no shell."""
-    return []
-
-
-@attrs.frozen(kw_only=True)
-class ProcessInfo:
-    """What only the shell knows.
-
-    Attributes:
-        process: (name, value) lines on the process: pid, rusage, connections.
-        settings: the options as the operator gave them.
-        connections: (name, value) lines on each connection.
-        spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
-            has not begun then is left to the next turn.
-        memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
-            there is no limit. None if it cannot be told now.
-    """
-
-    process: Callable[[], Lines] = nothing_known
-    settings: Callable[[], Lines] = nothing_known
-    connections: Callable[[], Lines] = nothing_known
-    spent: Callable[[], bool] = lambda: False
-    memory: Callable[[], tuple[int, int] | None] = lambda: None
-
-
 class StatsGroups:
     """Makes the groups of `stats`.
+
+    Args:
+        engine: counts commands; has the store, and its limits.
+        replica: knows the other nodes.
+        options: what this node was told.
+        process: what only the process knows.
+        intake: memory for large commands.
 
     Attributes:
         groups: by name, "" being the general one.
@@ -68,28 +45,19 @@ class StatsGroups:
     """
 
     def __init__(
-        self,
-        counters: Counters,
-        store: Store,
-        replica: Replica,
-        clock: Clock,
-        options: NodeOptions,
-        facts: ProcessInfo,
-        flow: FlowControl,
-        intake: Intake,
-        room: MemoryLimit,
+        self, engine: Engine, replica: Replica, options: NodeOptions, process: ProcessInfo, intake: Intake
     ) -> None:
-        self._room = room
-        self._flow = flow
+        self._memory_limit = engine.memory_limit
+        self._flow = engine.keyspace.writes.flow
         self._intake = intake
-        self._counters = counters
+        self._counters = engine.counters
         self.prefixes = Prefixes()
-        self._store = store
+        self._store = engine.keyspace.store
         self._replica = replica
-        self._clock = clock
+        self._clock = engine.clock
         self._options = options
-        self._facts = facts
-        self._started = clock.now
+        self._process = process
+        self._started = engine.clock.now
         self._before = 0, 0  # what had run out, and had never been read, when statistics began anew
         self.groups: dict[bytes, Callable[[], Lines]] = {
             b"": self.general,
@@ -97,7 +65,7 @@ class StatsGroups:
             b"items": self.items,
             b"slabs": self.slabs,
             b"sizes": self.sizes,
-            b"conns": facts.connections,
+            b"conns": process.connections,
             b"extstore": nothing_known,
             b"cluster": self.cluster,
         }
@@ -118,7 +86,7 @@ class StatsGroups:
 
     def general(self) -> Lines:
         """As memcached's, and this node's state in one line."""
-        yield from self._facts.process()
+        yield from self._process.process()
         yield "uptime", (self._clock.now - self._started) // 1000
         yield "time", self._clock.wall // 1000
         yield "version", VERSION
@@ -134,13 +102,13 @@ class StatsGroups:
         users = self._options.users
         yield "auth_cmds", users.asked if users is not None else 0
         yield "auth_errors", users.refused if users is not None else 0
-        yield "limit_maxbytes", self._room.memory
+        yield "limit_maxbytes", self._memory_limit.memory
         yield "threads", 1
         yield "bytes", self._store.used
         yield "limit_in_force", self._store.limit
-        yield "cgroup_bytes", self._room.ceiling.taken
-        yield "cgroup_limit", self._room.ceiling.limit
-        yield "cgroup_full", _yes(self._room.cramped)
+        yield "cgroup_bytes", self._memory_limit.ceiling.taken
+        yield "cgroup_limit", self._memory_limit.ceiling.limit
+        yield "cgroup_full", _yes(self._memory_limit.cramped)
         yield "intake_bytes", self._intake.taken
         yield "intake_limit", self._intake.limit
         yield "intake_waiting", self._intake.waiting
@@ -156,7 +124,7 @@ class StatsGroups:
 
     def settings(self) -> Lines:
         """The options in force."""
-        yield "maxbytes", self._room.memory
+        yield "maxbytes", self._memory_limit.memory
         yield "item_size_max", self._options.item_max
         yield "evictions", "on"
         yield "cas_enabled", "yes"
@@ -175,7 +143,7 @@ class StatsGroups:
         yield "nodes", ",".join(self._options.nodes)
         for name in ("auth_enabled", "auth_enabled_ascii", "auth_enabled_sasl"):
             yield name, _yes(self._options.users is not None)
-        yield from self._facts.settings()
+        yield from self._process.settings()
 
     def items(self) -> Lines:
         """As memcached's, with all items in one class, and that in one list: memrep has no slabs."""

@@ -15,7 +15,7 @@ from memrep.php.lock_commands import LockCommands
 from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
 from memrep.php.lock_table import LockTable
 from memrep.protocol.reply_gate import ReplyGate
-from memrep.storage.entry import Entry, RequestId
+from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO, latest_unique
 
@@ -54,7 +54,7 @@ class _Arrival:
     """A session's write has come: whether it is a copy, and else what to send round with it."""
 
     known: bool
-    copy: RequestId | None = None
+    request_id: RequestId | None = None
 
 
 class PhpCommands(LockCommands):
@@ -75,25 +75,33 @@ class PhpCommands(LockCommands):
     # --- writes
 
     def set(
-        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+        self,
+        key: bytes,
+        flags: int,
+        deadline: int,
+        value: bytes,
+        *,
+        sent: int = 0,
+        show: bool = False,
+        quiet: bool = False,
     ) -> Result | Future:
         """A session, a lock's release, or anything else."""
         table = self._table
         if value == b"0" and is_pecl_lock(key, flags):
-            return self._release(key, self._freed_as_sent(key, exptime), STORED, size=1)
-        if table.replicated and (exptime >= _LONG_S or exptime == 0):
+            return self._release(key, self._freed_as_sent(key, deadline), STORED, size=1)
+        if table.replicated and (sent >= _LONG_S or sent == 0):
             lock = table.lock_of(key)
             if table.may_be_session(lock):
                 same = quiet or table.shows(key, flags, value)
-                arrival = self._arrived(key, lock, fingerprint_of(flags, exptime, value), quiet, same)
+                arrival = self._arrived(key, lock, fingerprint_of(flags, sent, value), quiet, same)
                 if arrival is None:
                     return LATER
                 if arrival.known:
-                    return table.engine.when_clean(key, STORED)
-                return table.engine.set(key, flags, exptime, value, arrival.copy, show=show)
-        return table.engine.set(key, flags, exptime, value, show=show)
+                    return table.engine.keyspace.when_clean(key, STORED)
+                return table.engine.set(key, flags, deadline, value, arrival.request_id, show=show)
+        return table.engine.set(key, flags, deadline, value, show=show)
 
-    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future:
+    def touch(self, key: bytes, deadline: int, *, show: bool = False) -> Result | Future:
         """A session that its request has not changed, or anything else."""
         table = self._table
         lock = table.lock_of(key)
@@ -101,7 +109,7 @@ class PhpCommands(LockCommands):
             tenure, _ = table.tenure(lock)
             self._last = _Write(key, 0, tenure)
             self._is_not_the_holders(lock, tenure)
-        return table.engine.touch(key, exptime, show=show)
+        return table.engine.touch(key, deadline, show=show)
 
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Future:
         """The end of a session, a lock's release, or anything else."""
@@ -119,8 +127,8 @@ class PhpCommands(LockCommands):
             return LATER
         if arrival.known:
             dead = table.store.is_miss(key, table.clock.now)
-            return engine.when_clean(key, NOT_FOUND if dead else DELETED)
-        return engine.delete(key, arrival.copy)
+            return engine.keyspace.when_clean(key, NOT_FOUND if dead else DELETED)
+        return engine.delete(key, arrival.request_id)
 
     # --- copies
 
@@ -228,7 +236,7 @@ class PhpCommands(LockCommands):
 
         if result is STORED:
             return engine.store_if(key, size, decide)
-        return engine.modify(key, decide, engine.counted("delete"))
+        return engine.modify(key, decide, engine.counters.counted("delete"))
 
     def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
         """Whether this release of a lock is not its holder's: it is remembered if it may turn out to be."""
@@ -275,13 +283,14 @@ class PhpCommands(LockCommands):
             return True
         return entry.cas_unique <= latest_unique(table.clock, came - _COPY_MS)
 
-    def _freed_as_sent(self, key: bytes, exptime: int) -> Callable[[Entry | None], Entry]:
+    def _freed_as_sent(self, key: bytes, deadline: int) -> Callable[[Entry | None], Entry]:
         """What pecl's release leaves; it is pecl's if it has written the session before, or the lock is."""
         table = self._table
         written = self._last.key == table.php_options.session_of(key)
+        span = deadline - table.clock.now
 
         def freed(entry: Entry | None) -> Entry:
-            expires = table.engine.expires(exptime)
+            expires = min(table.clock.now + span, NEVER)
             pecls = written if entry is None else entry.owner is not None and not self.shared
             hold = Owner(0, expires - table.clock.now) if pecls else None
             return Entry(ZERO, b"0", PECL_FLAGS, expires, 0, hold)

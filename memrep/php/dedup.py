@@ -43,9 +43,9 @@ _TENURES_MAX: Final = 16
 _COUNT_MAX: Final = 65_536
 
 
-def fingerprint_of(flags: int, exptime: int, value: bytes) -> int:
+def fingerprint_of(flags: int, sent: int, value: bytes) -> int:
     """The mark of a `set` as the client sent it."""
-    digest = blake2b(value, digest_size=7, salt=b"%d" % flags, person=b"%d" % exptime)
+    digest = blake2b(value, digest_size=7, salt=b"%d" % flags, person=b"%d" % sent)
     return int.from_bytes(digest.digest(), "big") << 1
 
 
@@ -116,9 +116,9 @@ class DuplicateWrites:
         self._note(key, tenure)
         return fingerprint, seen.known, tenure
 
-    def heard(self, key: bytes, copy: RequestId) -> None:
+    def heard(self, key: bytes, request_id: RequestId) -> None:
         """Another node has accepted this write."""
-        fingerprint, number, tenure = copy
+        fingerprint, number, tenure = request_id
         self._note(key, tenure)
         seen = self._look_up(key, fingerprint, tenure)
         if number > seen.known:

@@ -84,29 +84,33 @@ class LockCommands(LockHolder):
 
     # --- taking locks
 
-    def add(self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False) -> Result | Future:
+    def add(
+        self, key: bytes, flags: int, deadline: int, value: bytes, *, show: bool = False
+    ) -> Result | Future:
         """A lock, or anything else."""
         table = self._table
         engine = table.engine
         kind = self._kind_of_add(key, flags, value)
         asked, self._asked = self._asked, b""
         if kind is _PLAIN:
-            return engine.add(key, flags, exptime, value, show=show)
+            return engine.add(key, flags, deadline, value, show=show)
         trial = None
         if kind is _UNKNOWN:
             if asked != key or self._trial is not None:  # of its own `incr` it will be known soon
-                return engine.add(key, flags, exptime, value, show=show)
+                return engine.add(key, flags, deadline, value, show=show)
             trial = self._try(key, proof.reads, _ADD_TICKS)
-        hold = Owner(table.me, engine.expires(exptime) - table.clock.now, kind is _MAYBE)
+        span = deadline - table.clock.now
+        hold = Owner(table.me, span, kind is _MAYBE)
 
         def grant(entry: Entry | None) -> Entry | None:
             if entry is not None:
                 return None
             held = None if trial is not None and trial.failed else hold
-            return Entry(ZERO, value, flags, engine.expires(exptime), 0, held)
+            # The timeout starts in full when the lock is taken, for however long the command has waited.
+            return Entry(ZERO, value, flags, min(table.clock.now + span, NEVER), 0, held)
 
         decide, done = self._taking(
-            key, grant, lambda entry: NOT_STORED, STORED, engine.count_stored, show, trial
+            key, grant, lambda entry: NOT_STORED, STORED, engine.counters.count_stored, show, trial
         )
         return engine.store_if(key, len(value), decide, done)
 
@@ -167,7 +171,7 @@ class LockCommands(LockHolder):
             return Entry(ZERO, b"1", entry.flags, table.clock.now + span, 0, hold)
 
         refuse = self._counting(key, operations.incr(delta), initial, show)
-        decide, done = self._taking(key, grant, refuse, b"1", engine.counted("incr"), show, trial)
+        decide, done = self._taking(key, grant, refuse, b"1", engine.counters.counted("incr"), show, trial)
         return engine.modify(key, decide, done)
 
     def missed(self, key: bytes) -> Entry | None:
@@ -270,7 +274,7 @@ class LockCommands(LockHolder):
         self, key: bytes, decide: Operation, verb: str, initial: Entry | None, show: bool
     ) -> Result | Future:
         engine = self._table.engine
-        return engine.modify(key, self._counting(key, decide, initial, show), engine.counted(verb))
+        return engine.modify(key, self._counting(key, decide, initial, show), engine.counters.counted(verb))
 
     def _counting(self, key: bytes, decide: Operation, initial: Entry | None, show: bool) -> Operation:
         if initial is not None:

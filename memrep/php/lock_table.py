@@ -230,7 +230,7 @@ class LockTable:
         """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
         # A tombstone counts, too: the session is written after its lock has been released, by whose connection
         # broke.
-        entry = self.engine.on_its_way(lock) or self.store.peek(lock)
+        entry = self.engine.keyspace.on_its_way(lock) or self.store.peek(lock)
         return entry is not None and (entry.value is None or entry.owner is not None)
 
     def tenure(self, lock: bytes) -> tuple[int, Owner | None]:
@@ -239,7 +239,7 @@ class LockTable:
         What is on its way to it may be a grant of which the holder has been told.
         """
         # A grant of which the holder has been told may be committed here a moment later.
-        for entry in (self.engine.on_its_way(lock), self.store.get(lock, self.clock.now)):
+        for entry in (self.engine.keyspace.on_its_way(lock), self.store.get(lock, self.clock.now)):
             if entry is not None and entry.owner is not None and not is_free(entry.value):
                 return entry.cas_unique, entry.owner
         return 0, None
@@ -250,7 +250,7 @@ class LockTable:
 
     def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
         """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
-        if self.engine.on_its_way(session) is not None:
+        if self.engine.keyspace.on_its_way(session) is not None:
             return False
         entry = self.store.peek(session)
         if entry is None or self.store.is_miss(session, self.clock.now):
@@ -264,7 +264,7 @@ class LockTable:
 
     def may_grant(self, key: bytes, initial: Entry | None) -> bool:
         """Whether pecl's `incr` of this key, by which it may make it, may find a lock to take."""
-        if self.engine.on_its_way(key) is not None:
+        if self.engine.keyspace.on_its_way(key) is not None:
             return True
         entry = self.store.get(key, self.clock.now)
         if entry is None:

@@ -19,6 +19,9 @@ from memrep.storage.entry import Entry
 class ClientCommands(Protocol):
     """The commands of one client that a policy may bend.
 
+    A deadline is this node's monotonic ms, or NEVER: the dialect makes it of what the client said, which is
+    `sent`. Copies of one command are said alike, but each ends at its own moment, as it has come.
+
     `missed` tells what a retrieval shows that has found nothing: nothing, as a rule.
     With `show` a success is told by the entry as it was stored, which knows its cas unique, and not by STORED
     or the new number. `quiet` tells that the client asked for no answer: so libmemcached marks its replicas'
@@ -29,18 +32,26 @@ class ClientCommands(Protocol):
     """
 
     def set(
-        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False, quiet: bool = False
+        self,
+        key: bytes,
+        flags: int,
+        deadline: int,
+        value: bytes,
+        *,
+        sent: int = 0,
+        show: bool = False,
+        quiet: bool = False,
     ) -> Result | Future: ...
 
     def add(
-        self, key: bytes, flags: int, exptime: int, value: bytes, *, show: bool = False
+        self, key: bytes, flags: int, deadline: int, value: bytes, *, show: bool = False
     ) -> Result | Future: ...
 
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
     ) -> Result | Future: ...
 
-    def touch(self, key: bytes, exptime: int, *, show: bool = False) -> Result | Future: ...
+    def touch(self, key: bytes, deadline: int, *, show: bool = False) -> Result | Future: ...
 
     def missed(self, key: bytes) -> Entry | None: ...
 

@@ -34,7 +34,7 @@ from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Wri
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
 from memrep.storage.entry import Entry
-from memrep.storage.store import TOMBSTONE_MS, Store
+from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Version, logical
 
 #: How many chunks a newcomer asks for ahead.
@@ -225,7 +225,7 @@ class Joiner:
         now = self._clock.now
         theirs = self._theirs.get(key)
         if theirs is None:
-            entry, base = Entry(ZERO, None, 0, now + TOMBSTONE_MS), ZERO
+            entry, base = self._store.tombstone(now), ZERO
         else:
             entry, base = theirs.entry(now), Version(theirs.version)
             entry.cas = entry.cas_unique

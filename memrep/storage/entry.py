@@ -2,7 +2,7 @@
 
 A deleted, evicted or expired key does not vanish at once. It leaves a tombstone, an entry without a value
 that keeps the version, so that an older copy which returns with a lost node is recognised as older. Cassandra
-and Riak do the same; the time that tombstones are kept is `store.TOMBSTONE_MS`.
+and Riak do the same; a store is told for how long tombstones are kept.
 
 Entries are msgspec structs with `gc=False`: they refer only to bytes and integers, can be part of no cycle,
 and a collection over a million of them would otherwise stop the node for a third of a second.
@@ -20,7 +20,7 @@ from memrep.storage.version import Version, cas_unique
 #: A value that is to be made anew, and may be shown until then (protocol.txt, "Meta Delete": I).
 STALE: Final = 1
 
-#: Somebody has been told to make the value anew (protocol.txt, "Meta Get": W and Z).
+#: A client has been told to make the value anew (protocol.txt, "Meta Get": W and Z).
 WON: Final = 2
 
 #: The monotonic time (ms) of an entry that never expires.

@@ -4,7 +4,7 @@ Rules:
 - The entry with the higher version stands; `put` is idempotent and may be called in any order.
 - An expired value becomes a tombstone of the same version, so nothing older can ever revive it; the digest
   does not change, hence nodes that notice the expiry a moment apart still have equal digests.
-- A tombstone is purged after TOMBSTONE_MS, or earlier when memory is short. `horizon` is the highest version
+- A tombstone is purged after `tombstone_ms`, or earlier when memory is short. `horizon` is the highest version
   ever purged: a returning node whose entry is not above it cannot tell "never seen here" from "deleted long
   ago", and discards it.
 - `flush_all` is an entry too, under the empty key, which no client can name: everything at or below its
@@ -32,7 +32,8 @@ from memrep.storage.owner import Owner
 from memrep.storage.table import Table
 from memrep.storage.version import ZERO, Clock, Version, milliseconds
 
-#: How long a deleted or expired key remembers its version. A node that was away longer starts empty.
+#: How long a deleted or expired key remembers its version, ms, if a store is not told otherwise. A node that
+#: was away for longer starts empty.
 TOMBSTONE_MS: Final = 3_600_000
 
 #: How a key ended that nobody deleted, told by its tombstone's `seen`; on each node as that node found it.
@@ -66,6 +67,7 @@ class Store:
         limit: the memory that entries may cost, bytes.
         compared: whether to keep digests; a node without peers is compared with nobody.
         owned: what follows from an entry's owner; nothing by default.
+        tombstone_ms: how long tombstones are kept, ms.
 
     Attributes:
         values: entries with a value, least recently used first.
@@ -81,7 +83,13 @@ class Store:
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
-    def __init__(self, limit: int, compared: bool = True, owned: OwnedKeys | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        compared: bool = True,
+        owned: OwnedKeys | None = None,
+        tombstone_ms: int = TOMBSTONE_MS,
+    ) -> None:
         self.values: Table[Entry] = Table()
         self.tombstones: Table[Entry] = Table()
         self.digest = Digest()
@@ -92,6 +100,7 @@ class Store:
         self.expired_unfetched = 0
         self.joining = False
         self._compared = compared
+        self._tombstone_ms = tombstone_ms
         self.flushed: Version = ZERO
         self._flushing: tuple[bytes, ...] = ()  # keys that may still hold what a flush_all has ended
         self._flushing_left = 0  # so many of them, from the first on
@@ -162,7 +171,7 @@ class Store:
             self._clear_flushed(now)
         elif entry.value is not None:
             if entry.expires <= now or entry.version <= self.flushed:
-                entry = _tombstone(entry, now, WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT)
+                entry = self._ended(entry, now, WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
             return True
@@ -170,6 +179,14 @@ class Store:
         if self._compared:
             self.digest.replace(key, ZERO if old is None else old.version, entry.version)
         return True
+
+    def tombstone(self, now: int) -> Entry:
+        """Make what a key becomes that is deleted at `now` (ms); it has no version yet."""
+        return Entry(ZERO, None, 0, now + self._tombstone_ms)
+
+    def _ended(self, entry: Entry, now: int, end: int) -> Entry:
+        """Make what is left of a value that nobody deleted: its version, and how it ended."""
+        return Entry(entry.version, None, 0, now + self._tombstone_ms, seen=end)
 
     def remove(self, key: bytes) -> None:
         """Forget a key without a trace but the horizon; a key that is not here is left so."""
@@ -199,7 +216,7 @@ class Store:
                 entry = self.values[key]
                 self.expired += 1
                 self.expired_unfetched += not entry.seen
-                self._place(key, entry, _tombstone(entry, now, RAN_OUT))
+                self._place(key, entry, self._ended(entry, now, RAN_OUT))
                 budget -= 1
             if not budget:
                 return
@@ -273,13 +290,13 @@ class Store:
         for key in self._flushing[left : self._flushing_left]:
             entry = self.values.get(key)
             if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
-                self._place(key, entry, _tombstone(entry, now, WAS_FLUSHED))
+                self._place(key, entry, self._ended(entry, now, WAS_FLUSHED))
         self._flushing_left = left
         if not left:
             self._flushing = ()
 
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
-        """Put `new` where `old` was: dict, order, slot, cost. The digest is the caller's."""
+        """Put `new` where `old` was: dict, order, slot, cost; `put` and `remove` keep the digest."""
         if new.owner is not None or self.owned.keys:
             self.owned.placed(key, new)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
@@ -309,10 +326,6 @@ class Store:
             keys.pop(key, None)
             if not keys:
                 del self._slots[slot]
-
-
-def _tombstone(entry: Entry, now: int, end: int) -> Entry:
-    return Entry(entry.version, None, 0, now + TOMBSTONE_MS, seen=end)
 
 
 def cost_of(key: bytes, entry: Entry) -> int:

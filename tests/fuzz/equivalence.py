@@ -78,7 +78,7 @@ def never_waiting(data: bytes) -> Answer:
 def always_waiting(parts: Iterable[bytes]) -> Answer:
     """What an engine answers whose every write has to wait."""
     client = Waiting()
-    client.rig.engine.room.item_max = ITEM_MAX
+    client.rig.engine.item_limit.item_max = ITEM_MAX
     replies = b""
     for part in parts:
         if client.connection.closing:

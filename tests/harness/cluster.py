@@ -13,6 +13,7 @@ from typing import Any
 
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.links import Link
@@ -124,18 +125,14 @@ class Cluster:
         node.turn(self.now, WALL + self.now + self.ahead.get(number, 0))
         for act in acts:
             act(node)
-        self._end_turn(number, node)
-        while node.unfinished:
-            self._end_turn(number, node)
+        for target, data in node.end_turn():
+            if isinstance(target, int):
+                self._put((number, target), data)
+            else:
+                client = self._clients[target]
+                client.replies += data
+                client.closed = target.closing
         self.after_turn(number)
-
-    def _end_turn(self, number: int, node: Node) -> None:
-        for peer, data in node.finish():
-            self._put((number, peer), data)
-        for connection, replies in node.clients.replies():
-            client = self._clients[connection]
-            client.replies += replies
-            client.closed = connection.closing
 
     def _put(self, pair: Pair, data: bytes) -> None:
         if pair in self._queues:
@@ -213,11 +210,8 @@ class Cluster:
         self._starts += 1
         self.nodes[number] = Node(
             NodeOptions(nodes=self.names, me=number, **self._options),
-            inc=self._starts,
-            now=self.now,
-            wall=WALL + self.now,
-            random_bytes=bytes,
-            log=self.logs[number].append,
+            Start(inc=self._starts, now=self.now, wall=WALL + self.now),
+            Shell(random_bytes=bytes, log=self.logs[number].append),
         )
         for other in self.nodes:
             if other != number:

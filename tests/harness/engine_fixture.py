@@ -1,4 +1,4 @@
-"""An engine and all that it needs, alone or with a committer that ends writes when the test says so."""
+"""An engine and all that it needs, alone or with a replicator that ends writes when the test says so."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
 from memrep.engine.future import Future
+from memrep.engine.item_limit import ItemLimit
+from memrep.engine.keyspace import Keyspace
 from memrep.engine.operations import STORED
 from memrep.engine.replicator import Alone, Replicator
-from memrep.storage.entry import Entry, RequestId
+from memrep.protocol.memcached.limits import deadline
+from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.pending import Attempt, Pending, PendingWrites
 from memrep.storage.store import Store
@@ -31,20 +34,34 @@ class _Round:
 
 
 class Postponing:
-    """A committer whose writes end when the test says so, in the order in which they were proposed."""
+    """A replicator whose writes end when the test says so, in the order in which they were proposed.
+
+    Attributes:
+        rounds: those that are on their way.
+        alone: whether no other node must hold anything any more.
+    """
 
     def __init__(self, store: Store, writes: PendingWrites, clock: Clock) -> None:
         self.rounds: deque[_Round] = deque()
+        self.alone = False
         self._store = store
         self._writes = writes
         self._clock = clock
 
     def commit(self, key: bytes, entry: Entry) -> bool:
-        """Other nodes must hold everything."""
-        return False
+        """Commit at once, unless other nodes must hold everything."""
+        if not self.alone:
+            return False
+        entry.version = self._clock.stamp(1)
+        return self._store.put(key, entry, self._clock.now)
 
     def propose(
-        self, key: bytes, entry: Entry, base: Version | None, attempt: Attempt, copy: RequestId | None = None
+        self,
+        key: bytes,
+        entry: Entry,
+        base: Version | None,
+        attempt: Attempt,
+        request_id: RequestId | None = None,
     ) -> None:
         """Keep it pending."""
         entry.version = self._clock.stamp(1)
@@ -93,8 +110,9 @@ class Rig:
         self.counters = Counters()
         self.later = Postponing(self.store, self.writes, self.clock)
         carrier: Replicator = Alone(self.store, self.clock) if replicator == "alone" else self.later
-        room = MemoryLimit(self.store, self.writes, carrier, self.clock, self.counters, item_max)
-        self.engine = Engine(self.store, self.writes, carrier, self.clock, self.counters, room)
+        keyspace = Keyspace(self.store, self.writes, carrier, self.clock)
+        memory_limit = MemoryLimit(keyspace, self.counters)
+        self.engine = Engine(keyspace, self.counters, memory_limit, ItemLimit(item_max))
 
     def advance(self, ms: int) -> None:
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
@@ -114,12 +132,12 @@ class Rig:
         return entry.cas_unique
 
     def holding(self, value: bytes, key: bytes = b"a", flags: int = 0, exptime: int = 0) -> Rig:
-        assert self.engine.set(key, flags, exptime, value) is STORED
+        assert self.engine.set(key, flags, deadline(self.clock, exptime), value) is STORED
         return self
 
 
 def waits(outcome: object) -> Future:
-    """A ticket whose outcome is not known."""
+    """A future whose outcome is not known."""
     assert isinstance(outcome, Future)
     assert not outcome.settled
     return outcome
@@ -129,7 +147,7 @@ def rig_later(**held: bytes) -> Rig:
     """An engine whose writes are postponed, and which holds these values."""
     rig = Rig("later")
     for key, value in held.items():
-        rig.engine.set(key.encode(), 0, 0, value)
+        rig.engine.set(key.encode(), 0, NEVER, value)
         rig.later.succeed()
     rig.counters.reset()
     return rig

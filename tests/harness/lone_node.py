@@ -7,7 +7,7 @@ from typing import Any
 
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
-from memrep.node.stats import ProcessInfo
+from memrep.node.shell import ProcessInfo, Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.timing import Timing
 from memrep.storage.entry import NEVER
@@ -41,21 +41,24 @@ class LoneConnection:
         connection = self._connection
         while connection.blocked and not (connection.closing or connection.waiting or connection.outside):
             replies += node.clients.resume(connection)
-        list(node.finish())
-        return replies + b"".join(data for _, data in node.clients.replies())
+        self._lone.end()
+        return replies + b"".join(data for _, data in self._lone.take())
 
 
 class LoneNode:
     """A node without peers whose clock stands until it is moved."""
 
     def __init__(
-        self, facts: ProcessInfo | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
+        self, process: ProcessInfo | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
     ) -> None:
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
         self.node = Node(
-            NodeOptions(**options), inc=1, now=self._now, wall=WALL, random_bytes=bytes, log=log, facts=facts
+            NodeOptions(**options),
+            Start(inc=1, now=self._now, wall=WALL),
+            Shell(random_bytes=bytes, log=log, process=process or ProcessInfo()),
         )
+        self._late: list[tuple[Connection, bytes]] = []
 
     def connect(self) -> LoneConnection:
         """A new client."""
@@ -64,6 +67,17 @@ class LoneNode:
     def begin(self) -> None:
         """Begin a turn at the present time."""
         self.node.turn(self._now, WALL + self._now - 1_000_000)
+
+    def end(self) -> None:
+        """End the turn; what clients are told late is kept until `take`."""
+        for target, data in self.node.end_turn():
+            assert isinstance(target, Connection), "there are no peers"
+            self._late.append((target, data))
+
+    def take(self) -> list[tuple[Connection, bytes]]:
+        """What clients have been told late, since the last time."""
+        late, self._late = self._late, []
+        return late
 
     @property
     def wall(self) -> float:
@@ -75,7 +89,7 @@ class LoneNode:
         self._now += round(seconds * 1000)
         self.begin()
         self.node.tick()
-        list(self.node.finish())
+        self.end()
 
 
 def lone_node(**options: Any) -> LoneNode:

@@ -141,15 +141,11 @@ class Host:
 
     def _finish_turn(self, node: Node) -> None:
         """Send what it says."""
-        while True:
-            for peer, data in node.finish():
-                pipe = self.pipes.get(peer)
-                if pipe is not None:
-                    self._world.send(pipe, data)
-            for connection, replies in node.clients.replies():
-                self.reply(connection, replies)
-            if not node.unfinished:
-                break
+        for target, data in node.end_turn():
+            if isinstance(target, Connection):
+                self.reply(target, data)
+            elif (pipe := self.pipes.get(target)) is not None:
+                self._world.send(pipe, data)
 
     def _look_at_links(self, node: Node) -> None:
         for link in [link for link in self.links if link.closing]:

@@ -29,10 +29,7 @@ from functools import partial
 
 import attrs
 
-from memrep.engine import engine
 from memrep.node.node import Node
-from memrep.replication import state_transfer
-from memrep.storage import store
 from tests.simulation.checks import HEAL_MS, check_healed, check_histories
 from tests.simulation.plan import Broken
 from tests.simulation.toggler import Switch, Toggler
@@ -63,26 +60,16 @@ def simulate(seed: int, only: str = "", watch: Callable[[World], Watch] | None =
     """
     world = World(seed, only)
     world.watch = watch(world) if watch is not None else None
-    former = store.TOMBSTONE_MS
-    _keep_tombstones(world.plan.tombstone)
     try:
         return _simulate(world)
     except AssertionError as error:
         tail = "\n".join(world.trace[-400:])
         raise Broken(f"seed {seed} ({world.plan})\n{tail}\n{error}\n{replay(seed, only)}") from error
-    finally:
-        _keep_tombstones(former)
 
 
 def replay(seed: int, only: str = "") -> str:
     """How to see such a run again."""
     return f"Replay: python -m tests.simulate --seed {seed}" + (f" --kind {only}" if only else "")
-
-
-def _keep_tombstones(ms: int) -> None:
-    """Let tombstones be purged after this time."""
-    for module in (engine, store, state_transfer):
-        setattr(module, "TOMBSTONE_MS", ms)  # noqa: B010 (a constant, for everybody else)
 
 
 def _simulate(world: World) -> Outcome:

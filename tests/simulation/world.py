@@ -9,6 +9,7 @@ from random import Random
 
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Shell, Start
 from memrep.replication.links import Link
 from tests.harness.lone_node import WALL
 from tests.simulation.faults import Faults
@@ -145,12 +146,17 @@ class World:
         host.boot += 1
         host.leaving = False
         host.node = Node(
-            NodeOptions(nodes=self._names, me=number, strict=self.plan.kind == "majority"),
-            inc=self.rng.getrandbits(62),
-            now=1_000 + int(self.now),
-            wall=WALL + int(self.now),
-            random_bytes=self._nonces.randbytes,
-            log=lambda line: self.note(f"node {number}: {line}"),
+            NodeOptions(
+                nodes=self._names,
+                me=number,
+                strict=self.plan.kind == "majority",
+                tombstone_ms=self.plan.tombstone,
+            ),
+            Start(inc=self.rng.getrandbits(62), now=1_000 + int(self.now), wall=WALL + int(self.now)),
+            Shell(
+                random_bytes=self._nonces.randbytes,
+                log=lambda line: self.note(f"node {number}: {line}"),
+            ),
         )
         self.note(f"node {number} starts")
         for other in self.hosts:

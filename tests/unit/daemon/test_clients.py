@@ -16,6 +16,7 @@ from memrep.daemon.reactor import Reactor
 from memrep.daemon.time_slice import Slice
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.timing import Timing
 from memrep.storage.entry import NEVER
@@ -31,7 +32,8 @@ class House:
         self.said: list[str] = []
         timing = Timing(fence=NEVER)  # this machine may be busy
         now = time.monotonic_ns() // 1_000_000
-        self.node = Node(NodeOptions(timing=timing), inc=1, now=now, wall=WALL, random_bytes=bytes)
+        start = Start(inc=1, now=now, wall=WALL)
+        self.node = Node(NodeOptions(timing=timing), start, Shell(random_bytes=bytes))
         self._listener = Listener(socket.AF_INET, (HOST, port))
         self._guests: list[Guest] = []
         self.clients = Clients(self.node, [self._listener], limit, self.said.append, lambda: True)
@@ -40,7 +42,9 @@ class House:
         self.clients.reactor = self.reactor
 
     def _end_turn(self) -> None:
-        list(self.node.finish())
+        for target, data in self.node.end_turn():
+            assert isinstance(target, Connection)
+            self.clients.reply(target, data)
         self.clients.follow()
 
     def open(self) -> None:

@@ -17,6 +17,7 @@ from memrep.daemon.reactor import Reactor
 from memrep.daemon.time_slice import Slice
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
 from memrep.replication.membership.timing import Timing
@@ -46,14 +47,8 @@ class House:
             secret=secret,
         )
         now = time.monotonic_ns() // 1_000_000
-        self.node = Node(
-            options,
-            inc=me,
-            now=now,
-            wall=WALL,
-            random_bytes=bytes,
-            log=self._note,
-        )
+        start = Start(inc=me, now=now, wall=WALL)
+        self.node = Node(options, start, Shell(random_bytes=bytes, log=self._note))
         self._listener = Listener(socket.AF_INET, (HOST, port))
         self._listener.listen()
         self.peers = Peers(self.node, nodes, me, [self._listener], [], self._note)
@@ -70,8 +65,9 @@ class House:
         self.said.append(line)
 
     def _end_turn(self) -> None:
-        for number, data in self.node.finish():
-            self.peers.send(number, data)
+        for target, data in self.node.end_turn():
+            if isinstance(target, int):
+                self.peers.send(target, data)
         self.peers.close_superseded()
         if self.enough():
             self.over.set()

@@ -17,6 +17,7 @@ from memrep.daemon.reactor import READ, Reactor
 from memrep.daemon.time_slice import Slice
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
+from memrep.node.shell import Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.timing import Timing
 from tests.harness.lone_node import WALL
@@ -42,7 +43,7 @@ class Bench:
         self.part = Slice(Timing().fence)
         self.fence = Fence()
         now = time.monotonic_ns() // 1_000_000
-        self.node = Node(NodeOptions(), inc=1, now=now, wall=WALL, random_bytes=bytes)
+        self.node = Node(NodeOptions(), Start(inc=1, now=now, wall=WALL), Shell(random_bytes=bytes))
         self.faults: list[Exception] = []
         self.reactor = Reactor(self.node, self._end_turn, self.fence, self.faults.append, self.part)
         self.called: list[str] = []
@@ -51,7 +52,7 @@ class Bench:
         self._sockets: list[socket.socket] = []
 
     def _end_turn(self) -> None:
-        list(self.node.finish())
+        list(self.node.end_turn())
         if self.enough():
             self.over.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memrep.engine.ceiling import Ceiling
 from memrep.log_limit import REPEAT_MS
-from memrep.node.stats import ProcessInfo
+from memrep.node.shell import ProcessInfo
 from memrep.storage.store import ENTRY_BYTES
 from tests.harness.lone_node import LoneConnection, LoneNode
 
@@ -89,7 +89,7 @@ class Cramped:
     def __init__(self) -> None:
         self.besides = 20 * MB
         self.log: list[str] = []
-        self.lone = LoneNode(facts=ProcessInfo(memory=self._memory), memory=64 * MB, log=self.log.append)
+        self.lone = LoneNode(process=ProcessInfo(memory=self._memory), memory=64 * MB, log=self.log.append)
         self.client: LoneConnection = self.lone.connect()
         self._stored = 0
 

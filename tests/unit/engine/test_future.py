@@ -1,4 +1,4 @@
-"""Tickets: the outcome becomes known once, and stays; what loses is tried again and nobody sees it."""
+"""Futures: the outcome becomes known once, and stays."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ outcomes = st.sampled_from([STORED, EXISTS, NOT_FOUND, DELETED])
 
 
 def test_who_looks_before_the_outcome_is_known_finds_that_it_is_not() -> None:
-    future = Future()
-    assert not future.settled
-    future.attempt(STORED, lambda: None)
-    assert not future.settled, "a try that is on its way is no outcome"
+    future = Future(outcome=STORED)
+    assert not future.settled, "a write that is on its way is no outcome"
+    assert future.result is None
 
 
 def test_a_miss_is_an_outcome_like_any_other() -> None:
@@ -34,31 +33,17 @@ def test_it_is_counted_and_the_outcome_is_there_before_the_client_is_told() -> N
     assert seen == [("counted", STORED), ("told", STORED)]
 
 
-def test_of_several_tries_the_one_that_succeeded_tells_the_outcome() -> None:
-    future = Future()
-    future.attempt(b"1", lambda: future.attempt(b"2", lambda: future.attempt(b"3", lambda: None)))
-    future.aborted()
-    future.aborted()
-    assert not future.settled
-    future.committed()
-    assert future.result == b"3"
-
-
 def test_a_plain_write_that_is_said_to_have_lost_is_not_tried_again() -> None:
     """Nothing outranks it, so that is a change of view that ends it without an answer."""
-    future = Future()
+    future = Future(outcome=STORED)
     future.aborted()
     assert not future.settled
 
 
-def test_who_is_gone_is_not_tried_again_for_but_what_is_on_its_way_completes_and_counts() -> None:
+def test_what_is_on_its_way_for_who_is_gone_completes_and_counts() -> None:
     counted: list[Result] = []
-    tries: list[str] = []
-    future = Future(counted.append)
-    future.attempt(STORED, lambda: tries.append("again"))
+    future = Future(counted.append, STORED)
     future.abandoned = True
-    future.aborted()
-    assert (tries, future.settled) == ([], False)
     future.committed()
     assert (counted, future.result) == ([STORED], STORED)
 
@@ -76,25 +61,21 @@ def test_who_asks_late_for_a_call_is_not_called_and_looks_for_itself(late: bool)
     assert calls == ([] if late else [STORED])
 
 
-@given(st.lists(st.tuples(st.sampled_from(["attempt", "committed", "aborted", "resolve"]), outcomes)))
+@given(st.lists(st.tuples(st.sampled_from(["committed", "aborted", "resolve"]), outcomes)))
 def test_whatever_happens_the_first_outcome_stands_and_is_told_and_counted_once(
     steps: list[tuple[str, Outcome]],
 ) -> None:
     """A change of view may settle a write whose command has been given up and answered since."""
     counted: list[Result] = []
     told: list[Result] = []
-    future = Future(counted.append)
+    future = Future(counted.append, EXISTS)
     future.callback = lambda: told.append(future.result)
     first: list[Result] = []
-    trying: Result = None
     for step, outcome in steps:
-        if step == "attempt":
-            trying = outcome
-            future.attempt(outcome, lambda: None)
-        elif step == "aborted":
+        if step == "aborted":
             future.aborted()
         else:
-            known = trying if step == "committed" else outcome
+            known = EXISTS if step == "committed" else outcome
             first = first or [known]
             future.committed() if step == "committed" else future.resolve(outcome)
         assert counted == told == first

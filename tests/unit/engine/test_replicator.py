@@ -86,14 +86,14 @@ def test_where_others_must_hold_a_write_nothing_is_committed_before_its_round() 
 @pytest.mark.parametrize(
     "command",
     [
-        lambda engine: engine.set(b"a", 0, 0, b"2"),
-        lambda engine: engine.add(b"b", 0, 0, b"2"),
-        lambda engine: engine.cas(b"a", 0, 0, b"2", 1),
+        lambda engine: engine.set(b"a", 0, NEVER, b"2"),
+        lambda engine: engine.add(b"b", 0, NEVER, b"2"),
+        lambda engine: engine.cas(b"a", 0, NEVER, b"2", 1),
         lambda engine: engine.append(b"a", b"2"),
         lambda engine: engine.incr(b"a", 1),
         lambda engine: engine.touch(b"a", 10),
         lambda engine: engine.delete(b"a"),
-        lambda engine: engine.flush_all(0),
+        lambda engine: engine.flush.now(),
         lambda engine: engine.get(b"a"),
     ],
 )

@@ -80,7 +80,7 @@ def _after_its_holder_has_left(lone: LoneNode) -> bytes | None:
     assert client.receive(ASK + ADD + READ).startswith(b"NOT_FOUND\r\nSTORED\r\n")
     lone.begin()
     lone.node.clients.disconnect(client.connection)
-    list(lone.node.finish())
+    lone.end()
     entry = lone.node.store.peek(LOCK)
     assert entry is not None
     return entry.value

@@ -7,7 +7,7 @@ import pytest
 from memrep.engine.engine import Engine
 from memrep.node.clients import Clients
 from memrep.node.node import Node
-from memrep.node.stats import ProcessInfo
+from memrep.node.shell import ProcessInfo
 from memrep.protocol.client_policy import ClientPolicy
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.timing import Timing
@@ -198,7 +198,7 @@ def test_a_policy_hears_that_a_client_is_deserted_before_it_hears_that_it_has_le
 
 
 def test_whom_a_turn_had_no_time_for_has_the_next_one() -> None:
-    lone = lone_node(facts=ProcessInfo(spent=lambda: True))
+    lone = lone_node(process=ProcessInfo(spent=lambda: True))
     clients = lone.node.clients
     first, second = clients.connect(), clients.connect()
     for connection in (first, second):

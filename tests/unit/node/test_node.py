@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from memrep.node.shell import ProcessInfo
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.links import Link
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame, Propose
 from tests.harness.cluster import Cluster, serving_cluster
 from tests.harness.collector import walked
-from tests.harness.lone_node import lone_node
+from tests.harness.lone_node import WALL, lone_node
 
 
 def _set(key: bytes, value: bytes) -> bytes:
@@ -537,12 +538,55 @@ def test_a_peers_link_that_turns_to_garbage_is_closed_without_a_farewell(garbage
     assert not cluster.nodes[1].replica.detector.peers[2].process.linked
 
 
+def test_what_stood_behind_an_answer_goes_to_peers_in_the_turn_of_the_answer() -> None:
+    cluster = serving_cluster(2)
+    client = cluster.client(1)
+    cluster.hold((2, 1))
+    client.post(b"set a 0 0 1\r\nx\r\nget a\r\nset b 0 0 1\r\ny\r\n")
+    cluster.deliver()
+    node = cluster.nodes[1]
+    node.turn(cluster.now, WALL + cluster.now)
+    node.links.receive(cluster.links[2, 1], cluster.queued((2, 1)))
+    said = list(node.end_turn())
+    (commit, first), (answered, replies), (write, second) = said
+    assert (commit, answered, write) == (2, client.connection, 2)
+    assert replies == b"STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n"
+    assert first and second
+
+
+def test_a_turn_ends_when_nothing_is_left_to_be_done() -> None:
+    lone = lone_node()
+    woken = lone.node._writes.woken
+    ran: list[int] = []
+
+    def wake(number: int) -> None:
+        ran.append(number)
+        if number < 5:
+            woken.append(lambda: wake(number + 1))
+
+    wake(1)
+    lone.end()
+    assert ran == [1, 2, 3, 4, 5]
+    assert not lone.node.behind
+
+
+def test_or_when_its_time_is_up_and_then_the_next_one_goes_on() -> None:
+    lone = lone_node(process=ProcessInfo(spent=lambda: True))
+    ran: list[int] = []
+    lone.node._writes.woken.extend([lambda: ran.append(1)] * 3)
+    lone.end()
+    assert (len(ran), lone.node.behind) == (1, True)
+    lone.end()
+    lone.end()
+    assert (len(ran), lone.node.behind) == (3, False)
+
+
 def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:
     lines: list[str] = []
     node = lone_node().node
     node._log = lines.append
     node._writes.woken.extend([lambda: 1 // 0, lambda: lines.append("the next")])
-    list(node.finish())
+    list(node.end_turn())
     told, after, *_ = lines
     assert "fault in memrep: ZeroDivisionError" in told
     assert after == "the next"
@@ -557,8 +601,7 @@ def test_a_get_of_very_many_keys_that_are_not_there_takes_several_turns() -> Non
     while not told and turns < 100:
         turns += 1
         lone.begin()
-        list(node.finish())
-        told = b"".join(data for _, data in node.clients.replies())
+        told = b"".join(data for _, data in node.end_turn())
     assert told == b"END\r\n"
     assert turns > 5
 

@@ -268,7 +268,7 @@ def test_after_a_stop_a_node_has_a_second_to_meet_the_others_before_it_refuses()
     node = cluster.nodes[1]
     assert node.turn(cluster.now, WALL + cluster.now, unread=lambda connection: False)
     node.tick()
-    assert list(node.finish())
+    assert list(node.end_turn())
     assert node.open
     assert not idle.closed
 

@@ -11,7 +11,7 @@ import pytest
 
 from memrep.flow_control import ROUND_MAX, WRITE_BYTES
 from memrep.node.node import Node
-from memrep.node.stats import ProcessInfo
+from memrep.node.shell import ProcessInfo
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.replication.membership.timing import Timing
@@ -28,7 +28,7 @@ Spent = Callable[[], bool]
 
 def hurried(spent: Spent = lambda: True, **options: object) -> LoneNode:
     """A lone node whose time is up at once."""
-    return lone_node(facts=ProcessInfo(spent=spent), **options)
+    return lone_node(process=ProcessInfo(spent=spent), **options)
 
 
 class Shell:
@@ -52,9 +52,9 @@ class Shell:
         for connection, data in sent:
             replies = node.clients.receive(connection, data)
             self._take(connection, replies)
-        list(node.finish())
-        for connection, replies in node.clients.replies():
-            self._take(connection, replies)
+        for target, replies in node.end_turn():
+            assert isinstance(target, Connection)
+            self._take(target, replies)
 
     def _take(self, connection: Connection, replies: bytes) -> None:
         """As `clients.Client.answer` does when the socket takes everything and time is up."""
@@ -294,8 +294,7 @@ def test_while_clients_leave_much_unread_nobody_is_shown_more_and_writes_go_on()
     assert lone.node.clients.holds_back(reader.connection)
     assert other.receive(_set(b"k", 5)) == b"STORED\r\n"
     lone.node.flow.keep(-1)
-    list(lone.node.finish())
-    assert dict(lone.node.clients.replies()) == {reader.connection: b"VALUE k 0 5\r\nxxxxx\r\nEND\r\n"}
+    assert dict(lone.node.end_turn()) == {reader.connection: b"VALUE k 0 5\r\nxxxxx\r\nEND\r\n"}
 
 
 # --- what is a stop

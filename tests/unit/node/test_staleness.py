@@ -8,6 +8,7 @@ from memrep.node.node import Node
 from memrep.node.staleness import StalenessGuard
 from memrep.replication.membership.history import ANSWERED, NOTHING, TOLD_HERE, WRITTEN
 from memrep.replication.membership.timing import Timing
+from memrep.storage.entry import NEVER
 from tests.harness.cluster import Client, Cluster, serving_cluster
 
 GET = b"get k\r\n"
@@ -229,7 +230,7 @@ def test_a_command_that_has_waited_in_its_midst_counts_as_one_of_those_that_wait
         assert client.insist(GET) == MISS
 
     def act() -> None:
-        node._engine.set(b"k", 0, 0, b"x")
+        node._engine.set(b"k", 0, NEVER, b"x")
 
     cluster.turn(1, lambda node: node.staleness.go_on([client.connection], act))
     assert _activity(node) == counts

@@ -11,7 +11,8 @@ from memrep import __version__
 from memrep.engine.counters import ITEMS, Counters, Prefixes
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
-from memrep.node.stats import VERSION, Lines, ProcessInfo
+from memrep.node.shell import Lines, ProcessInfo, Shell, Start
+from memrep.node.stats import VERSION
 from memrep.storage.store import ENTRY_BYTES, TOMBSTONE_MS
 from tests.harness.lone_node import WALL, LoneConnection, LoneNode, lone_node
 
@@ -229,13 +230,13 @@ def test_evictions_are_described() -> None:
 def test_evictions_are_logged_once_a_minute_with_what_to_do() -> None:
     lines: list[str] = []
     options = NodeOptions(memory=1 << 20, item_max=1 << 19)
-    node = Node(options, inc=1, now=0, wall=WALL, random_bytes=bytes, log=lines.append)
+    node = Node(options, Start(inc=1, now=0, wall=WALL), Shell(random_bytes=bytes, log=lines.append))
     connection = node.clients.connect()
     for turn in range(2_000):
         node.turn(turn * 50, WALL + turn * 50)
         node.clients.receive(connection, b"set k%d 0 0 9000\r\n%b\r\n" % (turn, bytes(9_000)))
         node.tick()
-        list(node.finish())
+        list(node.end_turn())
     told = [line for line in lines if "memory is full" in line]
     assert len(told) == 2
     assert all("raise -m on every server (it is 1 MB)" in line for line in told)
@@ -312,8 +313,8 @@ def test_what_only_the_shell_knows_stands_in_general_and_settings() -> None:
     def settings() -> Lines:
         yield "tcpport", 11211
 
-    facts = ProcessInfo(process=process, settings=settings)
-    node = Node(NodeOptions(), inc=1, now=0, wall=WALL, random_bytes=bytes, facts=facts)
+    shell = Shell(random_bytes=bytes, process=ProcessInfo(process=process, settings=settings))
+    node = Node(NodeOptions(), Start(inc=1, now=0, wall=WALL), shell)
     connection = node.clients.connect()
     assert node.clients.receive(connection, b"stats\r\n").startswith(b"STAT pid 4711\r\n")
     assert b"STAT tcpport 11211\r\n" in node.clients.receive(connection, b"stats settings\r\n")

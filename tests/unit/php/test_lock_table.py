@@ -7,6 +7,8 @@ import pytest
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
+from memrep.engine.item_limit import ItemLimit
+from memrep.engine.keyspace import Keyspace
 from memrep.engine.replicator import Alone
 from memrep.php.lock_holder import LockHolder
 from memrep.php.lock_index import LockIndex
@@ -38,8 +40,8 @@ class World:
         self.store = Store(1 << 20, owned=index)
         writes, counters = PendingWrites(), Counters()
         carrier = Alone(self.store, self.clock)
-        room = MemoryLimit(self.store, writes, carrier, self.clock, counters, 1 << 19)
-        engine = Engine(self.store, writes, carrier, self.clock, counters, room)
+        keyspace = Keyspace(self.store, writes, carrier, self.clock)
+        engine = Engine(keyspace, counters, MemoryLimit(keyspace, counters), ItemLimit(1 << 19))
         self.observer = PhpObserver(self.store, index, self.clock)
         self.said: list[str] = []
         state = ReplicaState(1, 1, 3)

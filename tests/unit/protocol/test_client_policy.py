@@ -9,7 +9,7 @@ import pytest
 from memrep.engine.operations import DELETED, NOT_FOUND, STORED
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
 from memrep.protocol.connection import Connection
-from memrep.storage.entry import Entry
+from memrep.storage.entry import NEVER, Entry
 from tests.harness.engine_fixture import Rig
 from tests.unit.protocol.memcached.text.test_commands import connection_to
 
@@ -85,10 +85,10 @@ def test_nothing_is_ever_due_and_no_connection_is_touched(
 
 
 SUCCESSES: list[Callable[[ClientCommands, bytes, bool], object]] = [
-    lambda commands, key, show: commands.set(key, 0, 0, b"1", show=show),
-    lambda commands, key, show: commands.add(key + b"+", 0, 0, b"1", show=show),
+    lambda commands, key, show: commands.set(key, 0, NEVER, b"1", show=show),
+    lambda commands, key, show: commands.add(key + b"+", 0, NEVER, b"1", show=show),
     lambda commands, key, show: commands.incr(key, 1, show=show),
-    lambda commands, key, show: commands.touch(key, 60, show=show),
+    lambda commands, key, show: commands.touch(key, NEVER, show=show),
 ]
 
 
@@ -108,7 +108,7 @@ def test_to_ask_for_no_answer_makes_no_difference_to_what_is_done() -> None:
     for quiet in (False, True):
         rig = Rig()
         commands = ClientPolicy(rig.engine).commands(connection_to(rig.engine))
-        assert commands.set(b"a", 7, 0, b"x", quiet=quiet) is STORED
+        assert commands.set(b"a", 7, NEVER, b"x", quiet=quiet) is STORED
         assert (rig.value(b"a"), rig.entry(b"a").flags) == (b"x", 7)
         assert commands.delete(b"a", quiet=quiet) is DELETED
         assert commands.delete(b"a", quiet=quiet) is NOT_FOUND

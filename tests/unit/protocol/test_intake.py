@@ -164,7 +164,7 @@ def test_all_of_them_are_stored_when_they_send_on(store: object) -> None:
         later = []
         for client, rest in todo:
             lone.begin()
-            list(lone.node.clients.replies())
+            lone.end()
             if client.connection.blocked:
                 later.append((client, rest))
             else:
@@ -179,7 +179,7 @@ def test_who_sends_nothing_more_is_told_memcacheds_answer_and_the_rest_is_passed
     lone = lone_node(memory=64 * MEGABYTE)
     (first, rest), *_ = half_sets(lone, store, 9)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    told = dict(lone.node.clients.replies())[first.connection]
+    told = dict(lone.take())[first.connection]
     assert held(first.connection) < 1_000
     told += b"".join(map(first.receive, pieces(rest, HALF_MAX)))
     if store is binary_set:
@@ -195,7 +195,7 @@ def test_a_set_that_is_refused_leaves_no_old_value_behind() -> None:
     lone.connect().receive(text_set(b"key0", 5))
     half_sets(lone, text_set, 9)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.clients.replies())
+    lone.take()
     assert lone.connect().receive(b"get key0\r\n") == b"END\r\n"
 
 
@@ -206,7 +206,7 @@ def test_a_noreply_is_refused_in_silence() -> None:
     client.receive(data[: 2 * HALF_MAX])
     lone.connect().receive(text_set(b"other", 1_000_000)[: 2 * HALF_MAX])
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.clients.replies())
+    lone.take()
     assert b"".join(map(client.receive, pieces(data[2 * HALF_MAX :], HALF_MAX))) == b"MN\r\n"
 
 
@@ -220,7 +220,7 @@ def test_half_lines_of_many_keys_need_room_too() -> None:
                 assert client.receive(piece) == b""
     assert sum(held(client.connection) for client in clients) < LINE_ROOM + 50 * (3 * HALF_MAX + 500)
     lone.advance((PATIENCE_MS + 1) / 1000)
-    list(lone.node.clients.replies())
+    lone.take()
     assert clients[0].closing
 
 

@@ -229,6 +229,17 @@ def test_a_tombstone_is_purged_after_its_time_and_not_before() -> None:
     assert (store.used, len(store.tombstones)) == (0, 0)
 
 
+def test_a_store_keeps_tombstones_for_as_long_as_it_is_told() -> None:
+    store = Store(1 << 20, tombstone_ms=500)
+    deleted = store.tombstone(NOW)
+    assert (deleted.value, deleted.expires) == (None, NOW + 500)
+    store.put(b"a", _value(5, expires=NOW), NOW)  # has run out
+    ended = store.peek(b"a")
+    assert ended is not None and (ended.value, ended.expires) == (None, NOW + 500)
+    _sweep(store, NOW + 500 + SLOT_MS)
+    assert store.version(b"a") == ZERO
+
+
 def test_a_purge_raises_the_horizon_to_the_highest_version_purged() -> None:
     store = _store()
     assert store.horizon == ZERO

@@ -17,6 +17,7 @@ from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
 from memrep.protocol.memcached.binary.sasl import PlainLogin
+from memrep.protocol.memcached.limits import deadline
 
 
 class BinaryClient:
@@ -67,6 +68,10 @@ class BinaryClient:
             reply = spell(result)
             self.connection.size += len(reply)
             self.out.append(reply)
+
+    def deadline(self, extras: bytes) -> int:
+        """Tell when the exptime in these extras ends, own monotonic ms."""
+        return deadline(self.engine.clock, exptime_of(extras))
 
 
 def exptime_of(extras: bytes) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import Engine
 from memrep.engine.operations import NO_MEMORY, TOO_LARGE, Outcome
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.command import Said
@@ -33,6 +33,7 @@ from memrep.protocol.memcached.binary.packet import HEADER, HEADER_BYTES, OK, er
 from memrep.protocol.memcached.binary.request import Request
 from memrep.protocol.memcached.binary.shapes import BODY_MAX, SHAPES
 from memrep.protocol.memcached.kinds import SHOWING_OPCODES, STORING, WRITING_OPCODES
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX
 from memrep.protocol.memcached.lookahead import packets
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 
@@ -183,7 +184,7 @@ def _refusal(client: BinaryClient, base: int, keys: int, value: int, unfinished:
     """Why a packet is refused before its value is looked at, if it is."""
     if base not in STORING:
         return None
-    if client.engine.room.too_large(b"-" * keys, 0, value):
+    if client.engine.item_limit.too_large(b"-" * keys, 0, value):
         return TOO_LARGE
     return NO_MEMORY if unfinished and client.connection.refused else None
 

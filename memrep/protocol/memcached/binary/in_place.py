@@ -11,13 +11,14 @@ from memrep.engine.operations import NOT_FOUND, Operation
 from memrep.protocol.memcached.binary import packet
 from memrep.protocol.memcached.binary.client import BinaryClient, exptime_of
 from memrep.protocol.memcached.binary.request import Request
+from memrep.protocol.memcached.flush_all import flush_all
 from memrep.storage.entry import Entry
 from memrep.storage.version import ZERO
 
 
 def touch(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
     """Let a value end anew."""
-    result = client.commands.touch(request.key, exptime_of(extras), show=True)
+    result = client.commands.touch(request.key, client.deadline(extras), show=True)
     client.answer(result, request.touched)
 
 
@@ -27,7 +28,7 @@ def delete(client: BinaryClient, request: Request, extras: bytes, value: bytes) 
     if request.cas:
         remove = operations.remove(engine.tombstone(), operations.DELETED, NOT_FOUND)
         decide = operations.when_cas(request.cas, remove)
-        result = client.commands.modify(request.key, decide, engine.counted("delete"))
+        result = client.commands.modify(request.key, decide, engine.counters.counted("delete"))
     else:
         result = client.commands.delete(request.key, quiet=request.quiet)
     client.answer(result, request.removed)
@@ -56,7 +57,7 @@ def _initial(client: BinaryClient, extras: bytes) -> Entry | None:
     if exptime == packet.NO_INITIAL:
         return None
     number = int.from_bytes(extras[8:16], "big")
-    return Entry(ZERO, b"%d" % number, 0, client.engine.expires(exptime_of(extras[16:])))
+    return Entry(ZERO, b"%d" % number, 0, client.deadline(extras[16:]))
 
 
 def _calculate(
@@ -65,7 +66,9 @@ def _calculate(
     decide = operations.when_cas(request.cas, decide)
     if initial is not None:
         decide = operations.otherwise(initial, decide)
-    result = client.commands.modify(request.key, operations.showing(decide), client.engine.counted(verb))
+    result = client.commands.modify(
+        request.key, operations.showing(decide), client.engine.counters.counted(verb)
+    )
     client.answer(result, request.counted)
 
 
@@ -75,4 +78,4 @@ def flush(client: BinaryClient, request: Request, extras: bytes, value: bytes) -
         client.engine.counters.cmd_flush += 1
         client.out.append(request.fails(packet.AUTH_ERROR))
         return
-    client.answer(client.engine.flush_all(exptime_of(extras)), lambda result: request.done())
+    client.answer(flush_all(client.engine, exptime_of(extras)), lambda result: request.done())

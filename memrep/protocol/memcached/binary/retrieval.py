@@ -6,7 +6,7 @@ protocol-binary.txt, "Get, Get Quietly, Get Key, Get Key Quietly".
 from __future__ import annotations
 
 from memrep.engine.operations import Result
-from memrep.protocol.memcached.binary.client import BinaryClient, exptime_of
+from memrep.protocol.memcached.binary.client import BinaryClient
 from memrep.protocol.memcached.binary.request import Request
 from memrep.storage.entry import Entry
 
@@ -22,4 +22,4 @@ def get(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> 
 
 def gat(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
     """Show a value, and let it end anew."""
-    client.answer(client.engine.get_and_touch(request.key, exptime_of(extras)), request.shown)
+    client.answer(client.engine.get_and_touch(request.key, client.deadline(extras)), request.shown)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from memrep.engine import operations
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import Engine
 from memrep.engine.operations import (
     DELETED,
     EXISTS,
@@ -22,6 +22,7 @@ from memrep.engine.operations import (
     Result,
 )
 from memrep.protocol.memcached.errors import BAD_LINE, NO_NUMBER, OUT_OF_MEMORY
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline, seconds_left
 from memrep.protocol.memcached.meta.line import (
     TOO_LONG_GET,
     BadMeta,
@@ -32,7 +33,7 @@ from memrep.protocol.memcached.meta.line import (
     read_strictly,
 )
 from memrep.storage.entry import NEVER, STALE, WON, Entry
-from memrep.storage.store import cost_of
+from memrep.storage.store import cost_of, idle
 from memrep.storage.version import ZERO
 
 #: The codes of the outcomes that every command may have.
@@ -75,10 +76,10 @@ class Get:
         self._parts = parts
         for letter in meta.flags:
             if letter == ord("T") or (letter == ord("N") and fresh):
-                expires = engine.expires(meta.times[letter])
+                expires = deadline(engine.clock, meta.times[letter])
             elif letter == ord("R") and not (fresh or entry.marks & WON or expires == NEVER):
                 recache = meta.times[letter]
-                won = won or (recache > 0 and expires < engine.expires(recache))
+                won = won or (recache > 0 and expires < deadline(engine.clock, recache))
             else:
                 self._show(parts, letter, entry, expires)
         parts += [flag for mark, flag in ((WON, b"Z"), (STALE, b"X")) if entry.marks & mark]
@@ -90,7 +91,7 @@ class Get:
         else:
             new = entry
         if "u" not in meta:
-            new.seen = engine.now
+            new.seen = engine.clock.now
         return entry if new is entry else (new, new)
 
     def _show(self, parts: list[bytes | None], letter: int, entry: Entry, expires: int) -> None:
@@ -100,7 +101,7 @@ class Get:
             case "s":
                 parts.append(b"s%d" % len(entry.value or b""))
             case "t":
-                parts.append(b"t%d" % engine.left(expires))
+                parts.append(b"t%d" % seconds_left(engine.clock, expires))
             case "c":
                 parts.append(None)  # known when it is stored
             case "f":
@@ -108,7 +109,7 @@ class Get:
             case "h":
                 parts.append(b"h%d" % (entry.seen > 0))
             case "l":
-                parts.append(b"l%d" % (engine.idle(entry) if entry.version != ZERO else 0))
+                parts.append(b"l%d" % (idle(entry, engine.clock) if entry.version != ZERO else 0))
             case _:
                 shown = self.meta.shown(letter)
                 if shown is not None:
@@ -156,7 +157,7 @@ class Set:
     def deciding(self, value: bytes) -> Operation:
         """What becomes of the entry, given this value."""
         self.keep(value)
-        new = self._new(value, self._engine.expires(self.exptime))
+        new = self._new(value, deadline(self._engine.clock, self.exptime))
         match self._mode:
             case "E":
                 return operations.showing(operations.add(new))
@@ -173,12 +174,12 @@ class Set:
     def _extend(self, value: bytes) -> Operation:
         before, behind = (b"", value) if self._mode == "A" else (value, b"")
         engine, meta = self._engine, self.meta
-        extend = operations.extend(before, behind, partial(engine.room.fits, meta.key))
+        extend = operations.extend(before, behind, partial(engine.item_limit.fits, meta.key))
         vivify = meta.time("N")
 
         def decide(entry: Entry | None) -> Decision:
             if entry is None and vivify is not None:
-                new = self._new(value, engine.expires(vivify))
+                new = self._new(value, deadline(engine.clock, vivify))
                 return new, new
             decision = operations.when_cas(meta.number("C") or 0, extend)(entry)
             if not isinstance(decision, tuple):
@@ -239,7 +240,7 @@ class Delete:
         if "x" in meta:
             value, flags, expires, marks = b"", (meta.number("F") or 0) & 0xFFFFFFFF, NEVER, 0
         if exptime is not None:
-            expires = engine.expires(exptime)
+            expires = deadline(engine.clock, exptime)
         if "I" in meta:
             marks |= STALE
         return Entry(ZERO, value, flags, expires, unique, entry.owner, marks, entry.seen), DELETED
@@ -286,9 +287,9 @@ class Calculate:
         self._parts = parts
         for letter in meta.flags:
             if letter == ord("T") or (letter == ord("N") and self._made):
-                new.expires = engine.expires(meta.times[letter])
+                new.expires = deadline(engine.clock, meta.times[letter])
             elif letter == ord("t"):
-                parts.append(b"t%d" % engine.left(new.expires))
+                parts.append(b"t%d" % seconds_left(engine.clock, new.expires))
             elif letter == ord("c"):
                 parts.append(None)  # known when it is stored
             else:
@@ -329,11 +330,11 @@ def describe(engine: Engine, words: Words) -> bytes:
     entry = engine.peek(key)
     if entry is None:
         return b"EN\r\n"
-    left = engine.left(entry.expires)
+    left = seconds_left(engine.clock, entry.expires)
     return b"ME %b exp=%d la=%d cas=%d fetch=%b cls=1 size=%d\r\n" % (
         word,
         -left if left > 0 else left,
-        engine.idle(entry),
+        idle(entry, engine.clock),
         entry.cas_unique,
         b"yes" if entry.seen else b"no",
         cost_of(key, entry),

@@ -7,8 +7,8 @@ from typing import Final
 
 import attrs
 
-from memrep.engine.engine import KEY_BYTES_MAX
 from memrep.protocol.memcached.errors import BAD_LINE
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX
 from memrep.protocol.memcached.numbers import signed32, unsigned
 
 #: A line has no more words than this.

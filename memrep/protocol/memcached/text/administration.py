@@ -52,7 +52,7 @@ def cache_memlimit(client: TextClient, words: Words) -> None:
     elif megabytes > _MEMORY_MAX_MB:
         _say(client, _TOO_LARGE, noreply)
     else:
-        client.engine.room.limit(megabytes << 20)
+        client.engine.memory_limit.allow(megabytes << 20)
         _say(client, _OK, noreply)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from memrep.engine.engine import KEY_BYTES_MAX
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
+from memrep.protocol.memcached import flush_all as flushing
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline
 from memrep.protocol.memcached.numbers import signed32, unsigned
 from memrep.protocol.memcached.text.client import TextClient, Words
 
@@ -57,7 +58,7 @@ def touch(client: TextClient, words: Words) -> None:
     elif exptime is None:
         client.refuse(BAD_EXPTIME, noreply)
     else:
-        client.answer(client.commands.touch(words[1], exptime), noreply)
+        client.answer(client.commands.touch(words[1], deadline(client.engine.clock, exptime)), noreply)
 
 
 def delete(client: TextClient, words: Words) -> None:
@@ -90,4 +91,4 @@ def flush_all(client: TextClient, words: Words) -> None:
     if delay is None:
         client.refuse(BAD_EXPTIME, noreply)
     else:
-        client.answer(client.engine.flush_all(delay), noreply)
+        client.answer(flushing.flush_all(client.engine, delay), noreply)

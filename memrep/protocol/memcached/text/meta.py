@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from memrep.engine.operations import TOO_LARGE
 from memrep.protocol.memcached.errors import BAD_LINE, ERROR
+from memrep.protocol.memcached.limits import deadline
 from memrep.protocol.memcached.meta import commands
 from memrep.protocol.memcached.meta.line import BadMeta, check
 from memrep.protocol.memcached.numbers import signed32
@@ -51,7 +52,7 @@ def _modify(
     except BadMeta as error:
         client.refuse(error.args[0])
     else:
-        count = client.engine.counted(command.counter)
+        count = client.engine.counters.counted(command.counter)
         client.show(client.commands.modify(command.meta.key, command.decide, count), command.show)
 
 
@@ -83,7 +84,7 @@ def store(client: TextClient, words: Words, data: bytes, body: int) -> int:
         client.skip_block(length, error.args[0])
         return body
     engine, key = client.engine, command.meta.key
-    if engine.room.too_large(key, command.flags, length):
+    if engine.item_limit.too_large(key, command.flags, length):
         engine.counters.store_too_large += 1
         engine.counters.cmd_meta += 1
         client.answer(engine.refuse(key, TOO_LARGE), noreply=True)
@@ -102,8 +103,9 @@ def store(client: TextClient, words: Words, data: bytes, body: int) -> int:
     value = data[body : body + length]
     client.connection.next = after
     if command.plain:
-        result = client.commands.set(key, command.flags, command.exptime, command.keep(value), show=True)
+        ends, sent = deadline(engine.clock, command.exptime), command.exptime
+        result = client.commands.set(key, command.flags, ends, command.keep(value), sent=sent, show=True)
     else:
-        result = client.commands.store_if(key, length, command.deciding(value), engine.count_stored)
+        result = client.commands.store_if(key, length, command.deciding(value), engine.counters.count_stored)
     client.show(result, command.show, plain=command.plain)
     return after

@@ -14,12 +14,13 @@ from itertools import takewhile
 from typing import Final
 
 from memrep.engine.counters import Prefixes
-from memrep.engine.engine import KEY_BYTES_MAX, Engine
+from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline
 from memrep.protocol.memcached.numbers import signed32
 from memrep.protocol.memcached.text.outcomes import show
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
@@ -77,11 +78,12 @@ class MultiGet:
             touched = takewhile(lambda key: len(key) <= KEY_BYTES_MAX, keys)
             if max(map(len, keys)) > KEY_BYTES_MAX:  # memcached touches what stands before the bad key
                 for key in touched:
-                    found = engine.get_and_touch(key, exptime)
+                    found = engine.get_and_touch(key, deadline(engine.clock, exptime))
                     if isinstance(found, Future):  # what comes behind keeps its place
                         self._connection.replies.hold(found, lambda result: b"")
             self._writes = True
-            self._begin(keys, shows, lambda key: engine.get_and_touch(key, exptime))
+            # Of many keys the last ones have their turn later, and end later.
+            self._begin(keys, shows, lambda key: engine.get_and_touch(key, deadline(engine.clock, exptime)))
 
     def resume_command(self) -> None:
         """Show the keys that are left, as far as output and queue allow."""

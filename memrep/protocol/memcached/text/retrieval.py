@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from memrep.engine.engine import KEY_BYTES_MAX
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX
 from memrep.protocol.memcached.text.client import TextClient, Words
 from memrep.protocol.memcached.text.outcomes import show, show_cas
 from memrep.storage.entry import Entry

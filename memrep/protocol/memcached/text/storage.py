@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from memrep.engine.engine import KEY_BYTES_MAX
 from memrep.engine.future import Future
 from memrep.engine.operations import NO_MEMORY, TOO_LARGE, Result
 from memrep.protocol.memcached.errors import BAD_LINE, ERROR, OUT_OF_MEMORY
+from memrep.protocol.memcached.limits import KEY_BYTES_MAX, deadline
 from memrep.protocol.memcached.numbers import of_storage, unsigned
 from memrep.protocol.memcached.text.client import TextClient, Words
 from memrep.protocol.memcached.text.data_block import BAD_CHUNK, LARGE, VALUE_MAX, end_of_block
+from memrep.storage.entry import NEVER
 
 #: Stores a value: client, key, flags, exptime, value, and the cas unique if the line has one.
 Store = Callable[[TextClient, bytes, int, int, bytes, int], Result | Future]
@@ -63,7 +64,7 @@ class StorageCommand:
             client.refuse(BAD_LINE, noreply)
             return body
         flags, exptime, length = numbers
-        if client.engine.room.too_large(key, flags, length):
+        if client.engine.item_limit.too_large(key, flags, length):
             _note(client, key)
             client.engine.counters.store_too_large += 1
             if self._set:
@@ -110,15 +111,16 @@ def _note(client: TextClient, key: bytes) -> None:
 
 
 def _set(client: TextClient, key: bytes, flags: int, exptime: int, value: bytes, _: int) -> Result | Future:
-    return client.commands.set(key, flags, exptime, value)
+    ends = NEVER if exptime == 0 else deadline(client.engine.clock, exptime)
+    return client.commands.set(key, flags, ends, value, sent=exptime)
 
 
 def _add(client: TextClient, key: bytes, flags: int, exptime: int, value: bytes, _: int) -> Result | Future:
-    return client.commands.add(key, flags, exptime, value)
+    return client.commands.add(key, flags, deadline(client.engine.clock, exptime), value)
 
 
 def _replace(client: TextClient, key: bytes, flags: int, exptime: int, value: bytes, _: int) -> Result | Future:
-    return client.engine.replace(key, flags, exptime, value)
+    return client.engine.replace(key, flags, deadline(client.engine.clock, exptime), value)
 
 
 # These two ignore flags and exptime, as protocol.txt says.
@@ -133,7 +135,7 @@ def _prepend(client: TextClient, key: bytes, flags: int, exptime: int, value: by
 def _cas(
     client: TextClient, key: bytes, flags: int, exptime: int, value: bytes, unique: int
 ) -> Result | Future:
-    return client.engine.cas(key, flags, exptime, value, unique)
+    return client.engine.cas(key, flags, deadline(client.engine.clock, exptime), value, unique)
 
 
 SET: Final = StorageCommand(b"set", _set)

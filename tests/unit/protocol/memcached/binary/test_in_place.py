@@ -7,6 +7,7 @@ import pytest
 from memrep.engine.operations import NOT_FOUND
 from memrep.protocol.memcached.binary import packet as opcodes
 from memrep.protocol.memcached.binary.packet import AUTH_ERROR, HEADER_BYTES, STATUS, error, response
+from memrep.protocol.memcached.limits import deadline
 from memrep.storage.entry import NEVER
 from tests.fuzz.grammar import packet
 from tests.harness.engine_fixture import Rig
@@ -52,7 +53,7 @@ def test_a_touch_moves_the_end_and_shows_the_flags() -> None:
     client = connection_to(rig.engine)
     told = client.receive(packet(opcodes.TOUCH, b"a", b"", (60).to_bytes(4, "big")))
     assert told == response(opcodes.TOUCH, 0, extras=(7).to_bytes(4, "big"), cas=rig.unique(b"a"))
-    assert rig.entry(b"a").expires == rig.engine.expires(60) != NEVER
+    assert rig.entry(b"a").expires == deadline(rig.clock, 60) != NEVER
     none = client.receive(packet(opcodes.TOUCH, b"b", b"", bytes(4)))
     assert none == error(opcodes.TOUCH, 0, STATUS[NOT_FOUND])
 

@@ -7,6 +7,7 @@ import pytest
 from memrep.engine.operations import NOT_FOUND
 from memrep.protocol.memcached.binary import packet as opcodes
 from memrep.protocol.memcached.binary.packet import STATUS, error, response
+from memrep.protocol.memcached.limits import deadline
 from tests.fuzz.grammar import packet
 from tests.harness.engine_fixture import Rig, rig_later
 from tests.unit.protocol.memcached.text.test_commands import connection_to
@@ -41,7 +42,7 @@ def test_a_miss_is_told_by_a_loud_one_only(opcode: int, answer: bytes) -> None:
 def test_a_gat_lets_the_value_end_anew(opcode: int) -> None:
     rig = Rig().holding(b"x")
     connection_to(rig.engine).receive(packet(opcode, b"a", b"", (60).to_bytes(4, "big")))
-    assert rig.entry(b"a").expires == rig.engine.expires(60)
+    assert rig.entry(b"a").expires == deadline(rig.clock, 60)
 
 
 def test_a_value_that_is_being_written_is_shown_when_that_is_done() -> None:

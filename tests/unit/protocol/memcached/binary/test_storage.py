@@ -7,6 +7,7 @@ import pytest
 from memrep.engine.operations import EXISTS, NOT_FOUND, NOT_STORED
 from memrep.protocol.memcached.binary import packet as opcodes
 from memrep.protocol.memcached.binary.packet import HEADER, STATUS
+from memrep.protocol.memcached.limits import deadline
 from tests.fuzz.grammar import packet
 from tests.harness.engine_fixture import Rig
 from tests.unit.protocol.memcached.text.test_commands import connection_to
@@ -68,7 +69,7 @@ def test_a_value_is_stored_with_the_flags_and_the_end_in_the_extras(opcode: int)
     if opcode != opcodes.ADD:
         rig.holding(b"old")
     connection_to(rig.engine).receive(packet(opcode, b"a", b"new", FLAGS[:4] + (60).to_bytes(4, "big")))
-    assert (rig.entry(b"a").flags, rig.entry(b"a").expires) == (7, rig.engine.expires(60))
+    assert (rig.entry(b"a").flags, rig.entry(b"a").expires) == (7, deadline(rig.clock, 60))
 
 
 @pytest.mark.parametrize("opcode", EXTENDS)

@@ -21,6 +21,7 @@ from memrep.protocol.intake import Intake
 from memrep.protocol.memcached.text.commands import GET_LINE_MAX, LINE_MAX
 from memrep.protocol.negotiation import connect
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
+from memrep.storage.entry import NEVER
 from memrep.storage.store import Store
 from tests.harness.engine_fixture import Rig
 from tests.harness.lone_node import LoneConnection, lone_node
@@ -312,7 +313,7 @@ def test_a_read_behind_a_lock_sees_what_was_written_before_the_lock_was_had() ->
     """pecl-memcache sends both in one packet."""
     client = Waiting()
     client.receive(b"add s.lock 0 15 1\r\n1\r\nget s\r\n")
-    client.rig.engine.set(b"s", 0, 0, b"of the one who held the lock")
+    client.rig.engine.set(b"s", 0, NEVER, b"of the one who held the lock")
     assert client.succeed() == b"STORED\r\n"
     assert client.succeed() == b"VALUE s 0 28\r\nof the one who held the lock\r\nEND\r\n"
 
@@ -346,7 +347,7 @@ def test_a_write_with_noreply_is_waited_for_and_says_nothing() -> None:
 
 def test_a_command_behind_a_gat_with_a_bad_key_waits_for_the_keys_that_it_has_touched() -> None:
     client = Waiting()
-    client.rig.engine.set(b"a", 0, 0, b"old")
+    client.rig.engine.set(b"a", 0, NEVER, b"old")
     client.rig.later.succeed()
     assert client.receive(b"gat 0 a a %b\r\nset a 0 0 3\r\nnew\r\n" % (b"k" * 251)) == b""
     assert client.proposed() == [b"a"]
@@ -358,7 +359,7 @@ def test_a_command_behind_a_gat_with_a_bad_key_waits_for_the_keys_that_it_has_to
 def test_a_get_of_several_keys_waits_for_those_that_are_pending() -> None:
     client = Waiting()
     for key in (b"a", b"b", b"c"):
-        client.rig.engine.set(key, 0, 0, b"x" + key)
+        client.rig.engine.set(key, 0, NEVER, b"x" + key)
     client.rig.later.succeed()
     assert client.receive(b"get a b - c\r\n") == b"VALUE a 0 2\r\nxa\r\n"
     assert client.succeed() == b"VALUE b 0 2\r\nxb\r\n"
@@ -494,7 +495,7 @@ def _is_bounded_by_pieces(client: LoneConnection) -> None:
 def test_a_node_that_has_to_wait_answers_as_one_that_has_not(data: bytes, places: list[int]) -> None:
     alone = connection_to(Rig(item_max=200).engine)
     client = Waiting()
-    client.rig.engine.room.item_max = 200
+    client.rig.engine.item_limit.item_max = 200
     expected = alone.receive(data)
     replies = b""
     for part in _cut(data, places):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR, NO_NUMBER
+from memrep.protocol.memcached.limits import deadline
 from memrep.storage.entry import NEVER
 from tests.harness.engine_fixture import Rig
 from tests.harness.lone_node import lone_node
@@ -45,7 +46,7 @@ def test_a_touch_moves_the_end_and_a_delayed_flush_comes_when_it_is_due() -> Non
     rig = Rig().holding(b"x")
     client = connection_to(rig.engine)
     client.receive(b"touch a 60\r\n")
-    assert rig.entry(b"a").expires == rig.engine.expires(60) != NEVER
+    assert rig.entry(b"a").expires == deadline(rig.clock, 60) != NEVER
     client.receive(b"flush_all 10\r\n")
     assert rig.value(b"a") == b"x"
 

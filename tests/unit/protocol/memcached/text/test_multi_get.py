@@ -10,6 +10,7 @@ from memrep.flow_control import ROUND_MAX, FlowControl
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.memcached.errors import BAD_EXPTIME, BAD_LINE, ERROR
+from memrep.protocol.memcached.limits import deadline
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.storage.entry import NEVER
 from tests.harness.engine_fixture import Rig, rig_later
@@ -130,7 +131,7 @@ def test_a_gat_touches_what_stands_before_a_key_that_is_too_long_and_shows_nothi
     rig = _holding([b"a", b"b"])
     client = connection_to(rig.engine)
     assert client.receive(_line(b"gat 60", [b"a", b"k" * 251, b"b"])) == BAD_LINE
-    assert rig.entry(b"a").expires == rig.engine.expires(60)
+    assert rig.entry(b"a").expires == deadline(rig.clock, 60)
     assert rig.entry(b"b").expires == NEVER
 
 
@@ -155,7 +156,7 @@ def test_a_gat_lets_every_key_end_anew_under_the_cas_unique_that_it_had() -> Non
     uniques = [rig.unique(b"a"), rig.unique(b"b")]
     told = connection_to(rig.engine).receive(b"gats 60 a b\r\n")
     assert told == b"VALUE a 0 1 %d\r\nx\r\nVALUE b 0 1 %d\r\nx\r\nEND\r\n" % tuple(uniques)
-    assert [rig.entry(key).expires for key in (b"a", b"b")] == [rig.engine.expires(60)] * 2
+    assert [rig.entry(key).expires for key in (b"a", b"b")] == [deadline(rig.clock, 60)] * 2
     assert [rig.unique(b"a"), rig.unique(b"b")] == uniques
 
 

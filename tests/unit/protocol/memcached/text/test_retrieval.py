@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.protocol.memcached.errors import BAD_LINE
+from memrep.protocol.memcached.limits import deadline
 from memrep.protocol.replies import OUTPUT_MAX
 from tests.harness.engine_fixture import Rig, rig_later
 from tests.harness.lone_node import lone_node
@@ -29,9 +30,9 @@ def test_gets_shows_the_cas_unique_and_gat_lets_the_value_end_anew() -> None:
     with_unique = b"VALUE a 7 3 %d\r\nold\r\n" % rig.unique(b"a") + END
     assert client.receive(b"gets a\r\n") == with_unique
     assert client.receive(b"gat 60 a\r\n") == SHOWN + END
-    assert rig.entry(b"a").expires == rig.engine.expires(60)
+    assert rig.entry(b"a").expires == deadline(rig.clock, 60)
     assert client.receive(b"gats 90 a\r\n") == with_unique
-    assert rig.entry(b"a").expires == rig.engine.expires(90)
+    assert rig.entry(b"a").expires == deadline(rig.clock, 90)
 
 
 def test_a_key_that_is_being_written_is_shown_when_that_is_done_and_what_is_deleted_then_is_not() -> None:

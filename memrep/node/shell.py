@@ -1,0 +1,74 @@
+"""SEAM: what a node is given by the shell that drives it: time, chance, a log, and what a process knows.
+
+A node does no I/O, so everything that comes from outside of it is handed in. The daemon hands in real clocks
+and real randomness, the simulator both out of one seed; what only a process can tell is left out by whoever has
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+Lines = Iterable[tuple[str, object]]
+
+
+def nothing_known() -> Lines:
+    """What there is to tell of no process."""
+    return []
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """One start of a node.
+
+    Attributes:
+        inc: its incarnation: a random number of 62 bits or so, by which the others know one start from another.
+        now: the monotonic clock, ms.
+        wall: the wall clock, ms since 1970.
+    """
+
+    inc: int
+    now: int
+    wall: int
+
+
+@attrs.frozen(kw_only=True)
+class ProcessInfo:
+    """What only the shell's process knows.
+
+    Attributes:
+        process: (name, value) lines on the process: pid, rusage, connections.
+        settings: the options as the operator gave them.
+        connections: (name, value) lines on each connection.
+        spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
+            has not begun then is left to the next turn.
+        memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
+            there is no limit. None if it cannot be told now.
+    """
+
+    process: Callable[[], Lines] = nothing_known
+    settings: Callable[[], Lines] = nothing_known
+    connections: Callable[[], Lines] = nothing_known
+    spent: Callable[[], bool] = lambda: False
+    memory: Callable[[], tuple[int, int] | None] = lambda: None
+
+
+@attrs.frozen(kw_only=True)
+class Shell:
+    """What drives a node, as the node sees it.
+
+    Attributes:
+        random_bytes: gives that many random bytes, which must not be foreseeable.
+        log: takes one line for each change of state.
+        process: what only the process knows.
+        set_verbosity: carries out `verbosity`.
+        shutdown: ends the program on a client's `shutdown`; None if that is not enabled.
+    """
+
+    random_bytes: Callable[[int], bytes]
+    log: Callable[[str], None] = lambda line: None
+    process: ProcessInfo = attrs.Factory(ProcessInfo)
+    set_verbosity: Callable[[int], None] = lambda level: None
+    shutdown: Callable[[], None] | None = None
