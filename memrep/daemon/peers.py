@@ -211,8 +211,8 @@ class Peers:
 
     Args:
         node: the node.
+        reactor: tells when their sockets are ready.
         addresses: of all nodes; node n is the n-th.
-        me: this node's number.
         listeners: where the others come in; they listen.
         sources: the addresses from which this node may call, those that the others know; none for any.
         log: takes a line for the operator.
@@ -221,14 +221,15 @@ class Peers:
     def __init__(
         self,
         node: Node,
+        reactor: Reactor,
         addresses: list[Address],
-        me: int,
         listeners: list[Listener],
         sources: list[Endpoint],
         log: Callable[[str], None],
     ) -> None:
         self.node = node
-        self.reactor: Reactor
+        self.reactor = reactor
+        me = node.options.me
         self._addresses = {n: a for n, a in enumerate(addresses, start=1) if n != me}
         self._sources = sources
         self._log = log
@@ -301,12 +302,11 @@ class Peers:
         hang_up(sock)
         self._limited_log.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
 
-    def dial_afresh(self, nodes: list[int]) -> None:
-        """Send these peers a new SYN now: that of an attempt under way comes again only after a second."""
-        for node in nodes:
-            self._pokes[node].set()
-            if node in self._dialling:
-                self._dialling[node].cancel()
+    def dial_afresh(self, node: int) -> None:
+        """Send this peer a new SYN now: that of an attempt under way comes again only after a second."""
+        self._pokes[node].set()
+        if node in self._dialling:
+            self._dialling[node].cancel()
 
     def forget(self, link: InLink) -> None:
         """A link that was accepted is closed."""

@@ -56,20 +56,21 @@ class House:
         )
         self._listener = Listener(socket.AF_INET, (HOST, port))
         self._listener.listen()
-        self.peers = Peers(self.node, nodes, me, [self._listener], [], self._note)
-        part = Slice(3_600_000)
-        self.reactor = Reactor(self.node, self._end_turn, self, pytest.fail, part)  # type: ignore[arg-type]
-        self.peers.reactor = self.reactor
+        self.reactor = Reactor(self.node, self, Slice(3_600_000))
+        self.peers = Peers(self.node, self.reactor, nodes, [self._listener], [], self._note)
 
     def unread(self, connection: Connection) -> bool:
         return False
 
     def fence(self) -> None: ...
 
+    def distrust(self, error: Exception) -> None:
+        raise error
+
     def _note(self, line: str) -> None:
         self.said.append(line)
 
-    def _end_turn(self) -> None:
+    def end_turn(self) -> None:
         for number, data in self.node.finish():
             self.peers.send(number, data)
         self.peers.close_superseded()
