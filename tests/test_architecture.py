@@ -43,7 +43,6 @@ PARAMETERS_MAX: Final = 6
 
 #: What is still above these limits, each at the size that it has. It may shrink; nothing may join it.
 MODULES_TO_CARVE: Final = {
-    "daemon.peers": 481,
     "engine.engine": 436,
     "protocol.connection": 398,
     "protocol.memcached.binary.commands": 428,

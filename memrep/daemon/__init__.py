@@ -22,7 +22,9 @@ clients             all clients: who is let in, who has to leave
 client_ports        when the ports of clients are open, and who comes in
 peer_allowlist      from which addresses nodes may call
 half_open           whose SYN has come, though this machine cannot answer it yet
-peers               links to and from the other nodes, and the tasks that keep them dialled
+peer_links          one link's socket: what is sent on it, or read from it
+dialler             the task that keeps this node's link to one peer
+peers               all links: who may open one to this node, and those who dial
 cgroup              how much memory the kernel grants
 place               what a node needs of this machine, had once and kept
 process_stats       what `stats` tells of the process

@@ -2,8 +2,8 @@
 
     reactor.run       serves every socket
     _tick             every 50 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
-    keep_found        one for each peer: where it lives
-    keep_dialled      one for each peer
+    Whereabouts.keep  one for each peer: where it lives
+    Dialler.keep      one for each peer: a link to it
 
 Rule: no failure of the system ends a node. A task that fails is begun anew, and so is trio itself; the node and
 its sockets depend on neither. Only a fault of the node's own doing makes it doubtful, see `distrust`.
@@ -18,7 +18,6 @@ import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 import trio
@@ -112,7 +111,7 @@ class Daemon:
                 break
         self._peers.close_superseded()
         for node in self._node.staleness.dials_afresh():
-            self._peers.dial_afresh(node)
+            self._peers.diallers[node].dial_afresh()
         if self._ports.listening and not self._ready:
             self._ready = True
             self._notifier.tell("READY=1\nSTATUS=serving")
@@ -188,12 +187,10 @@ class Daemon:
             self._peers.open()
             nursery.start_soon(self._for_ever, "a tick", self._tick)
             nursery.start_soon(self._for_ever, "serving", self._reactor.run)
-            for number, node in enumerate(self._options.nodes, start=1):
-                if node != self._options.me:
-                    find = partial(self._peers.keep_found, number)
-                    dial = partial(self._peers.keep_dialled, number)
-                    nursery.start_soon(self._for_ever, f"looking up {node}", find)
-                    nursery.start_soon(self._for_ever, f"dialling {node}", dial)
+            for dialler in self._peers.diallers.values():
+                where = dialler.where
+                nursery.start_soon(self._for_ever, f"looking up {where.address}", where.keep)
+                nursery.start_soon(self._for_ever, f"dialling {where.address}", dialler.keep)
             await self._end.wait()
             if not self.distrusted:
                 await self._end_in_order()

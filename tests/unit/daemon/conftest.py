@@ -1,4 +1,4 @@
-"""What the tests of whole daemons share."""
+"""What the tests of several rooms share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from memrep.daemon.options import ServeOptions
 from memrep.node.options import NodeOptions
 from memrep.replication.membership.timing import Timing
 from tests.real.processes import HOST, NODE_LINK_OFFSET, PortLease
+from tests.unit.daemon.street import Street
 
 
 @pytest.fixture
@@ -21,3 +22,10 @@ def options() -> Iterator[ServeOptions]:
     node = NodeOptions(nodes=[str(me)], timing=Timing.scaled(60_000))
     yield ServeOptions(node=node, nodes=[me], me=me, listen=HOST, port=me.port, drain_ms=0)
     lease.close()
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    street = Street()
+    yield street
+    street.close()
