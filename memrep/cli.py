@@ -18,13 +18,13 @@ import click
 from memrep import __version__
 from memrep.addresses import Address, parse_address, parse_nodes
 from memrep.daemon.certificate import Certificate, read_certificate
-from memrep.daemon.daemon import serve
 from memrep.daemon.files import read_file
 from memrep.daemon.guard import in_words, remedy
 from memrep.daemon.local_address import check_listen, check_own_name, find_self
 from memrep.daemon.log import say
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.private_files import read_auth_file, read_secret
+from memrep.daemon.serve import serve
 from memrep.errors import UsageError
 from memrep.node.options import NodeOptions
 from memrep.php.options import PhpOptions

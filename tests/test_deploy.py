@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from memrep.daemon.cgroup import Memory
-from memrep.daemon.daemon import HANDOVER_S
+from memrep.daemon.drain import HANDOVER_S
 from memrep.errors import UsageError
 from tests.real.generation import DEBIAN_13, INSTALLED, USED, Generation
 

@@ -15,10 +15,20 @@ options             what the daemon was told
 pending_handshakes  who has connected but not yet shown who he is
 tls                 clients who speak TLS: the handshake, and the socket
 lingering_close     how a client's socket is closed
-clients             listening for clients; one client's socket
+delivery            whether an answer has reached its client's machine
+client              one client's socket: it is read, executed, answered
+slow_readers        clients whose unread replies cost memory that others wait for
+clients             all clients: who is let in, who has to leave
+client_ports        when the ports of clients are open, and who comes in
 peer_allowlist      from which addresses nodes may call
 half_open           whose SYN has come, though this machine cannot answer it yet
-peers               links to and from the other nodes, and the tasks that keep them dialled
+peer_links          one link's socket: what is sent on it, or read from it
+dialler             the task that keeps this node's link to one peer
+peers               all links: who may open one to this node, and those who dial
 cgroup              how much memory the kernel grants
-daemon              the nursery: serve, tick, dial, signals, the end
+place               what a node needs of this machine, had once and kept
+process_stats       what `stats` tells of the process
+drain               the orderly end
+daemon              a running node: turns, tasks, signals, faults
+serve               from the start of the process to its end
 """

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -120,6 +120,12 @@ class Listener:
             hang_up(sock)
             raise
         return sock
+
+
+def close_all(listeners: Iterable[Listener]) -> None:
+    """Give these addresses up."""
+    for listener in listeners:
+        listener.close()
 
 
 class Door:

@@ -16,7 +16,7 @@ from typing import Final
 
 from memrep.addresses import Address, plain_host
 from memrep.daemon.guard import in_words
-from memrep.daemon.listener import Listener
+from memrep.daemon.listener import Listener, close_all
 from memrep.daemon.names import Endpoint, is_loopback, look_up
 from memrep.errors import UsageError
 
@@ -178,6 +178,7 @@ def bind_link_port(address: Address, host: str) -> list[Listener]:
         for listener in listeners:
             listener.listen()
     except OSError as error:
+        close_all(listeners)
         raise port_error(host, address.link_port, error, "for the other nodes") from None
     return listeners
 
@@ -197,8 +198,7 @@ def _bind(host: str, port: int, use: str) -> list[Listener]:
             if error.errno in _ELSEWHERE:
                 elsewhere = error
                 continue
-            for listener in listeners:
-                listener.close()
+            close_all(listeners)
             raise port_error(endpoint.host, port, error, use) from None
     if not listeners and elsewhere is not None:
         raise port_error(host, port, elsewhere, use)

@@ -35,6 +35,9 @@ _STDERR: Final = 2
 #: Lines that may wait to be written.
 _LINES_MAX: Final = 1_000
 
+#: How long the last lines may take when the process ends, s.
+LAST_WORDS_S: Final = 0.5
+
 #: Seconds between two tries to tell how many lines were lost.
 _RETRY_S: Final = 1.0
 

@@ -98,14 +98,15 @@ class Whereabouts:
         found: told the addresses that its name stands for, after each look-up; none if it has failed.
 
     Attributes:
+        address: as it stands in the list of nodes.
         endpoints: those that were found last.
         problem: why the last look-up has failed; empty if it has not.
     """
 
     def __init__(self, address: Address, found: Callable[[Iterable[str]], None]) -> None:
+        self.address = address
         self.endpoints: list[Endpoint] = []
         self.problem = ""
-        self._address = address
         self._found = found
         self._asked = trio.Event()
         self._answered = trio.Event()
@@ -125,7 +126,7 @@ class Whereabouts:
             answered.set()
 
     async def _look_up(self) -> None:
-        host, port = self._address.host, self._address.link_port
+        host, port = self.address.host, self.address.link_port
         try:
             with trio.fail_after(_LOST_S):
                 found = endpoints(await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
@@ -146,7 +147,7 @@ class Whereabouts:
 
     def why(self, outcomes: Sequence[tuple[Endpoint, str]]) -> str:
         """Why the peer could not be called, in words for the operator: which addresses were tried."""
-        host = self._address.host
+        host = self.address.host
         if not outcomes:
             reason = self.problem or "the resolver does not answer"
             return (

@@ -61,16 +61,21 @@ class Handler(Protocol):
         """Read or write what can be; inside a turn."""
 
 
-class Fence(Protocol):
-    """What has to be done about clients after the process was stopped."""
+class Owner(Protocol):
+    """Whose turns these are. It may be unfinished when the reactor is made: it is asked in turns only."""
+
+    def end_turn(self) -> None:
+        """Send what there is to send."""
 
     def unread(self, connection: Connection) -> bool:
-        """Whether something of this client lies in its socket."""
+        """Whether something of this client lies in its socket; asked after the process was stopped."""
         ...
 
     def fence(self) -> None:
-        """Close what waits to be accepted."""
-        ...
+        """Close what waits to be accepted, for the process was stopped; see `Node.turn`."""
+
+    def distrust(self, error: Exception) -> None:
+        """Take an error that has happened in the midst of what the node itself does."""
 
 
 class Reactor:
@@ -78,35 +83,26 @@ class Reactor:
 
     Args:
         node: what they serve.
-        end_turn: called at the end of each turn, after the node's own; sends what there is to send.
-        fence: knows what of clients lies unread when the process turns out to have been stopped for a while,
-            and keeps out who waits at the door; see `Node.turn`.
-        distrust: takes an error that has happened in the midst of what the node itself does.
+        owner: ends each turn, and is told what has happened in it.
         part: the slice of time that the present part of a turn has.
 
     Attributes:
         turns: how many turns there were.
         cut_short: how many of them have left something to the next.
         longest_turn: s.
+        distrust: see `Owner`.
         spent: whether the present part has had its time; what has not begun yet is left to the next turn.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        end_turn: Callable[[], None],
-        fence: Fence,
-        distrust: Callable[[Exception], None],
-        part: Slice,
-    ) -> None:
+    def __init__(self, node: Node, owner: Owner, part: Slice) -> None:
         self.turns = 0
         self.cut_short = 0
         self.longest_turn = 0.0
         self._node = node
-        self._end_turn = end_turn
-        self.distrust = distrust
-        self._fence = fence
-        self._unread = fence.unread
+        self._end_turn = owner.end_turn
+        self.distrust = owner.distrust
+        self._fence = owner.fence
+        self._unread = owner.unread
         self._fence_s = node.options.timing.fence / 1000
         self._part = part
         self.spent = part.spent
@@ -181,7 +177,7 @@ class Reactor:
         wall = time.time_ns() // 1_000_000
         stopped = self._node.turn(int(now * 1000), wall, self._unread, worked=int(worked * 1000))
         if stopped:
-            self._fence.fence()
+            self._fence()
         return stopped
 
     def stopped(self) -> bool:

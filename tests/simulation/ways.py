@@ -5,7 +5,7 @@ answers, lies in kernels; when the cut heals it is sent again, within the time t
 Whether its sender has given up meanwhile makes no difference to that.
 
 A shell that is told by its node that it may have been left behind takes answers back which nobody acknowledges
-(daemon/clients.py); so does this one.
+(daemon/delivery.py); so does this one.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from memrep.cli import _checked, serve_command
-from memrep.daemon.daemon import warning_of_strangers
 from memrep.daemon.options import ServeOptions
+from memrep.daemon.serve import warning_of_strangers
 from memrep.php.options import PhpOptions
 from tests.harness.certificates import Authority
 

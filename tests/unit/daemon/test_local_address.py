@@ -11,6 +11,7 @@ import pytest
 
 from memrep.addresses import LINK_PORT_OFFSET, Address
 from memrep.daemon import local_address
+from memrep.daemon.listener import Listener
 from memrep.daemon.local_address import (
     bind_client_port,
     bind_link_port,
@@ -194,6 +195,20 @@ def test_a_link_port_that_is_taken_is_refused_with_its_number(taken: int) -> Non
         UsageError, match=f"cannot listen on 127.0.0.1:{taken} for the other nodes: .*sport = :{taken}"
     ):
         bind_link_port(Address("127.0.0.1", taken - LINK_PORT_OFFSET), "127.0.0.1")
+
+
+def test_a_link_port_on_which_the_system_does_not_let_this_node_listen_is_not_kept(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(listener: Listener) -> None:
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(Listener, "listen", fail)
+    with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.2:{taken} for the other nodes") as refused:
+        bind_link_port(Address("127.0.0.2", taken - LINK_PORT_OFFSET), "127.0.0.2")
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.2", taken))
+    assert refused  # which has kept alive whatever was left open
 
 
 def test_a_link_port_that_is_free_is_bound(taken: int) -> None:

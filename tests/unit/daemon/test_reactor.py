@@ -23,11 +23,25 @@ from memrep.replication.membership.timing import Timing
 from tests.harness.lone_node import WALL
 
 
-class Fence:
-    """Notes that the process was stopped."""
+class Bench:
+    """A reactor, and handlers that note when they are called."""
 
     def __init__(self) -> None:
+        self.part = Slice(Timing().fence)
         self.fenced = 0
+        now = time.monotonic_ns() // 1_000_000
+        self.node = Node(NodeOptions(), Start(inc=1, now=now, wall=WALL), Shell(random_bytes=bytes))
+        self.faults: list[Exception] = []
+        self.reactor = Reactor(self.node, self, self.part)
+        self.called: list[str] = []
+        self.enough: Callable[[], bool] = lambda: False
+        self.over = trio.Event()
+        self._sockets: list[socket.socket] = []
+
+    def end_turn(self) -> None:
+        list(self.node.end_turn())
+        if self.enough():
+            self.over.set()
 
     def unread(self, connection: Connection) -> bool:
         return False
@@ -35,26 +49,8 @@ class Fence:
     def fence(self) -> None:
         self.fenced += 1
 
-
-class Bench:
-    """A reactor, and handlers that note when they are called."""
-
-    def __init__(self) -> None:
-        self.part = Slice(Timing().fence)
-        self.fence = Fence()
-        now = time.monotonic_ns() // 1_000_000
-        self.node = Node(NodeOptions(), Start(inc=1, now=now, wall=WALL), Shell(random_bytes=bytes))
-        self.faults: list[Exception] = []
-        self.reactor = Reactor(self.node, self._end_turn, self.fence, self.faults.append, self.part)
-        self.called: list[str] = []
-        self.enough: Callable[[], bool] = lambda: False
-        self.over = trio.Event()
-        self._sockets: list[socket.socket] = []
-
-    def _end_turn(self) -> None:
-        list(self.node.end_turn())
-        if self.enough():
-            self.over.set()
+    def distrust(self, error: Exception) -> None:
+        self.faults.append(error)
 
     def handler(self, name: str, *, greedy: bool, urgent: bool = False, again: int = 0) -> Handler:
         ours, theirs = socket.socketpair()
@@ -190,7 +186,7 @@ async def test_a_turn_in_which_the_node_itself_works_is_no_stop() -> None:
         one.reactor.turn(lambda: _work(0.3))
         one.reactor.turn(lambda: None)
         stopped = one.reactor.longest_turn >= Timing().silence / 1000
-        assert one.fence.fenced == stopped  # on a machine that is this busy it was stopped, too
+        assert one.fenced == stopped  # on a machine that is this busy it was stopped, too
         assert one.reactor.longest_turn >= 0.3
 
 
@@ -203,7 +199,7 @@ async def test_to_wait_is_a_stop(where: str) -> None:
         else:
             time.sleep(0.3)
         one.reactor.turn(lambda: None)
-        assert one.fence.fenced == 1
+        assert one.fenced == 1
 
 
 async def test_a_stop_within_a_turn_shows_before_what_was_read_is_executed() -> None:
@@ -218,7 +214,7 @@ async def test_a_stop_within_a_turn_shows_before_what_was_read_is_executed() -> 
 
         one.reactor.turn(act)
         assert seen == [False, True, False]
-        assert one.fence.fenced == 1
+        assert one.fenced == 1
 
 
 async def test_to_work_within_a_turn_shows_as_no_stop_but_ends_the_slice() -> None:

@@ -1,0 +1,123 @@
+"""The ports of clients: when they are open, and who comes in by them.
+
+The port is bound from the start, so that a taken one is found at once, but it listens only while the node holds
+everything: until then connecting is refused, the one answer that sends PHP to the next node at once
+(listener.py). So it is after a stop of the process, too, until this node has served again.
+
+With TLS (tls.py) a client on the port comes in when its handshake is done. The unix socket stays as it is.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+from memrep.daemon.certificate import Certificate
+from memrep.daemon.clients import Clients, spell
+from memrep.daemon.guard import Troubles
+from memrep.daemon.listener import Door, Listener
+from memrep.daemon.reactor import Reactor
+from memrep.daemon.tls import TlsDoor
+from memrep.node.node import Node
+
+
+class ClientPorts:
+    """The addresses at which clients come in.
+
+    Args:
+        node: knows whether they may.
+        reactor: tells when one has come.
+        clients: takes those who come in.
+        listeners: the addresses.
+        certificate: what to show clients on the port, who then speak TLS; None if they do not.
+        log: takes a line for the operator.
+
+    Attributes:
+        listening: whether clients may come in.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        reactor: Reactor,
+        clients: Clients,
+        listeners: list[Listener],
+        certificate: Certificate | None,
+        log: Callable[[str], None],
+    ) -> None:
+        self.listening = False
+        self._node = node
+        self._reactor = reactor
+        self._clients = clients
+        troubles = Troubles(log)
+        self._doors = [
+            Door(f"clients on {listener}", listener, self._receive, clients.make_room, troubles)
+            for listener in listeners
+        ]
+        self._tls = TlsDoor(certificate.context, clients.admit_tls, log) if certificate is not None else None
+        self._shut = False
+        self._fenced = False
+
+    def follow(self) -> None:
+        """Listen while the node is open, and only then; to be called at the end of a turn."""
+        self._fenced = self._fenced and not self._node.serving
+        if self._node.open and not (self._shut or self._fenced):
+            if not self.listening:
+                self.listening = True
+                for door in reversed(self._doors):  # the port last: where it answers the unix socket does, too
+                    door.open(self._reactor)
+        elif self.listening:
+            self.close()
+
+    def fence(self) -> None:
+        """Hang up on those who wait to be accepted: what they have sent already may be old.
+
+        The ports stay shut until this node serves again. To be refused sends php-memcached to another node; to
+        be let in and then sent away, when the new view finds this one behind, costs it a try, of which it has
+        five.
+        """
+        self._fenced = True
+        if self.listening:
+            self.close()
+
+    def shut(self) -> None:
+        """Accept nobody any more."""
+        self._shut = True
+        self.follow()
+
+    def close(self) -> None:
+        """Accept nobody until the next turn that finds the node open; the addresses are kept."""
+        self.listening = False
+        for door in self._doors:
+            door.shut()
+        if self._tls is not None:
+            self._tls.close_all()
+
+    def tick(self) -> None:
+        """Do what is due by the clock."""
+        for door in self._doors:
+            door.tick()
+        if self._tls is not None:
+            self._tls.tick()
+
+    def describe(self) -> Iterator[tuple[str, object]]:
+        """Each socket that listens, as in memcached's `stats conns`."""
+        for door in self._doors:
+            if door.sock is not None:
+                yield f"{door.sock.fileno()}:addr", spell(door.sock.getsockname())
+                yield f"{door.sock.fileno()}:state", "conn_listening"
+                yield f"{door.sock.fileno()}:secs_since_last_cmd", 0
+
+    def _receive(self, sock: socket.socket, host: str, port: int) -> None:
+        """Take a client that has connected.
+
+        Raises:
+            OSError: the system does not allow what it takes to serve him.
+        """
+        is_tcp = sock.family != socket.AF_UNIX
+        if is_tcp:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_tcp and self._tls is not None:
+            self._tls.receive(self._reactor, sock, host)
+        else:
+            self._clients.admit(sock, host, is_tcp)

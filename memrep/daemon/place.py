@@ -1,0 +1,95 @@
+"""The place of a node: what it needs of this machine, had once at the start and kept to the end.
+
+Problem: a port, a descriptor or memory may not be had a second time, and what is missing should be said before
+anything else has happened. So all of it is taken first, in one step, and whatever a node is begun anew for, the
+next one finds it here. If a part cannot be had nothing of the others is kept.
+"""
+
+from __future__ import annotations
+
+import resource
+import socket
+from contextlib import ExitStack
+from typing import Final
+
+import attrs
+
+from memrep.daemon.cgroup import Memory
+from memrep.daemon.listener import Listener, close_all
+from memrep.daemon.local_address import bind_client_port, bind_link_port, sources_of_links
+from memrep.daemon.names import Endpoint
+from memrep.daemon.options import ServeOptions
+from memrep.errors import UsageError
+
+#: For links, those who have not shown yet who they are, and the program itself.
+SPARE_DESCRIPTORS: Final = 448
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """What a node needs of this machine. It is had at the start, and kept: it might not be had again.
+
+    Attributes:
+        listeners: where clients come in.
+        links: where the other nodes come in.
+        sources: the addresses from which the others may be called; none for any.
+        memory: what the kernel lets this process have.
+    """
+
+    listeners: list[Listener]
+    links: list[Listener]
+    sources: list[Endpoint]
+    memory: Memory
+
+    @classmethod
+    def of(cls, options: ServeOptions) -> Place:
+        """Take what these options ask for, as a whole or not at all.
+
+        Raises:
+            UsageError: a port cannot be had, or the system's limits do not allow what is asked.
+            OSError: the system refuses something else.
+        """
+        _raise_descriptor_limit(options.connections)
+        with ExitStack() as given_back:
+            memory = Memory()
+            given_back.callback(memory.close)
+            memory.check(options.node.memory, options.connections)
+            listeners = bind_client_port(options.listen, options.port)
+            given_back.callback(close_all, listeners)
+            if options.unix:
+                listeners.append(_bind_unix_socket(options.unix))
+            links = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else []
+            given_back.callback(close_all, links)
+            place = cls(
+                memory=memory, listeners=listeners, links=links, sources=sources_of_links(options.me.host)
+            )
+            given_back.pop_all()  # it is had as a whole
+        return place
+
+    def give_up(self) -> None:
+        """Give all of it back; the node is gone for good."""
+        close_all((*self.listeners, *self.links))
+        self.memory.close()
+
+
+def _bind_unix_socket(path: str) -> Listener:
+    try:
+        return Listener(socket.AF_UNIX, path)
+    except OSError as error:
+        raise UsageError(
+            f"--unix {path}: {error.strerror}; its directory must exist, be writable, and hold nothing else "
+            "under that name"
+        ) from None
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """As many descriptors as the clients may need; one line if the system does not allow that."""
+    needed = connections + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed <= hard or (soft < needed and hard == resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    elif hard < needed and hard != resource.RLIM_INFINITY:
+        raise UsageError(
+            f"-c {connections} needs {needed} file descriptors, the system allows {hard}; "
+            "raise LimitNOFILE (systemd) or `ulimit -n`, or lower -c"
+        )

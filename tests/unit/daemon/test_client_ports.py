@@ -1,0 +1,55 @@
+"""The ports of clients on loopback: they refuse whenever this node must not serve, and listen when it may."""
+
+from __future__ import annotations
+
+from tests.real.processes import HOST
+from tests.unit.daemon.house import open_house
+
+
+async def test_the_port_refuses_until_the_node_serves_and_again_from_when_it_is_shut() -> None:
+    async with open_house() as house:
+        assert await house.refuses()
+        house.open()
+        guest = await house.connect()
+        assert await guest.ask(b"set a 0 0 1\r\n1\r\n") == b"STORED\r\n"
+        house.reactor.turn(house.ports.shut)
+        assert await house.refuses()
+        assert await guest.ask(b"get a\r\n", b"END\r\n") == b"VALUE a 0 1\r\n1\r\nEND\r\n"
+
+
+async def test_after_a_stop_who_waits_to_be_accepted_is_sent_away_and_who_is_in_stays() -> None:
+    async with open_house() as house:
+        house.open()
+        guest = await house.connect()
+        await guest.ask(b"mn\r\n")
+        house.ports.fence()
+        assert await house.refuses()
+        assert await guest.ask(b"mn\r\n") == b"MN\r\n"  # a turn in which this node serves
+        assert not await house.refuses()
+
+
+async def test_a_port_that_is_closed_opens_again_in_the_next_turn_that_finds_the_node_open() -> None:
+    async with open_house() as house:
+        house.open()
+        house.ports.close()
+        assert not house.ports.listening
+        assert await house.refuses()
+        house.open()
+        assert not await house.refuses()
+
+
+async def test_a_port_that_is_shut_stays_so_in_whatever_turn() -> None:
+    async with open_house() as house:
+        house.open()
+        house.reactor.turn(house.ports.shut)
+        house.reactor.turn(house.node.tick)
+        assert not house.ports.listening
+        assert await house.refuses()
+
+
+async def test_sockets_that_listen_are_described_as_memcached_does() -> None:
+    async with open_house() as house:
+        assert dict(house.ports.describe()) == {}
+        house.open()
+        told = {name.partition(":")[2]: value for name, value in house.ports.describe()}
+        assert told == {"addr": f"tcp:{HOST}:{house.port}", "state": "conn_listening", "secs_since_last_cmd": 0}

@@ -1,0 +1,34 @@
+"""The end of a daemon: who is in is served until he goes or his time is over, nobody else comes in."""
+
+from __future__ import annotations
+
+import attrs
+
+from memrep.daemon.options import ServeOptions
+from tests.real.processes import until
+from tests.unit.daemon.served import PATIENCE_S, Served, connect, is_alive, refuses, serve
+
+
+def test_while_it_drains_nobody_comes_in_and_who_is_in_is_served_until_he_goes(options: ServeOptions) -> None:
+    """It waits for him no longer than told: this would last an hour."""
+
+    def visit(served: Served) -> None:
+        with connect(options) as client:
+            assert is_alive(client)
+            served.stop()
+            until(lambda: refuses(options), PATIENCE_S, "the port is shut")
+            assert is_alive(client)
+            client.sendall(b"quit\r\n")
+            assert client.recv(1) == b""
+
+    serve(attrs.evolve(options, drain_ms=3_600_000), visit)
+
+
+def test_who_stays_when_the_drain_is_over_hears_an_end(options: ServeOptions) -> None:
+    def visit(served: Served) -> None:
+        with connect(options) as client:
+            assert is_alive(client)
+            served.stop()
+            assert client.recv(1) == b""
+
+    serve(options, visit)
