@@ -17,6 +17,7 @@ from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.links import Link
 from memrep.replication.message import PeerMessage
+from memrep.storage.pending import Pending
 from tests.harness.lone_node import WALL
 
 #: From node, to node.
@@ -322,6 +323,10 @@ class Cluster:
         """What a node has committed under a key."""
         entry = self.nodes[number].store.values.get(key)
         return None if entry is None else entry.value
+
+    def pending(self, number: int) -> dict[bytes, Pending]:
+        """What is on its way at a node, its own writes and others', by key."""
+        return self.nodes[number]._writes.pending
 
     def serving(self) -> list[int]:
         """The nodes that serve now."""

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from memrep.node.node import Node
 from memrep.replication.links import Link
-from memrep.replication.message import Ack, Heartbeat, LeaseGrant, PeerMessage, Relay, Write
+from memrep.replication.message import Ack, Heartbeat, LeaseGrant, PeerMessage, Relay
 from memrep.replication.wire import decode, encode
 from memrep.storage.version import Version, cas_unique, generation, milliseconds
 from tests.harness.cluster import Client, Cluster, Pair
@@ -154,17 +153,19 @@ class Narrator:
         self.tell(", ".join(told))
         for key, entry in sorted({**node.store.values, **node.store.tombstones}.items()):
             self.add(f"{text_of(key)}={text_of(entry.value)} {self.version(entry.version)}")
-        for write in sorted(_pending(node), key=lambda write: write.key):
-            base = "" if write.base is None else f" from {self.version(Version(write.base))}"
-            version = self.version(Version(write.version))
-            self.add(f"pending {text_of(write.key)}={text_of(write.value)} {version}{base}")
+        for key, pending in sorted(self._cluster.pending(number).items()):
+            base = "" if pending.base is None else f" from {self.version(pending.base)}"
+            entry = pending.entry
+            self.add(f"pending {text_of(key)}={text_of(entry.value)} {self.version(entry.version)}{base}")
 
     def key(self, key: bytes) -> None:
         """Tell who has which value of a key."""
         holders: dict[str, list[int]] = {}
-        for number, node in sorted(self._cluster.nodes.items()):
-            pending = [f", pending {text_of(write.value)}" for write in _pending(node) if write.key == key]
-            has = "".join([text_of(self._cluster.value(number, key)), *pending])
+        for number in sorted(self._cluster.nodes):
+            has = text_of(self._cluster.value(number, key))
+            pending = self._cluster.pending(number).get(key)
+            if pending is not None:
+                has += f", pending {text_of(pending.entry.value)}"
             holders.setdefault(has, []).append(number)
         told = (f"at {_all(numbers)} {value}" for value, numbers in holders.items())
         self.tell(f"{text_of(key)}: " + "; ".join(told))
@@ -181,10 +182,6 @@ class Narrator:
 
 def _all(numbers: Iterable[int]) -> str:
     return " ".join(map(str, sorted(numbers)))
-
-
-def _pending(node: Node) -> list[Write]:
-    return node.replica.rounds.pending_writes()
 
 
 def _reply(replies: bytes) -> str:

@@ -290,7 +290,7 @@ class _Scene:
         for word in words:
             key = word.encode()
             self.narrator.key(key)
-            pending = any(node.replica.rounds.pending(key) for node in self.cluster.nodes.values())
+            pending = any(key in self.cluster.pending(number) for number in self.cluster.nodes)
             if pending or len({self.cluster.value(number, key) for number in self.cluster.nodes}) > 1:
                 raise WrongCommand(f"they do not agree: {self.narrator.take()[-1].strip()}")
 
