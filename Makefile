@@ -12,7 +12,7 @@ FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test test-long check lint types unit real php sim fingerprint trace watch broken faults oserrors fuzz bench malformed join format clean packages
+.PHONY: help run test test-long check lint types unit real php sim fingerprint trace story watch broken faults oserrors fuzz bench malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ fingerprint: $(INSTALLED) ## a hash of all that nodes say over 300 seeds: equal 
 
 trace: $(INSTALLED) ## what happens in the run of SEED, message by message
 	@$(BIN)/python -m tests.simulate --seed $(SEED) --trace
+
+story: $(INSTALLED) ## write down anew what comes of each story of replication; read the difference
+	@$(BIN)/python -m tests.stories --rewrite
 
 watch: $(INSTALLED) ## run the tests of a room whenever something of it is saved
 	@tools/watch

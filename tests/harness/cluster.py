@@ -18,21 +18,30 @@ from memrep.protocol.connection import Connection
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.links import Link
 from memrep.replication.message import PeerMessage
+from memrep.storage.pending import Pending
 from tests.harness.lone_node import WALL
 
 #: From node, to node.
 Pair = tuple[int, int]
 
+#: What a node has said to another one in one turn: its bytes, and the same decoded.
+_Turn = tuple[bytes, list[PeerMessage]]
+
 TICK_MS = 50
 
 
 class Client:
-    """One client of one node, who comes from this host ("" for a unix socket)."""
+    """One client of one node, who comes from this host ("" for a unix socket).
+
+    Attributes:
+        node: the process that it is connected to.
+    """
 
     def __init__(self, cluster: Cluster, number: int, host: str = "") -> None:
         self.replies = b""
         self.closed = False
-        self.connection: Connection = cluster.nodes[number].clients.connect(host)
+        self.node = cluster.nodes[number]
+        self.connection: Connection = self.node.clients.connect(host)
         self._cluster = cluster
         self._number = number
 
@@ -89,6 +98,7 @@ class Cluster:
         said: all messages so far: from, to, what.
         logs: what each node has logged.
         after_turn: called with a node's number at the end of each turn of its.
+        arrives: called with what arrives on which link, before the turn of it; handshakes say nothing.
     """
 
     def __init__(
@@ -109,8 +119,11 @@ class Cluster:
         self.said: list[tuple[int, int, PeerMessage]] = []
         self.logs: dict[int, list[str]] = {n: [] for n in range(1, count + 1)}
         self.after_turn: Callable[[int], None] = lambda number: None
+        self.arrives: Callable[[Pair, Link, list[PeerMessage]], None] = lambda pair, link, messages: None
         self._options = options
-        self._queues: dict[Pair, deque[bytes]] = {}
+        self._queues: dict[Pair, deque[_Turn]] = {}
+        self._missed: dict[int, list[Callable[[Node], object]]] = {}  # what happened to frozen nodes
+        self._late: dict[Pair, tuple[Link, deque[_Turn]]] = {}
         self._taps: dict[Pair, Incoming] = {}
         self._clients: dict[Connection, Client] = {}
         self._starts = 0
@@ -136,8 +149,9 @@ class Cluster:
 
     def _put(self, pair: Pair, data: bytes) -> None:
         if pair in self._queues:
-            self._queues[pair].append(data)
-            self.said += [(*pair, message) for message in self._taps[pair].receive(data)]
+            messages = self._taps[pair].receive(data)
+            self._queues[pair].append((data, messages))
+            self.said += [(*pair, message) for message in messages]
 
     def advance(self, ms: int) -> None:
         """Let time pass in steps of a tick; what is not held arrives at once."""
@@ -163,13 +177,22 @@ class Cluster:
         self.held.difference_update(pairs or list(self.held))
         self.deliver()
 
+    def on_way(self, pair: Pair) -> list[PeerMessage]:
+        """What is in this queue."""
+        return [message for _, messages in self._queues[pair] for message in messages]
+
+    def on_former_way(self, pair: Pair) -> list[PeerMessage]:
+        """What lay on the former link of this direction, and is late."""
+        _, queue = self._late.get(pair, (None, ()))
+        return [message for _, messages in queue for message in messages]
+
     def lose(self, pair: Pair) -> None:
         """What is in this queue never arrives."""
         self._queues[pair].clear()
 
     def queued(self, pair: Pair) -> bytes:
         """Take all that is in a queue out of it."""
-        data = b"".join(self._queues[pair])
+        data = b"".join(data for data, _ in self._queues[pair])
         self._queues[pair].clear()
         return data
 
@@ -180,6 +203,12 @@ class Cluster:
             rounds += 1
             assert rounds < 2_000, "the nodes never stop talking"
             for pair in ready:
+                self._deliver_one(pair)
+
+    def step(self, *pairs: Pair) -> None:
+        """Let these queues arrive, one after the other, held or not, and nothing that follows from it."""
+        for pair in pairs:
+            for _ in range(len(self._queues[pair])):
                 self._deliver_one(pair)
 
     def shuffle(self, rng: Random, steps: int = 1_000_000) -> None:
@@ -199,9 +228,18 @@ class Cluster:
     def _deliver_one(self, pair: Pair) -> None:
         queue = self._queues.get(pair)
         if queue:
-            data, link = queue.popleft(), self.links[pair]
-            self.turn(pair[1], lambda node: node.links.receive(link, data))
-            link.take()
+            self._arrive(pair, self.links[pair], *queue.popleft())
+
+    def _arrive(self, pair: Pair, link: Link, data: bytes, messages: list[PeerMessage]) -> None:
+        self.arrives(pair, link, messages)
+        self.turn(pair[1], lambda node: node.links.receive(link, data))
+        link.take()
+
+    def late(self, pair: Pair) -> None:
+        """What lay on the former link of this direction when it was dialled anew arrives at last."""
+        link, queue = self._late.pop(pair)
+        while queue:
+            self._arrive(pair, link, *queue.popleft())
 
     # --- processes
 
@@ -223,30 +261,41 @@ class Cluster:
         self.frozen.add(number)
 
     def thaw(self, number: int, *acts: Callable[[Node], object]) -> None:
-        """It goes on, with a turn in which these things happen; nothing is delivered."""
+        """It goes on, with a turn in which these things follow what it has missed; nothing is delivered."""
         self.frozen.remove(number)
-        self.turn(number, *acts)
+        self.turn(number, *self._missed.pop(number, ()), *acts)
+
+    def _when_it_runs(self, number: int, *acts: Callable[[Node], object]) -> None:
+        """A turn of a node in which these things happen, or what a frozen one finds when it goes on."""
+        if number in self.frozen:
+            self._missed.setdefault(number, []).extend(acts)
+        else:
+            self.turn(number, *acts)
 
     def dial(self, number: int, other: int) -> None:
-        """A node opens its link to another one."""
+        """A node opens its link to another one; what lies on the former one is `late`."""
         pair = (number, other)
+        if self._queues.get(pair):
+            self._late[pair] = self.links[pair], self._queues[pair]
         self.links[pair] = self.nodes[other].links.accept(self.names[number - 1])
         self._queues[pair] = deque()
         terms = self.nodes[other].options.terms
         tapped = Identity(me=other, inc=0, nodes=self.names, terms=terms)
         self._taps[pair] = Incoming(tapped, bytes(NONCE_BYTES))
         challenge = self.links[pair].take()
-        self.turn(number, lambda node: self._put(pair, node.links.dialled(other).receive(challenge)))
+        self._when_it_runs(number, lambda node: self._put(pair, node.links.dialled(other).receive(challenge)))
 
     def kill(self, number: int) -> None:
         """A node's process is gone; the others see its links closed, its port refuse. Nothing is delivered."""
         del self.nodes[number]
+        self.frozen.discard(number)
+        self._missed.pop(number, None)
         for pair in [pair for pair in self._queues if number in pair]:
             del self._queues[pair]
             self.held.discard(pair)
         for other in self.nodes:
             link = self.links.pop((number, other))
-            self.turn(
+            self._when_it_runs(
                 other,
                 lambda node, link=link: node.links.closed(link),  # type: ignore[misc]
                 lambda node: node.links.refused(number, "its process is gone"),
@@ -268,6 +317,10 @@ class Cluster:
         """What a node has committed under a key."""
         entry = self.nodes[number].store.values.get(key)
         return None if entry is None else entry.value
+
+    def pending(self, number: int) -> dict[bytes, Pending]:
+        """What is on its way at a node, its own writes and others', by key."""
+        return self.nodes[number]._writes.pending
 
     def serving(self) -> list[int]:
         """The nodes that serve now."""

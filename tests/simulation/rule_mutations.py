@@ -110,7 +110,7 @@ def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
 
 
 def _executes_what_came_while_it_was_stopped(patch: MonkeyPatch) -> None:
-    def turn(self: Node, now: int, wall: int, unread: object) -> bool:
+    def turn(self: Node, now: int, wall: int, unread: object = None) -> bool:
         self._clock.turn(now, wall)
         return False
 

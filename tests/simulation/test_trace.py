@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from memrep.replication.heartbeat import Heartbeats
 from memrep.replication.membership.view_id import make_vid
-from memrep.replication.message import Ack, Commit, Frame, Heartbeat, Install, Relay
+from memrep.replication.message import Ack, Commit, Frame, Heartbeat, Install, Nack, Relay, Vote, Write
 from memrep.replication.wire import encode
-from memrep.storage.version import ZERO
+from memrep.storage.version import ZERO, make
 from tests.simulate import main
 from tests.simulation.trace import in_short
 
@@ -79,8 +79,21 @@ def test_a_message_is_told_in_one_line() -> None:
     vid = make_vid(12, 3)
     assert in_short(Ack(vid, 4, 9)) == "Ack 12.3 #4"
     assert in_short(Frame(vid, 4, [Commit(b"k", ZERO)])) == "Frame 12.3 #4: Commit 'k'"
-    beat = Heartbeat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010)
+    assert in_short(Nack(b"k", make(9, 2))) == "Nack 2's 'k'"
+    beat = Heartbeat(vid, vid, True, "", False, 5, 6, 7, 8, hears=0b1010, direct=0b1010)
     assert in_short(beat) == "Heartbeat 12.3 hears 13 sent 6"
     assert in_short(Relay(2, 1, 7, encode(beat))) == "Relay 1>2: Heartbeat 12.3 hears 13 sent 6"
+    assert in_short(replace(beat, direct=2)) == "Heartbeat 12.3 hears 13 (directly 1) sent 6"
     view = Install(vid, 12, {1: 5, 2: 6}, [1], False, [], ZERO, yields=[2])
     assert in_short(view) == "Install 12.3 [1, 2], full: [1], no majority, settled 0, yield: [2]"
+
+
+def test_of_a_write_the_value_is_told_and_of_many_or_long_ones_the_beginning() -> None:
+    write = Write(b"k", ZERO, None, False, b"v", 0, -1)
+    assert in_short(write) == "Write 'k'='v' plain"
+    gone = replace(write, base=ZERO, value=None)
+    assert in_short(gone) == "Write 'k'=None read-modify-write"
+    assert in_short(replace(write, value=b"x" * 99)) == "Write 'k'='xxxxxxxxxxxxxxxx'... (99 bytes) plain"
+    vote = Vote(make_vid(13, 1), 9, make_vid(12, 3), True, [write, gone], 0, ZERO, 0)
+    assert in_short(vote) == "Vote 13.1 from 12.3, pending 2 'k'='v' 'k'=None"
+    assert in_short(replace(vote, pending=[write] * 4)).endswith(", pending 4 'k'='v' 'k'='v' 'k'='v' ...")

@@ -12,7 +12,7 @@ The trace has a line for each message that arrives and for each change of a node
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,8 +38,10 @@ from memrep.replication.message import (
     Write,
 )
 from memrep.replication.wire import MESSAGE_BYTES_MAX, Inbox, decode, read
+from memrep.storage.version import NODE_MAX, cas_unique
 
 if TYPE_CHECKING:
+    from memrep.node.node import Node
     from tests.simulation.host import Pipe
     from tests.simulation.world import World
 
@@ -51,6 +53,10 @@ CLIENT = 0
 #: The widths of a trace's columns: what happens, and each node's state.
 _EVENT = 64
 _STATE = 22
+
+#: How much of a key or value is told, and of how many writes.
+_TEXT_BYTES_MAX = 16
+_WRITES_MAX = 3
 
 
 class Watch(Protocol):
@@ -143,26 +149,30 @@ class Trace:
 
     def _state(self, number: int) -> str:
         host = self._world.hosts[number]
-        node = host.node
-        if node is None:
-            return "down"
-        state = node.replica.state
-        words = [name_of(state.view.vid)]
-        if state.promised > state.view.vid:
-            words.append(f"->{name_of(state.promised)}")
-        words += [
-            word
-            for word, holds in {
-                "frozen": host.frozen,
-                "met": state.met,
-                "was_stopped": state.was_stopped,
-                "misses": bool(node.replica.missed),
-                "serves": node.serving,
-                "lacks": not state.full,
-            }.items()
-            if holds
-        ]
-        return " ".join(words)
+        return state_of(host.node, frozen=host.frozen)
+
+
+def state_of(node: Node | None, *, frozen: bool) -> str:
+    """Where a node stands, in a few words; None is one that does not run."""
+    if node is None:
+        return "down"
+    state = node.replica.state
+    words = [name_of(state.view.vid)]
+    if state.promised > state.view.vid:
+        words.append(f"->{name_of(state.promised)}")
+    words += [
+        word
+        for word, holds in {
+            "frozen": frozen,
+            "met": state.met,
+            "was_stopped": state.was_stopped,
+            "misses": bool(node.replica.missed),
+            "serves": node.serving,
+            "lacks": not state.full,
+        }.items()
+        if holds
+    ]
+    return " ".join(words)
 
 
 def name_of(vid: int) -> str:
@@ -176,24 +186,51 @@ def in_short(message: msgspec.Struct) -> str:
     return type(message).__name__ + (f" {tell(message)}" if tell is not None else "")
 
 
+def text_of(data: bytes | None) -> str:
+    """A key or a value as a person reads it, the beginning of a long one; None is that of a tombstone."""
+    if data is None:
+        return "None"
+    end = f"... ({len(data)} bytes)" if len(data) > _TEXT_BYTES_MAX else ""
+    return repr(data[:_TEXT_BYTES_MAX].decode(errors="replace")) + end
+
+
+def written(write: Write) -> str:
+    """What a write makes of a key, in short."""
+    return f"{text_of(write.key)}={text_of(write.value)}"
+
+
+def _of_all(writes: Iterable[Write]) -> str:
+    """How many there are, and the first of them."""
+    every = list(writes)
+    more = ["..."] if len(every) > _WRITES_MAX else []
+    return " ".join([str(len(every)), *map(written, every[:_WRITES_MAX]), *more])
+
+
 def _of_key(message: Any) -> str:
-    return repr(message.key.decode(errors="replace"))
+    return text_of(message.key)
 
 
 def _of_beat(beat: Heartbeat) -> str:
-    hears = "".join(str(node) for node in range(1, 64) if beat.hears >> node & 1)
-    words = [name_of(beat.vid), f"hears {hears or 'nobody'}", f"sent {beat.sent}"]
+    hears = _numbers(beat.hears)
+    if beat.direct != beat.hears:
+        hears += f" (directly {_numbers(beat.direct)})"
+    words = [name_of(beat.vid), f"hears {hears}", f"sent {beat.sent}"]
     if beat.promised > beat.vid:
         words.append(f"promised {name_of(beat.promised)}")
     words += [word for word, holds in {"lacks": not beat.full, "leaves": beat.leaving}.items() if holds]
     return " ".join([*words, beat.view_change_reason]).rstrip()
 
 
+def _numbers(bits: int) -> str:
+    return "".join(str(node) for node in range(1, 64) if bits >> node & 1) or "nobody"
+
+
 def _of_install(view: Install) -> str:
     kind = "" if view.quorate else ", no majority"
     yields = f", yield: {view.yields}" if view.yields else ""
     members = f"{sorted(view.members)}, full: {view.full}"
-    return f"{name_of(view.vid)} {members}{kind}, settled {len(view.settled)}{yields}"
+    settled = _of_all(each.write for each in view.settled)
+    return f"{name_of(view.vid)} {members}{kind}, settled {settled}{yields}"
 
 
 def _of_relay(relay: Relay) -> str:
@@ -202,16 +239,16 @@ def _of_relay(relay: Relay) -> str:
 
 _TELLS: dict[type, Callable[[Any], str]] = {
     Frame: lambda m: f"{name_of(m.vid)} #{m.n}: " + "; ".join(map(in_short, m.items)),
-    Write: lambda m: f"{_of_key(m)} {'read-modify-write' if m.base is not None else 'plain'}",
+    Write: lambda m: f"{written(m)} {'read-modify-write' if m.base is not None else 'plain'}",
     Commit: _of_key,
     Abort: _of_key,
-    Nack: _of_key,
+    Nack: lambda m: f"{cas_unique(m.version) & NODE_MAX}'s {_of_key(m)}",
     Ack: lambda m: f"{name_of(m.vid)} #{m.n}",
     Heartbeat: _of_beat,
     LeaseGrant: lambda m: name_of(m.vid),
     Propose: lambda m: f"{name_of(m.vid)} {sorted(m.members)}",
     Vote: lambda m: (
-        f"{name_of(m.vid)} from {name_of(m.last)}{'' if m.full else ', lacks'}, pending {len(m.pending)}"
+        f"{name_of(m.vid)} from {name_of(m.last)}{'' if m.full else ', lacks'}, pending {_of_all(m.pending)}"
     ),
     Refuse: lambda m: f"{name_of(m.vid)}, promised {name_of(m.promised)}, hears {m.reach}",
     Install: _of_install,
