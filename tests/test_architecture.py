@@ -52,7 +52,7 @@ MODULES_TO_CARVE: Final = {
     "replication.replica": 477,
     "replication.rounds": 378,
 }
-CLASSES_TO_CARVE: Final = {"FailureDetector": 23, "LockTable": 22, "Peer": 29}
+CLASSES_TO_CARVE: Final = {"FailureDetector": 23, "Peer": 29}
 CONSTRUCTORS_TO_CARVE: Final = {
     "Joiner": 7,
     "Replica": 8,
