@@ -71,8 +71,10 @@ lock_index     the locks among the store's entries
 dedup          late duplicates of a request's writes
 doubt          grants in doubt
 observer       what is made of what replication tells
+learned_prefixes  prefixes of php-memcached's that nobody has declared
+session_state  what the entries show of a session and its lock
 lock_holder    a client as the holder of locks
-lock_table     what the node knows of everybody's locks
+lock_table     which client of this node holds which lock, and what becomes of it
 lock_commands  one client, and how it takes locks
 commands       one client, and what it writes and releases
 policy         which commands a client is given, and what becomes of its locks

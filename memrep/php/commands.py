@@ -90,9 +90,9 @@ class PhpCommands(LockCommands):
         if value == b"0" and is_pecl_lock(key, flags):
             return self._release(key, self._freed_as_sent(key, deadline), STORED, size=1)
         if table.replicated and (sent >= _LONG_S or sent == 0):
-            lock = table.lock_of(key)
-            if table.may_be_session(lock):
-                same = quiet or table.shows(key, flags, value)
+            lock = table.sessions.lock_of(key)
+            if table.sessions.may_be_session(lock):
+                same = quiet or table.sessions.shows(key, flags, value)
                 arrival = self._arrived(key, lock, fingerprint_of(flags, sent, value), quiet, same)
                 if arrival is None:
                     return LATER
@@ -104,9 +104,9 @@ class PhpCommands(LockCommands):
     def touch(self, key: bytes, deadline: int, *, show: bool = False) -> Result | Future:
         """A session that its request has not changed, or anything else."""
         table = self._table
-        lock = table.lock_of(key)
-        if table.may_be_session(lock):
-            tenure, _ = table.tenure(lock)
+        lock = table.sessions.lock_of(key)
+        if table.sessions.may_be_session(lock):
+            tenure, _ = table.sessions.tenure(lock)
             self._last = _Write(key, 0, tenure)
             self._is_not_the_holders(lock, tenure)
         return table.engine.touch(key, deadline, show=show)
@@ -118,10 +118,10 @@ class PhpCommands(LockCommands):
         self._asked = b""
         if table.php_options.names_lock(key) or (table.index.guarded and may_name(key)):
             return self._release(key, lambda entry: engine.tombstone(), DELETED, quiet=quiet)
-        lock = table.lock_of(key)
-        if not (table.replicated and table.may_be_session(lock)):
+        lock = table.sessions.lock_of(key)
+        if not (table.replicated and table.sessions.may_be_session(lock)):
             return engine.delete(key)
-        same = quiet or table.shows(key, 0, None)
+        same = quiet or table.sessions.shows(key, 0, None)
         arrival = self._arrived(key, lock, DELETE_MARK, quiet, same)
         if arrival is None:
             return LATER
@@ -144,11 +144,11 @@ class PhpCommands(LockCommands):
         """
         table = self._table
         duplicates = table.duplicates
-        tenure, hold = table.tenure(lock)
+        tenure, hold = table.sessions.tenure(lock)
         loud = not (quiet or names_pecl_lock(lock))
         if loud:
             self._is_not_the_holders(lock, tenure)
-            tenure = tenure or table.last_change(lock)
+            tenure = tenure or table.sessions.last_change(lock)
         last, self._last = self._last, _Write(key, fingerprint, tenure, quiet)
         if tenure and (loud or self.locks.get(lock) == tenure):
             return _Arrival(False, duplicates.accepted(key, fingerprint, tenure, original=True))
@@ -211,7 +211,7 @@ class PhpCommands(LockCommands):
         quiet: bool = False,
         size: int = 0,
     ) -> Result | Future:
-        """Release a lock, unless it is somebody else's; or do what is to be done with any other key."""
+        """Release a lock, unless it is another client's; or do what is to be done with any other key."""
         table = self._table
         engine = table.engine
         came = table.came(self.gate)
@@ -219,7 +219,7 @@ class PhpCommands(LockCommands):
         if table.owners.get(key, (None, 0))[0] is self:
             del table.owners[key]
         if result is DELETED and self._last.quiet and self._last.key == may_name(key):
-            table.learn(key)
+            table.learned.learn(key)
 
         def decide(entry: Entry | None) -> Decision:
             if entry is None:
@@ -257,7 +257,7 @@ class PhpCommands(LockCommands):
         paired = self._last.key == may_name(key)
         if paired and self._last.tenure not in (0, entry.cas_unique):
             return True
-        known = paired or self._table.is_learned(key)
+        known = paired or self._table.learned.covers(key)
         return known and self._table.has_owner(key, entry, self)
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:

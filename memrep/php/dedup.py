@@ -7,8 +7,8 @@ undo it.
 Rule: a write is its lock's holder's. The grant of the lock, which all nodes know by its cas unique, names the
 holder's tenure. Whoever accepts a write sends round with it a mark made of everything that the client sent, its
 tenure, and a number: the k-th write of that mark in that tenure. Each of them comes to each node once. So who
-has heard of the k-th, and gets such a write by its own door for the k-th time, has got a copy. The same content
-in a newer tenure is another write, known by its own tenure, and executed where its holder sends it.
+has heard of the k-th, and gets such a write from its clients for the k-th time, has got a copy. The same
+content in a newer tenure is another write, known by its own tenure, and executed where its holder sends it.
 
 What has to be seen beside that before a write is taken for a copy is for memrep/php to judge; here is only
 remembered what was written.

@@ -48,7 +48,7 @@ class UncertainGrants:
         self.ends[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
 
     def prolong(self, now: int) -> None:
-        """Somebody has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
+        """A node has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
         for key, (unique, _) in self.ends.items():
             entry = self._store.values.get(key)
             if entry is not None and entry.flags != PECL_FLAGS:

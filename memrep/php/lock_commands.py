@@ -150,7 +150,7 @@ class LockCommands(LockHolder):
         if delta == 1:
             self._asked = key
             self._asks()
-            if not self.shared and table.may_grant(key, initial):
+            if not self.shared and table.sessions.may_grant(key, initial):
                 takes = proof.takes(self.gate.lookahead(), key, table.php_options.session_of(key))
         if takes is False:
             return self._count(key, operations.incr(delta), "incr", initial, show)
@@ -282,7 +282,7 @@ class LockCommands(LockHolder):
         return self._minding(key, operations.showing(decide) if show else decide)
 
     def _minding(self, key: bytes, decide: Operation) -> Operation:
-        """The same, but what would free a lock that somebody else holds, or count it, is told and not done."""
+        """The same, but what would free a lock that another client holds, or count it, is told and not done."""
 
         def minding(entry: Entry | None) -> Decision:
             decision = decide(entry)

@@ -32,5 +32,5 @@ class LockIndex(OwnedKeys):
             self.guarded.pop(may_name(key), None)
 
     def pinned(self, entry: Entry) -> bool:
-        """Whether somebody holds this lock: evicting it would free a session under its holder."""
+        """Whether a request holds this lock: evicting it would free a session under its holder."""
         return is_held(entry.value, entry.owner)

@@ -1,4 +1,4 @@
-"""PHP's session locks: which keys they are, and whether somebody holds them.
+"""PHP's session locks: which keys they are, and whether they are held.
 
 Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
 flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
@@ -53,7 +53,7 @@ def may_name(key: bytes) -> bytes:
 
 
 def is_held(value: bytes | None, owner: Owner | None) -> bool:
-    """Whether an entry with this value and owner is a lock of PHP's that somebody holds."""
+    """Whether an entry with this value and owner is a lock of PHP's that is held."""
     return owner is not None and not owner.maybe and not is_free(value)
 
 

@@ -1,4 +1,15 @@
-"""What one node knows of all PHP locks: who owns them, which releases are due, and which may count."""
+"""The lock table: which client of this node holds which of PHP's locks, and what becomes of them when it goes.
+
+Problem: PHP's handlers do not always release what they lock. pecl-memcache never does for a session that was
+only read, and no handler does whose PHP process has died: the next request spins for 15 s. On the other hand
+they release at every node, each at its own moment, and so free what the next request holds already.
+
+Rule: a lock is its connection's (memrep/php). Its holder is noted here when the grant is committed. It is freed
+by that connection, by its end, or by its timeout. Any other release is ignored while the holder's node is
+there, and remembered where it may turn out to be the holder's. All of it is written as read-modify-writes that
+name the grant by its cas unique, so that whoever comes late changes nothing of a lock that has been granted
+anew.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +21,30 @@ from msgspec.structs import replace
 from memrep.engine import operations
 from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
+from memrep.php.learned_prefixes import LearnedPrefixes
 from memrep.php.lock_holder import LockHolder
-from memrep.php.lock_names import MEMCACHED_WORD, ORPHAN_MS, PECL_FLAGS, is_free
+from memrep.php.lock_names import ORPHAN_MS, PECL_FLAGS, is_free
 from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
+from memrep.php.session_state import SessionState
 from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication.membership.state import ReplicaState
 from memrep.storage.entry import Entry
 from memrep.storage.owner import Owner
 from memrep.storage.version import ZERO
 
-#: Releases that are remembered at a time.
+#: Releases that are remembered at a time. Each is of use until its lock's timeout, 15 to 30 s.
 _REMEMBERED_MAX: Final = 10_000
 
-#: Locks of one client above which those that have ended are looked for.
+#: Locks of one client above which those that have ended are looked for. A request of PHP's holds one or two.
 _LOCKS_MANY: Final = 64
-
-#: The names that PHP gives to sessions are not shorter, unless the site names them.
-_SID_BYTES: Final = 22
-
-#: So many prefixes of php-memcached's are learned at most.
-_LEARNED_MAX: Final = 64
 
 #: What becomes of a lock's entry.
 Change = Callable[[Entry], Entry]
 
 
 class LockTable:
-    """All that one node knows of PHP's locks, and of copies of PHP's writes.
+    """All that one node knows of its clients' locks, and of copies of PHP's writes.
 
     Args:
         php_options: what is provided for.
@@ -48,6 +55,9 @@ class LockTable:
 
     Attributes:
         due: what `release` has to do.
+        owners: who of this node's clients holds each lock, and the cas unique of the grant.
+        sessions: what the entries tell of sessions and their locks.
+        learned: the prefixes of php-memcached's that were not declared.
     """
 
     def __init__(
@@ -68,74 +78,84 @@ class LockTable:
         self.me = state.me
         self.replicated = state.configured > 1
         self.owners: dict[bytes, tuple[LockHolder, int]] = {}
-        self._remembered: dict[bytes, int] = {}
-        self._passed_over: dict[bytes, int] = {}
+        self._remembered: dict[bytes, int] = {}  # ignored, for the owner's node is there
+        self._passed_over: dict[bytes, int] = {}  # ignored, for the owner is another client of this node
         self.due: list[tuple[bytes, int, Change]] = []
-        self._learned: set[bytes] = set()
-        self._log = log
+        self.sessions = SessionState(engine.keyspace, observer.index, php_options)
+        self.learned = LearnedPrefixes(php_options.prefixes, log)
 
-    def granted(self, caller: LockHolder, key: bytes, entry: Entry) -> None:
+    def granted(self, holder: LockHolder, key: bytes, entry: Entry) -> None:
         """A lock was granted to a client; who is gone meanwhile releases it at once."""
         unique = entry.cas_unique
-        # The client hung up while the lock was on its way: nobody will ever release it.
-        if caller.gone:
-            self.due.append((key, unique, caller.undo.get(key, self.freed)))
+        # pecl gives up on a node after a second and goes to the next one. What it has sent is executed all the
+        # same, and without this the lock would be a phantom that stands in its own way.
+        if holder.gone:
+            self.due.append((key, unique, holder.undo.get(key, self.freed)))
         else:
-            self._forget_ended(caller)
-            self.owners[key] = caller, unique
-            caller.locks[key] = unique
+            self._forget_ended(holder)
+            # Both ways round: by the lock for a release that comes over another connection, by the client for
+            # its end.
+            self.owners[key] = holder, unique
+            holder.locks[key] = unique
             # All or nothing: told of the lock without the session, pecl overwrites the session (memrep/php).
             if entry.flags == PECL_FLAGS:
-                caller.gate.hold()
+                holder.gate.hold()
 
-    def _forget_ended(self, caller: LockHolder) -> None:
+    def _forget_ended(self, holder: LockHolder) -> None:
         """Keep no record of a client's locks that have ended by themselves, if there are many."""
-        # A worker that lives for days may lock any number of sessions, each of which ends by its timeout.
-        if len(caller.locks) < _LOCKS_MANY:
+        # A worker with a persistent connection lives for days. pecl does not release what it has only read, so
+        # that each such session leaves a record here, whose lock has ended by its timeout long ago.
+        if len(holder.locks) < _LOCKS_MANY:
             return
-        for key, unique in list(caller.locks.items()):
+        for key, unique in list(holder.locks.items()):
             entry = self.store.get(key, self.clock.now)
             if entry is None or entry.cas_unique != unique:
-                del caller.locks[key]
-                if self.owners.get(key, (None, 0))[0] is caller:
+                del holder.locks[key]
+                if self.owners.get(key, (None, 0))[0] is holder:
                     del self.owners[key]
 
-    def left(self, caller: LockHolder, cut: bool = False) -> None:
+    def left(self, holder: LockHolder, cut: bool = False) -> None:
         """A client is gone: its locks are released.
 
         Those of one that was cut off while it waited for an answer live on for a moment: php-memcached comes
         back on another connection and writes once more.
         """
-        caller.gone = True
-        # php-memcached writes once more on another connection when its first one breaks.
+        # What it has asked for and is still on its way comes to `granted` later.
+        holder.gone = True
+        # php-memcached writes once more on another connection when its first one breaks: a free lock would let
+        # the next request in between.
         change = self._ends_soon if cut else self.freed
-        for key, unique in caller.locks.items():
-            # Not if the lock was granted to somebody else since, after its timeout.
-            if self.owners.get(key) == (caller, unique):
+        for key, unique in holder.locks.items():
+            # The lock may have been granted to another client since, after its timeout.
+            if self.owners.get(key) == (holder, unique):
                 del self.owners[key]
-            self.due.append((key, unique, caller.undo.get(key, change)))
-        caller.locks.clear()
+            # Who hangs up before it is known whether it is PHP was told nothing: what was there comes back.
+            self.due.append((key, unique, holder.undo.get(key, change)))
+        holder.locks.clear()
 
-    def deserted(self, caller: LockHolder) -> None:
+    def deserted(self, holder: LockHolder) -> None:
         """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
-        # Its client may be alive and go on at another node with the lock that it was told of.
-        for key, unique in caller.locks.items():
+        # PHP goes on at another node when a connection breaks, with the lock that it was told of: it must keep
+        # that, and the release that it sends there must count.
+        for key, unique in holder.locks.items():
             self.owners.pop(key, None)
             self.due.append((key, unique, _disowned))
-        caller.locks.clear()
+        holder.locks.clear()
 
-    def share(self, caller: LockHolder) -> None:
+    def share(self, holder: LockHolder) -> None:
         """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
-        caller.shared = True
-        # twemproxy: a lock taken on one of its connections is released on another.
-        for key in list(caller.locks):
-            self.give_up(caller, key, plain)
-        caller.gate.release()
+        holder.shared = True
+        # twemproxy takes a lock on one of its connections and releases it on another: were it the connection's
+        # own that release would be ignored, and the site would wait for each timeout.
+        for key in list(holder.locks):
+            self.give_up(holder, key, plain)
+        # What was withheld for the session behind the lock: behind a proxy another client may wait for it.
+        holder.gate.release()
 
-    def give_up(self, caller: LockHolder, key: bytes, change: Change) -> None:
+    def give_up(self, holder: LockHolder, key: bytes, change: Change) -> None:
         """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
-        unique = caller.locks.pop(key)
-        caller.undo.pop(key, None)
+        unique = holder.locks.pop(key)
+        holder.undo.pop(key, None)
         self.owners.pop(key, None)
         # Such a release was acknowledged when it came; it must not be lost now.
         released = unique in (self._remembered.get(key), self._passed_over.pop(key, None))
@@ -143,15 +163,19 @@ class LockTable:
 
     def forget(self) -> None:
         """This node has closed all its clients' connections; they may live, and the others know."""
-        # The view tells everybody that this node has lost its clients; its locks are disowned there.
-        for caller, _ in self.owners.values():
-            caller.locks.clear()
+        # The next view tells every node that this one has lost its clients: each takes the owner out of their
+        # locks by itself, and nothing is to be written for that.
+        for holder, _ in self.owners.values():
+            holder.locks.clear()
         self.owners.clear()
         self.due.clear()
+        # Their copies come to no connection of this node any more.
         self.duplicates.clear()
 
     def remember(self, key: bytes, unique: int) -> None:
         """A release was ignored that may turn out to be the owner's."""
+        # pecl releases at all nodes at once. If the owner's node dies with its own release unread this one is
+        # all that is left of it.
         _note(self._remembered, key, unique)
 
     def pass_over(self, key: bytes, unique: int) -> None:
@@ -169,12 +193,13 @@ class LockTable:
         Args:
             all_heard: when all members had been heard last, own monotonic ms.
         """
-        # Finding 21: by a write, which is decided once for all nodes whoever is first.
+        # Finding 21: not by a deadline on each node, but by a write, which is decided once for all nodes
+        # whoever is first.
         for key, unique in self._uncertain.over(all_heard):
             self.due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):
             entry = self.store.get(key, self.clock.now)
-            # Released, ended or granted anew meanwhile.
+            # The lock was released, has ended or was granted anew meanwhile.
             if entry is None or entry.cas_unique != unique:
                 del self._remembered[key]
             # Nobody owns it any more: the release may be its holder's, and the next request is waiting.
@@ -184,7 +209,7 @@ class LockTable:
 
     def release(self) -> None:
         """Release what is due: the locks of clients that are gone, and what was remembered of gone nodes."""
-        # Each release may make others due.
+        # Each release may make others due; those have their turn next time.
         due = self.due[:]
         self.due.clear()
         for key, unique, change in due:
@@ -195,9 +220,11 @@ class LockTable:
         # It may be any client's lock, which its end does not free.
         if entry.owner is not None and entry.owner.maybe:
             return _disowned(entry)
-        # php-memcached deletes its lock, pecl stores 0 in its own.
+        # php-memcached deletes its lock, for it takes one by `add`; pecl stores 0 in its own, which its next
+        # `incr` takes.
         if entry.flags != PECL_FLAGS or entry.owner is None:
             return self.engine.tombstone()
+        # It lives for the full timeout, as after pecl's own release.
         span = entry.owner.span
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Owner(0, span))
 
@@ -206,94 +233,30 @@ class LockTable:
         orphan = _disowned(entry)
         if entry.owner is not None and entry.owner.maybe:
             return orphan
-        # Not at once: its holder may be on its way to another node.
+        # Its holder may be on its way to another node, for up to a second; the next one must not wait for long.
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
 
-    def has_owner(self, key: bytes, entry: Entry, caller: LockHolder) -> bool:
+    def has_owner(self, key: bytes, entry: Entry, holder: LockHolder) -> bool:
         """Whether this lock is held by another client than this one that still may release it."""
         hold = entry.owner
         if hold is None or not hold.node:
             return False
-        # Only its own node knows which connection that is.
+        # Only its own node knows which connection that is, and whether it is still there.
         if hold.node != self.me:
             return True
         owner = self.owners.get(key)
-        return owner is not None and owner[0] is not caller and owner[1] == entry.cas_unique
-
-    def lock_of(self, session: bytes) -> bytes:
-        """The key of the lock for this session."""
-        guarded = self.index.guarded
-        return (guarded and guarded.get(session)) or self.php_options.lock_of(session)
-
-    def may_be_session(self, lock: bytes) -> bool:
-        """Whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""
-        # A tombstone counts, too: the session is written after its lock has been released, by whose connection
-        # broke.
-        entry = self.engine.keyspace.on_its_way(lock) or self.store.peek(lock)
-        return entry is not None and (entry.value is None or entry.owner is not None)
-
-    def tenure(self, lock: bytes) -> tuple[int, Owner | None]:
-        """In whose tenure its session is written now: the cas unique of the grant, 0 if nobody holds the lock.
-
-        What is on its way to it may be a grant of which the holder has been told.
-        """
-        # A grant of which the holder has been told may be committed here a moment later.
-        for entry in (self.engine.keyspace.on_its_way(lock), self.store.get(lock, self.clock.now)):
-            if entry is not None and entry.owner is not None and not is_free(entry.value):
-                return entry.cas_unique, entry.owner
-        return 0, None
+        return owner is not None and owner[0] is not holder and owner[1] == entry.cas_unique
 
     def came(self, gate: ReplyGate) -> int:
-        """When what a client says now has come, own monotonic ms: it may have been kept (node/clients.py)."""
+        """Tell when what a client says now has come, own monotonic ms."""
+        # It may have been kept while this node might not serve (node/clients.py), and be older than it looks.
         return self.clock.now if gate.waits_since is None else gate.waits_since
-
-    def shows(self, session: bytes, flags: int, value: bytes | None) -> bool:
-        """Whether this is what the session is, and nothing else is on its way; None stands for no session."""
-        if self.engine.keyspace.on_its_way(session) is not None:
-            return False
-        entry = self.store.peek(session)
-        if entry is None or self.store.is_miss(session, self.clock.now):
-            return value is None
-        return entry.value == value and entry.flags == flags
-
-    def last_change(self, lock: bytes) -> int:
-        """The cas unique of a lock's last release; php-memcached may still write if its connection broke."""
-        entry = self.store.peek(lock)
-        return 0 if entry is None else entry.cas_unique
-
-    def may_grant(self, key: bytes, initial: Entry | None) -> bool:
-        """Whether pecl's `incr` of this key, by which it may make it, may find a lock to take."""
-        if self.engine.keyspace.on_its_way(key) is not None:
-            return True
-        entry = self.store.get(key, self.clock.now)
-        if entry is None:
-            return initial is not None and initial.value == b"1"
-        return entry.flags == PECL_FLAGS and is_free(entry.value)
-
-    def learn(self, lock: bytes) -> None:
-        """A client writes quietly and releases this lock: so does php-memcached, to its replicas."""
-        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
-        prefix += word
-        if len(name) < _SID_BYTES or prefix in self._learned or prefix.startswith(self.php_options.prefixes):
-            return
-        if len(self._learned) < _LEARNED_MAX:
-            self._learned.add(prefix)
-            self._log(
-                f"php-memcached locks sessions under {prefix.decode(errors='replace')!r}: its copies are known "
-                "by what it does; name that with --lock-prefix, so that a worker that dies holds nobody up, too"
-            )
-
-    def is_learned(self, lock: bytes) -> bool:
-        """Whether php-memcached has been seen to lock sessions under such a name."""
-        if not self._learned:
-            return False
-        prefix, word, name = lock.rpartition(MEMCACHED_WORD)
-        return prefix + word in self._learned and len(name) >= _SID_BYTES
 
 
 def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:
     """Remember a release, and not for ever."""
+    # Who sends releases of locks that it does not hold makes old ones go, and costs no more memory.
     if len(releases) >= _REMEMBERED_MAX:
         del releases[next(iter(releases))]
     releases[key] = unique
@@ -314,6 +277,7 @@ def _if_held(unique: int, change: Change) -> operations.Operation:
     """Change a lock if it is still the one that was granted under this cas unique."""
 
     def decide(entry: Entry | None) -> Decision:
+        # Of the grant, not of the key: another request may hold it by now.
         if entry is None or entry.cas_unique != unique or is_free(entry.value):
             return NOT_FOUND
         return change(entry), STORED

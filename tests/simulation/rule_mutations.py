@@ -289,7 +289,7 @@ def _takes_quiet_writes_for_loud_ones(patch: MonkeyPatch) -> None:
 
 
 def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
-    patch.setattr(LockTable, "has_owner", lambda self, key, entry, caller: False)
+    patch.setattr(LockTable, "has_owner", lambda self, key, entry, holder: False)
     patch.setattr(PhpCommands, "_is_current", lambda self, key, entry: True)
 
 

@@ -256,34 +256,3 @@ def test_a_grant_in_doubt_ends_when_all_have_been_heard_after_its_time() -> None
     assert world.value() == b"1"
     world.settle(all_heard=NOW + ORPHAN_MS)
     assert world.value() == b"0"
-
-
-# --- prefixes that are learned
-
-
-def test_a_prefix_is_learned_once_and_told_to_the_operator() -> None:
-    world = World()
-    assert not world.table.is_learned(ANYBODYS)
-    for _ in range(2):
-        world.table.learn(ANYBODYS)
-    (line,) = world.said
-    assert "'shop.lock.'" in line and "--lock-prefix" in line
-    assert world.table.is_learned(b"shop.lock." + b"x" * 22)
-    assert not world.table.is_learned(b"shop.lock.page")
-    assert not world.table.is_learned(b"blog.lock." + b"x" * 22)
-
-
-@pytest.mark.parametrize("lock", [b"shop.lock.page", MEMCACHED + b"x" * 22])
-def test_nothing_is_learned_of_names_that_are_too_short_for_a_session_or_known_anyhow(lock: bytes) -> None:
-    world = World()
-    world.table.learn(lock)
-    assert not (world.said or world.table.is_learned(lock))
-
-
-def test_whoever_makes_up_prefixes_costs_a_bounded_amount() -> None:
-    world = World()
-    locks = [b"%d.lock." % number + b"x" * 22 for number in range(100)]
-    for lock in locks:
-        world.table.learn(lock)
-    assert [world.table.is_learned(lock) for lock in locks] == [True] * 64 + [False] * 36
-    assert len(world.said) == 64
