@@ -80,6 +80,19 @@ def test_a_guide_names_files_and_members_that_are_there(page: str) -> None:
             assert member in members[owner], f"{owner}.{member}"
 
 
+def test_every_finding_of_replication_is_cited_where_it_was_mended() -> None:
+    text = (DOCS / "replication.md").read_text("utf-8")
+    numbers = {int(number) for number in re.findall(r"^(\d+)\. \*\*", text, re.MULTILINE)}
+    assert numbers == set(range(1, len(numbers) + 1))
+    code = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    cited: set[int] = set()
+    for several in re.findall(
+        r"(?:[Ff]indings?|[Rr]ules?)\s+(\d+(?:(?:,| and| to)\s+\d+)*)", re.sub(r"\n\s*#?", " ", code)
+    ):
+        cited |= {int(number) for number in re.findall(r"\d+", several)}
+    assert numbers - cited == set()
+
+
 def test_every_rule_of_replication_is_cited_where_it_is_kept() -> None:
     text = (DOCS / "replication.md").read_text("utf-8")
     named = re.findall(r"^- ((?:[A-Z]\d(?:, )?)+) ", text, re.MULTILINE)

@@ -190,6 +190,7 @@ class Engine:
         self, key: bytes, request_id: RequestId | None = None, *, quiet: bool = False
     ) -> Result | Future:
         """Remove a value, leaving a tombstone; `request_id` and `quiet` as in `set`."""
+        # Finding 4: as a plain write two of them would both find what only one can have deleted.
         decide = operations.remove(self.tombstone(), DELETED, NOT_FOUND)
         return modify(self.keyspace, key, decide, self.counters.counted("delete"), request_id)
 

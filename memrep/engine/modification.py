@@ -60,6 +60,7 @@ class Modification(Future):
         if obstacle is not None:
             keyspace.writes.wait(obstacle, self.run)
             return
+        # Finding 16: on what is there now, for it may be another thing than when the command came.
         decision = self._decide(keyspace.store.get(key, keyspace.clock.now))
         if not isinstance(decision, tuple):
             self.resolve(decision)

@@ -98,7 +98,8 @@ class Clients:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self._counters
         counters.bytes_read += len(data)
-        kept = self._unheard and connection in self._unheard  # since this very turn, maybe: order must stay
+        # Findings 6 and 12: since this very turn, maybe, and what comes now stands behind it.
+        kept = self._unheard and connection in self._unheard
         if kept or self._clock.now >= self._leases.serves_all_until:
             if connection not in self._connections:
                 return b""

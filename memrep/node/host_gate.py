@@ -4,13 +4,13 @@ Problem: a node that was cut off from everybody goes on alone, and what it holds
 plugged in again its clients are there at once, the other nodes a moment later: it would show them old data, and
 take writes that give way.
 
-Rule (N1 to N3 in docs/replication.md): in a view without a majority that came about by silence, a client's host
-that was not heard within the last moment is itself a sign that the network may be whole again. What it sends is
-kept, and what is ready for it is not said, while every missed node is dialled afresh. If one is heard this node
-is paused until it has a view with it (Replica), and what was kept goes the way of all that comes to a node
-which does not hold everything. If none is, in a time that leaves a client with one second's patience enough of
-it, that host is on this side of a real partition, or this node is the last one: the host is served until it has
-been quiet for a while.
+Rule (N1 to N3, finding 25 in docs/replication.md): in a view without a majority that came about by silence, a
+client's host that was not heard within the last moment is itself a sign that the network may be whole again.
+What it sends is kept, and what is ready for it is not said, while every missed node is dialled afresh. If one
+is heard this node is paused until it has a view with it (Replica), and what was kept goes the way of all that
+comes to a node which does not hold everything. If none is, in a time that leaves a client with one second's
+patience enough of it, that host is on this side of a real partition, or this node is the last one: the host is
+served until it has been quiet for a while.
 
 So a real partition and a last survivor cost each host one short wait, and a node that comes back shows nothing
 old. A host that talks to this node all through the cut is not covered, for it is on this side: the two sides

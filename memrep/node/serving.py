@@ -6,12 +6,12 @@ promise is not kept, a view is not confirmed, or it must give way to another nod
 less than a second. If it lasts, everybody who comes waits in vain: PHP hangs for its timeout at each request,
 while to be refused would send it to the next node at once.
 
-Rule: a node opens its client port when it serves, and closes it when it does not hold everything any more, has
-no majority though one is demanded, or has not served for REFUSE ms (a second), for whatever reason. So nobody
-is let in who could not be served, a short change of view shuts nobody out, and there is no state in which a
-node neither serves nor refuses. With the port the connections are closed, as gently as ever, idle ones, too:
-what is sent on them would wait and be closed unread. A stop of this process does not count: the second begins
-when it goes on.
+Rule (finding 24): a node opens its client port when it serves, and closes it when it does not hold everything
+any more, has no majority though one is demanded, or has not served for REFUSE ms (a second), for whatever
+reason. So nobody is let in who could not be served, a short change of view shuts nobody out, and there is no
+state in which a node neither serves nor refuses. With the port the connections are closed, as gently as ever,
+idle ones, too: what is sent on them would wait and be closed unread. A stop of this process does not count: the
+second begins when it goes on.
 """
 
 from __future__ import annotations

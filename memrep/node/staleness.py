@@ -5,8 +5,8 @@ state. Only a command on a key shows that its host has visitors: one that asks f
 from this very machine perhaps, would keep its host known all through a cut.
 
 Likewise a write shows that this side has clients only if its client is there to hear of it. Who asked before
-the others fell silent may be cut off as well; its write counts when the answer has arrived (38 of the rules
-in docs/replication.md).
+the others fell silent may be cut off as well; its write counts when the answer has arrived (finding 38 in
+docs/replication.md).
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class StalenessGuard:
 
     def undelivered(self, connection: Connection) -> None:
         """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
+        # Finding 47: it asked before the cut, and its host proves nothing of which side it is on.
         if self._gate is not None:
             self._gate.forget(self._hosts.get(connection, ""))
 

@@ -250,7 +250,7 @@ class LockTable:
 
     def came(self, gate: ReplyGate) -> int:
         """Tell when what a client says now has come, own monotonic ms."""
-        # It may have been kept while this node might not serve (node/clients.py), and be older than it looks.
+        # Finding 37: it may have been kept while this node might not serve, and be older than it looks.
         return self.clock.now if gate.waits_since is None else gate.waits_since
 
 

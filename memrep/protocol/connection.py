@@ -173,6 +173,7 @@ class Connection:
 
     def abandon(self) -> None:
         """The client is gone: drop what has not been started."""
+        # Finding 11: what is known now would be taken for the reply to something else.
         self.replies.abandon()
         self.closing = self.busy = True
         if self.gate is not None:

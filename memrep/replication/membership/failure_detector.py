@@ -84,8 +84,8 @@ class FailureDetector:
 
     def hears(self, now: int) -> int:
         """The peers that this node hears, as bits; for its heartbeat."""
-        # Finding 9: by this they know that they are heard. Who is ignored or kept out is heard all the same, or
-        # it would take this node for deaf.
+        # Finding 9: by this they know that they are heard. Also who is ignored or kept out, or it would take
+        # this node for deaf.
         return sum(1 << p.node for p in self.here(now))
 
     def hears_directly(self, now: int) -> int:
