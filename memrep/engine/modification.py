@@ -79,9 +79,8 @@ class Modification(Future):
         keyspace.replicator.propose(key, entry, keyspace.store.version(key), self, self._request_id)
 
     def aborted(self) -> None:
-        """Another write has won: decide anew when that is committed, unless the client is gone."""
-        if not self.abandoned:
-            self._keyspace.writes.wait(self._key, self.run)
+        """Another write has won: decide anew when the key is clean, in some later turn."""
+        self._keyspace.writes.wait(self._key, self.run)
 
 
 def modify(

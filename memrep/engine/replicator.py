@@ -38,7 +38,7 @@ class Replicator(Protocol):
 
 
 class Alone:
-    """The committer of a node without peers: every write is committed when it is proposed."""
+    """The replicator of a node without peers: every write is committed when it is proposed."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
