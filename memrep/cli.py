@@ -24,6 +24,7 @@ from memrep.daemon.local_address import check_listen, check_own_name, find_self
 from memrep.daemon.log import say
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.private_files import read_auth_file, read_secret
+from memrep.daemon.redis_address import parse_redis_announce, parse_redis_port
 from memrep.daemon.serve import serve
 from memrep.errors import UsageError
 from memrep.node.options import NodeOptions
@@ -119,6 +120,28 @@ def cli() -> None:
     "-p", "--port", type=click.IntRange(1, 55_535), help="Port for clients. [default: own one of --nodes]"
 )
 @click.option("--unix", metavar="PATH", default="", help="Serve clients on this unix socket, too.")
+@click.option(
+    "--redis", metavar="[ADDR:]PORT", default="",
+    help="Serve clients of Redis' protocol on this port, too (phpredis, Laravel, Django; Redis' own is 6379): "
+    "the same sessions. [default address: that of --listen]",
+)  # fmt: skip
+@click.option(
+    "--redis-no-keys", is_flag=True,
+    help="Refuse KEYS, SCAN and RANDOMKEY: who knows a session's key has the session.",
+)  # fmt: skip
+@click.option(
+    "--redis-announce", metavar="HOST[:PORT]", default="",
+    help="Where SENTINEL and CLUSTER tell Redis' clients to find this node. [default: its host in --nodes, and "
+    "the port of --redis, which is to be the same on every server]",
+)  # fmt: skip
+@click.option(
+    "--redis-masters", metavar="NAME[,NAME]", default=b",".join(_NODE.redis_masters).decode(),
+    show_default=True, help="What Redis' clients that ask a Sentinel call the master.",
+)  # fmt: skip
+@click.option(
+    "--redis-cluster", is_flag=True, default=_NODE.redis_cluster,
+    help="Be a Redis Cluster, for clients that fail over only there. The same on every server.",
+)  # fmt: skip
 @click.option(
     "-m", "--memory", type=click.IntRange(_MEMORY_MIN_MB), default=_NODE.memory >> 20,
     show_default=True, metavar="MB",
@@ -245,12 +268,17 @@ def _checked(given: SimpleNamespace) -> ServeOptions:
         )
     if not _ITEM_MIN <= given.item_size_max <= given.memory << 19:
         raise UsageError(f"-I {given.item_size_max} must be from 1k to half of -m ({given.memory} MB)")
+    listen = check_listen(given.listen, me.host)
+    port = given.port or me.port
+    redis_listen, redis_port = parse_redis_port(given.redis, listen, (port, me.link_port))
     prefixes = tuple(prefix.encode() for prefix in given.lock_prefix.split(",") if prefix)
     return ServeOptions(
         nodes=addresses,
         me=me,
-        listen=check_listen(given.listen, me.host),
-        port=given.port or me.port,
+        listen=listen,
+        port=port,
+        redis_listen=redis_listen,
+        redis_port=redis_port,
         unix=given.unix,
         connections=given.connections,
         drain_ms=round(given.drain * 1000),
@@ -267,6 +295,11 @@ def _checked(given: SimpleNamespace) -> ServeOptions:
             php_options=PhpOptions(on=given.php, prefixes=prefixes),
             flush_all=not given.disable_flush_all,
             lists=not given.disable_dumping,
+            redis_port=redis_port,
+            redis_lists=not given.redis_no_keys,
+            redis_address=parse_redis_announce(given.redis_announce, redis_port),
+            redis_masters=tuple(name.encode() for name in given.redis_masters.split(",") if name),
+            redis_cluster=given.redis_cluster,
             users=read_auth_file(given.auth_file) if given.auth_file else None,
             secret=read_secret(given.secret_file) if given.secret_file else b"",
         ),

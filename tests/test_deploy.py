@@ -274,5 +274,5 @@ def test_the_firewall_never_answers_for_a_node_link() -> None:
     rules = [line.strip() for line in NFTABLES.read_text().splitlines() if not line.strip().startswith("#")]
     resets = [rule for rule in rules if "reject" in rule]
     assert resets, "the client port has to refuse, a dropped SYN costs PHP a second"
-    assert all("tcp dport 11211 " in rule for rule in resets)
+    assert all("tcp dport { 11211, 6379 } " in rule for rule in resets)
     assert "tcp dport 21211 counter drop" in rules

@@ -9,6 +9,7 @@ reactor             one task, one epoll: every socket of clients and peers, a tu
 listener            bound addresses that listen and refuse when told to
 names               which addresses a host stands for
 local_address       which address of the list is this machine's; whether a port can be had
+redis_address       where Redis' clients come in, and where they are told to
 private_files       the nodes' secret, clients' passwords
 certificate         what clients of TLS are shown
 options             what the daemon was told

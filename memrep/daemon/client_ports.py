@@ -10,7 +10,8 @@ With TLS (tls.py) a client on the port comes in when its handshake is done. The 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients, spell
@@ -28,7 +29,7 @@ class ClientPorts:
         node: knows whether they may.
         reactor: tells when one has come.
         clients: takes those who come in.
-        listeners: the addresses.
+        listeners: the addresses, by the kind of port (protocol/negotiation.py).
         certificate: what to show clients on the port, who then speak TLS; None if they do not.
         log: takes a line for the operator.
 
@@ -41,7 +42,7 @@ class ClientPorts:
         node: Node,
         reactor: Reactor,
         clients: Clients,
-        listeners: list[Listener],
+        listeners: Mapping[str, list[Listener]],
         certificate: Certificate | None,
         log: Callable[[str], None],
     ) -> None:
@@ -50,11 +51,18 @@ class ClientPorts:
         self._reactor = reactor
         self._clients = clients
         troubles = Troubles(log)
-        self._doors = [
-            Door(f"clients on {listener}", listener, self._receive, clients.make_room, troubles)
-            for listener in listeners
-        ]
-        self._tls = TlsDoor(certificate.context, clients.admit_tls, log) if certificate is not None else None
+        self._doors: list[Door] = []
+        self._tls: list[TlsDoor] = []
+        for kind, some in listeners.items():
+            tls = None
+            if certificate is not None:
+                tls = TlsDoor(certificate.context, partial(clients.admit_tls, kind), log)
+                self._tls.append(tls)
+            receive = partial(self._receive, kind, tls)
+            self._doors += [
+                Door(f"clients on {listener}", listener, receive, clients.make_room, troubles)
+                for listener in some
+            ]
         self._shut = False
         self._fenced = False
 
@@ -90,15 +98,15 @@ class ClientPorts:
         self.listening = False
         for door in self._doors:
             door.shut()
-        if self._tls is not None:
-            self._tls.close_all()
+        for tls in self._tls:
+            tls.close_all()
 
     def tick(self) -> None:
         """Do what is due by the clock."""
         for door in self._doors:
             door.tick()
-        if self._tls is not None:
-            self._tls.tick()
+        for tls in self._tls:
+            tls.tick()
 
     def describe(self) -> Iterator[tuple[str, object]]:
         """Each socket that listens, as in memcached's `stats conns`."""
@@ -108,8 +116,8 @@ class ClientPorts:
                 yield f"{door.sock.fileno()}:state", "conn_listening"
                 yield f"{door.sock.fileno()}:secs_since_last_cmd", 0
 
-    def _receive(self, sock: socket.socket, host: str, port: int) -> None:
-        """Take a client that has connected.
+    def _receive(self, kind: str, tls: TlsDoor | None, sock: socket.socket, host: str, port: int) -> None:
+        """Take a client that has connected at this kind of port.
 
         Raises:
             OSError: the system does not allow what it takes to serve him.
@@ -117,7 +125,7 @@ class ClientPorts:
         is_tcp = sock.family != socket.AF_UNIX
         if is_tcp:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if is_tcp and self._tls is not None:
-            self._tls.receive(self._reactor, sock, host)
+        if is_tcp and tls is not None:
+            tls.receive(self._reactor, sock, host)
         else:
-            self._clients.admit(sock, host, is_tcp)
+            self._clients.admit(kind, sock, host, is_tcp)

@@ -70,24 +70,24 @@ class Clients:
 
     # --- who comes in
 
-    def admit(self, sock: socket.socket, host: str, is_tcp: bool) -> None:
-        """Take a client that has connected, if there is room.
+    def admit(self, port: str, sock: socket.socket, host: str, is_tcp: bool) -> None:
+        """Take a client that has connected at this kind of port, if there is room.
 
         Raises:
             OSError: the system does not allow what it takes to serve it.
         """
         if self._has_room():
-            self._add(sock, host, is_tcp)
+            self._add(port, sock, host, is_tcp)
         else:
             self.partings.begin(sock, self._reactor)
 
-    def admit_tls(self, sock: TlsSocket, host: str) -> None:
+    def admit_tls(self, port: str, sock: TlsSocket, host: str) -> None:
         """Take a client that has finished its handshake; what came behind that may have been read already."""
         if not self._has_room():
             self.partings.begin(sock.farewell(), self._reactor)
             return
         try:
-            client = self._add(sock, host, is_tcp=True)
+            client = self._add(port, sock, host, is_tcp=True)
         except OSError:
             sock.close()
             return
@@ -106,8 +106,8 @@ class Clients:
         self._rejections.happened()
         return False
 
-    def _add(self, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
-        connection = self._node.clients.connect(host)
+    def _add(self, port: str, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
+        connection = self._node.clients.connect(host, port)
         client = Client(self, self._node, self._reactor, sock, connection, is_tcp)
         try:
             self._reactor.register(sock.fileno(), client, READ)
@@ -178,7 +178,8 @@ class Clients:
                 client.sock.close()
         else:
             sock = client.sock
-            self.partings.begin(sock.farewell() if isinstance(sock, TlsSocket) else sock, self._reactor)
+            plain = sock.farewell() if isinstance(sock, TlsSocket) else sock
+            self.partings.begin(plain, self._reactor, client.connection.close_hold_s)
         self._clients.pop(client.connection, None)
         client.forget_unsent()
         self._node.clients.disconnect(client.connection)

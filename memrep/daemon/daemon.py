@@ -36,6 +36,7 @@ from memrep.daemon.time_slice import Slice
 from memrep.node.node import Node
 from memrep.node.shell import Lines, ProcessInfo, Shell, Start
 from memrep.protocol.connection import Connection
+from memrep.protocol.negotiation import REDIS
 
 _TICK_S: Final = 0.05
 
@@ -94,7 +95,12 @@ class Daemon:
         self._reactor = Reactor(self._node, self, part)
         self._clients = Clients(self._node, self._reactor, options.connections, log, lambda: self._verbose)
         self._ports = ClientPorts(
-            self._node, self._reactor, self._clients, place.listeners, options.certificate, log
+            self._node,
+            self._reactor,
+            self._clients,
+            {"": place.listeners, REDIS: place.redis},
+            options.certificate,
+            log,
         )
         self._peers = Peers(self._node, self._reactor, options.nodes, place.links, place.sources, log)
 

@@ -5,6 +5,10 @@ waiting for a session, takes an end of the connection for a failure, and a reset
 right behind it, before it has looked, it takes for "no such session" (libmemcached 1.1 finds EPIPE and stops
 thinking). PHP then begins an empty session and writes it over the good one.
 
+phpredis 5 has another trap: where the end is there before it looks for the reply to what it has just sent, it
+connects anew and waits for a reply that nobody owes, for its whole timeout. So with Redis' clients the goodbye
+is held back until nothing has come from them for a few ms (protocol/resp/dialect.py).
+
 So this node never resets: it ends its own direction, reads on and throws away, until the client has ended, too.
 That is bounded, in time, in bytes and in number; who is over a bound is closed as ever.
 """
@@ -36,11 +40,18 @@ class LingeringClose:
         """How many there are."""
         return len(self._left)
 
-    def begin(self, sock: socket.socket, reactor: Reactor) -> None:
-        """Part from the client of this socket, which nobody else uses any more."""
-        parting = _Parting(self, sock, reactor)
+    def begin(self, sock: socket.socket, reactor: Reactor, hold_s: float = 0.0) -> None:
+        """Part from the client of this socket, which nobody else uses any more.
+
+        Args:
+            sock: the socket.
+            reactor: tells when something comes.
+            hold_s: nothing is said before nothing has come for so long, s.
+        """
+        parting = _Parting(self, sock, reactor, hold_s)
         try:
-            sock.shutdown(socket.SHUT_WR)
+            if not hold_s:
+                sock.shutdown(socket.SHUT_WR)
             reactor.register(sock.fileno(), parting, READ)
         except OSError:
             hang_up(sock)
@@ -50,8 +61,11 @@ class LingeringClose:
         self._left[parting] = time.monotonic() + _PATIENCE_S
 
     def sweep(self) -> None:
-        """Close those that have not ended in time."""
-        for parting in list(self._late(time.monotonic())):
+        """Say goodbye to those to whom it has been held back; close those that have not ended in time."""
+        now = time.monotonic()
+        for parting in list(self._left):
+            parting.say_goodbye(now)
+        for parting in list(self._late(now)):
             parting.close()
 
     def close(self) -> None:
@@ -73,9 +87,11 @@ class LingeringClose:
 class _Parting:
     """One socket on which nothing is said any more."""
 
-    __slots__ = ("_budget", "_partings", "_reactor", "_sock")
+    __slots__ = ("_budget", "_hold_s", "_partings", "_quiet_since", "_reactor", "_sock")
 
-    def __init__(self, partings: LingeringClose, sock: socket.socket, reactor: Reactor) -> None:
+    def __init__(self, partings: LingeringClose, sock: socket.socket, reactor: Reactor, hold_s: float) -> None:
+        self._hold_s = hold_s  # 0 once goodbye is said
+        self._quiet_since = time.monotonic()
         self._partings = partings
         self._sock = sock
         self._reactor = reactor
@@ -90,8 +106,19 @@ class _Parting:
             except (BlockingIOError, InterruptedError):
                 return
         self._budget -= len(data)
+        if self._hold_s:
+            self._quiet_since = time.monotonic()
         if not data or self._budget < 0:
             self.close()
+
+    def say_goodbye(self, now: float) -> None:
+        """End this node's direction, if that is held back and long enough nothing has come."""
+        if self._hold_s and now - self._quiet_since >= self._hold_s:
+            self._hold_s = 0.0
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.close()
 
     def close(self) -> None:
         """Give the socket up."""

@@ -20,6 +20,8 @@ class ServeOptions:
         listen: the address for clients; this node's own unless told otherwise.
         port: the port for clients.
         unix: the path of a unix socket for clients, if any.
+        redis_listen: the address for clients of Redis' protocol,
+        redis_port: and their port; 0 if they do not come in.
         connections: the most clients at a time.
         drain_ms: how long connected clients are served after SIGTERM.
         certificate: what clients are shown, who then speak TLS on the port; None if they do not.
@@ -33,6 +35,8 @@ class ServeOptions:
     listen: str
     port: int
     unix: str = ""
+    redis_listen: str = ""
+    redis_port: int = 0
     connections: int = 1024
     drain_ms: int = 1_000
     certificate: Certificate | None = None

@@ -31,12 +31,14 @@ class Place:
 
     Attributes:
         listeners: where clients come in.
+        redis: where clients of Redis' protocol come in.
         links: where the other nodes come in.
         sources: the addresses from which the others may be called; none for any.
         memory: what the kernel lets this process have.
     """
 
     listeners: list[Listener]
+    redis: list[Listener]
     links: list[Listener]
     sources: list[Endpoint]
     memory: Memory
@@ -58,17 +60,18 @@ class Place:
             given_back.callback(close_all, listeners)
             if options.unix:
                 listeners.append(_bind_unix_socket(options.unix))
+            redis = bind_client_port(options.redis_listen, options.redis_port) if options.redis_port else []
+            given_back.callback(close_all, redis)
             links = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else []
             given_back.callback(close_all, links)
-            place = cls(
-                memory=memory, listeners=listeners, links=links, sources=sources_of_links(options.me.host)
-            )
+            sources = sources_of_links(options.me.host)
+            place = cls(memory=memory, listeners=listeners, redis=redis, links=links, sources=sources)
             given_back.pop_all()  # it is had as a whole
         return place
 
     def give_up(self) -> None:
         """Give all of it back; the node is gone for good."""
-        close_all((*self.listeners, *self.links))
+        close_all((*self.listeners, *self.redis, *self.links))
         self.memory.close()
 
 

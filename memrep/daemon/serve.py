@@ -65,6 +65,7 @@ def _announce(options: ServeOptions, place: Place, log: Callable[[str], None]) -
     others = [str(node) for node in options.nodes if node != options.me]
     log(
         f"memrep starts, process {os.getpid()}, clients on {' '.join(map(str, place.listeners))}"
+        + (f", Redis' clients on {' '.join(map(str, place.redis))}" if place.redis else "")
         + (f", nodes on port {options.me.link_port}, with {' '.join(others)}" if others else "")
     )
     if warning := warning_of_strangers(options):

@@ -70,7 +70,7 @@ class Engine:
     def get(self, key: bytes) -> Entry | Future | None:
         """Return the live entry, None for a miss, or a future while a write of the key is on its way."""
         if self._pending and self.keyspace.obstacle(key) is not None:
-            return self.keyspace.read_later(key, partial(self._count_get, key))
+            return self.keyspace.read_later(key, partial(self.count_get, key))
         now = self.clock.now
         entry = self._store.get(key, now)
         if entry is None:
@@ -217,11 +217,15 @@ class Engine:
     ) -> Result | Future:
         """Run a read-modify-write that stores `length` bytes more, if memory allows it."""
         self.counters.cmd_set += 1
-        size = ENTRY_BYTES + len(key) + length
-        if self._store.used + size > self._store.limit and not self.memory_limit.make(size):
+        if not self.has_memory(key, length):
             self.counters.store_no_memory += 1
             return NO_MEMORY
         return modify(self.keyspace, key, decide, count or self.counters.count_stored)
+
+    def has_memory(self, key: bytes, length: int) -> bool:
+        """Tell whether `length` bytes more may be stored; what was used last makes place for it."""
+        size = ENTRY_BYTES + len(key) + length
+        return self._store.used + size <= self._store.limit or self.memory_limit.make(size)
 
     def tombstone(self) -> Entry:
         """Make what a key becomes that is deleted now."""
@@ -237,7 +241,8 @@ class Engine:
             counters.get_expired += end == RAN_OUT
             counters.get_flushed += end == WAS_FLUSHED
 
-    def _count_get(self, key: bytes, result: Result) -> None:
+    def count_get(self, key: bytes, result: Result) -> None:
+        """Count what a read of this key has found."""
         if result is None:
             self._count_miss(key)
         else:

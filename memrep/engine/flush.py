@@ -12,7 +12,7 @@ from memrep.engine.future import Future
 from memrep.engine.keyspace import Keyspace
 from memrep.engine.operations import FLUSHED, Outcome
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.store import FLUSH_KEY
+from memrep.storage.namespaces import FLUSH_KEY
 from memrep.storage.version import ZERO
 
 

@@ -19,8 +19,9 @@ from memrep.engine.future import Future
 from memrep.engine.operations import Result
 from memrep.engine.replicator import Replicator
 from memrep.storage.entry import Entry
+from memrep.storage.namespaces import FLUSH_KEY, flush_key_of
 from memrep.storage.pending import PendingWrites
-from memrep.storage.store import FLUSH_KEY, Store
+from memrep.storage.store import Store
 from memrep.storage.version import Clock
 
 
@@ -41,11 +42,14 @@ class Keyspace:
     clock: Clock
 
     def obstacle(self, key: bytes) -> bytes | None:
-        """Find the key that a read of this one has to wait for: itself, or a `flush_all` that is on its way."""
+        """Find the key that a read of this one has to wait for: itself, or a flush that is on its way."""
         pending = self.writes.pending
         if key in pending:
             return key
-        return FLUSH_KEY if FLUSH_KEY in pending else None
+        if FLUSH_KEY in pending:
+            return FLUSH_KEY
+        flush = flush_key_of(key)
+        return flush if flush in pending else None
 
     def on_its_way(self, key: bytes) -> Entry | None:
         """Return the newest write of this key that is not known to be held everywhere, if there is one."""

@@ -46,10 +46,10 @@ TOO_LARGE: Final = Outcome("too large")
 LATER: Final = Outcome("later")
 
 #: An outcome, the entry that was read (None: a miss), or the new number of a counter.
-Result = Outcome | Entry | bytes | None
+Result = Outcome | Entry | bytes | list["Result"] | None
 
 #: What a read-modify-write makes of the live entry: a final result, or an entry to write and its result.
-Decision = Outcome | Entry | bytes | None | tuple[Entry, Outcome | Entry | bytes]
+Decision = Result | tuple[Entry, Result]
 Operation = Callable[[Entry | None], Decision]
 
 

@@ -86,10 +86,15 @@ class Clients:
 
     # --- one client
 
-    def connect(self, host: str = "") -> Connection:
-        """A client has come, from this host; "" for a unix socket."""
+    def connect(self, host: str = "", port: str = "") -> Connection:
+        """A client has come.
+
+        Args:
+            host: from where; "" for a unix socket.
+            port: by what kind of port (negotiation.py).
+        """
         self._counters.total_connections += 1
-        connection = connect(self._policy, self._context, self._is_ready)
+        connection = connect(self._policy, self._context, self._is_ready, port, host)
         self._connections[connection] = None
         self._staleness.came(connection, host)
         return connection

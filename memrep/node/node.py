@@ -33,6 +33,7 @@ from memrep.flow_control import FlowControl
 from memrep.node.build import make_policy, make_store
 from memrep.node.clients import Clients
 from memrep.node.options import NodeOptions
+from memrep.node.redis_nodes import make_topology
 from memrep.node.serving import Admission
 from memrep.node.shell import Shell, Start
 from memrep.node.staleness import StalenessGuard
@@ -40,6 +41,7 @@ from memrep.node.stats import VERSION, StatsGroups
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
+from memrep.protocol.resp.server import CLUSTER, STANDALONE, Server
 from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
 from memrep.replication.membership.membership import Membership
@@ -68,6 +70,7 @@ class Node:
     def __init__(self, options: NodeOptions, start: Start, shell: Shell) -> None:
         self.options = options
         log = self._log = shell.log
+        self._inc = start.inc
         self._spent = shell.process.spent
         self._memory = shell.process.memory
         self.counters = Counters()
@@ -89,12 +92,32 @@ class Node:
         limit = MemoryLimit(keyspace, self.counters, log)
         self._engine = Engine(keyspace, self.counters, limit, ItemLimit(options.item_max))
         self._policy = make_policy(options, self._engine, observer, state, log)
-        context = self._make_context(shell)
+        reports = StatsGroups(self._engine, self.replica, options, shell.process, self._intake)
+        self._redis = self._make_redis(shell, reports)
+        context = self._make_context(shell, reports)
         self.clients = Clients(self._policy, context, self.replica, self.staleness, self._clock)
 
-    def _make_context(self, shell: Shell) -> ServerContext:
+    def _make_redis(self, shell: Shell, reports: StatsGroups) -> Server:
+        """What Redis clients see of this node."""
+        options = self.options
+        return Server(
+            clock=self._clock,
+            store=self.store,
+            users=options.users,
+            stats=reports.general,
+            reset_stats=reports.reset,
+            random_below=lambda limit: int.from_bytes(shell.random_bytes(8), "big") % limit,
+            flush_all=options.flush_all,
+            lists_keys=options.redis_lists,
+            topology=make_topology(options, self.replica),
+            claim=self._policy.claim,
+            run_id=b"%040x" % self._inc,
+            port=options.redis_port,
+            mode=CLUSTER if options.redis_cluster else STANDALONE,
+        )
+
+    def _make_context(self, shell: Shell, reports: StatsGroups) -> ServerContext:
         """What connections see of this node."""
-        reports = StatsGroups(self._engine, self.replica, self.options, shell.process, self._intake)
         return ServerContext(
             version=VERSION.encode(),
             reports=reports.groups,
@@ -108,6 +131,7 @@ class Node:
             spent=self._spent,
             flow=self.flow,
             intake=self._intake,
+            redis=self._redis,
         )
 
     # --- turns
@@ -167,6 +191,7 @@ class Node:
             if self.store.used > self.store.limit:
                 self._engine.memory_limit.evict()
         self._engine.memory_limit.tick()
+        self._redis.tick()
         self._policy.tick(self.replica.detector.all_heard(self._clock.now))
         self.staleness.tick()
         self.clients.tick()

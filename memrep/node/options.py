@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
+from memrep.addresses import Address
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
@@ -26,6 +29,11 @@ class NodeOptions:
         secret: what nodes prove to each other that they know; empty if there is none.
         flush_all: whether any client may end everything at once.
         lists: whether a client that wants a list of keys gets an empty one, and no refusal.
+        redis_port: where clients of Redis' protocol come in; 0 if they do not.
+        redis_lists: whether they may list keys.
+        redis_address: where they are told to find this node; None for its own host and that port.
+        redis_masters: names under which the nodes are known to them as a sentinel's master.
+        redis_cluster: whether the nodes are a cluster to them.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -37,6 +45,11 @@ class NodeOptions:
     timing: Timing = attrs.Factory(Timing)
     secret: bytes = attrs.field(default=b"", repr=False)
     strict: bool = False
+    redis_port: int = 0
+    redis_lists: bool = True
+    redis_address: Address | None = None
+    redis_masters: Sequence[bytes] = (b"mymaster",)
+    redis_cluster: bool = False
     php_options: PhpOptions = attrs.Factory(PhpOptions)
     users: Users | None = None
     flush_all: bool = True

@@ -60,6 +60,13 @@ the connection breaks before it has the session, it takes the session for empty 
 if it has been told nothing it goes to the next node. So a grant is withheld until the reading behind it is
 answered.
 
+phpredis. It locks KEY by `SET KEY_LOCK HOST|PID NX`, with PX if PHP has a time limit, and asks again and again
+until it is granted. That name with that value is proof enough (redis_locks.py): others' locks, which go by
+their timeout and a token alone, and are handed from process to process, look otherwise. The lock belongs to its
+connection, too, but its release counts over any: a script deletes it by its value, and a request whose node has
+died goes on at the next one. What such a request has not released ends with its timeout; if it has none, a
+second after its node is gone, or six if that has only fallen silent.
+
 The switch for all of it is `--php`.
 
 Rule: nothing below the node imports this package.
@@ -75,6 +82,7 @@ learned_prefixes  prefixes of php-memcached's that nobody has declared
 session_state  what the entries show of a session and its lock
 lock_holder    a client as the holder of locks
 lock_table     which client of this node holds which lock, and what becomes of it
+redis_locks    how phpredis takes a lock
 lock_commands  one client, and how it takes locks
 commands       one client, and what it writes and releases
 policy         which commands a client is given, and what becomes of its locks

@@ -12,8 +12,17 @@ from memrep.engine.future import Future
 from memrep.engine.operations import NOT_STORED, STORED, Decision, Operation, Outcome, Result
 from memrep.php import proof
 from memrep.php.lock_holder import LockHolder
-from memrep.php.lock_names import PECL_FLAGS, is_free, is_held, is_pecl_lock, may_name, names_pecl_lock
+from memrep.php.lock_names import (
+    PECL_FLAGS,
+    is_free,
+    is_held,
+    is_pecl_lock,
+    is_redis_lock,
+    may_name,
+    names_pecl_lock,
+)
 from memrep.php.lock_table import LockTable, plain
+from memrep.php.redis_locks import taking
 from memrep.protocol.command import Said
 from memrep.protocol.reply_gate import ReplyGate
 from memrep.storage.entry import NEVER, Entry
@@ -174,6 +183,17 @@ class LockCommands(LockHolder):
         decide, done = self._taking(key, grant, refuse, b"1", engine.counters.counted("incr"), show, trial)
         return engine.modify(key, decide, done)
 
+    def claiming(
+        self, key: bytes, value: bytes, decide: Operation
+    ) -> tuple[Operation, Callable[[Result], None] | None]:
+        """phpredis' way to take a lock, or anything else."""
+        if not is_redis_lock(key, value):
+            return decide, None
+        entry = self._table.store.get(key, self._table.clock.now)
+        # Its own worker may have left it so; any other one is another request on the same connection.
+        self._asks(but=key if entry is not None and entry.value == value else b"")
+        return taking(self._table, self, key, value, decide)
+
     def missed(self, key: bytes) -> Entry | None:
         """A session that does not exist is empty to pecl, which begins it; from a miss it would walk on."""
         begins = self.gate.holding and key + b".lock" in self.locks
@@ -236,13 +256,15 @@ class LockCommands(LockHolder):
         self._table.give_up(self, key, plain if trial is None else trial.plain)
         self.gate.release()
 
-    def _asks(self) -> None:
-        """It asks for a lock. Who holds one at that moment speaks for several requests at once."""
+    def _asks(self, but: bytes = b"") -> None:
+        """It asks for a lock. Who holds one at that moment, `but` this, speaks for several requests at once."""
         if self.locks and not self.shared:
             table = self._table
             for lock, unique in self.locks.items():
                 entry = table.store.get(lock, table.clock.now)
-                if entry is not None and entry.cas_unique == unique and is_held(entry.value, entry.owner):
+                if entry is None or entry.cas_unique != unique or lock == but:
+                    continue
+                if is_held(entry.value, entry.owner):
                     table.share(self)
                     return
 

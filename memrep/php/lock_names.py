@@ -2,6 +2,8 @@
 
 Both PHP extensions lock a session by an entry beside it. pecl-memcache calls it SID.lock and marks it with the
 flags 768, php-memcached calls it PREFIXlock.SID with the prefix `memc.sess.key.` unless configured otherwise.
+phpredis locks KEY by KEY_LOCK, and stores there
+who it is, HOST|PID.
 An entry is one of them because it carries an `Owner`, and it carries one because it was taken as PHP's session
 handlers take it (memrep/php); its name alone says nothing, for sites lock jobs and pages under such names, too.
 While it is held it may not be evicted, for that would free the session under the request that holds it.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from memrep.storage.entry import NEVER, Entry
 from memrep.storage.owner import Owner
 
 #: The flags with which pecl-memcache stores a lock: its bits for "an integer".
@@ -22,6 +25,10 @@ PECL_SUFFIX: Final = b".lock"
 
 #: What php-memcached puts between its prefix and a session's name, for the lock.
 MEMCACHED_WORD: Final = b"lock."
+
+#: How the names of phpredis' locks end, and what it stores there: the host and the process of its request.
+REDIS_SUFFIX: Final = b"_LOCK"
+_REDIS_SECRET: Final = re.compile(rb"[^|]+\|[0-9]+")
 
 #: What PHP's session names are made of.
 _SID: Final = re.compile(rb"[0-9a-zA-Z,-]+")
@@ -44,6 +51,16 @@ def is_pecl_lock(key: bytes, flags: int) -> bool:
 def names_pecl_lock(key: bytes) -> bool:
     """Whether a lock of pecl-memcache's has such a name."""
     return key.endswith(PECL_SUFFIX)
+
+
+def is_redis_lock(key: bytes, value: bytes) -> bool:
+    """Whether this is a lock of phpredis'."""
+    return key.endswith(REDIS_SUFFIX) and _REDIS_SECRET.fullmatch(value) is not None
+
+
+def is_endless(key: bytes, entry: Entry) -> bool:
+    """Whether this is a lock of phpredis' without a timeout: it asks for none if PHP has none (php-cli)."""
+    return entry.expires >= NEVER and key.endswith(REDIS_SUFFIX)
 
 
 def may_name(key: bytes) -> bytes:

@@ -23,7 +23,7 @@ from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
 from memrep.php.learned_prefixes import LearnedPrefixes
 from memrep.php.lock_holder import LockHolder
-from memrep.php.lock_names import ORPHAN_MS, PECL_FLAGS, is_free
+from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_endless, is_free
 from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
 from memrep.php.session_state import SessionState
@@ -139,7 +139,9 @@ class LockTable:
         # that, and the release that it sends there must count.
         for key, unique in holder.locks.items():
             self.owners.pop(key, None)
-            self.due.append((key, unique, _disowned))
+            entry = self.store.get(key, self.clock.now)
+            endless = entry is not None and is_endless(key, entry)
+            self.due.append((key, unique, self._disowned_for_a_while if endless else _disowned))
         holder.locks.clear()
 
     def share(self, holder: LockHolder) -> None:
@@ -236,6 +238,22 @@ class LockTable:
         # Its holder may be on its way to another node, for up to a second; the next one must not wait for long.
         orphan.expires = min(entry.expires, self.clock.now + ORPHAN_MS)
         return orphan
+
+    def _disowned_for_a_while(self, entry: Entry) -> Entry:
+        """A lock without a timeout whose holder may come back at another node, or never."""
+        orphan = _disowned(entry)
+        orphan.expires = min(entry.expires, self.clock.now + PATIENT_MS)
+        return orphan
+
+    def is_left(self, key: bytes, entry: Entry) -> bool:
+        """Tell whether this lock was a client's whose connection, or node, is gone."""
+        hold = entry.owner
+        if hold is None:
+            return False
+        if hold.node != self.me:
+            return not hold.node
+        _, unique = self.owners.get(key, (None, 0))
+        return unique != entry.cas_unique
 
     def has_owner(self, key: bytes, entry: Entry, holder: LockHolder) -> bool:
         """Whether this lock is held by another client than this one that still may release it."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from memrep.php.dedup import DuplicateWrites
 from memrep.php.doubt import UncertainGrants
 from memrep.php.lock_index import LockIndex
-from memrep.php.lock_names import PECL_FLAGS
+from memrep.php.lock_names import PECL_FLAGS, is_endless
 from memrep.replication.observer import Disowned, ReplicationObserver
 from memrep.storage.entry import Entry, RequestId
 from memrep.storage.store import Store
@@ -41,10 +41,11 @@ class PhpObserver(ReplicationObserver):
     def owners_lost(
         self, disowned: Disowned, lost: Mapping[int, int], silent: Collection[int], away: Collection[int]
     ) -> None:
-        """Nobody owns their locks any more; what was granted in the last moment is in doubt."""
+        """Nobody owns their locks any more; what was granted in the last moment, or for ever, is in doubt."""
         for key, entry, owner in disowned:
             answered = milliseconds(entry.version) < lost[owner.node]  # its node was heard after that
-            if not answered and (owner.node not in silent or entry.flags == PECL_FLAGS):
+            in_time = entry.flags == PECL_FLAGS or owner.node not in silent
+            if is_endless(key, entry) or (in_time and not answered):
                 self.uncertain.doubt(key, entry, self.clock.now, away)
 
     def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:

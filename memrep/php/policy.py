@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from memrep.php.commands import PhpCommands
 from memrep.php.lock_table import LockTable
+from memrep.protocol.claim import Claim, as_said
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
 from memrep.protocol.connection import Connection
 
@@ -27,6 +28,11 @@ class PhpPolicy(ClientPolicy):
             return self.engine
         client = self._clients[connection] = PhpCommands(self._table, connection.open_gate())
         return client
+
+    def claim(self, connection: Connection) -> Claim:
+        """As phpredis takes locks, if PHP is provided for."""
+        client = self._clients.get(connection)
+        return as_said if client is None else client.claiming
 
     def left(self, connection: Connection, cut: bool) -> None:
         """Release the locks of a client that is gone."""

@@ -7,7 +7,9 @@ replies      what one connection has to say, some of it not known yet
 reply_gate   SEAM: what a policy may ask for between a command and its reply
 dialect      what a protocol is to a connection
 connection   one client: its input, its output, their bounds; whatever it speaks
+claim        SEAM: how a client stores only where there is nothing
 client_policy  SEAM: what clients mean by their commands
 memcached    memcached's three dialects
+resp         Redis' protocol
 negotiation  which dialect a client speaks: its first byte tells
 """

@@ -12,6 +12,7 @@ from typing import Protocol
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import Operation, Result
+from memrep.protocol.claim import Claim, as_said
 from memrep.protocol.connection import Connection
 from memrep.storage.entry import Entry
 
@@ -85,6 +86,10 @@ class ClientPolicy:
     def commands(self, connection: Connection) -> ClientCommands:
         """The commands of a client that has just come, over this connection."""
         return self.engine
+
+    def claim(self, connection: Connection) -> Claim:
+        """How the client of this connection, which has been given its commands, claims something."""
+        return as_said
 
     def left(self, connection: Connection, cut: bool) -> None:
         """A client is gone.

@@ -55,14 +55,15 @@ class Connection:
         inside: it has room for a large command.
         outside: a large command waits for room to come in.
         refused: for the dialect: the unfinished command is to be dropped for want of memory, and this cleared.
+        host: from where its client comes; "" for a unix socket.
         late: it has waited for room so long that its client may have given up.
         waits_since: since when it, or what it has said, waits, own monotonic ms; None if it does not.
     """
 
     __slots__ = (
         "_dialect", "_execute", "_inbox", "_input", "_intake", "_ready",
-        "busy", "closing", "crowded", "flow", "gate", "inside", "late", "need", "next", "out", "outside",
-        "refused", "replies", "size", "spent", "stopped", "waits_since",
+        "busy", "closing", "crowded", "flow", "gate", "host", "inside", "late", "need", "next", "out",
+        "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
     )  # fmt: skip
 
     def __init__(self, context: ServerContext, ready: Callable[[Connection], None]) -> None:
@@ -81,6 +82,7 @@ class Connection:
         self.outside = self.late = False
         self.refused = False
         self.inside = False
+        self.host = ""
         self._intake = context.intake
         self.flow = context.flow
         self.spent = context.spent
@@ -171,11 +173,26 @@ class Connection:
                 self.closing = True
         return self._take()
 
+    def wake(self) -> None:
+        """It has something to say that nobody has asked for just now: have it resumed."""
+        self._ready()
+
+    @property
+    def close_hold_s(self) -> float:
+        """For how long nothing must have come before it is closed, s."""
+        return self._dialect.close_hold_s
+
+    def hang_up(self) -> None:
+        """Close it from here, when what is known has been said."""
+        self.closing = self.busy = True
+        self._ready()
+
     def abandon(self) -> None:
         """The client is gone: drop what has not been started."""
         # Finding 11: what is known now would be taken for the reply to something else.
         self.replies.abandon()
         self.closing = self.busy = True
+        self._dialect.left()
         if self.gate is not None:
             self.gate.close()
         self._inbox.clear()  # now, for it refers to itself and may lie about for long

@@ -17,7 +17,7 @@ leaves where it is what has come half. It stops, and says so by `Connection.stop
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
@@ -26,6 +26,9 @@ from memrep.flow_control import FlowControl
 from memrep.protocol.command import Said
 from memrep.protocol.intake import Intake
 from memrep.protocol.users import Users
+
+if TYPE_CHECKING:
+    from memrep.protocol.resp.server import Server
 
 #: Of a pipeline so many commands are executed before anybody asks how long this turn has lasted.
 COMMANDS_A_LOOK: Final = 16
@@ -48,6 +51,7 @@ class ServerContext:
         spent: whether this turn has lasted long enough; asked between the commands of a pipeline.
         flow: how much is on its way.
         intake: room for large commands; None if there is no bound.
+        redis: what clients of Redis' protocol share; None if none can come.
     """
 
     version: bytes
@@ -62,12 +66,16 @@ class ServerContext:
     spent: Callable[[], bool] = lambda: False
     flow: FlowControl = attrs.Factory(FlowControl)
     intake: Intake | None = None
+    redis: Server | None = None
 
 
 class Dialect:
     """What the bytes of one connection mean. Only `execute` has to be said by each."""
 
     __slots__ = ()
+
+    #: Before the connection is closed nothing must have come for so long, s.
+    close_hold_s: ClassVar[float] = 0.0
 
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
@@ -84,6 +92,9 @@ class Dialect:
     def oversized(self, inbox: bytearray) -> bool:
         """Whether this beginning of a command is too long to be one."""
         return False
+
+    def left(self) -> None:
+        """The client is gone."""
 
     def answers_retrieval(self, replies: bytes) -> bool:
         """Whether one of these replies answers a retrieval."""

@@ -17,6 +17,11 @@ from memrep.protocol.dialect import Dialect, ServerContext
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import REQUEST
 from memrep.protocol.memcached.text.auth import text_or_login
+from memrep.protocol.resp.dialect import Resp
+
+#: The kind of port at which Redis' protocol is spoken from the first byte on; its lines are not told from
+#: memcached's.
+REDIS: Final = "redis"
 
 MakeDialect = Callable[[Connection, Engine, ClientCommands, ServerContext], Dialect]
 
@@ -29,10 +34,26 @@ DIALECTS: Final[dict[int, MakeDialect]] = {
 OTHERWISE: Final[MakeDialect] = text_or_login
 
 
-def connect(policy: ClientPolicy, context: ServerContext, ready: Callable[[Connection], None]) -> Connection:
-    """The connection of a client that has just come; `ready` is told when there may be something to send."""
+def connect(
+    policy: ClientPolicy,
+    context: ServerContext,
+    ready: Callable[[Connection], None],
+    port: str = "",
+    host: str = "",
+) -> Connection:
+    """Make the connection of a client that has just come.
+
+    Args:
+        policy: what clients mean.
+        context: what it sees of the node.
+        ready: told when there may be something to send.
+        port: by what kind of port it has come; see PORTS.
+        host: from where; "" for a unix socket.
+    """
     connection = Connection(context, ready)
-    connection.speak(Negotiation(connection, policy.engine, policy.commands(connection), context))
+    connection.host = host
+    make = PORTS[port]
+    connection.speak(make(connection, policy.engine, policy.commands(connection), context))
     return connection
 
 
@@ -57,3 +78,7 @@ class Negotiation(Dialect):
         dialect = make(self._connection, self._engine, self._commands, self._context)
         self._connection.speak(dialect)
         return dialect.execute(data, start)
+
+
+#: What is spoken at first at each kind of port.
+PORTS: Final[dict[str, MakeDialect]] = {"": Negotiation, REDIS: Resp}

@@ -31,8 +31,9 @@ from memrep.replication.message import Abort, Commit, Install, Nack, Write, desc
 from memrep.replication.observer import ReplicationObserver
 from memrep.replication.settled_writes import SettledWrites, Unfinished
 from memrep.storage.entry import Entry, RequestId
+from memrep.storage.namespaces import FLUSH_KEY, flush_key_of
 from memrep.storage.pending import Attempt, Pending, PendingWrites
-from memrep.storage.store import FLUSH_KEY, Store
+from memrep.storage.store import Store
 from memrep.storage.version import Clock, Version
 
 
@@ -256,7 +257,7 @@ class Rounds:
         """Whether nothing has overtaken what this read-modify-write is based on."""
         key = write.key
         # Finding 17: a flush_all changes no version that is here, so nothing else would object.
-        if not write.dead and self._is_flushed(Version(write.base or b"")):
+        if not write.dead and self._is_flushed(key, Version(write.base or b"")):
             return False
         if before is not None and before.entry.version == write.base:
             # I3: only what is committed is shown, so its coordinator has seen it committed; the word of that is
@@ -279,10 +280,11 @@ class Rounds:
         # I3: a newcomer knows less, or what only it knows from a time apart, which gives way to what is newer.
         return not self._state.full
 
-    def _is_flushed(self, base: Version) -> bool:
-        """Whether a flush_all, committed or on its way, ends what a read-modify-write was computed from."""
+    def _is_flushed(self, key: bytes, base: Version) -> bool:
+        """Whether a flush, committed or on its way, ends what a read-modify-write was computed from."""
         # On its way counts as well: it may have been answered where this is not known yet.
-        return FLUSH_KEY in self._writes.pending or base <= self._store.flushed
+        pending = self._writes.pending
+        return FLUSH_KEY in pending or flush_key_of(key) in pending or self._store.flushes.end(key, base)
 
     def _certify(self, key: bytes, pending: Pending) -> None:
         """Commit what another node has seen committed."""

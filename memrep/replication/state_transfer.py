@@ -231,7 +231,7 @@ class Joiner:
             entry.cas = entry.cas_unique
         # Under a new version, for all members: that with the older one stays below it wherever it is.
         # Finding 31: to yield to nothing is to answer a miss, and has to be marked as based on one.
-        dead = entry.value is None or entry.expires <= now or base <= self._store.flushed
+        dead = entry.value is None or entry.expires <= now or self._store.flushes.end(key, base)
         attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
         self._rounds.give_way(key, entry, base, attempt, dead=dead)
 

@@ -4,6 +4,9 @@ version     what orders two writes of a key, and the clock that hands versions o
 owner       to whose client an entry belongs
 entry       what one key holds: value, version, deadline
 owned_keys  the keys whose entry has an owner, and what a policy makes of that
+namespaces  keys that are counted and flushed apart from all others
+census      how many values each of them has
+flushes     what has been flushed, and when
 table       keys to entries, in many small dicts
 digest      where two stores differ, without listing their keys
 store       the committed entries: expiry, least-recently-used order, tombstones, cost

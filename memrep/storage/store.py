@@ -9,6 +9,7 @@ Rules:
   ago", and discards it.
 - `flush_all` is an entry too, under the empty key, which no client can name: everything at or below its
   version counts as expired, here and on whatever arrives later. It takes no time; a sweep clears up after it.
+  So is the flush of one namespace (namespaces.py).
 - `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
 
 Values and tombstones live in two tables, each in the order in which its entries are to go: values by their
@@ -25,8 +26,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from memrep.storage.census import Census
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.flushes import Flushes
+from memrep.storage.namespaces import FLUSHES
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
 from memrep.storage.table import Table
@@ -49,9 +53,6 @@ EVICTED: Final = 1
 
 #: What one entry costs beside its key and value: the struct, the version, the order and the slot. Measured.
 ENTRY_BYTES: Final = 520
-
-#: The key that no client can name: its entry's version is the last flush_all.
-FLUSH_KEY: Final = b""
 
 #: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.
 _TOMBSTONE_SHARE: Final = 8
@@ -76,7 +77,8 @@ class Store:
         horizon: the highest version of any purged tombstone.
         used: the cost of all entries, bytes.
         limit: the cost above which entries are evicted, bytes.
-        flushed: the version of the last flush_all.
+        flushes: what has been flushed.
+        census: how many values there are.
         expired: how many values have run out so far.
         expired_unfetched: how many of them nobody had read here.
         owned: the keys whose entry has an owner.
@@ -101,8 +103,9 @@ class Store:
         self.joining = False
         self._compared = compared
         self._tombstone_ms = tombstone_ms
-        self.flushed: Version = ZERO
-        self._flushing: tuple[bytes, ...] = ()  # keys that may still hold what a flush_all has ended
+        self.flushes = Flushes()
+        self.census = Census()
+        self._flushing: tuple[bytes, ...] = ()  # keys that may still hold what a flush has ended
         self._flushing_left = 0  # so many of them, from the first on
         self.owned = owned or OwnedKeys()
         self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
@@ -112,7 +115,9 @@ class Store:
         """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
         part = self.values.part(key)
         entry = part.get(key)
-        if entry is None or entry.expires <= now or entry.version <= self.flushed:
+        if entry is None or entry.expires <= now:
+            return None
+        if entry.version <= self.flushes.newest and self.flushes.end(key, entry.version):
             return None
         del part[key]  # and behind all others with it
         part[key] = entry
@@ -130,12 +135,13 @@ class Store:
     def is_miss(self, key: bytes, now: int) -> bool:
         """Whether a read at `now` (ms) would miss this key, whatever the reason."""
         entry = self.values.get(key)
-        return entry is None or entry.expires <= now or entry.version <= self.flushed
+        return entry is None or entry.expires <= now or self.flushes.end(key, entry.version)
 
     def age(self, clock: Clock) -> int:
         """For how many seconds nobody has used the least recently used value, as far as this node knows."""
         firsts = (
-            next((entry for key, entry in part.items() if key != FLUSH_KEY), None) for part in self.values.parts
+            next((entry for key, entry in part.items() if key not in FLUSHES), None)
+            for part in self.values.parts
         )
         return max((idle(entry, clock) for entry in firsts if entry is not None), default=0)
 
@@ -145,7 +151,7 @@ class Store:
         if entry is None:
             entry = self.tombstones.get(key)
             return 0 if entry is None else entry.seen
-        return WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT if entry.expires <= now else 0
+        return WAS_FLUSHED if self.flushes.end(key, entry.version) else RAN_OUT if entry.expires <= now else 0
 
     def keys(self) -> tuple[bytes, ...]:
         """All keys that have an entry, tombstones among them, in no particular order."""
@@ -157,21 +163,22 @@ class Store:
 
     def __len__(self) -> int:
         """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
-        return len(self.values) - (FLUSH_KEY in self.values)
+        return len(self.values) - self.census.flushes
 
     def put(self, key: bytes, entry: Entry, now: int) -> bool:
         """Commit an entry if it is newer than what is here; say whether it was."""
         old = self.values.get(key) or self.tombstones.get(key)
         if old is not None and old.version >= entry.version:
             return False
-        if key == FLUSH_KEY:
-            self.flushed = entry.version
+        if key in FLUSHES and entry.value is not None:
+            self.flushes.took_place(key, entry.version)
             self._flushing = self.values.keys()
             self._flushing_left = len(self._flushing)
             self._clear_flushed(now)
         elif entry.value is not None:
-            if entry.expires <= now or entry.version <= self.flushed:
-                entry = self._ended(entry, now, WAS_FLUSHED if entry.version <= self.flushed else RAN_OUT)
+            flushed = self.flushes.end(key, entry.version)
+            if flushed or entry.expires <= now:
+                entry = self._ended(entry, now, WAS_FLUSHED if flushed else RAN_OUT)
         elif entry.flags == EVICTED and not self.joining:
             self.remove(key)
             return True
@@ -279,7 +286,7 @@ class Store:
                 return
             key, entry = oldest
             self.values.append(key, entry)
-            if key != FLUSH_KEY and not (entry.owner is not None and self.owned.pinned(entry)):
+            if key not in FLUSHES and not (entry.owner is not None and self.owned.pinned(entry)):
                 cost = cost_of(key, entry)
                 excess -= cost
                 yield key, entry, cost
@@ -289,7 +296,7 @@ class Store:
         left = max(0, self._flushing_left - _SWEEP_KEYS)
         for key in self._flushing[left : self._flushing_left]:
             entry = self.values.get(key)
-            if entry is not None and entry.version <= self.flushed and key != FLUSH_KEY:
+            if entry is not None and self.flushes.end(key, entry.version) and key not in FLUSHES:
                 self._place(key, entry, self._ended(entry, now, WAS_FLUSHED))
         self._flushing_left = left
         if not left:
@@ -310,6 +317,7 @@ class Store:
             self.tombstones.append(key, new)
             return
         self.values.append(key, new)
+        self.census.change(key, new.expires, 1)
         if new.expires < NEVER:
             self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), {})[key] = None
 
@@ -320,6 +328,7 @@ class Store:
             del self.tombstones[key]
             return
         del self.values[key]
+        self.census.change(key, entry.expires, -1)
         slot = max(entry.expires >> _SLOT_BITS, self._swept)
         keys = self._slots.get(slot)
         if keys is not None:

@@ -1,1 +1,1 @@
-"""Conversations with memcached, written down, and held with memcached itself and with memrep."""
+"""Conversations with memcached and Redis, written down, and held with them and with memrep."""

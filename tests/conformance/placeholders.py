@@ -116,8 +116,9 @@ class UnixTime:
 
 @attrs.frozen
 class AnyText:
-    """Whatever the server says up to the line's end."""
+    """Whatever the server says up to the line's end; or up to the next blank, if it is one word only."""
 
+    one_word: bool = False
     size: None = None
 
     def spell(self, known: Known) -> None:
@@ -125,7 +126,7 @@ class AnyText:
 
     def match(self, known: Known, actual: bytes, position: int) -> int:
         """See `Part`."""
-        rest = _REST_OF_LINE.match(actual, position)
+        rest = (_REST_OF_WORD if self.one_word else _REST_OF_LINE).match(actual, position)
         return rest.end() if rest else position
 
 
@@ -154,6 +155,7 @@ Template = tuple[bytes | Part, ...]
 
 _DIGITS: Final = re.compile(rb"\d{0,20}")
 _REST_OF_LINE: Final = re.compile(rb"[^\r\n]*")
+_REST_OF_WORD: Final = re.compile(rb"[^\r\n ]*")
 
 
 def _spelled(value: int, size: int | None) -> bytes:
@@ -228,6 +230,7 @@ _TOKEN: Final = re.compile(
     r"|\$(?P<number>[a-z][a-z0-9_]*)"
     r"|\{now(?P<offset>[+-]\d+)\}"
     r"|(?P<any>\{any\})"
+    r"|(?P<word>\{word\})"
     r"|\{(?P<least>\d+)\.\.(?P<most>\d+)\}"
     r"|(?P<open>\{)"
     r"|\*(?P<times>\d+)\}"
@@ -254,7 +257,7 @@ def parse_text(text: str) -> Template:
                 levels[-1].append(bytes.fromhex(token["hex"]))
             case "escape":
                 levels[-1].append(_ESCAPES.get(token["escape"], token["escape"].encode()))
-            case "number" | "offset" | "any" | "most":
+            case "number" | "offset" | "any" | "word" | "most":
                 levels[-1].append(_variable(token))
             case "open":
                 levels.append([])
@@ -278,7 +281,7 @@ def _variable(token: re.Match[str]) -> Part:
         case "most":
             return Within(int(token["least"]), int(token["most"]))
         case _:
-            return AnyText()
+            return AnyText(one_word=token.lastgroup == "word")
 
 
 def _repeated(parts: list[bytes | Part], times: int) -> bytes:

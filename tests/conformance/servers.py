@@ -1,4 +1,4 @@
-"""The servers that conversations are held with: memcached itself, and a memrep node; see transcript.py.
+"""The servers that conversations are held with: memcached, Redis, and a memrep node; see transcript.py.
 
 Each conversation gets a server of its own, which is up within milliseconds: no conversation can then see what
 another one stored, flushed or set up, and none need take care of the names of its keys.
@@ -14,6 +14,11 @@ less:
     @server: noflush        memcached -F
     @server: bare           memcached -X -W, without the parts of its memory management that can be switched
                             off; save for -X memrep always answers like that
+
+Or for one that speaks another language:
+
+    @server: redis          redis-server; memrep on its port for Redis' protocol
+    @server: redisauth      redis-server with a password for those who name no user, and a user of another name
 """
 
 from __future__ import annotations
@@ -39,15 +44,25 @@ MEMCACHED: Final = Path("/usr/bin/memcached")
 #: Makes the password file of a memcached with SASL; in Debian's package sasl2-bin.
 SASLPASSWD: Final = "/usr/sbin/saslpasswd2"
 
+#: The oracle of Redis' protocol. The conversations were written down from this program's version 7.0.15.
+REDIS: Final = Path("/usr/bin/redis-server")
+
 #: Seconds after which a server that owes bytes is taken for silent. Only a failing replay ever waits so long.
 PATIENCE_S: Final = 5.0
 
 #: The kinds of server that ask for a password.
-LOCKED: Final = frozenset(["authfile", "sasl"])
+LOCKED: Final = frozenset(["authfile", "sasl", "redisauth"])
 
 #: The users of a server that knows any.
 USERS: Final = {"user": "secret", "other": "pass:word"}
 AUTH_FILE: Final = "".join(f"{name}:{password}\n" for name, password in USERS.items())
+
+
+#: The password of Redis' user `default`, which is who a client is that names no user.
+REDIS_PASSWORD: Final = "secret"
+
+#: Seconds up to which a real clock is waited for: Redis counts in milliseconds, memcached does not.
+NAP_S: Final = 0.5
 
 
 class RealMemcached:
@@ -82,7 +97,7 @@ class RealMemcached:
 
     def connect(self) -> _Socket:
         """See `Server`."""
-        client = _Socket(self.port)
+        client = _Socket(_tcp(self.port))
         self._clients.append(client)
         return client
 
@@ -112,13 +127,87 @@ class RealMemcached:
         self._folder.cleanup()
 
 
-class _Socket:
-    """One connection to memcached."""
+class RealRedis:
+    """Redis' oracle, by way of a socket in a folder of its own: of a port another program might be quicker."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, kind: str = "redis", program: Sequence[str] = (str(REDIS),)) -> None:
+        self._clients: list[_Socket] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="redis")
+        self._path = Path(self._folder.name) / "socket"
+        files = ["--port", "0", "--unixsocket", str(self._path), "--dir", self._folder.name]
+        no_files = ["--save", "", "--appendonly", "no", "--databases", "16"]
+        self._process = subprocess.Popen(
+            [*program, *files, *no_files, *_REDIS_KINDS[kind]], stdout=subprocess.DEVNULL
+        )
+        try:
+            # What finds out that it is up is the first client, so that nobody else is to be seen there.
+            self._unused = [self._first_connection()]
+        except BaseException:
+            self._stop()
+            raise
+
+    def __enter__(self) -> RealRedis:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in (*self._clients, *self._unused):
+            client.close()
+        self._stop()
+
+    def connect(self) -> _Socket:
+        """See `Server`."""
+        client = self._unused.pop() if self._unused else _Socket(_unix(self._path))
+        self._clients.append(client)
+        return client
+
+    def advance(self, seconds: float) -> None:
+        """Wait. Who replays must not ask for more than NAP_S."""
+        assert seconds <= NAP_S
+        time.sleep(seconds)
+
+    def unix_time(self) -> float:
+        """The present time."""
+        return time.time()
+
+    def _first_connection(self) -> _Socket:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return _Socket(_unix(self._path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("redis-server did not start") from None
+            time.sleep(0.001)
+
+    def _stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+
+
+def _tcp(port: int) -> socket.socket:
+    connected = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
+def _unix(path: Path) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.settimeout(PATIENCE_S)
+        connected.connect(str(path))
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+class _Socket:
+    """One connection to a real server."""
+
+    def __init__(self, connected: socket.socket) -> None:
         self.closed = False
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connected
 
     def close(self) -> None:
         """Hang up."""
@@ -196,9 +285,31 @@ _KINDS: Final[dict[str, Callable[[], _Start]]] = {
 }
 
 
+# --- How Redis does, and which of the two is meant ----------------------------------------------------------
+
+_OTHER: Final = ["--user", "other", f">{USERS['other']}", "on", "~*", "&*", "+@all"]
+_REDIS_KINDS: Final[dict[str, Sequence[str]]] = {
+    "redis": [],
+    "redisauth": ["--requirepass", REDIS_PASSWORD, *_OTHER],
+}
+
+
+def is_redis(kind: str) -> bool:
+    """Whether such a server speaks Redis' protocol."""
+    return kind in _REDIS_KINDS
+
+
+def reference(kind: str) -> RealMemcached | RealRedis:
+    """The oracle of this kind, started."""
+    return RealRedis(kind) if is_redis(kind) else RealMemcached(kind)
+
+
 def missing(kind: str) -> str | None:
-    """What is not installed of what it takes to start memcached in this way."""
-    needed = [str(MEMCACHED), SASLPASSWD] if kind == "sasl" else [str(MEMCACHED)]
+    """What is not installed of what it takes to start the reference in this way."""
+    if is_redis(kind):
+        needed = [str(REDIS)]
+    else:
+        needed = [str(MEMCACHED), SASLPASSWD] if kind == "sasl" else [str(MEMCACHED)]
     return next((program for program in needed if shutil.which(program) is None), None)
 
 
@@ -213,7 +324,7 @@ class _Connection(Protocol):
 
 
 class _LoneNode(Protocol):
-    def connect(self) -> _Connection: ...
+    def connect(self, protocol: str = ...) -> _Connection: ...
 
     def advance(self, seconds: float) -> None: ...
 
@@ -228,11 +339,12 @@ class MemrepNode:
         self._node: _LoneNode = support.lone_node(
             users=users if kind in LOCKED else None, flush_all=kind != "noflush", lists=kind != "bare"
         )
+        self._protocol = ["redis"] if is_redis(kind) else []
         self._unix_time: float = support.WALL / 1000
 
     def connect(self) -> _LoneClient:
         """See `Server`."""
-        return _LoneClient(self._node.connect())
+        return _LoneClient(self._node.connect(*self._protocol))
 
     def advance(self, seconds: float) -> None:
         """See `Server`."""

@@ -1,6 +1,6 @@
-"""The transcripts, replayed against memcached itself and against memrep; see tests/conformance/transcript.py.
+"""The transcripts, replayed against memcached or Redis, and against memrep; see transcript.py.
 
-Where a transcript fails against memcached, the transcript is wrong; where it fails against memrep, memrep is.
+Where a transcript fails against its reference, it is wrong; where it fails against memrep, memrep is.
 The last part puts the replay itself to the test, since an oracle that never says no proves nothing.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import attrs
 import pytest
 
-from tests.conformance.placeholders import BadTranscript, parse_text
-from tests.conformance.servers import MemrepNode, RealMemcached, missing
+from tests.conformance.placeholders import BadTranscript, Known, Verdict, compare, parse_text
+from tests.conformance.servers import MemrepNode, RealMemcached, RealRedis, is_redis, missing, reference
 from tests.conformance.transcript import (
     LONG,
     Conversation,
@@ -45,7 +45,7 @@ whole_and_bytewise = pytest.mark.parametrize("feeding", [whole, bytewise], ids=[
 
 @pytest.fixture
 def the_reference_is_here(conversation: Conversation) -> None:
-    """Skips where there is no memcached, save where tests must be complete: there its absence is a failure."""
+    """Skips where there is no reference, save where tests must be complete: there its absence is a failure."""
     program = missing(conversation.server)
     if program is None:
         return
@@ -54,35 +54,35 @@ def the_reference_is_here(conversation: Conversation) -> None:
     pytest.skip(f"the reference is not installed: {program}")
 
 
-# --- memcached: are the transcripts true? -------------------------------------------------------------------
+# --- memcached and Redis: are the transcripts true? ---------------------------------------------------------
 
 
 @whole_and_bytewise
 @each_agreement
 @pytest.mark.usefixtures("the_reference_is_here")
-def test_memcached_answers_as_the_transcript_says(conversation: Conversation, feeding: Feeding) -> None:
+def test_the_reference_answers_as_the_transcript_says(conversation: Conversation, feeding: Feeding) -> None:
     if conversation.moves_time:
         pytest.skip("reference cannot move time")
-    with RealMemcached(conversation.server) as server:
+    with reference(conversation.server) as server:
         replay(conversation, server, feeding)
 
 
 @each_difference
 @pytest.mark.usefixtures("the_reference_is_here")
-def test_a_deliberate_difference_from_memcached_is_one(conversation: Conversation) -> None:
-    with RealMemcached(conversation.server) as server, pytest.raises(Mismatch):
+def test_a_deliberate_difference_from_the_reference_is_one(conversation: Conversation) -> None:
+    with reference(conversation.server) as server, pytest.raises(Mismatch):
         replay(conversation, server)
 
 
-# --- a later memcached: what has changed there, and has nothing else?
+# --- a later memcached, and valkey: what has changed there, and has nothing else?
 
 
 @pytest.mark.long
 @each_conversation
-def test_a_later_memcached_answers_as_the_transcript_says_of_it(conversation: Conversation) -> None:
+def test_a_later_reference_answers_as_the_transcript_says_of_it(conversation: Conversation) -> None:
     if conversation.moves_time:
         pytest.skip("reference cannot move time")
-    with _later_memcached(conversation) as server:
+    with _later_reference(conversation) as server:
         if conversation.of_later.differs is None:
             replay(conversation.of_later, server)
         else:
@@ -91,8 +91,8 @@ def test_a_later_memcached_answers_as_the_transcript_says_of_it(conversation: Co
 
 
 @each_change
-def test_what_has_changed_in_a_later_memcached_is_not_as_it_was(conversation: Conversation) -> None:
-    with _later_memcached(conversation) as server:
+def test_what_has_changed_in_a_later_reference_is_not_as_it_was(conversation: Conversation) -> None:
+    with _later_reference(conversation) as server:
         if conversation.until_later:
             replay(conversation.of_later, server)
         else:
@@ -100,7 +100,9 @@ def test_what_has_changed_in_a_later_memcached_is_not_as_it_was(conversation: Co
                 replay(conversation, server)
 
 
-def _later_memcached(conversation: Conversation) -> RealMemcached:
+def _later_reference(conversation: Conversation) -> RealMemcached | RealRedis:
+    if is_redis(conversation.server):
+        return RealRedis(conversation.server, program=DEBIAN_13.command("valkey-server"))
     return RealMemcached(conversation.server, program=DEBIAN_13.command("memcached"))
 
 
@@ -152,6 +154,7 @@ class Parrot:
 
 
 VERSION = b"VERSION 1\r\n"
+PONG = b"+PONG\r\n"
 TOLD = """\
 == a value comes with its number
 > gets a
@@ -185,10 +188,20 @@ def _conversation(text: str) -> Conversation:
     return conversation
 
 
+def _redis(lines: str) -> Conversation:
+    return _conversation(f"@server: redis\n== here\n{lines}")
+
+
 def test_what_a_later_memcached_answers_stands_in_place_of_the_line_above() -> None:
     conversation = _conversation("== it has changed\n> a\n< b\n< c\n<1.6.38 e\n< f\n")
     replay(conversation, Parrot([b"b\r\nc\r\nf\r\n", VERSION]))
     replay(conversation.of_later, Parrot([b"b\r\ne\r\nf\r\n", VERSION]))
+
+
+def test_a_later_answer_may_be_a_string_or_leave_a_line_out() -> None:
+    conversation = _redis("> a\n<$ b\n<valkey$ cd\n< +e\n<valkey\n< +f\n")
+    replay(conversation, Parrot([b"$1\r\nb\r\n+e\r\n+f\r\n", PONG]))
+    replay(conversation.of_later, Parrot([b"$2\r\ncd\r\n+f\r\n", PONG]))
 
 
 def test_a_number_that_the_server_told_is_sent_back_to_it() -> None:
@@ -282,6 +295,77 @@ def test_a_number_is_within_its_range_or_noticed() -> None:
             replay(conversation, Parrot([b"HD t" + wrong + b"\r\n", VERSION]))
 
 
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ("PING", b"*1\r\n$4\r\nPING\r\n"),
+        (r"SET a\x20b {}", b"*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$0\r\n\r\n"),
+        ("GET {k*12} é", b"*3\r\n$3\r\nGET\r\n$12\r\n" + b"k" * 12 + b"\r\n$2\r\n\xc3\xa9\r\n"),
+        ("A {now+5}000", b"*2\r\n$1\r\nA\r\n$10\r\n1000005000\r\n"),
+    ],
+)
+def test_words_are_sent_as_an_array_with_their_lengths(line: str, sent: bytes) -> None:
+    parrot = Parrot([b"+OK\r\n", PONG])
+    replay(_redis(f">r {line}\n< +OK\n"), parrot)
+    assert parrot.heard == [[sent], [b"PING\r\n"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "right", "wrong"),
+    [
+        pytest.param("<$ ab", [b"$2\r\nab\r\n"], [b"$2\r\nax\r\n", b"$3\r\nab\r\n"], id="text"),
+        pytest.param("<$", [b"$0\r\n\r\n"], [b"$-1\r\n", b"$1\r\na\r\n"], id="empty"),
+        pytest.param("<$ {any}", [b"$4\r\na\r\nb\r\n"], [b"$3\r\na\r\nb\r\n", b"=1\r\na\r\n"], id="any"),
+        pytest.param(
+            "<$ {9..10}", [b"$1\r\n9\r\n", b"$2\r\n10\r\n"], [b"$1\r\n8\r\n", b"$2\r\n9x\r\n"], id="number"
+        ),
+        pytest.param(
+            "<$: b:{1..3}", [b"$8\r\na:0\r\nb:2\r\n"], [b"$8\r\na:0\r\nb:4\r\n", b"$4\r\nxb:2\r\n"], id="line"
+        ),
+        pytest.param(
+            "<$: a={word} b=1",
+            [b"$7\r\na=x b=1\r\n"],
+            [b"$9\r\na=x y b=1\r\n", b"$7\r\na=x b=2\r\n"],
+            id="word",
+        ),
+        pytest.param("<= ab", [b"=6\r\ntxt:ab\r\n"], [b"=2\r\nab\r\n", b"$6\r\ntxt:ab\r\n"], id="verbatim"),
+        pytest.param("<=: b", [b"=7\r\ntxt:a\nb\r\n"], [b"=7\r\ntxt:a\nc\r\n"], id="verbatim's line"),
+        pytest.param("<r a {}", [b"*2\r\n$1\r\na\r\n$0\r\n\r\n"], [b"*1\r\n$1\r\na\r\n"], id="array"),
+        pytest.param(
+            "<r* a b b",
+            [b"*3\r\n$1\r\nb\r\n$1\r\na\r\n$1\r\nb\r\n"],
+            [b"*3\r\n$1\r\nb\r\n$1\r\na\r\n$1\r\na\r\n", b"*2\r\n$1\r\nb\r\n$1\r\na\r\n"],
+            id="any order",
+        ),
+    ],
+)
+def test_redis_strings_and_arrays_are_as_they_are_told_or_noticed(
+    line: str, right: list[bytes], wrong: list[bytes]
+) -> None:
+    conversation = _redis(f"> a\n{line}\n< +b\n")
+    (round_,) = conversation.rounds
+    for answer in right:
+        replay(conversation, Parrot([answer + b"+b\r\n", PONG]))
+        for end in range(len(answer)):
+            assert compare(round_.expects, Known(0), answer[:end])[0] is Verdict.PARTIAL
+    for answer in wrong:
+        with pytest.raises(Mismatch):
+            replay(conversation, Parrot([answer + b"+b\r\n", PONG]))
+
+
+def test_a_number_within_a_string_is_learnt_and_sent_with_its_length() -> None:
+    parrot = Parrot([b"$3\r\n123\r\n", b"+OK\r\n", PONG])
+    replay(_redis("> a\n<$ $c\n>r b $c\n< +OK\n"), parrot)
+    assert parrot.heard[1] == [b"*2\r\n$1\r\nb\r\n$3\r\n123\r\n"]
+
+
+def test_a_little_time_is_waited_for_with_redis_only() -> None:
+    text = "== naps\n> a\n@advance 0.5\n> b\n"
+    assert _conversation(text).moves_time
+    assert not _conversation(f"@server: redis\n{text}").moves_time
+    assert _conversation(f"@server: redis\n{text.replace('0.5', '0.6')}").moves_time
+
+
 def test_a_connection_that_should_have_been_closed_is_noticed() -> None:
     conversation = _conversation("== bye\n> quit\n<closed>\n")
     replay(conversation, Parrot([b""], closes=True))
@@ -358,6 +442,12 @@ def test_a_text_stands_for_bytes(text: str, means: bytes) -> None:
         ("== a\n<closed>\n< END\n", "after it has closed"),
         ("== a\n> x\n<closed>\n@client b\n> x\n@client\n< END\n", "after it has closed"),
         ("== a\n>x 8\n", "not hexadecimal"),
+        ("== a\n>r a  b\n", "two blanks"),
+        ("== a\n>r {any}\n", "cannot send"),
+        ("== a\n>r $c\n", "before any reply"),
+        ("== a\n<r* a {any}\n", "any order"),
+        ("== a\n< b\n<1.6.38? c\n", "no known mark"),
+        ("== a\n< b\n<valkey c\n", "no known mark"),
         ("== a\n>b get cas={any}\n", "cannot send"),
         ("== a\n>b get cas=$c\n", "before any reply"),
         ("== a\n> x\n\n@server: sasl\n", "begins with =="),

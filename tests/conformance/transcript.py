@@ -1,12 +1,13 @@
-r"""Conversations with a memcached server, written down as text, and their replay against any server.
+r"""Conversations with a memcached or Redis server, written down as text, and their replay against any server.
 
-Problem: what memcached answers to a wrong word, a torn line or a late expiry is told by no document; it is
-told by memcached. Unit tests that repeat what the author believes cannot notice a wrong belief.
+Problem: what memcached or Redis answers to a wrong word, a torn line or a late expiry is told by no document,
+but by memcached or Redis. Unit tests that repeat what the author believes cannot notice a wrong belief.
 
-Idea: each file in tests/conformance/transcripts is a story of what a client sends and what memcached 1.6
-answers. The same file is replayed against memcached itself, which proves the expectation, and against memrep,
-which proves the code. Replies are compared to the byte. How the bytes are torn on their way must not matter, so
-that a conversation is fed whole, byte by byte, and in two pieces cut at any position.
+Idea: each file in tests/conformance/transcripts is a story of what a client sends and what memcached 1.6 or
+Redis 7.0 answers: the reference. The same file is replayed against the reference itself, which proves the
+expectation, and against memrep, which proves the code. Replies are compared to the byte. How the bytes are torn
+on their way must not matter, so that a conversation is fed whole, byte by byte, and in two pieces cut at any
+position.
 
 A file is made of conversations with blank lines between them:
 
@@ -16,31 +17,36 @@ A file is made of conversations with blank lines between them:
     >> text             the client sends text exactly, without a line end
     < text              the server answers text and CRLF
     <1.6.38 text        memcached from 1.6.38 on answers so instead of with the line above; memrep does not
+    <valkey text        Redis' successor valkey 8 does; `<valkey$ text` and the like stand for what is no line,
+                        and `<valkey` alone leaves that line out
     <closed>            the server closes the connection
     >b PACKET           the client sends a binary request; see packet.py
     <b PACKET           the server answers with such a packet
     <b* PACKET          the server answers with any number of such packets, each with a key and a value
+    >r, <$, <r, ...     Redis' arrays and strings; see resp.py
     >x 80 00 ...        the client sends these bytes
     @client NAME        from here on this client speaks, on its own connection; without a name, the first one
     @wait               the client waits for the replies before it goes on
-    @advance SECONDS    virtual time passes; a server whose clock cannot be moved is not asked
-    @differs: reason    memrep deliberately answers otherwise than memcached; see `Conversation.differs`
-    @differs before 1.6.38: reason      than earlier ones than that
+    @advance SECONDS    virtual time passes; a server whose clock cannot be moved is not asked, unless so little
+                        passes that it can be waited for: see NAP_S
+    @differs: reason    memrep deliberately answers otherwise than the reference; see `Conversation.differs`
+    @differs before 1.6.38: reason      than earlier ones than that; so with valkey
 
 A file may begin with `@server: KIND` for a server that is started in another way than usual; see servers.py.
 
 In a text, `\xNN`, `\r`, `\n`, `\0`, `\\`, `\$`, `\{`, `\}` and `\*` stand for one byte each, and any other
 character for its UTF-8 bytes. `{TEXT*N}` is TEXT N times over; TEXT may hold escapes and such braces again.
-`{now+N}` and `{now-N}` are the unix time N seconds from when the replay began. `{any}`, in a reply, is whatever
-stands there up to the line's end, and `{N..M}` a decimal number from N to M: a second may pass while they talk.
-`$name` is a number, a cas unique: its first place in a reply binds it, each later one must show the same, two
-names never the same one. A line must not end in a blank, because nobody would see it: write `\x20`.
+`{now+N}` and `{now-N}` are the unix time N seconds from when the replay began. `{any}`, in a reply, is
+whatever stands there up to the line's end, `{word}` what stands there up to the next blank, and `{N..M}` a
+decimal number from N to M: a second may pass while they talk. `$name` is a number, a cas unique: its first
+place in a reply binds it, each later one must show the same, two names never the same one. A line must not end
+in a blank, because nobody would see it: write `\x20`.
 
 Unless told so, the client does not wait for replies: what it sends up to the end, to a `@wait` or `@advance`,
 or to a `$name` that it has yet to learn, is one round, and the replies of a round are compared as one run of
 bytes. Every client that is not told `<closed>` must leave the server at the beginning of a command,
-since `replay` ends with a `version` to prove that nothing more came and that both sides still agree where a
-command begins.
+since `replay` ends with a `version`, or with Redis a `PING`, to prove that nothing more came and that both
+sides still agree where a command begins; so no transaction may be left open either.
 """
 
 from __future__ import annotations
@@ -54,7 +60,7 @@ from typing import Final, Protocol
 
 import attrs
 
-from tests.conformance import packet
+from tests.conformance import packet, resp
 from tests.conformance.placeholders import (
     AnyText,
     BadTranscript,
@@ -69,12 +75,12 @@ from tests.conformance.placeholders import (
     parse_text,
     spell,
 )
-from tests.conformance.servers import LOCKED
+from tests.conformance.servers import LOCKED, NAP_S, is_redis
 
 TRANSCRIPTS: Final = Path(__file__).parent / "transcripts"
 
-#: Of the two memcacheds that conversations are held with, the one that came later.
-LATER: Final = "1.6.38"
+#: Conversations are held with two versions of a reference; the mark of the one that came later.
+LATER: Final = {"memcached": "1.6.38", "redis": "valkey"}
 
 #: A conversation of more bytes is too long to be fed in single bytes, or to be cut at each position.
 LONG: Final = 2_000
@@ -103,7 +109,7 @@ class Round:
         sends: what the client sends.
         expects: what the server answers.
         closes: whether the server then closes the connection.
-        later: what memcached from LATER on answers, if it is something else.
+        later: what the reference answers from LATER on, if it is something else.
     """
 
     client: str
@@ -123,9 +129,9 @@ class Conversation:
         source: the file's name without its suffix.
         server: how the server was started; "" is as usual.
         rounds: what is said; see the module's description.
-        differs: why memrep answers this otherwise than memcached. What memcached answers is then none of this
+        differs: why memrep answers this otherwise than the reference. What that answers is then none of this
             transcript's business, save that it must be something else: or else the difference is gone.
-        until_later: whether that is so with memcacheds before LATER only.
+        until_later: whether that is so with references before LATER only.
     """
 
     title: str
@@ -137,19 +143,20 @@ class Conversation:
 
     @property
     def has_changed(self) -> bool:
-        """Whether memcached answers this otherwise since LATER."""
+        """Whether the reference answers this otherwise since LATER."""
         return self.until_later or any(round_.later is not None for round_ in self.rounds)
 
     @property
     def of_later(self) -> Conversation:
-        """The same as memcached holds it since LATER."""
+        """The same as the reference holds it since LATER."""
         rounds = tuple(attrs.evolve(each, expects=each.later or each.expects) for each in self.rounds)
         return attrs.evolve(self, rounds=rounds, differs=None if self.until_later else self.differs)
 
     @property
     def moves_time(self) -> bool:
         """Whether it needs a server whose clock can be moved."""
-        return any(round_.advance for round_ in self.rounds)
+        patience = NAP_S if is_redis(self.server) else 0.0
+        return any(round_.advance > patience for round_ in self.rounds)
 
     @property
     def length(self) -> int:
@@ -187,7 +194,7 @@ def read(text: str, source: str) -> list[Conversation]:
                     raise BadTranscript("a blank line is missing before the conversation")
                 if any(draft.title == line[3:] for draft in drafts):
                     raise BadTranscript("the title was used before")
-                drafts.append(_Draft(line[3:]))
+                drafts.append(_Draft(line[3:], LATER["redis" if is_redis(server) else "memcached"]))
                 between = False
             elif line.startswith("@server: ") and not drafts:
                 server = line.removeprefix("@server: ")
@@ -203,8 +210,10 @@ def read(text: str, source: str) -> list[Conversation]:
 class _Draft:
     """A conversation of which the lines are still being read."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, later: str) -> None:
         self.title = title
+        self._later_mark = f"<{later}"
+        self._until_later_mark = f"before {later}: "
         self._differs: str | None = None
         self._until_later = False
         self._rounds: list[Round] = []
@@ -225,9 +234,8 @@ class _Draft:
             self._send(_SENT[mark](text))
         elif mark in _ANSWERED:
             self._expect(_ANSWERED[mark](text))
-        elif mark == f"<{LATER}" and self._later:
-            self._later[-1] = _ANSWERED["<"](text)
-            self._has_changed = True
+        elif mark.startswith(self._later_mark) and self._later:
+            self._expect_later(mark.removeprefix(self._later_mark), text)
         elif line == "<closed>":
             self._closed.add(self._client)
         elif mark == "@client":
@@ -240,8 +248,8 @@ class _Draft:
             self._end_round()
         elif mark == "@differs:" and text:
             self._differs = text
-        elif mark == "@differs" and text.startswith(_BEFORE_LATER):
-            self._differs = text.removeprefix(_BEFORE_LATER)
+        elif mark == "@differs" and text.startswith(self._until_later_mark):
+            self._differs = text.removeprefix(self._until_later_mark)
             self._until_later = True
         else:
             raise BadTranscript("no known mark")
@@ -254,9 +262,9 @@ class _Draft:
         return Conversation(self.title, source, server, tuple(self._rounds), self._differs, self._until_later)
 
     def _send(self, template: Template) -> None:
-        for part in template:
+        for part in resp.flattened(template):
             if isinstance(part, AnyText | Within) or (isinstance(part, Number) and not part.name):
-                raise BadTranscript("a client cannot send {any} or {N..M}")
+                raise BadTranscript("a client cannot send {any}, {word} or {N..M}")
             if isinstance(part, Number) and part.name not in self._known:
                 if part.name not in self._learnt:
                     raise BadTranscript(f"${part.name} is sent before any reply tells it")
@@ -266,9 +274,15 @@ class _Draft:
     def _expect(self, template: Template) -> None:
         if self._client in self._closed:
             raise BadTranscript("the server answers after it has closed")
-        self._learnt |= {part.name for part in template if isinstance(part, Number)}
+        self._learnt |= {part.name for part in resp.flattened(template) if isinstance(part, Number)}
         self._expects += template
         self._later.append(template)
+
+    def _expect_later(self, kind: str, text: str) -> None:
+        if f"<{kind}" not in _ANSWERED:
+            raise BadTranscript("no known mark")
+        self._later[-1] = _ANSWERED[f"<{kind}"](text) if kind or text else ()
+        self._has_changed = True
 
     def _end_round(self) -> None:
         closes = self._client in self._closed
@@ -289,19 +303,24 @@ def _hex(text: str) -> Template:
         raise BadTranscript("not hexadecimal bytes") from None
 
 
-_BEFORE_LATER: Final = f"before {LATER}: "
-
 #: The marks of lines that are sent, and of lines that are answered.
 _SENT: Final[dict[str, Callable[[str], Template]]] = {
     ">": lambda text: (*parse_text(text), b"\r\n"),
     ">>": parse_text,
     ">b": packet.request,
+    ">r": resp.request,
     ">x": _hex,
 }
 _ANSWERED: Final[dict[str, Callable[[str], Template]]] = {
     "<": _SENT[">"],
     "<b": packet.reply,
     "<b*": packet.replies,
+    "<$": resp.bulk,
+    "<$:": resp.bulk_with_line,
+    "<=": resp.verbatim,
+    "<=:": resp.verbatim_with_line,
+    "<r": resp.array,
+    "<r*": resp.array_in_any_order,
 }
 
 
@@ -421,7 +440,13 @@ def replay(conversation: Conversation, server: Server, feeding: Feeding = whole)
 
 def _still_there(conversation: Conversation, first: Round) -> Round:
     """What a client says at the end, in the protocol that it spoke at first."""
-    if spell(first.sends, Known(_SOME_TIME)).startswith(b"\x80"):
+    sends: Template
+    expects: Template
+    if is_redis(conversation.server):
+        sends, expects = (b"PING\r\n",), (b"+PONG\r\n",)
+        if conversation.server in LOCKED:
+            expects = (AnyText(), b"\r\n")
+    elif spell(first.sends, Known(_SOME_TIME)).startswith(b"\x80"):
         sends, expects = packet.request("version"), packet.reply("version value={any}")
     else:
         # Whoever has not been let in is told nothing but that.

@@ -10,4 +10,5 @@ node, both of them real, and compares what they answer.
     seeds        the inputs and words with which those begin
     search       one guided search, in a process of its own, for libFuzzer ends it
     reference    the comparison with memcached
+    redis        the comparison with redis-server, by itself: `python -m tests.fuzz.redis`
 """

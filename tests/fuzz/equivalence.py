@@ -16,7 +16,7 @@ from typing import Final
 from memrep.php.options import PhpOptions
 from memrep.protocol.memcached.text.commands import LINE_MAX
 from memrep.protocol.users import Users, parse_users
-from memrep.storage.store import FLUSH_KEY
+from memrep.storage.namespaces import FLUSH_KEY
 from tests.conformance.servers import AUTH_FILE
 from tests.fuzz.grammar import HEADER, ITEM_MAX
 from tests.harness.cluster import TICK_MS, Cluster, serving_cluster

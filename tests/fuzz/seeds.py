@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.conformance.placeholders import Known, Number, spell
-from tests.conformance.servers import LOCKED
+from tests.conformance.servers import LOCKED, is_redis
 from tests.conformance.transcript import Conversation, read_all
 from tests.fuzz import grammar
 from tests.fuzz.target import KINDS
@@ -49,7 +49,7 @@ def write_corpus(kind: str, folder: Path) -> int:
     """Write a search's first inputs into a folder; says how many."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    for conversation in read_all():
+    for conversation in (each for each in read_all() if not is_redis(each.server)):
         talk = _talk(conversation)
         if _kind(conversation, talk) == kind and len(talk) <= _LENGTH_MAX:
             modes = (*_MODES, _SLOW_MODE) if count % _SLOW_EVERY == 0 else _MODES

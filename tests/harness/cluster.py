@@ -31,17 +31,17 @@ TICK_MS = 50
 
 
 class Client:
-    """One client of one node, who comes from this host ("" for a unix socket).
+    """One client of one node, who comes from this host ("" for a unix socket) by this kind of port.
 
     Attributes:
         node: the process that it is connected to.
     """
 
-    def __init__(self, cluster: Cluster, number: int, host: str = "") -> None:
+    def __init__(self, cluster: Cluster, number: int, host: str = "", port: str = "") -> None:
         self.replies = b""
         self.closed = False
         self.node = cluster.nodes[number]
-        self.connection: Connection = self.node.clients.connect(host)
+        self.connection: Connection = self.node.clients.connect(host, port)
         self._cluster = cluster
         self._number = number
 
@@ -301,9 +301,9 @@ class Cluster:
                 lambda node: node.links.refused(number, "its process is gone"),
             )
 
-    def client(self, number: int, host: str = "") -> Client:
-        """A new client of a node, who comes from this host."""
-        client = Client(self, number, host)
+    def client(self, number: int, host: str = "", port: str = "") -> Client:
+        """A new client of a node, who comes from this host by this kind of port (protocol/negotiation.py)."""
+        client = Client(self, number, host, port)
         self._clients[client.connection] = client
         return client
 

@@ -19,9 +19,9 @@ WALL = 1_790_000_000_000
 class LoneConnection:
     """One client of a lone node."""
 
-    def __init__(self, lone: LoneNode) -> None:
+    def __init__(self, lone: LoneNode, port: str = "") -> None:
         self._lone = lone
-        self._connection: Connection = lone.node.clients.connect()
+        self._connection: Connection = lone.node.clients.connect(port=port)
 
     @property
     def closing(self) -> bool:
@@ -60,9 +60,9 @@ class LoneNode:
         )
         self._late: list[tuple[Connection, bytes]] = []
 
-    def connect(self) -> LoneConnection:
-        """A new client."""
-        return LoneConnection(self)
+    def connect(self, port: str = "") -> LoneConnection:
+        """A new client, at this kind of port (protocol/negotiation.py)."""
+        return LoneConnection(self, port)
 
     def begin(self) -> None:
         """Begin a turn at the present time."""

@@ -61,6 +61,18 @@ function order(?float $within_ms = null): ?array
     return json_decode($line, true, 8, JSON_THROW_ON_ERROR);
 }
 
+/* What this returns; false if it throws, as phpredis does where the others warn. */
+function survived(callable $do): bool
+{
+    global $notices;
+    try {
+        return $do();
+    } catch (RedisException $thrown) {
+        $notices[] = 'thrown: ' . $thrown->getMessage();
+        return false;
+    }
+}
+
 function now(): float
 {
     return round(hrtime(true) / 1e6, 3);
@@ -74,7 +86,7 @@ function request(string $id, callable $meanwhile): void
     session_id($id);
     $_SESSION = [];
     $request = ['began' => now(), 'outcome' => 'failed start', 'found' => null];
-    if (session_start()) {
+    if (survived(session_start(...))) {
         $request['started'] = now();
         $request['found'] = $_SESSION['n'] ?? null;
         $meanwhile();
@@ -82,7 +94,7 @@ function request(string $id, callable $meanwhile): void
         $request['closing'] = now();
         // PHP answers true and warns when the handler could not store the session.
         $seen = count($notices);
-        $closed = session_write_close();
+        $closed = survived(session_write_close(...));
         $warned = preg_grep('/Failed to write session data/i', array_slice($notices, $seen));
         $request['outcome'] = $closed && !$warned ? 'good' : 'failed write';
         $request['session'] = session_id();
@@ -97,7 +109,7 @@ function look(string $id, array $options, callable $leave): void
 {
     session_id($id);
     $_SESSION = [];
-    $started = session_start($options);
+    $started = survived(fn() => session_start($options));
     say(['look' => ['started' => $started, 'found' => $_SESSION['n'] ?? null]]);
     if (session_status() === PHP_SESSION_ACTIVE) {
         $leave();

@@ -94,8 +94,9 @@ class Worker(Php):
         name: str,
         sessions: int = 1,
         label: str = "session",
+        within: Sequence[str] = (),
     ) -> None:
-        super().__init__(settings, directory, name, sessions, label, script="parallel.php")
+        super().__init__(settings, directory, name, sessions, label, "parallel.php", within)
         self.requests: list[Request] = []
         self.looks: list[dict[str, Any]] = []
         self.holds = False

@@ -19,6 +19,7 @@ from typing import Any, Self
 import attrs
 
 from .generation import USED, Generation
+from .named import NAME
 from .processes import HOST, Child, Family, missing
 
 HERE = Path(__file__).resolve().parent
@@ -99,6 +100,24 @@ def php_memcached_binary(
     }
 
 
+def phpredis(port: int, path: str = "", **more: str) -> dict[str, str]:
+    """phpredis' session handler, which knows its nodes by one name that has all their addresses (named.py).
+
+    Args:
+        port: the port of each for Redis' clients.
+        path: more parameters of its save_path.
+        more: more settings, with `__` for each point of their names.
+    """
+    settings = {
+        "session.save_handler": "redis",
+        "session.save_path": f"tcp://{NAME}:{port}?timeout=1&read_timeout=2{path}",
+    }
+    return settings | {name.replace("__", "."): value for name, value in more.items()}
+
+
+# How phpredis' keys begin.
+REDIS_PREFIX = "PHPREDIS_SESSION:"
+
 # How php-memcached's keys begin: that of a session, and that of its lock.
 MEMCACHED_PREFIX = "memc.sess.key."
 MEMCACHED_LOCK_PREFIX = "memc.sess.key.lock."
@@ -146,14 +165,25 @@ class Summary:
 
 
 class Php(Family):
-    """One php-cli process that runs session cycles on order and tells every anomaly."""
+    """One php-cli process that runs session cycles on order and tells every anomaly.
 
-    def __init__(self, settings: dict[str, str], directory: Path, name: str = "php", sessions: int = 20,
-                 label: str = "session", script: str = "cycle.php") -> None:  # fmt: skip
+    It may run `within` a command that changes what it sees of the machine.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, str],
+        directory: Path,
+        name: str = "php",
+        sessions: int = 20,
+        label: str = "session",
+        script: str = "cycle.php",
+        within: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         handler = settings["session.save_handler"]
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
-        argv = [*find_php(handler), *options, str(HERE / script), str(sessions), label]
+        argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
         self.child = self.add(Child(name, argv, directory, pipes=True))
         self.anomalies: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -143,6 +143,10 @@ def _settings(port: int) -> dict[str, str]:
         (["--listen", "not an address"], "--listen not an address"),
         (["--nodes", "8.8.8.8:11211", "--self", "8.8.8.8:11211"], "or say --listen 8.8.8.8 if that is meant"),
         (["--listen", "203.0.113.7"], "cannot listen on 203.0.113.7:11211 for clients"),
+        (["--redis", "redis"], "--redis redis is no port; write --redis 6379 or --redis 10.1.1.1:6379"),
+        (["--redis", "0"], "is no port"),
+        (["--redis", "11211"], "this node has another use for that port"),
+        (["--redis", "nowhere.invalid:6379"], "is no address of this machine"),
         (["--tls-cert", "/dev/null/x"], "--tls-cert /dev/null/x: Not a directory; give a PEM file"),
         (["--tls-key", "x"], "--tls-key needs --tls-cert; give the certificate, too, or leave both out"),
         (["--tls-ca", "x"], "--tls-ca needs --tls-cert; give the certificate, too, or leave both out"),
@@ -336,6 +340,25 @@ def test_version_and_help_are_told(tmp_path: Path) -> None:
 
 
 # --- the end ------------------------------------------------------------------------------------------------
+
+
+def test_redis_clients_come_in_at_a_port_of_their_own_and_find_the_same_data(tmp_path: Path) -> None:
+    lease = PortLease(2)
+    port, redis = lease.ports
+    with _serving(tmp_path, port, "-p", str(port), "--redis", str(redis)):
+        assert _ask((HOST, port), b"set a 0 0 1\r\nx\r\n", b"\r\n") == b"STORED\r\n"
+        assert _ask((HOST, redis), b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", b"x\r\n") == b"$1\r\nx\r\n"
+        assert b"a\r\n" in _ask((HOST, redis), b"KEYS *\r\n", b"a\r\n")
+    lease.close()
+
+
+def test_who_minds_can_forbid_redis_clients_to_list_keys(tmp_path: Path) -> None:
+    lease = PortLease(2)
+    port, redis = lease.ports
+    with _serving(tmp_path, port, "-p", str(port), "--redis", f"{HOST}:{redis}", "--redis-no-keys"):
+        for command in (b"KEYS *", b"SCAN 0", b"RANDOMKEY"):
+            assert _ask((HOST, redis), command + b"\r\n", b"\r\n").startswith(b"-NOPERM")
+    lease.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

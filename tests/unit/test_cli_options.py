@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from memrep.addresses import Address
 from memrep.cli import _checked, serve_command
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.serve import warning_of_strangers
@@ -117,3 +118,12 @@ def test_whoever_faces_strangers_is_told_what_is_still_to_be_done(tmp_path: Path
             assert said.startswith(f"warning: strangers can reach {listen}: let a firewall admit only the pool")
             assert [name for name in given if name in said] == [left_out]
     assert "--secret-file" not in warning_of_strangers(_options("--listen", "0.0.0.0"))
+
+
+def test_redis_clients_find_nodes_as_the_operator_says() -> None:
+    node = _options().node
+    assert (node.redis_address, node.redis_masters, node.redis_cluster) == (None, (b"mymaster",), False)
+    said = ("--redis", "6379", "--redis-announce", "web1", "--redis-masters", "a,b", "--redis-cluster")
+    node = _options(*said).node
+    assert node.redis_address == Address("web1", 6379)
+    assert (node.redis_masters, node.redis_cluster) == ((b"a", b"b"), True)

@@ -20,7 +20,7 @@ import msgspec
 from memrep.replication.membership.history import NOTHING, Rank, begins, inherited, rank
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.message import Install, Settled, Vote, Write
-from memrep.storage.store import FLUSH_KEY
+from memrep.storage.namespaces import FLUSHES
 from memrep.storage.version import Clock, Version, cas_unique
 
 
@@ -55,7 +55,7 @@ def settle(
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
     # Finding 17: what was in flight beside a flush_all may have been answered before it.
-    in_order = sorted(chosen.values(), key=lambda write: write.key == FLUSH_KEY)  # a flush_all ends the rest
+    in_order = sorted(chosen.values(), key=lambda write: write.key in FLUSHES)  # a flush ends the rest
     settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
     # Their clients' locks and the like are nobody's: those may go on at other nodes (see `Install`).
     alone = sorted(node for node, vote in votes.items() if vote.alone)

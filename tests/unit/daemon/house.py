@@ -40,7 +40,7 @@ class House:
         self.reactor = Reactor(self.node, self, Slice(3_600_000))
         self.clients = Clients(self.node, self.reactor, limit, self.said.append, lambda: True)
         self.ports = ClientPorts(
-            self.node, self.reactor, self.clients, [self._listener], None, self.said.append
+            self.node, self.reactor, self.clients, {"": [self._listener]}, None, self.said.append
         )
 
     def end_turn(self) -> None:

@@ -105,3 +105,23 @@ def test_of_many_the_oldest_goes(
         assert one.fileno() >= 0
         assert len(partings) == 1
         partings.close()
+
+
+def test_a_goodbye_that_is_held_back_is_not_said_before_the_client_has_been_quiet_for_so_long(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    node, client = ends
+    client.setblocking(False)
+    partings, reactor = LingeringClose(), _Reactor()
+    partings.begin(node, reactor, hold_s=3600.0)  # type: ignore[arg-type]
+    partings.sweep()
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+    (parting,) = partings._left
+    client.sendall(b"GET a\r\n")
+    reactor.wake()
+    parting.say_goodbye(parting._quiet_since + 3599)
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+    parting.say_goodbye(parting._quiet_since + 3600)
+    assert client.recv(1) == b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memrep.engine.operations import STORED
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.store import FLUSH_KEY
+from memrep.storage.namespaces import FLUSH_KEY
 from tests.harness.engine_fixture import Rig, rig_later, waits
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from memrep.php.lock_names import is_free, is_held, is_pecl_lock, may_name
+from memrep.php.lock_names import is_endless, is_free, is_held, is_pecl_lock, is_redis_lock, may_name
+from memrep.storage.entry import NEVER, Entry
 from memrep.storage.owner import Owner
+from memrep.storage.version import ZERO
 
 SID = b"4f3a9c0d1e2b5a6978877665544332211"
 
@@ -50,3 +52,28 @@ def test_only_what_has_pecls_flags_and_name_is_pecls_lock() -> None:
     assert is_pecl_lock(SID + b".lock", 768)
     assert not is_pecl_lock(SID + b".lock", 0)
     assert not is_pecl_lock(SID, 768)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        (b"PHPREDIS_SESSION:abc_LOCK", b"web1|71", True),
+        (b"abc_LOCK", b"web-1.example|4194304", True),
+        (b"abc_LOCK", b"71", False),
+        (b"abc_LOCK", b"web1|", False),
+        (b"abc_LOCK", b"web1|71|2", False),
+        (b"abc_LOCK", b"web1|7f", False),
+        (b"abc_lock", b"web1|71", False),
+        (b"abc_LOCK2", b"web1|71", False),
+    ],
+)
+def test_phpredis_lock_has_its_name_and_says_whose_it_is(key: bytes, value: bytes, expected: bool) -> None:
+    assert is_redis_lock(key, value) is expected
+
+
+@pytest.mark.parametrize(
+    ("key", "expires", "expected"),
+    [(b"abc_LOCK", NEVER, True), (b"abc_LOCK", 1000, False), (b"memc.sess.key.lock.abc", NEVER, False)],
+)
+def test_only_phpredis_lock_without_a_timeout_is_endless(key: bytes, expires: int, expected: bool) -> None:
+    assert is_endless(key, Entry(ZERO, b"web1|71", 0, expires, 0, Owner(1, 0))) is expected

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from memrep.engine.operations import DELETED, NOT_FOUND, STORED
+from memrep.engine.operations import DELETED, NOT_FOUND, STORED, add
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
 from memrep.protocol.connection import Connection
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.version import ZERO
 from tests.harness.engine_fixture import Rig
 from tests.unit.protocol.memcached.text.test_commands import connection_to
 
@@ -53,6 +54,12 @@ def test_who_leaves_leaves_behind_what_it_has_stored(cut: bool) -> None:
     server.policy.tick(server.rig.clock.now)
     server.policy.release()
     assert server.rig.value(b"memc.sess.key.lock.abc") == b"1"
+
+
+def test_who_claims_what_is_free_gets_it_as_anybody_would_and_nobody_is_told() -> None:
+    server = Server()
+    decide = add(Entry(ZERO, b"web1|71", 0, NEVER))
+    assert server.policy.claim(server.connect())(b"s_LOCK", b"web1|71", decide) == (decide, None)
 
 
 def _left(policy: ClientPolicy, connection: Connection) -> None:

@@ -15,7 +15,7 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.memcached.text.commands import LINE_MAX
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.users import parse_users
-from memrep.storage.store import FLUSH_KEY
+from memrep.storage.namespaces import FLUSH_KEY
 from tests.conformance.servers import AUTH_FILE
 from tests.fuzz.grammar import HEADER, packet
 from tests.harness.cluster import Client, serving_cluster

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.namespaces import FLUSH_KEY
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
-from memrep.storage.store import FLUSH_KEY, TOMBSTONE_MS, Store
+from memrep.storage.store import TOMBSTONE_MS, Store
 from memrep.storage.version import make
 
 NOW = 1_000_000

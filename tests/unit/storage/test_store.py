@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.namespaces import FLUSH_KEY
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
-from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, FLUSH_KEY, TOMBSTONE_MS, Store
+from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, TOMBSTONE_MS, Store
 from memrep.storage.version import ZERO, make
 from tests.harness.collector import walked
 

@@ -1,0 +1,214 @@
+"""MULTI, EXEC and WATCH: commands that are queued, then done as one.
+
+What the queue does to one key becomes one function of that key's entry (plan.py), which the cluster commits as
+a whole: nobody ever sees half of it, on any node. Different keys are committed beside each other; another node
+may see one before the other. EXEC answers when all are.
+
+A WATCH remembers the version that a key has. EXEC does nothing if one has another version; of the keys that it
+changes itself that is looked at again in the moment of the change, so that of two rivals on two nodes one
+loses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from memrep.engine.operations import Decision, Operation, Outcome, Result
+from memrep.protocol.resp.arguments import CommandError
+from memrep.protocol.resp.client import Client
+from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, Command
+from memrep.protocol.resp.plan import NOTHING, Plan, Step, read
+from memrep.protocol.resp.spelling import OK, array, error
+from memrep.protocol.resp.transaction import Transaction
+from memrep.storage.entry import Entry
+from memrep.storage.version import Version
+
+Words = Sequence[bytes]
+
+#: The version of a key that is not there.
+_MISSING: Final = None
+
+#: A watched key has changed.
+CHANGED: Final = Outcome("changed")
+
+
+def multi(client: Client, words: Words) -> bytes:
+    """MULTI"""
+    if client.transaction is not None:
+        raise CommandError(b"ERR MULTI calls can not be nested")
+    client.transaction = Transaction()
+    return OK
+
+
+def discard(client: Client, words: Words) -> bytes:
+    """DISCARD"""
+    if client.transaction is None:
+        raise CommandError(b"ERR DISCARD without MULTI")
+    client.transaction = None
+    client.watched.clear()
+    return OK
+
+
+def watch(client: Client, words: Words) -> Plan:
+    """WATCH key ..."""
+    if client.transaction is not None:
+        raise CommandError(b"ERR WATCH inside MULTI is not allowed")
+    keys = [client.key(word) for word in words[1:]]
+
+    def remember(results: Sequence[Result]) -> bytes:
+        for key, found in zip(keys, results, strict=True):
+            client.watched.setdefault(key, _version(found))
+        return OK
+
+    return Plan([Step(key, read) for key in keys], remember)
+
+
+def unwatch(client: Client, words: Words) -> bytes:
+    """UNWATCH"""
+    client.watched.clear()
+    return OK
+
+
+def exec_(client: Client, words: Words) -> Plan:
+    """EXEC"""
+    transaction = client.transaction
+    if transaction is None:
+        raise CommandError(b"ERR EXEC without MULTI")
+    client.transaction = None
+    watched, client.watched = client.watched, {}
+    if transaction.broken:
+        raise CommandError(b"EXECABORT Transaction discarded because of previous errors.")
+    queue = transaction.queue
+
+    def begin(results: Sequence[Result]) -> bytes | Plan:
+        for found, version in zip(results, watched.values(), strict=True):
+            if _version(found) != version:
+                return client.say.nil_array
+        return _Execution(client, queue, watched).go_on()
+
+    return Plan([Step(key, read) for key in watched], begin, phased=True)
+
+
+def _version(found: Result) -> Version | None:
+    return found.version if isinstance(found, Entry) else _MISSING
+
+
+def _prepared(client: Client, command: Command, words: Words) -> bytes | Plan:
+    try:
+        made = command.handler(client, words)
+    except CommandError as refusal:
+        return error(refusal.text)
+    if isinstance(made, bytes | Plan):
+        return made
+    return Plan((), lambda results: client.spelled(results[0]), phased=True, walk=made)
+
+
+class _Execution:
+    """The commands of a queue on their way, as many at a time as need no other one's second half."""
+
+    def __init__(
+        self, client: Client, queue: list[tuple[Command, Words]], watched: dict[bytes, Version | None]
+    ) -> None:
+        self._client = client
+        self._queue = queue
+        self._watched = watched
+        self._replies: list[bytes] = []
+
+    def go_on(self) -> bytes | Plan:
+        """The next commands up to one with a second half, as one plan; or the reply to EXEC."""
+        batch: list[bytes | Plan] = []
+        for command, words in self._queue[len(self._replies) :]:
+            # One without keys may look at all of them, or change how the next is understood.
+            if batch and command.flags & NO_KEYS:
+                break
+            item = _prepared(self._client, command, words)
+            batch.append(item)
+            if isinstance(item, Plan) and item.phased:
+                break
+        if not batch:
+            return array(self._replies)
+        by_key: dict[bytes, list[Step]] = {}
+        for item in batch:
+            for step in item.steps if isinstance(item, Plan) else ():
+                by_key.setdefault(step.key, []).append(step)
+        steps = [self._together(key, steps) for key, steps in by_key.items()]
+        for key in by_key:  # from here on it is this transaction that changes them
+            self._watched.pop(key, None)
+        if isinstance(batch[0], Plan) and batch[0].walk is not None:
+            return self._inner(batch[0])
+
+        def finish(results: Sequence[Result]) -> bytes | Plan:
+            if CHANGED in results:
+                return self._client.say.nil_array
+            return self._take(batch, dict(zip(by_key, results, strict=True)))
+
+        return Plan(steps, finish, phased=True, mixed=True)
+
+    def _together(self, key: bytes, steps: Sequence[Step]) -> Step:
+        """What several steps do to one key, one after the other, as one step with a list of results."""
+        checks = key in self._watched
+        decides: list[Operation] = [step.decide for step in steps]
+        version = self._watched.get(key)
+
+        def decide(entry: Entry | None) -> Decision:
+            found = entry
+            results: list[Result] = []
+            new: Entry | None = None
+            for each in decides:
+                decision = each(entry)
+                if isinstance(decision, tuple):
+                    new, result = decision
+                    entry = new if new.value is not None else None
+                else:
+                    result = decision
+                results.append(result)
+            if new is None:
+                return results
+            # Looked at in the moment of the change: a rival may have been quicker since EXEC began.
+            return CHANGED if checks and _version(found) != version else (new, results)
+
+        lengths = [step.length for step in steps if step.length != NOTHING]
+        return Step(key, decide, sum(lengths) if lengths else NOTHING)
+
+    def _take(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, Result]) -> bytes | Plan:
+        """Spell the replies of this batch; what has a second half is the last."""
+        left = {key: iter(results) if isinstance(results, list) else None for key, results in by_key.items()}
+        for item in batch:
+            if isinstance(item, bytes):
+                self._replies.append(item)
+                continue
+            results: list[Result] = []
+            for step in item.steps:
+                these = left[step.key]
+                results.append(by_key[step.key] if these is None else next(these))  # none: there is no memory
+                if step.count is not None:
+                    step.count(results[-1])
+            reply = self._client.told(item, results)
+            if isinstance(reply, Plan):
+                return self._inner(reply)
+            self._replies.append(reply)
+        return self.go_on()
+
+    def _inner(self, plan: Plan) -> Plan:
+        """The second half of a command of the queue."""
+
+        def finish(results: Sequence[Result]) -> bytes | Plan:
+            reply = self._client.told(plan, results)
+            if isinstance(reply, Plan):
+                return self._inner(reply)
+            self._replies.append(reply)
+            return self.go_on()
+
+        return attrs.evolve(plan, finish=finish, phased=True, mixed=True)
+
+
+COMMANDS: Final = (
+    Command(b"multi", 1, CONTROL | FAST | NO_KEYS, multi),
+    Command(b"exec", 1, CONTROL | NO_KEYS, exec_),
+    Command(b"discard", 1, CONTROL | FAST | NO_KEYS, discard),
+    Command(b"watch", -2, CONTROL | FAST, watch, last=-1),
+    Command(b"unwatch", 1, FAST | NO_KEYS, unwatch),
+)

@@ -1,0 +1,243 @@
+"""What is queued is done as one: one write a key, never half of it, none of it if a watch was broken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memrep.protocol.negotiation import REDIS
+from memrep.replication.message import Frame, Write
+from tests.harness.cluster import Cluster, serving_cluster
+from tests.harness.lone_node import lone_node
+from tests.unit.protocol.resp.test_dialect import (
+    NIL,
+    OK,
+    QUEUED,
+    Waiting,
+    Word,
+    bulk,
+    one_told,
+    redis_client,
+    said,
+    told,
+)
+
+
+def _as_one(*commands: tuple[Word, ...]) -> bytes:
+    return said("MULTI") + b"".join(said(*command) for command in commands) + said("EXEC")
+
+
+def _written(cluster: Cluster, key: bytes) -> list[Write]:
+    """The writes of a key that node 1 has told node 2."""
+    frames = [message for a, b, message in cluster.said if (a, b) == (1, 2) and isinstance(message, Frame)]
+    return [item for frame in frames for item in frame.items if isinstance(item, Write) and item.key == key]
+
+
+# --- one write
+
+
+def test_what_a_queue_does_to_one_key_is_one_write() -> None:
+    client = Waiting()
+    commands = _as_one(
+        ("SET", "a", "1"), ("INCR", "a"), ("APPEND", "a", "0"), ("GET", "a"), ("EXPIRE", "a", 60)
+    )
+    assert client.receive(commands) == OK + QUEUED * 5
+    assert client.proposed() == [b"a"]
+    assert one_told(client.succeed()) == [b"+OK", 2, 2, b"20", 1]
+    assert client.proposed() == []
+
+
+def test_what_a_queue_does_to_one_key_is_one_message_to_each_peer() -> None:
+    cluster = serving_cluster(3)
+    client = redis_client(cluster, 1)
+    client.send(said("SET", "single", "1"))
+    client.send(_as_one(("SET", "several", "1"), *[("INCR", "several")] * 20))
+    assert len(_written(cluster, b"several")) == len(_written(cluster, b"single")) > 0
+    assert [cluster.value(number, b"several") for number in (1, 2, 3)] == [b"21"] * 3
+
+
+def test_no_other_node_sees_a_key_between_two_commands_of_a_queue() -> None:
+    cluster = serving_cluster(2)
+    writer, reader = redis_client(cluster, 1), redis_client(cluster, 2)
+    writer.send(said("SET", "a", "old"))
+    cluster.hold_all()
+    writer.post(_as_one(("SET", "a", "half"), ("SET", "a", "whole")))
+    seen = [cluster.value(2, b"a")]
+    while cluster.on_way((1, 2)) or cluster.on_way((2, 1)):
+        for pair in ((1, 2), (2, 1)):
+            cluster.step(pair)
+            seen.append(cluster.value(2, b"a"))
+    assert set(seen) == {b"old", b"whole"}
+    assert reader.send(said("GET", "a")) == bulk(b"whole")
+
+
+def test_different_keys_are_on_their_way_beside_each_other_and_told_when_all_are_held() -> None:
+    client = Waiting()
+    client.receive(_as_one(("SET", "a", "1"), ("SET", "b", "2"), ("SET", "a", "3")))
+    assert client.proposed() == [b"a", b"b"]
+    assert client.succeed() == b""
+    assert client.succeed() == b"*3\r\n" + OK * 3
+
+
+def test_a_queue_whose_write_loses_is_decided_anew_as_a_whole() -> None:
+    client = Waiting(n=b"1")
+    client.receive(_as_one(("INCR", "n"), ("INCR", "n"), ("GET", "n")))
+    assert client.fail() == b""
+    assert one_told(client.succeed()) == [2, 3, b"3"]
+
+
+def test_a_queue_that_only_reads_writes_nothing() -> None:
+    client = Waiting(a=b"1")
+    assert one_told(
+        client.receive(_as_one(("GET", "a"), ("TTL", "a"), ("GET", "b")))[len(OK + QUEUED * 3) :]
+    ) == [
+        b"1",
+        -1,
+        None,
+    ]
+    assert client.proposed() == []
+
+
+COMMAND = st.one_of(
+    st.tuples(st.just("SET"), st.sampled_from("abc"), st.sampled_from(["1", "x", ""])),
+    st.tuples(st.sampled_from(["GET", "INCR", "GETDEL", "TTL", "PERSIST", "STRLEN"]), st.sampled_from("abc")),
+    st.tuples(st.sampled_from(["DEL", "MGET", "EXISTS"]), st.sampled_from("abc"), st.sampled_from("abc")),
+    st.tuples(st.just("EXPIRE"), st.sampled_from("abc"), st.sampled_from(["60", "-1", "x"])),
+    st.tuples(st.just("APPEND"), st.sampled_from("abc"), st.just("y")),
+    st.tuples(
+        st.just("SET"), st.sampled_from("abc"), st.just("n"), st.sampled_from(["NX", "XX"]), st.just("GET")
+    ),
+    st.tuples(st.just("MSET"), st.sampled_from("abc"), st.just("1"), st.sampled_from("abc"), st.just("2")),
+    st.tuples(st.just("MSETNX"), st.sampled_from("abc"), st.just("1"), st.sampled_from("abc"), st.just("2")),
+    st.tuples(st.sampled_from(["RENAME", "RENAMENX"]), st.sampled_from("abc"), st.sampled_from("abc")),
+    st.tuples(st.just("SELECT"), st.sampled_from(["0", "1"])),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(COMMAND, max_size=8))
+def test_alone_a_queue_does_and_tells_what_its_commands_do_one_by_one(commands: list[tuple[str, ...]]) -> None:
+    queued, single = lone_node().connect(REDIS), lone_node().connect(REDIS)
+    replies = queued.receive(_as_one(*commands))
+    assert replies.startswith(OK + QUEUED * len(commands))
+    one_by_one = [told(single.receive(said(*command)))[0] for command in commands]
+    assert told(replies)[-1] == one_by_one
+    everything = (
+        said("SELECT", 0) + said("MGET", "a", "b", "c") + said("SELECT", 1) + said("MGET", "a", "b", "c")
+    )
+    assert queued.receive(everything) == single.receive(everything)
+
+
+# --- WATCH
+
+
+@pytest.mark.parametrize(
+    "rival", [said("SET", "a", "his"), said("DEL", "a"), said("EXPIRE", "a", 60), said("FLUSHDB")]
+)
+def test_a_rival_on_another_node_makes_exec_do_nothing(rival: bytes) -> None:
+    cluster = serving_cluster(3)
+    client, other = redis_client(cluster, 1), redis_client(cluster, 2)
+    client.send(said("SET", "a", "old"))
+    client.send(said("WATCH", "a"))
+    other.send(rival)
+    assert told(client.send(_as_one(("SET", "a", "mine"), ("SET", "b", "mine"))))[-1] is None
+    assert [cluster.value(number, b"b") for number in (1, 2, 3)] == [None] * 3
+    assert cluster.value(3, b"a") == cluster.value(1, b"a") != b"mine"
+    assert told(client.send(_as_one(("SET", "a", "again"))))[-1] == [b"+OK"]
+
+
+def test_of_two_rivals_on_two_nodes_at_the_same_time_one_loses() -> None:
+    cluster = serving_cluster(3)
+    clients = [redis_client(cluster, number) for number in (1, 2)]
+    clients[0].send(said("SET", "n", "5"))
+    for client in clients:
+        assert client.send(said("WATCH", "n") + said("GET", "n")) == OK + bulk(b"5")
+    cluster.hold_all()
+    for client in clients:
+        client.post(_as_one(("SET", "n", "6")))
+    cluster.release()
+    cluster.advance(500)
+    ends = [told(client.take())[-1] for client in clients]
+    assert sorted(ends, key=str) == [None, [b"+OK"]] or sorted(ends, key=str) == [[b"+OK"], None]
+    assert [cluster.value(number, b"n") for number in (1, 2, 3)] == [b"6"] * 3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_counting_by_watch_and_exec_on_all_nodes_loses_no_count(seed: int) -> None:
+    cluster = serving_cluster(3)
+    clients = [redis_client(cluster, number) for number in (1, 2, 3)]
+    clients[0].send(said("SET", "n", "0"))
+    counted = 0
+    for number in range(12):
+        order = clients[(seed + number) % 3 :] + clients[: (seed + number) % 3]
+        for client in order:
+            client.send(said("WATCH", "n"))
+        values = [int(one_told(client.send(said("GET", "n")))) for client in order]
+        cluster.hold_all()
+        for client, value in zip(order, values, strict=True):
+            client.post(_as_one(("SET", "n", value + 1)))
+        cluster.release()
+        cluster.advance(200)
+        counted += sum(told(client.take())[-1] is not None for client in order)
+    assert counted >= 12
+    assert cluster.value(1, b"n") == b"%d" % counted
+
+
+def test_a_watched_key_that_the_queue_does_not_touch_is_looked_at_too() -> None:
+    cluster = serving_cluster(3)
+    client, other = redis_client(cluster, 1), redis_client(cluster, 2)
+    client.send(said("WATCH", "a", "none"))
+    other.send(said("SET", "none", "x"))
+    assert told(client.send(_as_one(("SET", "b", "1"))))[-1] is None
+
+
+def test_a_watched_key_may_be_changed_by_the_queue_itself_and_by_its_second_halves() -> None:
+    client = lone_node().connect(REDIS)
+    client.receive(said("SET", "a", "1") + said("WATCH", "a", "b"))
+    commands = _as_one(("SET", "a", "2"), ("RENAME", "a", "b"), ("MSETNX", "c", "1", "d", "2"))
+    assert told(client.receive(commands))[-1] == [b"+OK", b"+OK", 1]
+    assert client.receive(said("GET", "b")) == bulk(b"2")
+
+
+def test_a_watched_value_that_runs_out_has_changed() -> None:
+    lone = lone_node()
+    client = lone.connect(REDIS)
+    client.receive(said("SET", "a", "1", "PX", 100) + said("WATCH", "a"))
+    lone.advance(0.1)
+    assert told(client.receive(_as_one(("SET", "b", "1"))))[-1] is None
+
+
+@pytest.mark.parametrize("word", ["UNWATCH", "DISCARD", "EXEC", "RESET"])
+def test_a_watch_ends_with_what_ends_it(word: str) -> None:
+    lone = lone_node()
+    client, other = lone.connect(REDIS), lone.connect(REDIS)
+    client.receive(said("WATCH", "a"))
+    if word in ("DISCARD", "EXEC"):
+        client.receive(said("MULTI"))
+    client.receive(said(word))
+    other.receive(said("SET", "a", "x"))
+    assert told(client.receive(_as_one(("SET", "a", "1"))))[-1] == [b"+OK"]
+
+
+def test_a_write_from_memcacheds_side_breaks_a_watch() -> None:
+    lone = lone_node()
+    client, other = lone.connect(REDIS), lone.connect()
+    client.receive(said("SET", "a", "1") + said("WATCH", "a"))
+    other.receive(b"set a 0 0 1\r\n1\r\n")
+    assert told(client.receive(_as_one(("DEL", "a"))))[-1] is None
+    assert client.receive(said("GET", "a")) == bulk(b"1")
+
+
+# --- the queue
+
+
+def test_nothing_is_done_before_exec_nor_when_the_client_leaves() -> None:
+    lone = lone_node()
+    client, other = lone.connect(REDIS), lone.connect(REDIS)
+    client.receive(said("MULTI") + said("SET", "a", "1"))
+    assert other.receive(said("GET", "a")) == NIL
+    lone.begin()
+    lone.node.clients.disconnect(client.connection)
+    lone.end()
+    assert other.receive(said("GET", "a")) == NIL
