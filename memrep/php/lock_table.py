@@ -139,7 +139,7 @@ class LockTable:
         # that, and the release that it sends there must count.
         for key, unique in holder.locks.items():
             self.owners.pop(key, None)
-            entry = self.store.get(key, self.clock.now)
+            entry = self.store.peek(key)
             endless = entry is not None and is_endless(key, entry)
             self.due.append((key, unique, self._disowned_for_a_while if endless else _disowned))
         holder.locks.clear()
