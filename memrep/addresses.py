@@ -37,7 +37,7 @@ class Address:
 
     @property
     def link_port(self) -> int:
-        """The port for the other nodes."""
+        """Return the port for the other nodes."""
         return self.port + LINK_PORT_OFFSET
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Address:
 
 
 def parse_address(text: str, option: str = "--nodes") -> Address:
-    """One address, with or without tcp://; a weight (`:20`) or query (`?weight=20`) behind it is passed over.
+    """Read one address, with or without tcp://; pass over a weight (`:20`) or query (`?weight=20`) behind it.
 
     Raises:
         UsageError: it is none.
@@ -63,7 +63,7 @@ def parse_address(text: str, option: str = "--nodes") -> Address:
 
 
 def plain_host(host: str) -> str:
-    """One spelling for each host, so that servers whose lists are spelled differently agree."""
+    """Spell each host in one way, so that servers whose lists are spelled differently agree."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -73,7 +73,7 @@ def plain_host(host: str) -> str:
 
 
 def parse_nodes(text: str) -> list[Address]:
-    """The nodes of a save_path, sorted.
+    """Return the nodes of a save_path, sorted.
 
     Raises:
         UsageError: there is none, one is named twice, or there are too many.
@@ -92,5 +92,5 @@ def parse_nodes(text: str) -> list[Address]:
 
 
 def is_local(host: str | None) -> bool:
-    """Whether this host is this very machine, by its address alone; "" stands for a unix socket."""
+    """Tell whether this host is this very machine, by its address alone; "" stands for a unix socket."""
     return not host or host == "::1" or host.removeprefix("::ffff:").startswith("127.")

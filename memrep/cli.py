@@ -45,7 +45,7 @@ class Seconds(click.FloatRange):
     name = "seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
+        """Return the number."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is no number of seconds", param, ctx)
@@ -58,7 +58,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The size in bytes."""
+        """Return the size in bytes."""
         found = re.fullmatch(r"(\d+)([kmg]?)", str(value).lower())
         if found is None:
             self.fail(f"{value!r} is no size; write 512k or 2m", param, ctx)
@@ -246,7 +246,7 @@ def serve_command(**values: Any) -> None:
 
 
 def _checked(given: SimpleNamespace) -> ServeOptions:
-    """The options as they were given, checked as a whole.
+    """Return the options as they were given, checked as a whole.
 
     Args:
         given: a value for each option that is declared above.
@@ -322,7 +322,7 @@ OPTION_NAMES: Final = frozenset(
 
 
 def main() -> None:
-    """The console script: one line and exit status 2 for a mistake of the operator's."""
+    """Run the console script: one line and exit status 2 for a mistake of the operator's."""
     try:
         cli.main(standalone_mode=False)
     except UsageError as error:

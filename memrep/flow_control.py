@@ -45,31 +45,31 @@ class FlowControl:
 
     @property
     def writes_wait(self) -> bool:
-        """Whether commands that write have to wait."""
+        """Tell whether commands that write have to wait."""
         return self.round > ROUND_MAX
 
     @property
     def reads_wait(self) -> bool:
-        """Whether commands that show values have to wait."""
+        """Tell whether commands that show values have to wait."""
         return self.unsent > self.unsent_max
 
     def begin(self, size: int) -> None:
-        """A write with a value of this size starts its round."""
+        """Count a write with a value of this size that starts its round."""
         self.round += size + WRITE_BYTES
         self._look()
 
     def end(self, size: int) -> None:
-        """It has ended, by success or not."""
+        """Count off a write that has ended, by success or not."""
         self.round -= size + WRITE_BYTES
         self._look()
 
     def clear(self) -> None:
-        """No write is on its way any more."""
+        """Note that no write is on its way any more."""
         self.round = 0
         self._look()
 
     def keep(self, size: int) -> None:
-        """So many bytes more could not be sent; fewer if it is negative."""
+        """Count so many bytes more that could not be sent; fewer if it is negative."""
         self.unsent += size
         self._look()
 

@@ -44,7 +44,7 @@ class RateLimitedLog:
         self._log(line)
 
     def settled(self, host: str) -> None:
-        """All is well with this host: what goes wrong from now on is news again."""
+        """Note that all is well with this host: what goes wrong from now on is news again."""
         self._told.pop(host, None)
 
 
@@ -64,7 +64,7 @@ class Recurrence:
         self._next: int | None = None  # when it may be told again, ms; None: at once
 
     def happened(self, times: int = 1) -> None:
-        """It has, so often."""
+        """Count that it has happened, so often."""
         self._total += times
 
     def tick(self, now: int) -> None:

@@ -39,7 +39,7 @@ _LEAST: Final = 1 / 4
 
 
 def full_at(limit: int) -> int:
-    """How much (bytes) of a limit may be taken."""
+    """Return how much (bytes) of a limit may be taken."""
     return int(limit * _FULL)
 
 

@@ -70,13 +70,13 @@ class Counters:
     slow_readers: int = 0
 
     def reset(self) -> None:
-        """All to zero."""
+        """Set all to zero."""
         for field in attrs.fields(Counters):
             setattr(self, field.name, 0)
 
     @property
     def on_keys(self) -> int:
-        """How often clients' commands have read or written a key, found or not; it only grows."""
+        """Return how often clients' commands have read or written a key, found or not; it only grows."""
         reads = self.get_hits + self.get_misses + self.touch_hits + self.touch_misses
         deletes = self.delete_hits + self.delete_misses
         counts = self.incr_hits + self.incr_misses + self.decr_hits + self.decr_misses
@@ -139,7 +139,7 @@ class Prefixes:
         self._counts.clear()
 
     def dump(self) -> bytes:
-        """All lines."""
+        """Return all lines."""
         line = b"PREFIX %b get %d hit %d set %d del %d\r\n"
         return b"".join(line % (prefix, *counts) for prefix, counts in self._counts.items()) + b"END\r\n"
 

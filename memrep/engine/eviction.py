@@ -79,7 +79,7 @@ class MemoryLimit:
 
     @property
     def cramped(self) -> bool:
-        """Whether the kernel leaves less than the operator allows, because memory has run short."""
+        """Tell whether the kernel leaves less than the operator allows, because memory has run short."""
         return self.ceiling.full and self._store.limit < self.memory
 
     def tick(self) -> None:
@@ -147,7 +147,7 @@ class MemoryLimit:
         counters.evicted_unfetched += not entry.seen
 
     def evicted(self, cost: int, done: bool) -> None:
-        """An eviction of this cost (bytes) has ended, by success or not."""
+        """Note that an eviction of this cost (bytes) has ended, by success or not."""
         self._evicting -= cost
         self._counters.evictions += done
         if done:
@@ -165,11 +165,11 @@ class _Eviction:
         self._cost = cost
 
     def committed(self) -> None:
-        """The memory is free."""
+        """Note that the memory is free."""
         self._limit.evicted(self._cost, done=True)
         self._cost = 0
 
     def aborted(self) -> None:
-        """The key has been written; it is not the least recently used any more."""
+        """Note that the key has been written; it is not the least recently used any more."""
         self._limit.evicted(self._cost, done=False)
         self._cost = 0  # a change of view may yet settle it: then it has left already

@@ -48,12 +48,12 @@ class Future:
             self.callback()
 
     def committed(self) -> None:
-        """Every member holds the write that was on its way."""
+        """Make the outcome known: every member holds the write that was on its way."""
         self.resolve(self._outcome)
 
     def aborted(self) -> None:
-        """The write that was on its way has lost: a change of view ends a plain one so, without an answer."""
+        """Do nothing: the write has lost, and a change of view ends a plain one so, without an answer."""
 
 
 def uncounted(result: Result) -> None:
-    """For commands of which nothing is counted at their end."""
+    """Count nothing, for commands of which nothing is counted at their end."""

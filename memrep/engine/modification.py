@@ -79,7 +79,7 @@ class Modification(Future):
         keyspace.replicator.propose(key, entry, keyspace.store.version(key), self, self._request_id)
 
     def aborted(self) -> None:
-        """Another write has won: decide anew when the key is clean, in some later turn."""
+        """Decide anew when the key is clean, in some later turn: another write has won."""
         self._keyspace.writes.wait(self._key, self.run)
 
 

@@ -54,7 +54,7 @@ Operation = Callable[[Entry | None], Decision]
 
 
 def showing(decide: Operation) -> Operation:
-    """The same, but a success is told by the entry as it was stored."""
+    """Do the same, but tell a success by the entry as it was stored."""
 
     def shown(entry: Entry | None) -> Decision:
         decision = decide(entry)
@@ -64,12 +64,12 @@ def showing(decide: Operation) -> Operation:
 
 
 def otherwise(new: Entry, decide: Operation) -> Operation:
-    """The same where there is something, else store this."""
+    """Do the same where there is something, else store this."""
     return lambda entry: (new, new.value or b"") if entry is None else decide(entry)
 
 
 def when_cas(unique: int, decide: Operation) -> Operation:
-    """The same, if what is there still has this cas unique; 0 asks for none."""
+    """Do the same, if what is there still has this cas unique; 0 asks for none."""
     if not unique:
         return decide
     return lambda entry: decide(entry) if entry is None or entry.cas_unique == unique else EXISTS
@@ -148,11 +148,11 @@ def touch(expires: int, now: int) -> Operation:
 
 
 def show_and_touch(expires: int, now: int) -> Operation:
-    """As `touch`, and show it as it was."""
+    """Do what `touch` does, and show the entry as it was."""
     return lambda entry: None if entry is None else (touched(entry, expires, now), entry)
 
 
 def touched(entry: Entry, expires: int, now: int, marks: int = 0) -> Entry:
-    """The same value under the same cas unique, that ends at another time and may have further marks."""
+    """Make the same value under the same cas unique, that ends at another time and may have further marks."""
     marks |= entry.marks
     return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique, entry.owner, marks, now)

@@ -58,4 +58,4 @@ class Alone:
         attempt: Attempt,
         request_id: RequestId | None = None,
     ) -> None:
-        """Never asked for."""
+        """Do nothing: this is never asked for."""

@@ -22,7 +22,7 @@ from memrep.storage.version import Clock
 
 
 def make_store(options: NodeOptions, clock: Clock) -> tuple[Store, PhpObserver]:
-    """The store of a node, and who hears of other nodes' writes and owners for its policy."""
+    """Make the store of a node, and what hears of other nodes' writes and owners for its policy."""
     index = LockIndex()
     compared = len(options.nodes) > 1
     store = Store(options.memory, compared, index, options.tombstone_ms)
@@ -36,7 +36,7 @@ def make_policy(
     state: ReplicaState,
     log: Callable[[str], None],
 ) -> ClientPolicy:
-    """What clients of this node mean by their commands.
+    """Make the policy that tells what clients of this node mean by their commands.
 
     Args:
         options: of this node.

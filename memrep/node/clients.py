@@ -67,11 +67,11 @@ class Clients:
     # --- turns
 
     def begin_turn(self) -> None:
-        """A turn begins."""
+        """Begin a turn."""
         self.suspended = False
 
     def tick(self) -> None:
-        """What is due by the clock."""
+        """Do what is due by the clock."""
         if self._replica.state.met:
             self._turn_away()
         self._lose_patience()
@@ -79,7 +79,7 @@ class Clients:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether a client has something to do in the next turn, though nothing may come."""
+        """Tell whether a client has something to do in the next turn, though nothing may come."""
         if self._crowd and not self._context.flow.tight:
             return True
         return bool(self._ready) and not self._staleness.wary  # else they may have to wait all the same
@@ -87,7 +87,7 @@ class Clients:
     # --- one client
 
     def connect(self, host: str = "", port: str = "") -> Connection:
-        """A client has come.
+        """Take in a client that has come.
 
         Args:
             host: from where; "" for a unix socket.
@@ -127,7 +127,7 @@ class Clients:
         return replies
 
     def replies(self) -> Iterator[tuple[Connection, bytes]]:
-        """What can be sent now to clients that had to wait; a connection that is `closing` comes out too."""
+        """Yield what can be sent now to clients that had to wait; a `closing` connection comes out too."""
         for connection in list(self._ready):
             if not self._has_to_wait(connection):
                 del self._ready[connection]
@@ -173,21 +173,21 @@ class Clients:
         return replies
 
     def unheard(self, connection: Connection) -> bool:
-        """Whether input of this client is kept unexecuted because the node may not serve."""
+        """Tell whether input of this client is kept unexecuted because the node may not serve."""
         return connection in self._unheard
 
     def holds_back(self, connection: Connection) -> bool:
-        """Whether the shell should leave the client's further input in the socket."""
+        """Tell whether the shell should leave the client's further input in the socket."""
         return connection.blocked or self.unheard(connection)
 
     def hung_up(self, connection: Connection) -> None:
-        """The client sends no more; it may still listen."""
+        """Note that the client sends no more; it may still listen."""
         gate = connection.gate
         if connection.waiting and not (gate is not None and gate.waiting):
             self._cut.add(connection)
 
     def disconnect(self, connection: Connection) -> None:
-        """The client is gone. What it has started completes all the same."""
+        """Forget a client that is gone. What it has started completes all the same."""
         self.hung_up(connection)
         cut = connection in self._cut
         self._cut.discard(connection)
@@ -210,7 +210,7 @@ class Clients:
             connection.waits_since = None
 
     def waiting(self) -> list[Connection]:
-        """Those of whom something waits for an outcome."""
+        """Return the clients of which something waits for an outcome."""
         return [connection for connection in self._waits if connection.waiting]
 
     def hear(self) -> None:
@@ -224,18 +224,18 @@ class Clients:
             self._is_ready(connection)
 
     def _may_answer(self, connection: Connection) -> bool:
-        """Whether what is known for this client may be said, and what was kept of it be executed."""
+        """Tell whether what is known for this client may be said, and what was kept of it be executed."""
         since = self._clock.now if connection.waits_since is None else connection.waits_since
         return self._replica.may_serve and self._staleness.answers(connection, since)
 
     def _has_to_wait(self, connection: Connection) -> bool:
-        """Whether nothing may be said to this client now; to one who is let go only if it might be old."""
+        """Tell whether nothing may be said to this client now; to one being let go only if it might be old."""
         if connection not in self._connections or (connection.closing and not self._replica.missed):
             return False
         return not self._may_answer(connection)
 
     def _turn_away(self) -> None:
-        """A missed node is heard, but may not hear this one yet: who is not served here is sent to it."""
+        """Send clients not served here to a missed node, which is heard but may not hear this one yet."""
         for connection in [c for c in self._waits if not self._staleness.serves(c)]:
             self.close(connection)
 

@@ -78,30 +78,30 @@ class HostGate:
 
     @property
     def age(self) -> int:
-        """For how long this has been in doubt, ms."""
+        """Tell for how long this has been in doubt, ms."""
         return self._clock.now - self._since
 
     @property
     def grace(self) -> int:
-        """How much longer than elsewhere a client may wait, ms: the doubt began when it was waiting already."""
+        """Tell how much longer than elsewhere a client may wait, ms: it waited before the doubt began."""
         return _DIALS * self._timing.redial
 
     def lets_in(self, host: str) -> bool:
-        """Whether this host, of which something has just come, is served."""
+        """Tell whether this host, of which something has just come, is served."""
         return self._served(host, self._clock.now)
 
     def heard(self, host: str) -> None:
-        """A client of this host, which is served, has asked for a key."""
+        """Note that a client of this host, which is served, has asked for a key."""
         known = self._hosts.get(host)
         if known is not None:
             known.heard, known.visited = self._clock.now, True
 
     def forget(self, host: str) -> None:
-        """An answer to this host is not acknowledged: it may be cut off by now, and is looked at again."""
+        """Forget a host that has not acknowledged an answer: it may be cut off, and is looked at again."""
         self._hosts.pop(host, None)
 
     def answers(self, host: str, since: int) -> bool:
-        """Whether a client of this host is answered, or heard, that has been waiting since then.
+        """Tell whether a client of this host that has been waiting since then is answered, or heard.
 
         If it asked when the others were silent already it is on this side. Who asked before may be cut off as
         well: it gets its answer in time, as from a last survivor, but that says nothing of what it sends next.
@@ -113,7 +113,7 @@ class HostGate:
         return self._clock.now >= due and self._has_dialled
 
     def serves(self, host: str) -> bool:
-        """Whether this host is served by now."""
+        """Tell whether this host is served by now."""
         known = self._hosts.get(host)
         return known is not None and known.served
 
@@ -138,22 +138,22 @@ class HostGate:
 
     @property
     def _has_dialled(self) -> bool:
-        """Whether the missed nodes have had time to answer the last dial."""
+        """Tell whether the missed nodes have had time to answer the last dial."""
         return self._clock.now - self._dialled >= self._timing.redial // 2
 
     def _quiet(self, host: _Host) -> int:
-        """How long a host may be quiet, ms; but a moment if it was let in and asked for no key."""
+        """Tell how long a host may be quiet, ms; but a moment if it was let in and asked for no key."""
         if not host.visited:
             return self._timing.relay
         return min(max(_QUIET_MIN_MS, (self._clock.now - self._since) // _QUIET_SHARE), _QUIET_MAX_MS)
 
     @property
     def waiting(self) -> bool:
-        """Whether a host waits to be served."""
+        """Tell whether a host waits to be served."""
         return self._clock.now < self._asked or any(not host.served for host in self._hosts.values())
 
     def take_dial(self) -> bool:
-        """Whether the missed nodes are to be dialled afresh now: a host waits, and the last dial is old."""
+        """Tell whether to dial the missed nodes afresh now: a host waits, and the last dial is old."""
         now = self._clock.now
         if not self.waiting or now - self._dialled < self._timing.redial:
             return False

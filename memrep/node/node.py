@@ -98,7 +98,7 @@ class Node:
         self.clients = Clients(self._policy, context, self.replica, self.staleness, self._clock)
 
     def _make_redis(self, shell: Shell, reports: StatsGroups) -> Server:
-        """What Redis clients see of this node."""
+        """Make what Redis clients see of this node."""
         options = self.options
         return Server(
             clock=self._clock,
@@ -117,7 +117,7 @@ class Node:
         )
 
     def _make_context(self, shell: Shell, reports: StatsGroups) -> ServerContext:
-        """What connections see of this node."""
+        """Make what connections see of this node."""
         return ServerContext(
             version=VERSION.encode(),
             reports=reports.groups,
@@ -177,11 +177,11 @@ class Node:
 
     @property
     def serving(self) -> bool:
-        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        """Tell whether clients' commands may be executed now. A peer's message in this very turn may end it."""
         return self.replica.may_serve
 
     def tick(self) -> None:
-        """What is due by the clock; every 50 ms or so."""
+        """Do what is due by the clock; every 50 ms or so."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
         self._engine.memory_limit.look(self._memory())
@@ -245,29 +245,29 @@ class Node:
 
     @property
     def _unfinished(self) -> bool:
-        """Whether what was executed behind the answers has something to say to peers, or has woken others."""
+        """Tell whether what was executed behind the answers has anything to say to peers, or woke others."""
         return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._policy.due))
 
     @property
     def behind(self) -> bool:
-        """Whether the next turn has something to do, though nothing may have come."""
+        """Tell whether the next turn has something to do, though nothing may have come."""
         ready = self._writes.woken or self._policy.due or self.clients.can_go_on
         return self.clients.suspended or self.replica.unfinished or bool(ready and self.serving)
 
     @property
     def open(self) -> bool:
-        """Whether the client port should be open: this node holds everything, and serves (serving.py)."""
+        """Tell whether the client port should be open: this node holds everything, and serves (serving.py)."""
         return self._admission.open
 
     @property
     def replaceable(self) -> bool:
-        """Whether nothing is lost with this node: it does not hold everything, or another member does."""
+        """Tell whether nothing is lost with this node: it does not hold everything, or another member does."""
         replica = self.replica
         return replica.detector.held_elsewhere or not replica.state.full
 
     @property
     def hands_over(self) -> bool:
-        """Whether this node alone holds everything, and another one is about to: it must not leave yet."""
+        """Tell whether this node alone holds everything, and another one is about to: it must not leave yet."""
         return not self.replaceable and bool(self.replica.detector.here(self._clock.now))
 
     # --- the end

@@ -57,6 +57,6 @@ class NodeOptions:
 
     @property
     def terms(self) -> str:
-        """What all nodes must agree on beside the list of nodes, in words."""
+        """Return what all nodes must agree on beside the list of nodes, in words."""
         partition = "majority" if self.strict else "available"
         return f"--partition {partition} --failure-timeout {self.timing.silence / 1000:g}"

@@ -19,7 +19,7 @@ _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def make_topology(options: NodeOptions, replica: Replica) -> Topology:
-    """What Redis clients are told of the nodes.
+    """Make what Redis clients are told of the nodes.
 
     Args:
         options: of this node.
@@ -43,7 +43,7 @@ def _node(options: NodeOptions, number: int) -> RedisNode:
 
 
 def _serving(replica: Replica) -> Iterator[int]:
-    """Those members that hold everything, as far as this node knows."""
+    """Yield those members that hold everything, as far as this node knows."""
     state, peers = replica.state, replica.detector.peers
     for number in state.view.members:
         if number == state.me:

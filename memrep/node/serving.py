@@ -60,7 +60,7 @@ class Admission:
         self._waited_at = clock.now
 
     def look(self, items: int) -> None:
-        """At the end of each turn: open or close; `items` is how many this node holds."""
+        """Open or close, at the end of each turn; `items` is how many this node holds."""
         replica, now = self._replica, self._clock.now
         if replica.open and replica.may_serve:
             self._served = now
@@ -75,7 +75,7 @@ class Admission:
                 self._closes(f"it could not for {seconds:.1f} s: {'; '.join(self.reasons())}")
 
     def was_stopped(self) -> None:
-        """This process was stopped: the others may have gone on, and it gets its second to meet them again."""
+        """Give this process, which was stopped, its second to meet the others again: they may have gone on."""
         self._served = self._clock.now
 
     def tick(self) -> None:
@@ -109,7 +109,7 @@ class Admission:
         return "it does not hold everything"
 
     def reasons(self) -> Iterator[str]:
-        """Why this node, which holds everything, does not serve."""
+        """Say why this node, which holds everything, does not serve."""
         replica, now = self._replica, self._clock.now
         state, detector = replica.state, replica.detector
         if state.was_stopped:
@@ -129,7 +129,7 @@ class Admission:
             yield f"it waits for view {number_of(state.promised)} of {proposer}"
 
     def _reason_of(self, peer: Peer) -> str:
-        """What stands between this node and that one; empty if nothing does."""
+        """Return what stands between this node and that one; empty if nothing does."""
         state, now = self._replica.state, self._clock.now
         beat = peer.beat
         lets_in = peer.process.let_in > now

@@ -15,7 +15,7 @@ Lines = Iterable[tuple[str, object]]
 
 
 def nothing_known() -> Lines:
-    """What there is to tell of no process."""
+    """Return what there is to tell of no process."""
     return []
 
 

@@ -46,25 +46,25 @@ class StalenessGuard:
 
     @property
     def wary(self) -> bool:
-        """Whether each client's host is looked at before it is served."""
+        """Tell whether each client's host is looked at before it is served."""
         return self._gate is not None
 
     @property
     def wary_for(self) -> int:
-        """For how long that has been so, ms."""
+        """Tell for how long that has been so, ms."""
         return self._gate.age if self._gate is not None else 0
 
     @property
     def waiting(self) -> bool:
-        """Whether a client waits for this node to know whether the others can be reached again."""
+        """Tell whether a client waits for this node to know whether the others can be reached again."""
         return self._replica.state.met or (self._gate is not None and self._gate.waiting)
 
     def dials_afresh(self) -> list[int]:
-        """The peers that the shell has to dial now, whatever it is at: a host waits."""
+        """Return the peers that the shell has to dial now, whatever it is at: a host waits."""
         return self._replica.missed if self._gate is not None and self._gate.take_dial() else []
 
     def delivered(self, connection: Connection) -> None:
-        """An answer of this time of doubt has arrived at a client's machine; to be told while `wary`."""
+        """Note that an answer of this time of doubt is at its client's machine; to be told while `wary`."""
         if not self._replica.missed:
             return
         activity = TOLD_HERE if is_local(self._hosts.get(connection)) else ANSWERED
@@ -74,7 +74,7 @@ class StalenessGuard:
         self._replica.state.happened(activity)
 
     def undelivered(self, connection: Connection) -> None:
-        """An answer of this time of doubt is not acknowledged: whoever asked is not on this side any more."""
+        """Note that an answer of this time of doubt is not acknowledged: its client is no more on this side."""
         # Finding 47: it asked before the cut, and its host proves nothing of which side it is on.
         if self._gate is not None:
             self._gate.forget(self._hosts.get(connection, ""))
@@ -82,34 +82,34 @@ class StalenessGuard:
     # --- for the node
 
     def came(self, connection: Connection, host: str) -> None:
-        """A client has come from this host; "" for a unix socket."""
+        """Note that a client has come from this host; "" for a unix socket."""
         self._hosts[connection] = host
 
     def left(self, connection: Connection) -> None:
-        """A client is gone."""
+        """Forget a client that is gone."""
         self._hosts.pop(connection, None)
         self._unsure.discard(connection)
 
     @property
     def grace(self) -> int:
-        """How much longer than elsewhere a client may wait, ms."""
+        """Tell how much longer than elsewhere a client may wait, ms."""
         return self._gate.grace if self._gate is not None else 0
 
     @property
     def patience(self) -> int:
-        """How long a client may wait before it is hung up on, ms."""
+        """Tell how long a client may wait before it is hung up on, ms."""
         return self._timing.hold + self.grace
 
     def lets_in(self, connection: Connection) -> bool:
-        """Whether what this client has just sent may be executed, as far as that is asked here."""
+        """Tell whether what this client has just sent may be executed, as far as that is asked here."""
         return not self._replica.missed or self._doubt.lets_in(self._hosts[connection])
 
     def answers(self, connection: Connection, since: int) -> bool:
-        """Whether a client may be answered, or heard, that has been waiting since then."""
+        """Tell whether a client that has been waiting since then may be answered, or heard."""
         return not self._replica.missed or self._doubt.answers(self._hosts[connection], since)
 
     def serves(self, connection: Connection) -> bool:
-        """Whether this client's host is known to be on this side."""
+        """Tell whether this client's host is known to be on this side."""
         return self._gate is not None and self._gate.serves(self._hosts[connection])
 
     def execute(self, connection: Connection, act: Callable[[], bytes]) -> bytes:
@@ -134,7 +134,7 @@ class StalenessGuard:
                 self._wrote(connection)
 
     def _wrote(self, connection: Connection) -> None:
-        """This client has written: if it is known to be on this side, or else when it has been told so."""
+        """Note that a client has written: now if it is known to be on this side, else when it is told so."""
         host = self._hosts.get(connection)
         if is_local(host) or self._doubt.serves(host or ""):
             self._replica.state.happened(WRITTEN)
@@ -142,7 +142,7 @@ class StalenessGuard:
             self._unsure.add(connection)
 
     def tick(self) -> None:
-        """What is due by the clock."""
+        """Do what is due by the clock."""
         if self._replica.state.met:
             return
         if not self._replica.missed:
@@ -153,7 +153,7 @@ class StalenessGuard:
 
     @property
     def _doubt(self) -> HostGate:
-        """Of the present view: who was served in an earlier one is looked at again."""
+        """Return the gate of the present view: a host that was served in an earlier one is looked at again."""
         vid = self._replica.state.view.vid
         if self._gate is None or self._gate.vid != vid:
             peers = self._replica.detector.peers

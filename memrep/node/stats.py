@@ -85,7 +85,7 @@ class StatsGroups:
         return self._store.expired_unfetched - self._before[1]
 
     def general(self) -> Lines:
-        """As memcached's, and this node's state in one line."""
+        """Tell what memcached tells, and this node's state in one line."""
         yield from self._process.process()
         yield "uptime", (self._clock.now - self._started) // 1000
         yield "time", self._clock.wall // 1000
@@ -123,7 +123,7 @@ class StatsGroups:
         yield "cluster_nodes", f"{len(self._replica.state.view.members)}/{len(self._options.nodes)}"
 
     def settings(self) -> Lines:
-        """The options in force."""
+        """Tell the options in force."""
         yield "maxbytes", self._memory_limit.memory
         yield "item_size_max", self._options.item_max
         yield "evictions", "on"
@@ -146,7 +146,7 @@ class StatsGroups:
         yield from self._process.settings()
 
     def items(self) -> Lines:
-        """As memcached's, with all items in one class, and that in one list: memrep has no slabs."""
+        """Tell what memcached tells, with all items in one class, and that in one list: memrep has no slabs."""
         number, counters = len(self._store), self._counters
         if not number:
             return
@@ -162,16 +162,16 @@ class StatsGroups:
             yield f"items:1:{name}", figure
 
     def slabs(self) -> Lines:
-        """There are none. The memory is what items cost."""
+        """Tell that there are none. The memory is what items cost."""
         yield "active_slabs", 0
         yield "total_malloced", self._store.used
 
     def sizes(self) -> Lines:
-        """Item sizes are not tracked, as in memcached by default."""
+        """Tell that item sizes are not tracked, as in memcached by default."""
         yield "sizes_status", "disabled"
 
     def cluster(self) -> Lines:
-        """This node, then every other one: its state, since when, its lag, last sync and clock offset."""
+        """Tell this node's state, then every other one's: since when, its lag, last sync and clock offset."""
         replica = self._replica
         replica.news.report()
         state = replica.state

@@ -85,7 +85,7 @@ class PhpCommands(LockCommands):
         show: bool = False,
         quiet: bool = False,
     ) -> Result | Future:
-        """A session, a lock's release, or anything else."""
+        """Store a session, release a lock, or store anything else."""
         table = self._table
         if value == b"0" and is_pecl_lock(key, flags):
             return self._release(key, self._freed_as_sent(key, deadline), STORED, size=1)
@@ -102,7 +102,7 @@ class PhpCommands(LockCommands):
         return table.engine.set(key, flags, deadline, value, show=show)
 
     def touch(self, key: bytes, deadline: int, *, show: bool = False) -> Result | Future:
-        """A session that its request has not changed, or anything else."""
+        """Touch a session that its request has not changed, or anything else."""
         table = self._table
         lock = table.sessions.lock_of(key)
         if table.sessions.may_be_session(lock):
@@ -112,7 +112,7 @@ class PhpCommands(LockCommands):
         return table.engine.touch(key, deadline, show=show)
 
     def delete(self, key: bytes, *, quiet: bool = False) -> Result | Future:
-        """The end of a session, a lock's release, or anything else."""
+        """End a session, release a lock, or delete anything else."""
         table = self._table
         engine = table.engine
         self._asked = b""
@@ -133,7 +133,7 @@ class PhpCommands(LockCommands):
     # --- copies
 
     def _arrived(self, key: bytes, lock: bytes, fingerprint: int, quiet: bool, same: bool) -> _Arrival | None:
-        """This write of a session has come; None if it will be known later what it is.
+        """Judge a session's write that has come; return None if it will be known later what it is.
 
         Args:
             key: the session's key.
@@ -179,7 +179,7 @@ class PhpCommands(LockCommands):
         return _Arrival(False, duplicates.accepted(key, fingerprint, tenure) if counts else None)
 
     def _may_be_the_holders(self, key: bytes, same: bool, tenure: int, hold: Owner | None) -> bool:
-        """Whether what looks like a former request's copy may be what the present holder of the lock writes.
+        """Tell whether what looks like a former request's copy may be what the lock's holder writes now.
 
         Its node will tell: it has the same write from the holder, who writes there, too. If that node dies who
         has come after the grant must be the holder. Until then the client may not be told that it is stored.
@@ -189,7 +189,7 @@ class PhpCommands(LockCommands):
         return not self._table.duplicates.is_written(key, tenure)
 
     def _is_not_the_holders(self, lock: bytes, tenure: int) -> None:
-        """A session of php-memcached's is written aloud here.
+        """Note that a session of php-memcached's is written aloud here.
 
         It has one connection to each node. If that with the lock is another one of this node's, the request
         speaks over several, and no connection is any request's own.
@@ -239,7 +239,7 @@ class PhpCommands(LockCommands):
         return engine.modify(key, decide, engine.counters.counted("delete"))
 
     def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
-        """Whether this release of a lock is not its holder's: it is remembered if it may turn out to be."""
+        """Tell whether this release of a lock is not its holder's; remember it if it may turn out to be."""
         table = self._table
         current = self._is_current(key, entry) and self._is_no_copy(key, entry, came)
         owned = table.has_owner(key, entry, self)
@@ -250,7 +250,7 @@ class PhpCommands(LockCommands):
         return owned or not current
 
     def _is_no_release(self, key: bytes, entry: Entry) -> bool:
-        """Whether a quiet release of what may be php-memcached's lock is a copy.
+        """Tell whether a quiet release of what may be php-memcached's lock is a copy.
 
         Its request's own is loud, and comes over the connection that took the lock, if that is still there.
         """
@@ -261,7 +261,7 @@ class PhpCommands(LockCommands):
         return known and self._table.has_owner(key, entry, self)
 
     def _is_current(self, key: bytes, entry: Entry) -> bool:
-        """Whether a release on this connection can be that of the request that holds the lock now.
+        """Tell whether a release on this connection can be that of the request that holds the lock now.
 
         What was written before it tells, as pecl and php-memcached always do where they have changed anything.
         """
@@ -269,7 +269,7 @@ class PhpCommands(LockCommands):
         return last.key != self._table.php_options.session_of(key) or last.tenure == entry.cas_unique
 
     def _is_no_copy(self, key: bytes, entry: Entry, came: int) -> bool:
-        """Whether a release cannot be a late copy of the one that let the present holder in.
+        """Tell whether a release cannot be a late copy of the one that let the present holder in.
 
         What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
         Where nothing was, time does: for how long this node knew of the grant, for whose the lock is may have
@@ -284,7 +284,7 @@ class PhpCommands(LockCommands):
         return entry.cas_unique <= latest_unique(table.clock, came - _COPY_MS)
 
     def _freed_as_sent(self, key: bytes, deadline: int) -> Callable[[Entry | None], Entry]:
-        """What pecl's release leaves; it is pecl's if it has written the session before, or the lock is."""
+        """Make a release as pecl does; it is pecl's if it has written the session before, or the lock is."""
         table = self._table
         written = self._last.key == table.php_options.session_of(key)
         span = deadline - table.clock.now

@@ -44,7 +44,7 @@ _COUNT_MAX: Final = 65_536
 
 
 def fingerprint_of(flags: int, sent: int, value: bytes) -> int:
-    """The mark of a `set` as the client sent it."""
+    """Return the mark of a `set` as the client sent it."""
     digest = blake2b(value, digest_size=7, salt=b"%d" % flags, person=b"%d" % sent)
     return int.from_bytes(digest.digest(), "big") << 1
 
@@ -81,7 +81,7 @@ class DuplicateWrites:
         )  # keys, and the tenure in which each was written last
 
     def tenure_of(self, key: bytes, fingerprint: int, only: int = 0) -> int:
-        """The tenure whose copy this would be, if it came to this node now; 0 if it would be none.
+        """Return the tenure whose copy this would be, if it came to this node now; 0 if it would be none.
 
         Args:
             key: the session's key.
@@ -94,15 +94,15 @@ class DuplicateWrites:
         return 0
 
     def is_written(self, key: bytes, tenure: int) -> bool:
-        """Whether this session has been written in this tenure, as far as this node knows."""
+        """Tell whether this session has been written in this tenure, as far as this node knows."""
         return self._latest.get(key, 0) >= tenure
 
     def came(self, key: bytes, fingerprint: int, tenure: int) -> None:
-        """The copy that belongs to this tenure has come to this node."""
+        """Note that the copy that belongs to this tenure has come to this node."""
         self._look_up(key, fingerprint, tenure).here += 1
 
     def accepted(self, key: bytes, fingerprint: int, tenure: int, *, original: bool = False) -> RequestId:
-        """This node executes such a write of that tenure; what is to be sent round with it.
+        """Note that this node executes such a write of that tenure; return what is to be sent round with it.
 
         Args:
             key: the session's key.
@@ -117,7 +117,7 @@ class DuplicateWrites:
         return fingerprint, seen.known, tenure
 
     def heard(self, key: bytes, request_id: RequestId) -> None:
-        """Another node has accepted this write."""
+        """Note that another node has accepted this write."""
         fingerprint, number, tenure = request_id
         self._note(key, tenure)
         seen = self._look_up(key, fingerprint, tenure)
@@ -126,7 +126,7 @@ class DuplicateWrites:
             seen.known = number
 
     def clear(self) -> None:
-        """This node has lost touch with the others; nobody's copies are on their way to it."""
+        """Forget all writes: this node has lost touch with the others, and no copies are on their way to it."""
         self._seen.clear()
         self._latest.clear()
 
@@ -136,7 +136,7 @@ class DuplicateWrites:
             self._latest.popitem(last=False)
 
     def _fresh(self, key: bytes, fingerprint: int) -> list[_Seen]:
-        """The tenures of this mark that are still remembered, oldest first."""
+        """Return the tenures of this mark that are still remembered, oldest first."""
         found = self._seen.get((key, fingerprint))
         if found is None:
             return []

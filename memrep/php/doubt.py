@@ -48,14 +48,14 @@ class UncertainGrants:
         self.ends[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
 
     def prolong(self, now: int) -> None:
-        """A node has fallen silent, or this node had, and clients may be waiting; from now (own ms) on."""
+        """Prolong doubts from now (own ms) on: a node, or this one, fell silent, and clients may be waiting."""
         for key, (unique, _) in self.ends.items():
             entry = self._store.values.get(key)
             if entry is not None and entry.flags != PECL_FLAGS:
                 self.ends[key] = unique, now + PATIENT_MS
 
     def over(self, all_heard: int) -> list[tuple[bytes, int]]:
-        """The locks whose time is over, each with the cas unique of its grant; they are in doubt no more.
+        """Take the locks whose time is over, each with the cas unique of its grant; they are in doubt no more.
 
         Args:
             all_heard: when all members had been heard last, own monotonic ms. A lock's holder may be waiting

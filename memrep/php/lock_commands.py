@@ -59,16 +59,16 @@ class _Trial:
 
     @property
     def failed(self) -> bool:
-        """Whether it was any client's command."""
+        """Tell whether it was any client's command."""
         return self.verdict is False
 
     def plain(self, entry: Entry) -> Entry:
-        """What any client's command would have made."""
+        """Return what any client's command would have made."""
         expires = entry.expires if self.before is None else self.before.expires
         return Entry(ZERO, entry.value, entry.flags, expires, entry.cas_unique)
 
     def undo(self, entry: Entry) -> Entry:
-        """What was there before: its client has not been told that it was done."""
+        """Return what was there before: its client has not been told that it was done."""
         before = self.before
         if before is None:
             return self.nothing()
@@ -96,7 +96,7 @@ class LockCommands(LockHolder):
     def add(
         self, key: bytes, flags: int, deadline: int, value: bytes, *, show: bool = False
     ) -> Result | Future:
-        """A lock, or anything else."""
+        """Take a lock, or add anything else."""
         table = self._table
         engine = table.engine
         kind = self._kind_of_add(key, flags, value)
@@ -124,7 +124,7 @@ class LockCommands(LockHolder):
         return engine.store_if(key, len(value), decide, done)
 
     def _kind_of_add(self, key: bytes, flags: int, value: bytes) -> str:
-        """Whether an `add` takes a session's lock."""
+        """Tell whether an `add` takes a session's lock."""
         table = self._table
         if value != b"1":
             return _PLAIN
@@ -145,7 +145,7 @@ class LockCommands(LockHolder):
     def incr(
         self, key: bytes, delta: int, initial: Entry | None = None, *, show: bool = False
     ) -> Result | Future:
-        """pecl's way to take a lock that is free, or any number.
+        """Take a lock that is free, as pecl does, or count any number.
 
         By the binary protocol pecl lets it make the lock, too, where there is none.
         """
@@ -186,7 +186,7 @@ class LockCommands(LockHolder):
     def claiming(
         self, key: bytes, value: bytes, decide: Operation
     ) -> tuple[Operation, Callable[[Result], None] | None]:
-        """phpredis' way to take a lock, or anything else."""
+        """Take a lock as phpredis does, or do anything else."""
         if not is_redis_lock(key, value):
             return decide, None
         entry = self._table.store.get(key, self._table.clock.now)
@@ -195,7 +195,7 @@ class LockCommands(LockHolder):
         return taking(self._table, self, key, value, decide)
 
     def missed(self, key: bytes) -> Entry | None:
-        """A session that does not exist is empty to pecl, which begins it; from a miss it would walk on."""
+        """Show pecl a session that does not exist as empty: pecl begins it; from a miss it would walk on."""
         begins = self.gate.holding and key + b".lock" in self.locks
         return Entry(ZERO, b"", 0, NEVER) if begins else None
 
@@ -209,7 +209,7 @@ class LockCommands(LockHolder):
         show: bool,
         trial: _Trial | None,
     ) -> tuple[Operation, Callable[[Result], None]]:
-        """To take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
+        """Take a lock if `grant` makes an entry of it; the connection owns it when it is committed."""
         table = self._table
         taken: list[Entry] = []
 
@@ -233,7 +233,7 @@ class LockCommands(LockHolder):
         return decide, done
 
     def _try(self, key: bytes, reading: Callable[..., bool | None], ticks: int) -> _Trial:
-        """Whether this is a session handler will show by what it says next."""
+        """Begin a trial: what the client says next will show whether it is a session handler."""
         trial = self._trial = _Trial(key, self._table.engine.tombstone)
         session = self._table.php_options.session_of(key)
 
@@ -252,12 +252,12 @@ class LockCommands(LockHolder):
         return trial
 
     def _give_up(self, key: bytes, trial: _Trial | None) -> None:
-        """A lock that was taken is any client's number."""
+        """Make a lock that was taken any client's number."""
         self._table.give_up(self, key, plain if trial is None else trial.plain)
         self.gate.release()
 
     def _asks(self, but: bytes = b"") -> None:
-        """It asks for a lock. Who holds one at that moment, `but` this, speaks for several requests at once."""
+        """Note that it asks for a lock: if it holds one, `but` this, it speaks for several requests at once."""
         if self.locks and not self.shared:
             table = self._table
             for lock, unique in self.locks.items():
@@ -279,7 +279,7 @@ class LockCommands(LockHolder):
     def modify(
         self, key: bytes, decide: Operation, count: Callable[[Result], None] | None = None
     ) -> Result | Future:
-        """Any read-modify-write that has no name of its own here."""
+        """Run any read-modify-write that has no name of its own here."""
         if self._table.php_options.names_lock(key):
             decide = self._minding(key, decide)
         return self._table.engine.modify(key, decide, count)
@@ -287,7 +287,7 @@ class LockCommands(LockHolder):
     def store_if(
         self, key: bytes, length: int, decide: Operation, count: Callable[[Result], None] | None = None
     ) -> Result | Future:
-        """The same, if it stores something."""
+        """Do the same, if it stores something."""
         if self._table.php_options.names_lock(key):
             decide = self._minding(key, decide)
         return self._table.engine.store_if(key, length, decide, count)
@@ -304,7 +304,7 @@ class LockCommands(LockHolder):
         return self._minding(key, operations.showing(decide) if show else decide)
 
     def _minding(self, key: bytes, decide: Operation) -> Operation:
-        """The same, but what would free a lock that another client holds, or count it, is told and not done."""
+        """Do the same, but answer without doing what would free or count a lock that another client holds."""
 
         def minding(entry: Entry | None) -> Decision:
             decision = decide(entry)
@@ -323,11 +323,11 @@ class LockCommands(LockHolder):
 
 
 def _frees(new: Entry) -> bool:
-    """Whether a lock is free that becomes this."""
+    """Tell whether a lock that becomes this is free."""
     return not new.value or is_free(new.value)
 
 
 def _counts(entry: Entry, new: Entry) -> bool:
-    """Whether this makes another number of a lock."""
+    """Tell whether this makes another number of a lock."""
     before, after = entry.value or b"", (new.value or b"").rstrip(b" ")
     return before != after and before.isdigit() and after.isdigit()

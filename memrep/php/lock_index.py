@@ -26,11 +26,11 @@ class LockIndex(OwnedKeys):
             self.guarded[may_name(key)] = key
 
     def removed(self, key: bytes) -> None:
-        """Nothing is left of this key."""
+        """Forget a key of which nothing is left."""
         super().removed(key)
         if self.guarded:
             self.guarded.pop(may_name(key), None)
 
     def pinned(self, entry: Entry) -> bool:
-        """Whether a request holds this lock: evicting it would free a session under its holder."""
+        """Tell whether a request holds this lock: evicting it would free a session under its holder."""
         return is_held(entry.value, entry.owner)

@@ -44,36 +44,36 @@ PATIENT_MS: Final = 6_000
 
 
 def is_pecl_lock(key: bytes, flags: int) -> bool:
-    """Whether this is a lock of pecl-memcache's."""
+    """Tell whether this is a lock of pecl-memcache's."""
     return flags == PECL_FLAGS and names_pecl_lock(key)
 
 
 def names_pecl_lock(key: bytes) -> bool:
-    """Whether a lock of pecl-memcache's has such a name."""
+    """Tell whether a lock of pecl-memcache's has such a name."""
     return key.endswith(PECL_SUFFIX)
 
 
 def is_redis_lock(key: bytes, value: bytes) -> bool:
-    """Whether this is a lock of phpredis'."""
+    """Tell whether this is a lock of phpredis'."""
     return key.endswith(REDIS_SUFFIX) and _REDIS_SECRET.fullmatch(value) is not None
 
 
 def is_endless(key: bytes, entry: Entry) -> bool:
-    """Whether this is a lock of phpredis' without a timeout: it asks for none if PHP has none (php-cli)."""
+    """Tell whether this is a phpredis lock without a timeout: it asks for none if PHP has none (php-cli)."""
     return entry.expires >= NEVER and key.endswith(REDIS_SUFFIX)
 
 
 def may_name(key: bytes) -> bytes:
-    """The session that php-memcached would lock by this key, whatever its prefix; b"" if there is none."""
+    """Return the session that php-memcached would lock by this key, whatever its prefix; b"" if none."""
     before, word, name = key.rpartition(MEMCACHED_WORD)
     return before + name if word and name and _SID.fullmatch(name) else b""
 
 
 def is_held(value: bytes | None, owner: Owner | None) -> bool:
-    """Whether an entry with this value and owner is a lock of PHP's that is held."""
+    """Tell whether an entry with this value and owner is a lock of PHP's that is held."""
     return owner is not None and not owner.maybe and not is_free(value)
 
 
 def is_free(value: bytes | None) -> bool:
-    """Whether a lock of this value is nobody's; pecl-memcache releases one by storing 0."""
+    """Tell whether a lock of this value is no client's; pecl-memcache releases one by storing 0."""
     return value is None or value == b"0"

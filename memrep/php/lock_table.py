@@ -85,7 +85,7 @@ class LockTable:
         self.learned = LearnedPrefixes(php_options.prefixes, log)
 
     def granted(self, holder: LockHolder, key: bytes, entry: Entry) -> None:
-        """A lock was granted to a client; who is gone meanwhile releases it at once."""
+        """Note that a lock was granted to a client; one that is gone meanwhile releases it at once."""
         unique = entry.cas_unique
         # pecl gives up on a node after a second and goes to the next one. What it has sent is executed all the
         # same, and without this the lock would be a phantom that stands in its own way.
@@ -115,7 +115,7 @@ class LockTable:
                     del self.owners[key]
 
     def left(self, holder: LockHolder, cut: bool = False) -> None:
-        """A client is gone: its locks are released.
+        """Release the locks of a client that is gone.
 
         Those of one that was cut off while it waited for an answer live on for a moment: php-memcached comes
         back on another connection and writes once more.
@@ -134,7 +134,7 @@ class LockTable:
         holder.locks.clear()
 
     def deserted(self, holder: LockHolder) -> None:
-        """This node closes a client's connection; it may live, and its locks are nobody's from now on."""
+        """Disown, from now on, the locks of a client whose connection this node closes; it may live."""
         # PHP goes on at another node when a connection breaks, with the lock that it was told of: it must keep
         # that, and the release that it sends there must count.
         for key, unique in holder.locks.items():
@@ -145,7 +145,7 @@ class LockTable:
         holder.locks.clear()
 
     def share(self, holder: LockHolder) -> None:
-        """This client speaks for several requests at once: its locks are as memcached's, and nobody's own."""
+        """Treat a client's locks as memcached's, no client's own: it speaks for several requests at once."""
         holder.shared = True
         # twemproxy takes a lock on one of its connections and releases it on another: were it the connection's
         # own that release would be ignored, and the site would wait for each timeout.
@@ -155,7 +155,7 @@ class LockTable:
         holder.gate.release()
 
     def give_up(self, holder: LockHolder, key: bytes, change: Change) -> None:
-        """A client's lock is none of PHP's; a release of it that was taken for a copy is done now."""
+        """Give up a client's lock as none of PHP's; now do a release of it that was taken for a copy."""
         unique = holder.locks.pop(key)
         holder.undo.pop(key, None)
         self.owners.pop(key, None)
@@ -164,7 +164,7 @@ class LockTable:
         self.engine.modify(key, _if_held(unique, self.freed if released else change))
 
     def forget(self) -> None:
-        """This node has closed all its clients' connections; they may live, and the others know."""
+        """Forget all holders: all clients' connections are closed; they may live, and the others know."""
         # The next view tells every node that this one has lost its clients: each takes the owner out of their
         # locks by itself, and nothing is to be written for that.
         for holder, _ in self.owners.values():
@@ -175,13 +175,13 @@ class LockTable:
         self.duplicates.clear()
 
     def remember(self, key: bytes, unique: int) -> None:
-        """A release was ignored that may turn out to be the owner's."""
+        """Remember a release that was ignored and may turn out to be the owner's."""
         # pecl releases at all nodes at once. If the owner's node dies with its own release unread this one is
         # all that is left of it.
         _note(self._remembered, key, unique)
 
     def pass_over(self, key: bytes, unique: int) -> None:
-        """A loud release was taken for a copy, for this node's own client holds the lock.
+        """Remember a loud release that was taken for a copy, for this node's own client holds the lock.
 
         It counts if that one turns out to speak for several requests: then it has memcached's plain meaning.
         """
@@ -218,7 +218,7 @@ class LockTable:
             self.engine.modify(key, _if_held(unique, change))
 
     def freed(self, entry: Entry) -> Entry:
-        """What is left of a lock that is released, or whose client is gone."""
+        """Return what is left of a lock that is released, or whose client is gone."""
         # It may be any client's lock, which its end does not free.
         if entry.owner is not None and entry.owner.maybe:
             return _disowned(entry)
@@ -231,7 +231,7 @@ class LockTable:
         return Entry(ZERO, b"0", PECL_FLAGS, self.clock.now + span, 0, Owner(0, span))
 
     def _ends_soon(self, entry: Entry) -> Entry:
-        """A lock whose holder may come back at once, or never."""
+        """Disown a lock whose holder may come back at once, or never."""
         orphan = _disowned(entry)
         if entry.owner is not None and entry.owner.maybe:
             return orphan
@@ -240,7 +240,7 @@ class LockTable:
         return orphan
 
     def _disowned_for_a_while(self, entry: Entry) -> Entry:
-        """A lock without a timeout whose holder may come back at another node, or never."""
+        """Disown a lock without a timeout whose holder may come back at another node, or never."""
         orphan = _disowned(entry)
         orphan.expires = min(entry.expires, self.clock.now + PATIENT_MS)
         return orphan
@@ -256,7 +256,7 @@ class LockTable:
         return unique != entry.cas_unique
 
     def has_owner(self, key: bytes, entry: Entry, holder: LockHolder) -> bool:
-        """Whether this lock is held by another client than this one that still may release it."""
+        """Tell whether this lock is held by another client than this one that still may release it."""
         hold = entry.owner
         if hold is None or not hold.node:
             return False
@@ -281,13 +281,13 @@ def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:
 
 
 def _disowned(entry: Entry) -> Entry:
-    """A lock that is held, but nobody knows any more by whom."""
+    """Return the lock as held, but by a client that no node knows any more."""
     hold = entry.owner and replace(entry.owner, node=0)
     return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique, hold)
 
 
 def plain(entry: Entry) -> Entry:
-    """The same as any client's: nobody's own, under the same cas unique."""
+    """Return the same as any client's: no connection's own, under the same cas unique."""
     return Entry(ZERO, entry.value, entry.flags, entry.expires, entry.cas_unique)
 
 

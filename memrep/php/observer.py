@@ -41,7 +41,7 @@ class PhpObserver(ReplicationObserver):
     def owners_lost(
         self, disowned: Disowned, lost: Mapping[int, int], silent: Collection[int], away: Collection[int]
     ) -> None:
-        """Nobody owns their locks any more; what was granted in the last moment, or for ever, is in doubt."""
+        """Doubt what was granted in the last moment, or for ever: no client owns these locks any more."""
         for key, entry, owner in disowned:
             answered = milliseconds(entry.version) < lost[owner.node]  # its node was heard after that
             in_time = entry.flags == PECL_FLAGS or owner.node not in silent
@@ -49,13 +49,13 @@ class PhpObserver(ReplicationObserver):
                 self.uncertain.doubt(key, entry, self.clock.now, away)
 
     def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:
-        """A lock that was in flight is in doubt if it is held."""
+        """Doubt a lock that was in flight, if it is held."""
         self.uncertain.doubt(key, entry, self.clock.now, away)
 
     def out_of_touch(self) -> None:
-        """Locks in doubt live on for longer, for php-memcached's requests may be waiting somewhere."""
+        """Let locks in doubt live on for longer, for php-memcached's requests may be waiting somewhere."""
         self.uncertain.prolong(self.clock.now)
 
     def yielded(self) -> None:
-        """Nobody's copies are on their way to this node."""
+        """Forget all writes: no copies are on their way to this node."""
         self.duplicates.clear()

@@ -24,15 +24,15 @@ class PhpOptions:
     prefixes: tuple[bytes, ...] = (b"memc.sess.key.lock.",)
 
     def names_lock(self, key: bytes) -> bool:
-        """Whether a lock of PHP's could have this name. What is there may change until a command is decided."""
+        """Tell whether a PHP lock could have this name. What is there may change until a command is decided."""
         return names_pecl_lock(key) or key.startswith(self.prefixes)
 
     def is_memcacheds(self, session: bytes) -> bool:
-        """Whether php-memcached would give a session this name."""
+        """Tell whether php-memcached would give a session this name."""
         return any(session.startswith(prefix.removesuffix(MEMCACHED_WORD)) for prefix in self.prefixes)
 
     def lock_of(self, session: bytes) -> bytes:
-        """The key of the lock for this session."""
+        """Return the key of the lock for this session."""
         for prefix in self.prefixes:
             common = prefix.removesuffix(MEMCACHED_WORD)
             if session.startswith(common):
@@ -40,7 +40,7 @@ class PhpOptions:
         return session + PECL_SUFFIX
 
     def session_of(self, lock: bytes) -> bytes:
-        """The key of the session that the lock of this name is for."""
+        """Return the key of the session that the lock of this name is for."""
         for prefix in self.prefixes:
             if lock.startswith(prefix):
                 return prefix.removesuffix(MEMCACHED_WORD) + lock[len(prefix) :]

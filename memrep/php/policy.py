@@ -23,14 +23,14 @@ class PhpPolicy(ClientPolicy):
         self._clients: dict[Connection, PhpCommands] = {}
 
     def commands(self, connection: Connection) -> ClientCommands:
-        """Commands that see what is said on this connection, if PHP is provided for; its locks end with it."""
+        """Return commands that see what this connection says, if PHP is provided for; its locks end with it."""
         if not self._table.php_options.on:
             return self.engine
         client = self._clients[connection] = PhpCommands(self._table, connection.open_gate())
         return client
 
     def claim(self, connection: Connection) -> Claim:
-        """As phpredis takes locks, if PHP is provided for."""
+        """Return phpredis' way to take locks, if PHP is provided for."""
         client = self._clients.get(connection)
         return as_said if client is None else client.claiming
 

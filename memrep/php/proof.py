@@ -23,7 +23,7 @@ from memrep.protocol.command import Said
 
 
 def takes(ahead: Iterator[Said | None], lock: bytes, session: bytes) -> bool | None:
-    """Whether an `incr` of this lock is pecl's way to take it. The `add` makes no difference to it."""
+    """Tell whether an `incr` of this lock is pecl's way to take it. The `add` makes no difference to it."""
     said = next(ahead)
     if said is not None and (said.verb, said.key, said.flags, said.value) == (b"add", lock, PECL_FLAGS, b"1"):
         said = next(ahead)
@@ -31,7 +31,7 @@ def takes(ahead: Iterator[Said | None], lock: bytes, session: bytes) -> bool | N
 
 
 def reads(ahead: Iterator[Said | None], lock: bytes, session: bytes) -> bool | None:
-    """Whether the session is read right behind an `add` of its lock."""
+    """Tell whether the session is read right behind an `add` of its lock."""
     said = next(ahead)
     return None if said is None else _reads(said, session)
 
@@ -41,7 +41,7 @@ def _reads(said: Said, session: bytes) -> bool:
 
 
 def releases(ahead: Iterator[Said | None], session: bytes, lock: bytes) -> bool | None:
-    """Whether the lock is released right behind a write of its session."""
+    """Tell whether the lock is released right behind a write of its session."""
     for said in ahead:
         if said is None:
             return None

@@ -21,7 +21,7 @@ _PRIME: Final = (1 << 61) - 1
 
 
 def bucket_of(key: bytes) -> int:
-    """The bucket, 0 to BUCKETS-1, that this key falls into."""
+    """Return the bucket, 0 to BUCKETS-1, that this key falls into."""
     return crc32(key) & (BUCKETS - 1)
 
 
@@ -45,5 +45,5 @@ class Digest:
         self.sums[bucket] = (self.sums[bucket] + (check | 1 << 32) * delta) % _PRIME
 
     def differing(self, theirs: list[int]) -> frozenset[int]:
-        """The buckets in which another store's `sums` are not ours."""
+        """Return the buckets in which another store's `sums` are not ours."""
         return frozenset(i for i, (a, b) in enumerate(zip(self.sums, theirs, strict=True)) if a != b)

@@ -60,5 +60,5 @@ class Entry(msgspec.Struct, gc=False):
 
     @property
     def cas_unique(self) -> int:
-        """What `gets` shows for this entry."""
+        """Return what `gets` shows for this entry."""
         return self.cas or cas_unique(self.version)

@@ -28,17 +28,17 @@ _FLUSH_KEY_BYTES: Final = 251
 
 
 def prefix(number: int) -> bytes:
-    """How the keys of this namespace begin; those of the first, number 0, as they like."""
+    """Return how the keys of this namespace begin; those of the first, number 0, as they like."""
     return b"\n%d " % number if number else b""
 
 
 def number_of(key: bytes) -> int:
-    """The number of the namespace of this key."""
+    """Return the number of the namespace of this key."""
     return _NUMBERS.get(key[: key.find(b" ") + 1], 0) if key.startswith(MARK) else 0
 
 
 def flush_key(number: int) -> bytes:
-    """The key whose entry is the last flush of this namespace."""
+    """Return the key whose entry is the last flush of this namespace."""
     return (b"\n%d" % number).ljust(_FLUSH_KEY_BYTES, b"\n")
 
 
@@ -54,5 +54,5 @@ _OF_FIRST: Final = flush_key(0)
 
 
 def flush_key_of(key: bytes) -> bytes:
-    """The key whose entry is the last flush of this key's namespace."""
+    """Return the key whose entry is the last flush of this key's namespace."""
     return flush_key(number_of(key)) if key.startswith(MARK) else _OF_FIRST

@@ -20,16 +20,16 @@ class OwnedKeys:
         self.keys: dict[bytes, None] = {}
 
     def placed(self, key: bytes, entry: Entry) -> None:
-        """The store has this entry now; not told of entries without an owner while `keys` is empty."""
+        """Note an entry that the store has now; not told of entries without an owner while `keys` is empty."""
         if entry.owner is not None and entry.value is not None:
             self.keys[key] = None
         else:
             self.keys.pop(key, None)
 
     def removed(self, key: bytes) -> None:
-        """The store has forgotten a key."""
+        """Note that the store has forgotten a key."""
         self.keys.pop(key, None)
 
     def pinned(self, entry: Entry) -> bool:
-        """Whether this entry may not be evicted."""
+        """Tell whether this entry may not be evicted."""
         return False

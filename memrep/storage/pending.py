@@ -26,10 +26,10 @@ class Attempt(Protocol):
     """One try to write, as seen by whoever carries it round the cluster. Exactly one method is called, once."""
 
     def committed(self) -> None:
-        """Every member holds the write; answer the client."""
+        """Answer the client: every member holds the write."""
 
     def aborted(self) -> None:
-        """Another write won; nothing was changed. Compute it again when the key is clean."""
+        """Compute it again when the key is clean: another write won, and nothing was changed."""
 
 
 @attrs.define(eq=False)
@@ -77,13 +77,13 @@ class PendingWrites:
             self.woken.append(waiter)
 
     def clear(self, key: bytes) -> None:
-        """The key's pending entry is gone, committed or not: wake who waited for it."""
+        """Drop the key's pending entry, committed or not, and wake what waited for it."""
         self.pending.pop(key, None)
         if self._waiters and key in self._waiters:
             self.woken.extend(self._waiters.pop(key))
 
     def clear_all(self) -> None:
-        """No key is pending any more."""
+        """Drop the pending entry of every key, and wake what waited for them."""
         self.pending.clear()
         for waiters in self._waiters.values():
             self.woken.extend(waiters)

@@ -112,7 +112,7 @@ class Store:
         self._swept = 0
 
     def get(self, key: bytes, now: int) -> Entry | None:
-        """The entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
+        """Return the entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
         part = self.values.part(key)
         entry = part.get(key)
         if entry is None or entry.expires <= now:
@@ -124,21 +124,21 @@ class Store:
         return entry
 
     def peek(self, key: bytes) -> Entry | None:
-        """What is here of this key, be it a value (even one that has run out) or a tombstone."""
+        """Return what is here of this key, be it a value (even one that has run out) or a tombstone."""
         return self.values.get(key) or self.tombstones.get(key)
 
     def version(self, key: bytes) -> Version:
-        """The version this key has here, be it a value or a tombstone; ZERO if it has none."""
+        """Return the version this key has here, be it a value or a tombstone; ZERO if it has none."""
         entry = self.peek(key)
         return ZERO if entry is None else entry.version
 
     def is_miss(self, key: bytes, now: int) -> bool:
-        """Whether a read at `now` (ms) would miss this key, whatever the reason."""
+        """Tell whether a read at `now` (ms) would miss this key, whatever the reason."""
         entry = self.values.get(key)
         return entry is None or entry.expires <= now or self.flushes.end(key, entry.version)
 
     def age(self, clock: Clock) -> int:
-        """For how many seconds nobody has used the least recently used value, as far as this node knows."""
+        """Return for how many seconds the least recently used value is unused, as far as this node knows."""
         firsts = (
             next((entry for key, entry in part.items() if key not in FLUSHES), None)
             for part in self.values.parts
@@ -146,7 +146,7 @@ class Store:
         return max((idle(entry, clock) for entry in firsts if entry is not None), default=0)
 
     def end_of(self, key: bytes, now: int) -> int:
-        """How a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is still known."""
+        """Tell how a key came to miss at `now` (ms): RAN_OUT or WAS_FLUSHED, if that was it and is known."""
         entry = self.values.get(key)
         if entry is None:
             entry = self.tombstones.get(key)
@@ -154,15 +154,15 @@ class Store:
         return WAS_FLUSHED if self.flushes.end(key, entry.version) else RAN_OUT if entry.expires <= now else 0
 
     def keys(self) -> tuple[bytes, ...]:
-        """All keys that have an entry, tombstones among them, in no particular order."""
+        """Return all keys that have an entry, tombstones among them, in no particular order."""
         return tuple(chain.from_iterable([*self.values.parts, *self.tombstones.parts]))
 
     def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[Entry, ...]]]:
-        """All keys that have an entry, and their entries, in pieces of bounded size."""
+        """Return all keys that have an entry, and their entries, in pieces of bounded size."""
         return self.values.pieces() + self.tombstones.pieces()
 
     def __len__(self) -> int:
-        """How many keys have a value (some of them may have run out or been flushed and not been swept yet)."""
+        """Return how many keys have a value (some may have run out or been flushed and not been swept yet)."""
         return len(self.values) - self.census.flushes
 
     def put(self, key: bytes, entry: Entry, now: int) -> bool:
@@ -259,7 +259,7 @@ class Store:
         return freed
 
     def disown(self, nodes: Collection[int]) -> list[tuple[bytes, Entry, Owner]]:
-        """Nobody owns any more what clients of these nodes do; whose an entry is is no part of its version.
+        """Let no client of these nodes own an entry any more; whose an entry is is no part of its version.
 
         Returns:
             Each entry that has lost its owner, with its key and that owner.
@@ -274,7 +274,7 @@ class Store:
         return disowned
 
     def victims(self, excess: int) -> Iterator[tuple[bytes, Entry, int]]:
-        """The least recently used values that together cost `excess` bytes, each with its cost.
+        """Yield the least recently used values that together cost `excess` bytes, each with its cost.
 
         Entries that are pinned are passed over. Each key that was looked at moves to the other end, so that it
         is not named again while its eviction is on its way, and pinned ones do not stand before the rest; each
@@ -338,11 +338,11 @@ class Store:
 
 
 def cost_of(key: bytes, entry: Entry) -> int:
-    """What an entry counts in memory, bytes."""
+    """Return what an entry counts in memory, bytes."""
     return ENTRY_BYTES + len(key) + len(entry.value or b"")
 
 
 def idle(entry: Entry, clock: Clock) -> int:
-    """For how many seconds nobody has read or written this entry, as far as this node knows."""
+    """Return for how many seconds no client has read or written this entry, as far as this node knows."""
     written = clock.now - max(0, clock.hybrid - milliseconds(entry.version))
     return (clock.now - max(entry.seen, written)) // 1000

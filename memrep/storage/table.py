@@ -53,7 +53,7 @@ class Table(Generic[T]):
         return key in self._directory[hash(key) & self._mask]
 
     def __getitem__(self, key: bytes) -> T:
-        """The entry of a key that is here.
+        """Return the entry of a key that is here.
 
         Raises:
             KeyError: it is not.
@@ -61,20 +61,20 @@ class Table(Generic[T]):
         return self._directory[hash(key) & self._mask][key]
 
     def __iter__(self) -> Iterator[bytes]:
-        """All keys; each part's in its order."""
+        """Yield all keys; each part's in its order."""
         for part in self.parts:
             yield from part
 
     def keys(self) -> tuple[bytes, ...]:
-        """All keys as they are now; a tuple, at which the garbage collector looks once and never again."""
+        """Return all keys as they are now, in a tuple: the garbage collector looks at that just once."""
         return tuple(chain.from_iterable(self.parts))
 
     def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[T, ...]]]:
-        """The keys and the entries of each part that has any, as they are now."""
+        """Return the keys and the entries of each part that has any, as they are now."""
         return [(tuple(part), tuple(part.values())) for part in self.parts if part]
 
     def part(self, key: bytes) -> dict[bytes, T]:
-        """The dict in which this key is, if it is here: to look it up, and to put it behind the others."""
+        """Return the dict in which this key is, if it is here: to look it up, or put it behind the others."""
         return self._directory[hash(key) & self._mask]
 
     def get(self, key: bytes) -> T | None:
@@ -102,7 +102,7 @@ class Table(Generic[T]):
         self._count -= 1
 
     def turn(self) -> tuple[bytes, T] | None:
-        """The first entry of the part whose turn it is; None if there is no entry at all.
+        """Return the first entry of the part whose turn it is; None if there is no entry at all.
 
         The directory is gone through, not the parts: who holds twice as many has two turns.
         """

@@ -41,38 +41,38 @@ _UNPACK: Final = struct.Struct(">QQ").unpack
 
 
 def make(gen: int, stamp: int) -> Version:
-    """The version with this generation and this 62-bit stamp."""
+    """Make the version with this generation and this 62-bit stamp."""
     return Version(_PACK(gen, stamp))
 
 
 def generation(version: Version) -> int:
-    """The number of the last majority view that the writer knew."""
+    """Return the number of the last majority view that the writer knew."""
     return int.from_bytes(version[:8], "big")
 
 
 def milliseconds(version: Version) -> int:
-    """The hybrid clock's milliseconds when it was made."""
+    """Return the hybrid clock's milliseconds when it was made."""
     return stamped_at(cas_unique(version))
 
 
 def stamped_at(unique: int) -> int:
-    """The hybrid clock's milliseconds when the version was made that has this cas unique."""
+    """Return the hybrid clock's milliseconds when the version was made that has this cas unique."""
     return unique >> (_COUNTER_BITS + _NODE_BITS)
 
 
 def cas_unique(version: Version) -> int:
-    """The 64-bit number that `gets` shows and `cas` compares (memcached's protocol.txt, "cas unique")."""
+    """Return the 64-bit number `gets` shows and `cas` compares (memcached's protocol.txt, "cas unique")."""
     return int.from_bytes(version[8:], "big")
 
 
 def logical(version: Version) -> int:
-    """The hybrid clock's reading, without the node number, that the version was stamped with."""
+    """Return the hybrid clock's reading, without the node number, that the version was stamped with."""
     reading: int = _UNPACK(version)[1] >> _NODE_BITS
     return reading
 
 
 def latest_unique(clock: Clock, at: int | None = None) -> int:
-    """A number not below the cas unique of any version that this clock has made or seen.
+    """Return a number not below the cas unique of any version that this clock has made or seen.
 
     Args:
         clock: of this node.
@@ -120,7 +120,7 @@ class Clock:
             self._marks.append((now, self._logical))
 
     def known(self, at: int) -> int:
-        """What `logical` was at this moment, own monotonic ms: whether a version was here by then, it tells.
+        """Return what `logical` was at this moment, own monotonic ms: it tells if a version was here by then.
 
         What a hybrid clock shows less what a version bears is not how old that is: this one may be ahead of
         the node's that made it, and either may have been set meanwhile.
@@ -133,16 +133,16 @@ class Clock:
 
     @property
     def logical(self) -> int:
-        """The hybrid clock without the node number; travels in heartbeats and votes."""
+        """Return the hybrid clock without the node number; travels in heartbeats and votes."""
         return self._logical
 
     @property
     def hybrid(self) -> int:
-        """The hybrid clock's milliseconds; `milliseconds` of a version that is made now is not below it."""
+        """Return the hybrid clock's milliseconds; `milliseconds` of a version made now is not below it."""
         return max(self._logical, self._wall_logical) >> _COUNTER_BITS
 
     def stamp(self, gen: int) -> Version:
-        """A version later than every version this node has made or seen in `gen` or before."""
+        """Make a version later than every version this node has made or seen in `gen` or before."""
         logical = self._logical + 1
         if logical < self._wall_logical:  # noqa: PLR1730 (a call of max costs as much as the rest)
             logical = self._wall_logical
@@ -150,9 +150,9 @@ class Clock:
         return _PACK(gen, logical << _NODE_BITS | self.node)  # type: ignore[return-value]
 
     def observe(self, version: Version) -> None:
-        """Never stamp below this version of a peer."""
+        """Let no later stamp be below this version of a peer."""
         self.observe_logical(logical(version))
 
     def observe_logical(self, logical: int) -> None:
-        """Never stamp below this reading of a peer's `logical`."""
+        """Let no later stamp be below this reading of a peer's `logical`."""
         self._logical = max(self._logical, logical)
