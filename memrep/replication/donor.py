@@ -33,11 +33,11 @@ class Donor:
         self._transfers: dict[int, _Transfer] = {}
 
     def reset(self) -> None:
-        """A view begins: who still lacks something asks again."""
+        """Drop all transfers: a view begins, and a member that still lacks something asks again."""
         self._transfers.clear()
 
     def on_transfer_request(self, node: int, message: TransferRequest) -> None:
-        """A member asks for what differs from its digests."""
+        """Prepare for a member what differs from its digests, as it has asked for."""
         wrong = len(message.sums) not in (0, BUCKETS)
         if wrong or message.vid != self._state.view.vid or not self._state.full:
             return
@@ -47,7 +47,7 @@ class Donor:
         self._transfers[node] = _Transfer(self._store.keys(), buckets)
 
     def on_chunk_request(self, node: int, message: ChunkRequest) -> Chunk | None:
-        """The chunk that a member asks for; None if it asks out of turn."""
+        """Return the chunk that a member asks for; None if it asks out of turn."""
         transfer = self._transfers.get(node)
         # Out of turn means that one was lost; the joiner notices, and asks for a view.
         if transfer is None or message.vid != self._state.view.vid or message.i != transfer.chunks:

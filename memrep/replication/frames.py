@@ -45,7 +45,7 @@ class FrameStream:
         self._frames: list[Frame] = []
 
     def reset(self) -> None:
-        """A view begins: nothing has been said, nothing heard, nothing is lost."""
+        """Begin anew with a view: nothing has been said, nothing heard, nothing is lost."""
         others = self._state.others
         self.sent = 0
         self.taken = dict.fromkeys(others, 0)
@@ -74,25 +74,25 @@ class FrameStream:
 
     @property
     def unsent(self) -> bool:
-        """Whether something has been said that no frame has taken yet."""
+        """Tell whether something has been said that no frame has taken yet."""
         return bool(self._items or self._frames)
 
     def take_frames(self) -> list[Frame]:
-        """The frames of this turn, to be sent to every member."""
+        """Take the frames of this turn, to be sent to every member."""
         if self._items:
             self._close()
         frames, self._frames = self._frames, []
         return frames
 
     def take_acks(self) -> dict[int, Ack]:
-        """The acknowledgements that are due, by member; to be sent behind the frames."""
+        """Take the acknowledgements that are due, by member; to be sent behind the frames."""
         vid = self._state.view.vid
         acks = {node: Ack(vid, self.taken[node], self.sent) for node in self._owed}
         self._owed.clear()
         return acks
 
     def accept(self, node: int, frame: Frame) -> bool:
-        """Whether this frame of the present view is the next one of that member; if not, the view is broken."""
+        """Tell whether this frame of the present view is that member's next one; if not, the view is broken."""
         if node in self._broken or node not in self.taken:
             return False
         # F2: nothing is sent again; a view settles what was lost.
@@ -110,7 +110,7 @@ class FrameStream:
             self._owed.add(node)
 
     def heard_of(self, node: int, sent: int) -> None:
-        """A member says it has sent this many frames; links keep order, so they should all be here."""
+        """Check that all frames that a member says it sent are here; links keep order, so they should be."""
         if node in self.taken and node not in self._broken and sent > self.taken[node]:
             self._break(node, f"{sent - self.taken[node]} frames were lost")
 
@@ -123,11 +123,11 @@ class FrameStream:
         return True
 
     def held_by_all(self) -> int:
-        """The number of the last frame that every other member has taken."""
+        """Return the number of the last frame that every other member has taken."""
         return min(self._acked.values(), default=self.sent + 1)
 
     def lag(self, node: int) -> int:
-        """How many frames that member has not acknowledged."""
+        """Return how many frames that member has not acknowledged."""
         return self.sent - self._acked.get(node, self.sent)
 
     def _break(self, node: int, reason: str) -> None:

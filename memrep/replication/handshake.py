@@ -110,7 +110,7 @@ class Identity:
     secret: bytes = attrs.field(default=b"", repr=False)
 
     def name(self, node: int) -> str:
-        """A node of the list, by its number."""
+        """Return the name of a node of the list, by its number."""
         return self.nodes[node - 1] if 1 <= node <= len(self.nodes) else "?"
 
 
@@ -123,7 +123,7 @@ def _called_proves(secret: bytes, nonce: bytes, hello: Hello) -> bytes:
 
 
 def _proof(secret: bytes, role: str, nonce: bytes, hello: Hello) -> bytes:
-    """What only who knows the secret can say, in this role, of this very greeting."""
+    """Return what only a node that knows the secret can say, in this role, of this very greeting."""
     if not secret:
         return b""
     return hmac.digest(secret, _ENCODE((role, nonce, replace(hello, proof=b""))), "sha256")
@@ -151,7 +151,7 @@ class Incoming:
         self._inbox = Inbox()
 
     def receive(self, data: bytes) -> list[PeerMessage]:
-        """The messages that are complete now.
+        """Take what has arrived; return the messages that are complete now.
 
         Raises:
             PeerError: what arrived is no memrep of this version, or one that disagrees. The text is the reason,
@@ -235,7 +235,7 @@ class Outgoing:
         self._inbox = Inbox()
 
     def receive(self, data: bytes) -> bytes:
-        """What is to be said to that.
+        """Take what has arrived; return what is to be said to that.
 
         Raises:
             PeerError: the other side is no memrep, or does not know the secret.
@@ -267,5 +267,5 @@ class Outgoing:
 
 
 def _printable(text: str) -> str:
-    """What others have said, fit for one line of the log."""
+    """Make what others have said fit for one line of the log."""
     return "".join(c if c.isprintable() else "?" for c in text[:_REASON_MAX])

@@ -58,7 +58,7 @@ class Heartbeats:
         self._is_due = True
 
     def take(self) -> Heartbeat | None:
-        """The heartbeat that goes out at the end of this turn, behind this turn's frames; None if none does."""
+        """Take the heartbeat that goes out at this turn's end, behind this turn's frames; None if none does."""
         state = self._state
         # Finding 45: who was answered must outlive the node that has answered, so it is told at once.
         if not self._is_due and self._told == state.activity:
@@ -82,7 +82,7 @@ class Heartbeats:
         )
 
     def came(self, peer: Peer, beat: Heartbeat) -> None:
-        """A peer's heartbeat has come: this is what it last said of itself."""
+        """Take a peer's heartbeat, which has come: this is what it last said of itself."""
         was_full = peer.beat is not None and peer.beat.full
         # The hybrid clock's rule: what this node stamps from now on is above all that this peer has seen.
         self._clock.observe_logical(beat.logical)
@@ -91,7 +91,7 @@ class Heartbeats:
             peer.became_full(self._clock.wall)
 
     def is_of_this_view(self, peer: Peer, beat: Heartbeat) -> bool:
-        """Whether it comes from a member that stands in this node's view."""
+        """Tell whether it comes from a member that stands in this node's view."""
         view = self._state.view
         return beat.vid == view.vid and view.members.get(peer.node) == peer.process.inc
 

@@ -33,6 +33,6 @@ class LaterViews:
             self._held.append((node, message))
 
     def release(self, view: Install) -> list[tuple[int, OfAView]]:
-        """What belongs to this view, which is installed now, or to a later one; in the order of its coming."""
+        """Release what belongs to the view installed now, or to a later one; in the order of its coming."""
         held, self._held = self._held, []
         return [(node, message) for node, message in held if message.vid >= view.vid]

@@ -34,7 +34,7 @@ class Link:
         self.unread: deque[PeerMessage] = deque()
 
     def take(self) -> bytes:
-        """What the shell has to send to the peer, to be asked for when it has come and when it was heard."""
+        """Take what the shell has to send to the peer; ask for it when the link came and when it was heard."""
         unsaid, self.incoming.unsaid = self.incoming.unsaid, b""
         return unsaid
 
@@ -72,7 +72,7 @@ class Links:
         self._accepted = 0
 
     def dialled(self, node: int) -> Outgoing:
-        """This node has called a peer; the greeting at this end. What goes to the peer meanwhile has to wait.
+        """Begin the greeting at this end: this node has called a peer. What goes to it meanwhile has to wait.
 
         A heartbeat follows in the same turn.
         """
@@ -80,27 +80,27 @@ class Links:
         return Outgoing(self._identity, node, self._chance(NONCE_BYTES))
 
     def let_in(self, node: int, *, stands: bool) -> None:
-        """A peer has let in the link that this node dialled; or that link is closed, if it does not stand."""
+        """Note that a peer let in the link that this node dialled; or that it closed, if it does not stand."""
         self._signs.let_in(node, stands=stands)
 
     def deaf(self, node: int) -> bool:
-        """Whether a peer has not heard this node directly for so long that the link to it must be broken."""
+        """Tell whether a peer has not heard this node directly for so long that the link must be broken."""
         return self._replica.detector.deaf(node, self._clock.now)
 
     def called(self, node: int) -> None:
-        """A peer's call has reached this machine, which cannot answer it yet."""
+        """Note that a peer's call has reached this machine, which cannot answer it yet."""
         self._signs.called(node)
 
     def turned_away(self, node: int, reason: str) -> None:
-        """A peer has closed the link that this node dialled, and said why it will not have this node."""
+        """Note that a peer has closed the link that this node dialled, and why it will not have this node."""
         self._signs.turned_away(node, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
-        """A peer cannot be dialled at all, maybe because nobody listens at its port."""
+        """Note that a peer cannot be dialled at all, maybe because nothing listens at its port."""
         self._signs.unreachable(node, reason, refuses)
 
     def accept(self, address: str) -> Link:
-        """Somebody has connected to the nodes' port."""
+        """Return the link of a new connection to the nodes' port."""
         self._accepted += 1
         return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
 
@@ -148,12 +148,12 @@ class Links:
                 return
 
     def closed(self, link: Link) -> None:
-        """A peer's connection to this node is closed."""
+        """Note that a peer's connection to this node is closed."""
         node = link.incoming.node
         if node is not None and self._calling.get(node) is link:
             del self._calling[node]
             self._signs.unlinked(node)
 
     def refused(self, node: int, reason: str) -> None:
-        """This node's link to a peer was closed and its port refuses now."""
+        """Note that this node's link to a peer was closed and its port refuses now."""
         self._signs.refused(node, reason)

@@ -57,7 +57,7 @@ class Write(Message, frozen=True, tag="W"):
     marks: int = 0
 
     def entry(self, now: int) -> Entry:
-        """The entry that this write makes on a node whose monotonic clock is `now` (ms)."""
+        """Return the entry that this write makes on a node whose monotonic clock is `now` (ms)."""
         expires = NEVER if self.ttl == FOREVER else now + self.ttl
         return Entry(Version(self.version), self.value, self.flags, expires, self.cas, self.owner, self.marks)
 
@@ -302,7 +302,7 @@ PeerMessage = (
 def describe(
     key: bytes, entry: Entry, base: Version | None, dead: bool, now: int, request_id: RequestId | None = None
 ) -> Write:
-    """The write that makes `entry` on another node, sent at monotonic `now` (ms)."""
+    """Return the write that makes `entry` on another node, sent at monotonic `now` (ms)."""
     ttl = FOREVER if entry.expires >= NEVER else max(0, entry.expires - now)
     flags, cas, owner, marks = entry.flags, entry.cas, entry.owner, entry.marks
     return Write(key, entry.version, base, dead, entry.value, flags, ttl, cas, owner, request_id, marks)

@@ -19,12 +19,12 @@ class ReplicationObserver:
     """Who is told; this one makes nothing of it."""
 
     def accepted(self, key: bytes, request: RequestId) -> None:
-        """Another node has accepted the write of this request."""
+        """Note that another node has accepted the write of this request."""
 
     def owners_lost(
         self, disowned: Disowned, lost: Mapping[int, int], silent: Collection[int], away: Collection[int]
     ) -> None:
-        """A view begins, and these nodes have lost their clients.
+        """Note that a view begins, and that these nodes have lost their clients.
 
         Args:
             disowned: what those clients owned: key, entry, and its former owner.
@@ -35,7 +35,7 @@ class ReplicationObserver:
         """
 
     def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:
-        """A view has settled a write whose owner's node has lost its clients; nobody owns it now.
+        """Note that a view settled a write whose owner's node has lost its clients; no client owns it now.
 
         Args:
             key: the key.
@@ -44,7 +44,7 @@ class ReplicationObserver:
         """
 
     def out_of_touch(self) -> None:
-        """Somebody who may yet live was left out, or this node itself was stopped: clients may be waiting."""
+        """Note that clients may be waiting: a node that may yet live was left out, or this one was stopped."""
 
     def yielded(self) -> None:
-        """This node's data have given way to those of another side: what it knew of requests counts no more."""
+        """Note that this node's data gave way to another side's: what it knew of requests counts no more."""

@@ -43,7 +43,7 @@ class Outbox:
             self._passed.append((node, data))
 
     def take(self) -> Iterator[tuple[int, bytes]]:
-        """The bytes for each peer to which there is something to say."""
+        """Take the bytes for each peer to which there is something to say."""
         peers = self._detector.peers
         for node, parts in self._out.items():
             if parts:

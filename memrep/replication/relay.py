@@ -54,7 +54,7 @@ class Routes:
         self.detours = any(peer.contact.via for peer in peers)
 
     def _works(self, peer: Peer, now: int) -> bool:
-        """Whether our own link to this peer works, or is young and may still come to."""
+        """Tell whether our own link to this peer works, or is young and may still come to."""
         if now - peer.contact.heard < self._timing.relay:
             young = not peer.contact.had_direct and now - peer.process.met < self._timing.silence
             # Links are opened one after the other at a start; to go round them would be a gap each time.
@@ -62,11 +62,11 @@ class Routes:
         return not peer.process.inc
 
     def _bridge(self, peer: Peer, now: int) -> int:
-        """A node over which this peer can be reached; 0 if there is none."""
+        """Return a node over which this peer can be reached; 0 if there is none."""
         return next((n for n in self._detector.peers if self._bridges(n, peer, now)), 0)
 
     def _bridges(self, node: int, peer: Peer, now: int) -> bool:
-        """Whether this node hears us directly and is heard directly by the peer, by the last they said."""
+        """Tell whether this node hears us directly and is heard directly by the peer, by the last they said."""
         # R1: one hop, so both ends of it must hear the bridge on their own links.
         bridge = self._detector.peers[node]
         heard = not bridge.process.gone and now - bridge.contact.heard_directly < self._timing.relay
@@ -96,7 +96,7 @@ class Bridge:
         self._log = log
 
     def take(self, node: int, message: Relay) -> list[PeerMessage]:
-        """What has come over this node, and was said by `origin`; nothing if it is passed on, or of no use."""
+        """Return what `origin` has said and came over this node; nothing if it is passed on, or of no use."""
         if message.to != self._me:
             # R1: only what its sender has said itself. Two bridges would pass it to each other for ever.
             if message.origin == node:

@@ -106,17 +106,17 @@ class Replica:
 
     @property
     def missed(self) -> list[int]:
-        """The nodes that may have gone on without this one: what it holds may be old."""
+        """Return the nodes that may have gone on without this one: what it holds may be old."""
         return self.detector.missed.nodes
 
     @property
     def may_serve(self) -> bool:
-        """Whether clients' commands may be executed now. A peer's message in this very turn may end it."""
+        """Tell whether clients' commands may be executed now. A peer's message in this very turn may end it."""
         return self._clock.now < self.leases.serves_until
 
     @property
     def open(self) -> bool:
-        """Whether the client port is open: the node holds everything, and need not wait for others (S2, J4)."""
+        """Tell whether the client port is open: all is held here, and others need not be awaited (S2, J4)."""
         state = self.state
         if not state.full or not state.view.vid:
             return False
@@ -124,7 +124,7 @@ class Replica:
 
     @property
     def leaving(self) -> bool:
-        """Whether this node is about to stop."""
+        """Tell whether this node is about to stop."""
         return self._heartbeats.leaving
 
     def leave(self) -> None:
@@ -133,11 +133,11 @@ class Replica:
         self._heartbeats.hurry()
 
     def lost_clients(self) -> None:
-        """This node has closed its clients' connections; the others have to know: their locks are nobody's."""
+        """Let the others know that this node closed its clients' connections: their locks are no client's."""
         self.state.lose_clients()
 
     def was_stopped(self, ms: int) -> None:
-        """This process was stopped for so long: the others may have gone on without it (rule T1)."""
+        """Note that this process was stopped for so long: the others may have gone on without it (rule T1)."""
         self._observer.out_of_touch()
         self.state.stopped(ms)
         self.detector.was_stopped(self._clock.now)
@@ -146,7 +146,7 @@ class Replica:
         self._heartbeats.hurry()
 
     def tick(self) -> None:
-        """What is due by the clock; call it every 50 ms or so."""
+        """Do what is due by the clock; call it every 50 ms or so."""
         self.joiner.tick()
         self._routes.consider()
         self._heartbeats.tick()
@@ -200,7 +200,7 @@ class Replica:
         self.leases.granted(peer, message.vid, message.at)
 
     def _has_installed(self, peer: Peer, vid: int) -> None:
-        """This peer stands in this view; when all members do, what it has settled may be told."""
+        """Note that this peer stands in this view; when all members do, what it has settled may be told."""
         if peer.stands_in(vid):
             self._confirm()
 
@@ -276,7 +276,7 @@ class Replica:
         )
 
     def _install(self, message: Install) -> None:
-        """A view begins: nothing is in flight, counters and leases start anew (rule M8)."""
+        """Begin a view: nothing is in flight, counters and leases start anew (rule M8)."""
         state = self.state
         before, was_full, apart = state.view, state.full, state.apart
         troubles = self.news.troubles()
@@ -313,11 +313,11 @@ class Replica:
 
     @property
     def unfinished(self) -> bool:
-        """Whether something has been said since the last `take`."""
+        """Tell whether something has been said since the last `take`."""
         return self._stream.unsent
 
     def take(self) -> Iterator[tuple[int, bytes]]:
-        """End the turn: the bytes for each peer to which there is something to say."""
+        """End the turn; return the bytes for each peer to which there is something to say."""
         self.rounds.progress()
         # What is said to every member is encoded once for all of them.
         for frame in self._stream.take_frames():
@@ -336,5 +336,5 @@ class Replica:
     # --- for the operator
 
     def lag(self, node: int) -> int:
-        """How many of this node's frames that member has not acknowledged."""
+        """Return how many of this node's frames that member has not acknowledged."""
         return self._stream.lag(node)

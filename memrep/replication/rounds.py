@@ -77,11 +77,11 @@ class Rounds:
         self._aborted: deque[tuple[int, Version, Attempt]] = deque()
 
     def __len__(self) -> int:
-        """How many writes of this node's own are on their way."""
+        """Return how many writes of this node's own are on their way."""
         return len(self._own) + len(self.settled)
 
     def pending(self, key: bytes) -> bool:
-        """Whether some write of this key is on its way, this node's own or another's."""
+        """Tell whether some write of this key is on its way, this node's own or another's."""
         return key in self._writes.pending
 
     # --- as coordinator
@@ -198,7 +198,7 @@ class Rounds:
         own.attempt.aborted()
 
     def _forget_aborted(self, attempt: Attempt) -> None:
-        """A command whose write was aborted is tried again under a new version, which counts from now on."""
+        """Forget an aborted write when its command is tried anew: its new version counts from now on."""
         # Finding 3: were both remembered, a view that settles both would have it answered twice.
         if self._aborted:
             self._aborted = deque(one for one in self._aborted if one[2] is not attempt)
@@ -254,7 +254,7 @@ class Rounds:
             self._displaced(before)
 
     def _accept(self, write: Write, before: Pending | None) -> bool:
-        """Whether nothing has overtaken what this read-modify-write is based on."""
+        """Tell whether nothing has overtaken what this read-modify-write is based on."""
         key = write.key
         # Finding 17: a flush_all changes no version that is here, so nothing else would object.
         if not write.dead and self._is_flushed(key, Version(write.base or b"")):
@@ -281,7 +281,7 @@ class Rounds:
         return not self._state.full
 
     def _is_flushed(self, key: bytes, base: Version) -> bool:
-        """Whether a flush, committed or on its way, ends what a read-modify-write was computed from."""
+        """Tell whether a flush, committed or on its way, ends what a read-modify-write was computed from."""
         # On its way counts as well: it may have been answered where this is not known yet.
         pending = self._writes.pending
         return FLUSH_KEY in pending or flush_key_of(key) in pending or self._store.flushes.end(key, base)
@@ -296,7 +296,7 @@ class Rounds:
             self._writes.clear(key)
 
     def _displaced(self, pending: Pending) -> None:
-        """Another write has taken the place of this pending one; a read-modify-write of our own is aborted."""
+        """Abort this pending write, displaced by another one, if it is a read-modify-write of our own."""
         if pending.base is not None:
             own = self._own.get(pending.entry.version)
             if own is not None:
@@ -305,7 +305,7 @@ class Rounds:
     # --- at a change of view
 
     def end(self, message: Install, keep: bool) -> None:
-        """The view is over: what this node has not finished is for the next one to decide (M8).
+        """End the view's rounds: what this node has not finished is for the next view to decide (M8).
 
         Args:
             message: the next view.

@@ -72,7 +72,7 @@ class SettledWrites:
         return len(self._unanswered)
 
     def in_flight(self) -> list[Write]:
-        """All that is in flight here, own and others', as a vote carries it (M7)."""
+        """Return all that is in flight here, own and others', as a vote carries it (M7)."""
         now = self._clock.now
         # Not `dead`: that is for members, who judge what a write is based on; the proposer compares only.
         return [
@@ -147,7 +147,7 @@ class SettledWrites:
                 attempt.aborted()
 
     def confirmed(self) -> None:
-        """Every member has the view: keep what it settled, and answer for this node's part of it."""
+        """Keep what the view settled, which every member has now, and answer for this node's part of it."""
         settled, self._settled_unconfirmed = self._settled_unconfirmed, {}
         for key, version in settled.items():
             pending = self._writes.pending.get(key)
@@ -161,7 +161,7 @@ class SettledWrites:
 
 
 def _lost_owner(entry: Entry, message: Install) -> int:
-    """The node whose client owns this entry, if its clients are gone when this view begins; else 0.
+    """Return the node whose client owns this entry, if its clients are gone when this view begins; else 0.
 
     Whatever is in flight is from the view before, so no earlier start of the node comes into question.
     """

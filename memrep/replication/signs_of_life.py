@@ -45,7 +45,7 @@ class SignsOfLife:
     # --- a peer's link to us
 
     def linked(self, node: int, inc: int) -> None:
-        """This peer has opened its link to us."""
+        """Note that this peer has opened its link to us."""
         peer = self._detector.peers[node]
         self._may_be_back(peer)
         peer.opened_link(inc, self._clock.now)
@@ -54,7 +54,7 @@ class SignsOfLife:
         self._heartbeats.hurry()
 
     def unlinked(self, node: int) -> None:
-        """This peer's link to us is closed."""
+        """Note that this peer's link to us is closed."""
         peer = self._detector.peers[node]
         peer.process.closed_link()
         # M1: the second of the two signs; the other one may have come first.
@@ -62,14 +62,14 @@ class SignsOfLife:
             self._is_gone(peer, peer.process.refused)
 
     def heard(self, node: int) -> None:
-        """Some bytes have come from this peer, be it only a part of a message."""
+        """Note that some bytes have come from this peer, be it only a part of a message."""
         # Where everybody is served nobody is missed; this is asked for each piece that comes.
         if not self._leases.serves_all_until:
             self._may_be_back(self._detector.peers[node])
         self._detector.heard(node, self._clock.now)
 
     def called(self, node: int) -> None:
-        """This peer's call has come, be it that nothing gets back to it yet: it lives."""
+        """Note that this peer's call has come, be it that nothing gets back to it yet: it lives."""
         # N3: for a second after a cable was plugged in the kernel may not know where to send its answer.
         peer = self._detector.peers[node]
         if node in self._detector.missed.nodes:
@@ -79,28 +79,28 @@ class SignsOfLife:
     # --- our link to a peer
 
     def dialled(self, node: int) -> None:
-        """Our link to this peer is open; let it hear of us at once."""
+        """Note that our link to this peer is open; let it hear of us at once."""
         self._detector.peers[node].process.was_dialled()
         self._heartbeats.hurry()
 
     def let_in(self, node: int, *, stands: bool) -> None:
-        """This peer has let in our link, so it lives; or that link is closed, and may soon be open again."""
+        """Note that this peer let in our link, so it lives; or that it closed, and may soon be open again."""
         until = NEVER if stands else self._clock.now + self._let_in_again
         self._detector.peers[node].process.let_us_in(until)
 
     def turned_away(self, node: int, reason: str) -> None:
-        """This peer lives but will not have this node: while that is so, this one must not begin without it."""
+        """Note that this peer lives but will not have this node, which must not begin without it meanwhile."""
         self._detector.peers[node].process.turned_us_away(reason)
 
     def refused(self, node: int, reason: str) -> None:
-        """Our link to this peer was closed and its port refuses; if its own is closed, too, it is gone (M1)."""
+        """Note that our link to this peer closed and its port refuses; with its own closed it is gone (M1)."""
         peer = self._detector.peers[node]
         peer.process.port_refuses(reason)
         if not peer.process.linked:
             self._is_gone(peer, reason)
 
     def unreachable(self, node: int, reason: str, refuses: bool = False) -> None:
-        """Our link to this peer cannot be opened, maybe as its port refuses; for `stats` if it is not known."""
+        """Note that our link to this peer cannot open, maybe as its port refuses; for `stats` if unknown."""
         peer = self._detector.peers[node]
         # Finding 35: a death that is seen anew is not in doubt any more.
         if refuses and peer.process.gone:
@@ -110,7 +110,7 @@ class SignsOfLife:
     # --- messages
 
     def came_over_another(self, message: Relay) -> Peer | None:
-        """What this peer says has come over another node; the peer, or None if that is not to be believed."""
+        """Note that a peer has spoken over another node; return it, or None if that is not to be believed."""
         peer = self._detector.peers.get(message.origin)
         if peer is None or not self._detector.believes(peer, message.inc, self._clock.now):
             return None
@@ -119,11 +119,11 @@ class SignsOfLife:
         return peer
 
     def took_leave(self, peer: Peer) -> None:
-        """This peer says goodbye: it has finished everything, and the others need not wait for its silence."""
+        """Take this peer's goodbye: it has finished everything, and the others need not await its silence."""
         self._is_gone(peer, TOOK_LEAVE)
 
     def view_began(self, votes_at: int) -> None:
-        """A view stands whose votes this node has given at that moment, own monotonic ms."""
+        """Note that a view stands whose votes this node has given at that moment, own monotonic ms."""
         # Finding 36: who spoke since is not silent any more, and yet the view knows nothing of it.
         for peer in self._detector.missed.returned(votes_at):
             self._is_back(peer)
@@ -138,7 +138,7 @@ class SignsOfLife:
             self._leases.weigh()
 
     def _may_be_back(self, peer: Peer) -> None:
-        """This peer shows a sign of life; if it was missed it may have gone on, and a view must come first."""
+        """Note a sign of life of this peer; if it was missed it may have gone on, and a view must be first."""
         if self._detector.missed.is_back(peer.node, self._clock.now):
             self._is_back(peer)
 

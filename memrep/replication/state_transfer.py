@@ -123,7 +123,7 @@ class Joiner:
         self._ask()
 
     def cancel(self) -> None:
-        """The view is over."""
+        """Stop the transfer: the view is over."""
         self._donor = 0
         self._announcing = None
         self._before = []
@@ -180,7 +180,7 @@ class Joiner:
             self._sent = {}
 
     def _know(self, write: Write) -> None:
-        """The donor has this of a key of which this node has something newer."""
+        """Note what the donor has of a key of which this node has something newer."""
         self._theirs[write.key] = write if self._gives_way(self._mine[write.key]) else None
 
     def _announce(self) -> None:
@@ -217,7 +217,7 @@ class Joiner:
             self._log(f"sends round {announced} keys that only this node has")
 
     def _gives_way(self, version: Version) -> bool:
-        """Whether what this node has stamped like this gives way to what the donor has."""
+        """Tell whether what this node has stamped like this gives way to what the donor has."""
         return 0 < self._yields < logical(version)
 
     def _yield(self, key: bytes, announcing: _Announcements) -> None:
@@ -236,7 +236,7 @@ class Joiner:
         self._rounds.give_way(key, entry, base, attempt, dead=dead)
 
     def _insist(self, key: bytes, version: Version) -> None:
-        """The donor has something else by now; unless that is newer, what this node has goes round."""
+        """Let what this node has go round, unless the donor has something else by now that is newer."""
         # Finding 31: what is not taken as it was asked for goes round, or two full nodes would differ for good.
         self._mine[key] = version
         self._kept.add(key)
@@ -275,11 +275,11 @@ class _Announcements:
     open = 0
 
     def committed(self) -> None:
-        """One is held by every member."""
+        """Note that one is held by every member."""
         self.open -= 1
 
     def aborted(self) -> None:
-        """The view ended; the transfer starts again."""
+        """Do nothing: the view ended, and the transfer starts again."""
 
 
 @attrs.define(eq=False)
@@ -290,10 +290,10 @@ class _Yielding:
     insist: Callable[[], None]
 
     def committed(self) -> None:
-        """Everybody has what the donor had."""
+        """Note that every member has what the donor had."""
         self.announcing.committed()
 
     def aborted(self) -> None:
-        """The donor has something else by now; or the view ended."""
+        """Insist on what this node has: the donor has something else by now; or the view ended."""
         self.insist()
         self.announcing.committed()

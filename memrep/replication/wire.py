@@ -30,7 +30,7 @@ _DECODE: Final = msgspec.msgpack.Decoder(PeerMessage).decode
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """The message as it goes over a link."""
+    """Encode the message as it goes over a link."""
     body = _ENCODE(message)
     return len(body).to_bytes(_LENGTH, "big") + body
 
@@ -49,7 +49,7 @@ class Inbox:
         self._limit = MESSAGE_BYTES_MAX
 
     def next(self) -> bytes | None:
-        """The body of the first message, if it is complete.
+        """Take the body of the first message, if it is complete.
 
         Raises:
             PeerError: a message is announced that is larger than the limit.
@@ -62,7 +62,7 @@ class Inbox:
         self._buffer += data
 
     def rest(self) -> list[bytes]:
-        """The bodies of all messages that are complete.
+        """Take the bodies of all messages that are complete.
 
         Raises:
             PeerError: a message is announced that is larger than the limit.
@@ -87,7 +87,7 @@ class Inbox:
 
 
 def read(body: bytes) -> PeerMessage:
-    """The message in this body.
+    """Read the message in this body.
 
     Raises:
         PeerError: there is none that could be read.
@@ -100,7 +100,7 @@ def read(body: bytes) -> PeerMessage:
 
 
 def decode(data: bytes) -> list[PeerMessage]:
-    """The messages in these bytes, none of them cut short.
+    """Return the messages in these bytes, none of them cut short.
 
     Raises:
         PeerError: they cannot be read.

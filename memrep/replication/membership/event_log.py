@@ -27,7 +27,7 @@ class MembershipLog:
         self._log = log
 
     def troubles(self) -> list[str]:
-        """Why this node and those that it hears ask for a view, as far as they have said so."""
+        """Return why this node and those that it hears ask for a view, as far as they have said so."""
         beats = ((peer.name, peer.beat) for peer in self._detector.here(self._clock.now))
         others = [
             f"{name}: {beat.view_change_reason}"
@@ -37,7 +37,7 @@ class MembershipLog:
         return ([self._state.view_change_reason] if self._state.view_change_reason else []) + others
 
     def installed(self, before: View, was_full: bool, troubles: list[str]) -> None:
-        """A view stands; this is why it was asked for, if it was not for who has come or gone."""
+        """Log that a view stands, and why it was asked for, if not for nodes that have come or gone."""
         view = self._state.view
         if len(self._names) == 1:
             return
@@ -66,7 +66,7 @@ class MembershipLog:
             self._log(f"{again}fetches what it lacks from {donor}")
 
     def report(self) -> None:
-        """One log line for each change of a peer's state, with its reason."""
+        """Log one line for each change of a peer's state, with its reason."""
         now, wall = self._clock.now, self._clock.wall
         for peer in self._detector.peers.values():
             state, reason = self._state_of(peer, now)

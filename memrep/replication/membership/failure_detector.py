@@ -42,13 +42,13 @@ class FailureDetector:
         self.missed = MissedNodes(state, self.peers, timing)
 
     def here(self, now: int) -> list[Peer]:
-        """The peers that are heard, whether ignored or not."""
+        """Return the peers that are heard, whether ignored or not."""
         # M1: the process has ended, or nothing came for T on whatever way.
         silence = self._timing.silence
         return [p for p in self.peers.values() if not p.process.gone and now - p.contact.heard < silence]
 
     def reach(self, now: int) -> dict[int, int]:
-        """The nodes that could form a view with this one, itself included: numbers to incarnations."""
+        """Return the nodes that could form a view with this one, itself included: numbers to incarnations."""
         state = self._state
         # M1, finding 9: who does not hear us is out of reach as if it were silent.
         here = [p for p in self.here(now) if p.ignored <= now and self._hears_us(p)]
@@ -66,7 +66,7 @@ class FailureDetector:
         return self._state.view.members.get(peer.node) == peer.process.inc
 
     def _hears_us(self, peer: Peer) -> bool:
-        """Whether this peer hears us, by the last it said. In a fresh view it has the benefit of the doubt."""
+        """Tell whether this peer last said that it hears us; a fresh view gives it the benefit of the doubt."""
         # Its last heartbeat is from before the view: it could not know yet that it would hear us.
         if self._is_member(peer) and (peer.beat is None or peer.beat.vid < self._state.view.vid):
             return True
@@ -74,7 +74,7 @@ class FailureDetector:
 
     @property
     def held_elsewhere(self) -> bool:
-        """Whether another member of the view says that it holds everything."""
+        """Tell whether another member of the view says that it holds everything."""
         # Finding 46: asked before this node takes its leave, with everything that it alone holds.
         return any(
             peer.beat is not None and peer.beat.full and peer.beat.vid == self._state.view.vid
@@ -83,13 +83,13 @@ class FailureDetector:
         )
 
     def hears(self, now: int) -> int:
-        """The peers that this node hears, as bits; for its heartbeat."""
+        """Return the peers that this node hears, as bits; for its heartbeat."""
         # Finding 9: by this they know that they are heard. Also who is ignored or kept out, or it would take
         # this node for deaf.
         return sum(1 << p.node for p in self.here(now))
 
     def hears_directly(self, now: int) -> int:
-        """The peers whose own link to this node works, as bits; for its heartbeat."""
+        """Return the peers whose own link to this node works, as bits; for its heartbeat."""
         # Sooner than T: a detour has to stand before a peer is given up (R1).
         relay = self._timing.relay
         return sum(
@@ -99,18 +99,18 @@ class FailureDetector:
         )
 
     def deaf(self, node: int, now: int) -> bool:
-        """Whether this peer has not said for the failure timeout that this node's own link to it works."""
+        """Tell whether this peer has not said for the failure timeout that this node's own link to it works."""
         # A process that has just been met has had no time to say so.
         peer = self.peers[node]
         return now - max(peer.contact.heard_us, peer.process.met) >= self._timing.silence
 
     def meets_majority(self, now: int) -> bool:
-        """Whether the members that are heard and this node are a majority of the configured nodes."""
+        """Tell whether the members that are heard and this node are a majority of the configured nodes."""
         # S2: with `--partition majority` the port closes when these are none, be there a view or not.
         return 1 + sum(map(self._is_member, self.here(now))) >= self._state.majority
 
     def believes(self, peer: Peer, inc: int, now: int) -> bool:
-        """Whether what comes over another node is this peer's, and not the last words of a former process."""
+        """Tell whether what comes over another node is this peer's, and not a former process's last words."""
         if peer.process.inc == inc:
             # A bridge passes on for a moment what a process said before it died.
             if peer.process.gone and now - peer.process.gone_at < self._timing.relay:
@@ -126,27 +126,27 @@ class FailureDetector:
         return True
 
     def all_heard(self, now: int) -> int:
-        """When every other member had been heard last, own monotonic ms; now if there is none."""
+        """Return when every other member had been heard last, own monotonic ms; now if there is none."""
         # Finding 22: a doubt ends when all have been heard after it.
         return min((self.peers[node].contact.heard for node in self._state.others), default=now)
 
     def heard(self, node: int, now: int) -> None:
-        """Something came from this peer on its own link."""
+        """Note that something came from this peer on its own link."""
         peer = self.peers[node]
         peer.spoken(now, self._timing.silence)
         peer.contact.spoke_directly(now)
 
     def called(self, peer: Peer, now: int) -> None:
-        """This peer's call has come, though nothing may get back to it: it lives, be it never heard."""
+        """Note that this peer's call has come, though nothing may get back: it lives, be it never heard."""
         peer.process.shows_life()
         self.lives(peer, now)
 
     def lives(self, peer: Peer, now: int) -> None:
-        """Something came from this peer on whatever way."""
+        """Note that something came from this peer on whatever way."""
         peer.spoken(now, self._timing.silence)
 
     def ended(self, peer: Peer, reason: str, now: int) -> None:
-        """This peer's process is gone, as is seen now; if it was missed the network may be whole again."""
+        """Note that this peer's process is gone, as is seen now; if missed, the network may be whole again."""
         # Finding 35: the news that its port refuses came through a network that was cut; so may others.
         was_missed = peer.node in self.missed.nodes
         peer.ended(reason, now)
@@ -154,7 +154,7 @@ class FailureDetector:
             self.missed.doubt_deaths(now)
 
     def was_stopped(self, now: int) -> None:
-        """This node was stopped for a while: no lease counts, and nobody was silent, for all it knows."""
+        """Note that this node was stopped: no lease counts, and no peer was silent, for all it knows."""
         for peer in self.peers.values():
             # T1: what is granted from now on counts, when they have seen that this node is there again.
             peer.revoke_lease()
@@ -163,7 +163,7 @@ class FailureDetector:
                 peer.contact.counts_as_heard(now, both_ways=True)
 
     def installed(self, now: int, before: Mapping[int, int]) -> None:
-        """A view begins: every member counts as heard now, no lease is left, nobody is ignored.
+        """Begin a view: every member counts as heard now, no lease is left, no peer is ignored.
 
         Without the first a node that heals after a long silence would at once replace the fresh view. A member
         may have restarted without this node having noticed: others have heard it, so it gets its time to show.

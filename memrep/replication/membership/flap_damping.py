@@ -49,11 +49,11 @@ class FlapDamping:
     kept_out: int = 0
 
     def entered(self, now: int) -> None:
-        """It has become a member."""
+        """Note that it has become a member."""
         self.joined = now
 
     def left(self, now: int, *, ended: bool) -> None:
-        """It is no member any more; `ended` if it is known that its process is gone."""
+        """Note that it is no member any more; `ended` if it is known that its process is gone."""
         if now - self.joined >= (STEADY_MS if ended else HEARD_STEADY_MS):
             self.false_starts = 0
             return

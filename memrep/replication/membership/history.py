@@ -61,7 +61,7 @@ class Rank(NamedTuple):
 
 
 def rank(past: Past, known: Iterable[Past]) -> Rank:
-    """Where a side with this past stands, by all that is known."""
+    """Return where a side with this past stands, by all that is known."""
     stood = [last for one in known for last in one.stood.items()]
     # N6, finding 33: of the views that may have begun a generation, the last one that all members have been in,
     # as far as anybody knows. That some never were is known by their votes, which outlive them (finding 40).
@@ -74,12 +74,12 @@ def rank(past: Past, known: Iterable[Past]) -> Rank:
 
 
 def _is_void(vid: int, incs: Iterable[int], stood: Iterable[tuple[int, dict[int, int]]]) -> bool:
-    """Whether a member of this view has never been in it."""
+    """Tell whether a member of this view has never been in it."""
     return any(last.get(inc, 0) > vid for gen, last in stood if gen < number_of(vid) for inc in incs)
 
 
 def activity_of(past: Past) -> int:
-    """How much has happened since the last view that may have begun a generation, or in which sides parted."""
+    """Return how much happened since the last view that may have begun a generation, or parted the sides."""
     # Whether the latest one has begun anything its own members cannot know; for them it has.
     return past.activity.get(_latest(past), NOTHING)
 
@@ -89,7 +89,7 @@ def _latest(past: Past) -> int:
 
 
 def happened(past: Past, activity: int) -> Past:
-    """What is known once this has happened."""
+    """Return what is known once this has happened."""
     # Finding 45: one number. What weighs more includes what weighs less, so less is no news.
     if activity <= activity_of(past):
         return past
@@ -97,12 +97,12 @@ def happened(past: Past, activity: int) -> Past:
 
 
 def voted(past: Past, inc: int, gen: int, vid: int) -> Past:
-    """What is known once this process, which is of this generation, has voted for this view."""
+    """Return what is known once this process, which is of this generation, has voted for this view."""
     return replace(past, stood=_stood([past, Past({}, {gen: {inc: vid}})]))
 
 
 def inherited(donors: Iterable[Past], voters: Collection[Past]) -> Past:
-    """What is handed on by a view that starts from the data of these donors, with these voters.
+    """Return what is handed on by a view that starts from the data of these donors, with these voters.
 
     What has happened on any side has now on that of them all, for its newer data go round; but not what the
     donors' side has in common with it.
@@ -121,18 +121,18 @@ def inherited(donors: Iterable[Past], voters: Collection[Past]) -> Past:
 
 
 def begins(past: Past, vid: int, members: Iterable[int]) -> Past:
-    """What is known once a majority's view, of these incarnations, has been formed."""
+    """Return what is known once a majority's view, of these incarnations, has been formed."""
     return replace(past, begun={**past.begun, vid: sorted(members)})
 
 
 def parts(past: Past, vid: int) -> Past:
-    """What is known once a view has been formed without a member that may live."""
+    """Return what is known once a view has been formed without a member that may live."""
     # The first one: what happened since is what the other side does not have.
     return replace(past, parted=past.parted or vid)
 
 
 def began(vid: int, members: Iterable[int]) -> Past:
-    """What matters once this view is known to have been installed by all its members."""
+    """Return what matters once this view is known to have been installed by all its members."""
     # Nobody can say of it that a member has never been in it, so all older facts are outranked.
     return begins(Past(), vid, members)
 

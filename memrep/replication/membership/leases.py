@@ -49,7 +49,7 @@ class Leases:
 
     @property
     def confirmed(self) -> bool:
-        """Whether every member is known to have installed the view.
+        """Tell whether every member is known to have installed the view.
 
         Before that nobody may be told of anything that the view has settled: a member that lost the message
         and all others would know nothing of it.
@@ -59,7 +59,7 @@ class Leases:
         return vid > 0 and all(peers[node].installed == vid for node in self._state.others)
 
     def end(self) -> int:
-        """When the last lease ends that this node needs, own monotonic ms; 0 if it may not serve at all."""
+        """Return when the last lease ends that this node needs, own monotonic ms; 0 if it may not serve."""
         state = self._state
         if not state.full or state.paused or not self.confirmed:
             return 0
@@ -77,7 +77,7 @@ class Leases:
             self._state.happened(WRITTEN)
 
     def granted(self, peer: Peer, vid: int, at: int) -> None:
-        """A peer has answered in this view the heartbeat that this node sent then (own monotonic ms)."""
+        """Note that a peer answered in this view the heartbeat that this node sent then (own monotonic ms)."""
         # Of another view it says nothing of today's members; a former process's answer grants nothing.
         if vid == self._state.view.vid and not peer.process.gone:
             peer.grant_lease(at + self._timing.lease)

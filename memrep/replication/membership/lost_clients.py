@@ -26,7 +26,7 @@ UNCERTAIN_MS: Final = 250
 
 
 def lost_clients(view: Install, membership: Membership) -> dict[int, int]:
-    """The nodes that have lost their clients since the last view, and from when on their grants are in doubt.
+    """Return the nodes that lost their clients since the last view, and from when on their grants are in doubt.
 
     Args:
         view: the view that begins.
@@ -50,7 +50,7 @@ def lost_clients(view: Install, membership: Membership) -> dict[int, int]:
 
 
 def still_living(nodes: Iterable[int], membership: Membership) -> list[int]:
-    """Those of these nodes that are the same processes still, for all that is known: clients may wait there."""
+    """Return which of these nodes are the same processes still, as far as is known: clients may wait there."""
     peers, members = membership.detector.peers, membership.state.view.members
     living = []
     for node in nodes:

@@ -38,12 +38,12 @@ class MissedNodes:
 
     @property
     def nodes(self) -> list[int]:
-        """The nodes that a view without a majority is without, and that are not known to be gone."""
+        """Return the nodes that a view without a majority is without, and that are not known to be gone."""
         # N1: who is known to be gone cannot have gone on. Who was never heard may be there all the same.
         return [node for node in self._left if self._peers[node].process.liveness is not Liveness.GONE]
 
     def is_back(self, node: int, now: int) -> bool:
-        """Whether a sign of life of this peer's, now, is the first of one that was missed and silent.
+        """Tell whether a sign of life of this peer's, now, is the first of one that was missed and silent.
 
         Silent it was since it spoke: that nobody counts as silent to who was stopped brings nobody back.
         """
@@ -53,12 +53,12 @@ class MissedNodes:
         return node in self._left and silent and peer.process.liveness is not Liveness.GONE
 
     def returned(self, since: int) -> list[Peer]:
-        """Those missed that were heard again after this moment: while this view was formed without them."""
+        """Return those missed that were heard again after this moment: while this view formed without them."""
         # Finding 36: heard between the votes and the view, it was not silent any more when that began.
         return [self._peers[node] for node in self.nodes if self._peers[node].contact.returned > since]
 
     def doubt_deaths(self, now: int) -> None:
-        """This node was out of touch with another one: who died before may have come back, and have met it.
+        """Doubt older deaths: this node was out of touch with another, which peers that came back may have met.
 
         Until their ports refuse again they are missed as well.
         """
@@ -69,7 +69,7 @@ class MissedNodes:
                 self._left |= {peer.node}
 
     def installed(self, before: Mapping[int, int]) -> None:
-        """A view begins; `before` are the members of the last one, node numbers to incarnations."""
+        """Begin a view; `before` are the members of the last one, node numbers to incarnations."""
         members = self._state.view.members
         # Who joins such a view with nothing does not know whom a majority has gone on without.
         left = (before.keys() or self._peers.keys()) - members.keys() - {self._state.me}

@@ -27,7 +27,7 @@ from memrep.replication.message import Heartbeat
 def gives_way_to(
     state: ReplicaState, detector: FailureDetector, reach: Mapping[int, int], now: int
 ) -> Peer | None:
-    """The node without which no view may be formed, though it is out of reach; None if there is none.
+    """Return the node without which no view may be formed, though it is out of reach; None if there is none.
 
     That is one with data that is heard, and has a later view (it has gone on meanwhile, and holds what this
     node has missed), or is deaf to this node and about to go on. It need not be deaf: this node may make it
@@ -51,7 +51,7 @@ def gives_way_to(
 def deaf_rival(
     state: ReplicaState, detector: FailureDetector, members: Mapping[int, int], now: int
 ) -> Peer | None:
-    """A node with data that is deaf to this one, and goes on without it; None if there is none that counts.
+    """Return a node with data that is deaf to this one, and goes on without it; None if there is none to count.
 
     Who votes asks, too: the proposer may not hear it.
 
@@ -82,7 +82,7 @@ def deaf_rival(
 
 
 def _may_come_first(beat: Heartbeat, state: ReplicaState) -> bool:
-    """Whether who sent this has clients, if this node has; what it tells of before they parted is no claim."""
+    """Tell whether the sender has clients, if this node has; what it says of before they parted is no claim."""
     theirs, mine = _ranks(beat, state)
     written, wrote = theirs.activity == WRITTEN, mine.activity == WRITTEN
     # Finding 43: it does not know yet that they have parted, so it cannot tell what happened since.
@@ -92,13 +92,13 @@ def _may_come_first(beat: Heartbeat, state: ReplicaState) -> bool:
 
 
 def _has_gone_on(beat: Heartbeat, state: ReplicaState) -> bool:
-    """Whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
+    """Tell whether the sender of this heartbeat comes before this node, by the order in `view.settle`."""
     theirs, mine = _ranks(beat, state)
     return (theirs, beat.vid) > (mine, state.view.vid)
 
 
 def _ranks(beat: Heartbeat, state: ReplicaState) -> tuple[Rank, Rank]:
-    """Where the sender of this heartbeat and this node stand, by what both know."""
+    """Return where the sender of this heartbeat and this node stand, by what both know."""
     known = (beat.past, state.past)
     return rank(beat.past, known), rank(state.past, known)
 
@@ -113,7 +113,7 @@ def _stands_with_majority(state: ReplicaState, detector: FailureDetector, reach:
 def leaves_beginning_to(
     state: ReplicaState, detector: FailureDetector, reach: Mapping[int, int], now: int
 ) -> list[Peer]:
-    """Those who live but cannot be met, while nobody has data; this node must not begin without them."""
+    """Return live peers that cannot be met while no node has data; this node must not begin without them."""
     here = detector.here(now)
     if len(reach) < state.majority:
         unmet = [peer for peer in here if peer.beat is not None and not peer.hears(state.me)]

@@ -57,13 +57,13 @@ class Peer:
     # --- what touches several parts of it
 
     def opened_link(self, inc: int, now: int) -> None:
-        """It has opened its link to us, as this incarnation."""
+        """Note that it has opened its link to us, as this incarnation."""
         if self.process.inc != inc:
             self.restarted(inc, now)
         self.process.opened_link()
 
     def restarted(self, inc: int, now: int) -> None:
-        """It has another incarnation than before: what was known of its process is void."""
+        """Begin anew with another incarnation of it: what was known of its process is void."""
         self.process.restarted(inc, now)
         self.contact.restarted()
         # M10: the old process's word, lease and views are not its successor's. Only its steadiness goes on.
@@ -73,14 +73,14 @@ class Peer:
         self.synced = 0
 
     def spoken(self, now: int, silence: int) -> None:
-        """Something came from it on whatever way; after so long a silence (ms) it has returned."""
+        """Note that something came from it on whatever way; after so long a silence (ms) it has returned."""
         self.contact.spoken(now, silence)
         # This comes with each piece of data; a doubt, which it ends, is rare.
         if self.process.doubted:
             self.process.spoken()
 
     def ended(self, reason: str, now: int) -> None:
-        """Its process is gone, as is seen now (rule M1)."""
+        """Note that its process is gone, as is seen now (rule M1)."""
         self.process.ended(reason, now)
         # S1: it grants nothing any more, and what it last said of itself is true no longer.
         self.lease = 0
@@ -89,7 +89,7 @@ class Peer:
     # --- what it says
 
     def took(self, beat: Heartbeat, now: int, wall: int, me: int) -> None:
-        """Its heartbeat has come.
+        """Take the heartbeat that has come from it.
 
         Args:
             beat: the heartbeat.
@@ -104,33 +104,33 @@ class Peer:
             self.contact.hears_our_link(now)
 
     def hears(self, node: int) -> bool:
-        """Whether it last said that it hears this node."""
+        """Tell whether it last said that it hears this node."""
         return self.beat is not None and bool(self.beat.hears >> node & 1)
 
     def hears_directly(self, node: int) -> bool:
-        """Whether it last said that this node's own link to it works."""
+        """Tell whether it last said that this node's own link to it works."""
         return self.beat is not None and bool(self.beat.direct >> node & 1)
 
     def stands_in(self, vid: int) -> bool:
-        """It has shown that it has installed this view; whether that is news."""
+        """Note that it has shown that it has installed this view; tell whether that is news."""
         is_news = vid > self.installed
         # What comes over two ways may come in another order.
         self.installed = max(self.installed, vid)
         return is_news
 
     def became_full(self, wall: int) -> None:
-        """It holds everything in our view since now (own wall ms)."""
+        """Note that it holds everything in our view since now (own wall ms)."""
         self.synced = wall
 
     # --- what it grants, and is granted
 
     def grant_lease(self, until: int) -> None:
-        """It lets this node serve until then, own monotonic ms (rule S1)."""
+        """Note that it lets this node serve until then, own monotonic ms (rule S1)."""
         # A later answer to an earlier heartbeat takes nothing back: the peer still keeps what it has granted.
         self.lease = max(self.lease, until)
 
     def revoke_lease(self) -> None:
-        """What it has granted does not count any more."""
+        """Let what it has granted count no more."""
         self.lease = 0
 
     def ignore(self, until: int) -> None:
@@ -138,11 +138,11 @@ class Peer:
         self.ignored = until
 
     def was_reminded(self, now: int) -> None:
-        """It was sent the present view."""
+        """Note that it was sent the present view."""
         self.reminded = now
 
     # --- for the operator
 
     def reported(self, state: str, wall: int) -> None:
-        """Its state as it is logged has changed."""
+        """Note that its state as it is logged has changed."""
         self.state, self.since = state, wall

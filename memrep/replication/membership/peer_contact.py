@@ -39,33 +39,33 @@ class PeerContact:
     via: int = 0
 
     def restarted(self) -> None:
-        """It is another process: nobody knows yet whether links to that one work."""
+        """Begin anew with another process of it: it is not known yet whether links to that one work."""
         self.had_direct = False
         self.via = 0
 
     def spoken(self, now: int, silence: int) -> None:
-        """Something came from it on whatever way; after so long a silence (ms) it has returned."""
+        """Note that something came from it on whatever way; after so long a silence (ms) it has returned."""
         # Finding 36: asked for when a view begins that was formed while it was silent.
         if now - self.spoke >= silence:
             self.returned = now
         self.heard = self.spoke = now
 
     def spoke_directly(self, now: int) -> None:
-        """Something came on its own link."""
+        """Note that something came on its own link."""
         self.heard_directly = now
 
     def hears_our_link(self, now: int) -> None:
-        """It has just said that our own link to it works."""
+        """Note that it has just said that our own link to it works."""
         self.heard_us = now
 
     def counts_as_heard(self, now: int, *, both_ways: bool = False) -> None:
-        """It need not have spoken: a view with it begins, or this node was stopped and knows of no silence."""
+        """Count it as heard anyway: a view with it begins, or this node was stopped and knows of no silence."""
         self.heard = now
         if both_ways:
             self.heard_directly = self.heard_us = now
 
     def had_direct_way(self) -> None:
-        """Our own link to it has worked: from now on it is not young, and its failure is one."""
+        """Note that our own link to it has worked: from now on it is not young, and its failure is one."""
         self.had_direct = True
 
     def reach_over(self, node: int) -> None:

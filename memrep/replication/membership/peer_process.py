@@ -64,7 +64,7 @@ class PeerProcess:
 
     @property
     def liveness(self) -> Liveness:
-        """What is known of it."""
+        """Return what is known of it."""
         if not self.gone:
             return Liveness.ALIVE
         if self.doubted:
@@ -73,14 +73,14 @@ class PeerProcess:
         return Liveness.GONE if self.inc or self.refuses else Liveness.UNKNOWN
 
     def restarted(self, inc: int, now: int) -> None:
-        """It is another incarnation than before."""
+        """Begin anew with another incarnation of it."""
         self.inc = inc
         self.met = now
 
     # --- its link to us
 
     def opened_link(self) -> None:
-        """It has opened its link to us."""
+        """Note that it has opened its link to us."""
         before = self.liveness
         self.linked = True
         # It lives, whatever was seen before: this is the only sign that only a process itself can give.
@@ -88,22 +88,22 @@ class PeerProcess:
         check(EDGES, "opened_link", before, self.liveness)
 
     def closed_link(self) -> None:
-        """Its link to us is closed."""
+        """Note that its link to us is closed."""
         # That ends no process: a firewall may have broken it. M1 asks for its port's refusal, too.
         self.linked = False
 
     # --- our link to it
 
     def was_dialled(self) -> None:
-        """Our link to it is open."""
+        """Note that our link to it is open."""
         self.refused = ""
 
     def port_refuses(self, reason: str) -> None:
-        """Our link to it was closed, and its port refuses."""
+        """Note that our link to it was closed, and its port refuses."""
         self.refused = reason
 
     def cannot_be_dialled(self, reason: str, refuses: bool) -> None:
-        """Our link to it cannot be opened, maybe because nobody listens at its port."""
+        """Note that our link to it cannot be opened, maybe because nothing listens at its port."""
         before = self.liveness
         self.refuses = refuses
         # Why it is gone says more than why it cannot be dialled now, if it was ever heard.
@@ -112,11 +112,11 @@ class PeerProcess:
         check(EDGES, "cannot_be_dialled", before, self.liveness)
 
     def let_us_in(self, until: int) -> None:
-        """It has let in our link, so it is known to live until then (own monotonic ms)."""
+        """Note that it has let in our link, so it is known to live until then (own monotonic ms)."""
         self.let_in = until
 
     def turned_us_away(self, reason: str) -> None:
-        """It lives but will not have this node."""
+        """Note that it lives but will not have this node."""
         self.disagrees = reason
         # Whom it turns away it does not call, so nothing is heard of it; that is no life to count on.
         self.gone = self.gone and f"it turned this node away: {reason}"
@@ -124,19 +124,19 @@ class PeerProcess:
     # --- its life and its end
 
     def shows_life(self) -> None:
-        """It is known to live, by a sign that does not come over its link."""
+        """Note that it is known to live, by a sign that does not come over its link."""
         before = self.liveness
         self.gone = ""
         check(EDGES, "shows_life", before, self.liveness)
 
     def spoken(self) -> None:
-        """Something came from it on whatever way, while its end was in doubt."""
+        """Note that something came from it on whatever way, while its end was in doubt."""
         before = self.liveness
         self.doubted = False
         check(EDGES, "spoken", before, self.liveness)
 
     def ended(self, reason: str, now: int) -> None:
-        """It is gone, as is seen now (rule M1)."""
+        """Note that it is gone, as is seen now (rule M1)."""
         before = self.liveness
         self.gone = reason
         self.doubted = False
@@ -144,7 +144,7 @@ class PeerProcess:
         check(EDGES, "ended", before, self.liveness)
 
     def doubt(self) -> None:
-        """What is known of its end is old: it may have come back (finding 35)."""
+        """Doubt its end: what is known of that is old, and it may have come back (finding 35)."""
         before = self.liveness
         self.doubted = True
         check(EDGES, "doubt", before, self.liveness)

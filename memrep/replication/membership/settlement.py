@@ -27,7 +27,7 @@ from memrep.storage.version import Clock, Version, cas_unique
 def settle(
     vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
 ) -> Install:
-    """The view that these votes, one from each of its members, make.
+    """Make a view of these votes, one from each of its members.
 
     It is a majority's, and begins a new generation, if a majority brings the same data along, or if everybody
     is there. An empty node does not count: it has forgotten what it once acknowledged, and with its help a node
@@ -87,7 +87,7 @@ def settle(
 
 
 def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
-    """The voters whose data the view starts from.
+    """Return the voters whose data the view starts from.
 
     Those that were full in the latest view; one in which a member of it has never been makes nobody later (rule
     N6). Of views without a majority, whose order means nothing, one that has parted from others comes before
@@ -112,7 +112,7 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
 
 
 def _ranks(votes: Mapping[int, Vote]) -> dict[int, Rank]:
-    """Where each side, known by its view, stands by what all voters know."""
+    """Return where each side, known by its view, stands by what all voters know."""
     known = [vote.past for vote in votes.values()]
     ranks: dict[int, Rank] = {}
     for vote in votes.values():
@@ -122,7 +122,7 @@ def _ranks(votes: Mapping[int, Vote]) -> dict[int, Rank]:
 
 
 def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
-    """The voters that were cut off and told nobody anything, or had less to do than who is full now (rule N5).
+    """Return the voters that, cut off, told no client anything or had less to do than the full ones (rule N5).
 
     What they have stamped since the cut was in flight then, and settled for nobody; a read-modify-write of it
     was computed from what the others have gone on from. What is older stays, for the full ones have it, too, or
@@ -141,14 +141,14 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
 
 
 def _restamped(write: Write, version: Version) -> Write:
-    """The write under its new version. Its cas unique stays: some member may have shown it to a client."""
+    """Put the write under its new version. Its cas unique stays: a member may have shown it to a client."""
     # Finding 2: a `cas` with the number that was shown must still find it.
     unique = write.cas or cas_unique(Version(write.version))
     return msgspec.structs.replace(write, version=version, base=None, cas=unique)
 
 
 def _stronger(one: Write | None, other: Write) -> Write:
-    """Of two writes in flight for a key: the plain one, or else the one with the higher version."""
+    """Return, of two writes in flight for a key, the plain one, or else the one with the higher version."""
     # I2: a plain write beats a read-modify-write, whatever their versions.
     if one is None:
         return other

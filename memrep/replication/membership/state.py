@@ -68,28 +68,28 @@ class ReplicaState:
 
     @property
     def paused(self) -> bool:
-        """Whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
+        """Tell whether a promise, a stop of this process, or a node that may have gone on, stops everything."""
         # M6, T1, N3: in each of the three cases others may act, or have acted, without this node.
         return self.promised > self.view.vid or self.was_stopped or self.met
 
     @property
     def activity(self) -> int:
-        """How much has happened since its side has parted from the others, or the last majority's view."""
+        """Return how much has happened since its side parted from the others, or the last majority's view."""
         return activity_of(self.past)
 
     @property
     def majority(self) -> int:
-        """How many nodes are a majority of the configured ones."""
+        """Return how many nodes are a majority of the configured ones."""
         return self.configured // 2 + 1
 
     @property
     def others(self) -> list[int]:
-        """The other members of the view."""
+        """Return the other members of the view."""
         return [node for node in self.view.members if node != self.me]
 
     @property
     def status(self) -> Status:
-        """What all of this comes to."""
+        """Return what all of this comes to."""
         if self.was_stopped or self.met:
             return Status.OUT_OF_TOUCH
         if self.promised > self.view.vid:
@@ -103,7 +103,7 @@ class ReplicaState:
         self.view_change_reason = self.view_change_reason or reason
 
     def promise(self, vid: int) -> None:
-        """It votes for this view: from now on it installs none before it (rule M5)."""
+        """Promise this view, for which it votes: from now on it installs none before it (rule M5)."""
         before = self.status
         self.promised = vid
         # N6: by this others will tell of which earlier views this process has never been a member.
@@ -111,32 +111,32 @@ class ReplicaState:
         check(EDGES, "promise", before, self.status)
 
     def become_full(self) -> None:
-        """It holds everything that was acknowledged (rule J4)."""
+        """Note that it holds everything that was acknowledged (rule J4)."""
         before = self.status
         self.full = True
         check(EDGES, "become_full", before, self.status)
 
     def stopped(self, ms: int) -> None:
-        """Its process was stopped for so long: the others may have gone on without it (rule T1)."""
+        """Note that its process was stopped for so long: the others may have gone on without it (rule T1)."""
         before = self.status
         self.was_stopped = True
         self.need_view(f"it was stopped for {ms} ms")
         check(EDGES, "stopped", before, self.status)
 
     def meet(self, name: str) -> None:
-        """A missed node is heard again: it may have gone on, and nothing may be said before there is a view."""
+        """Say nothing before there is a view: a missed node is heard again, and may have gone on."""
         before = self.status
         self.met = True
         self.need_view(f"{name} is heard again, and may have gone on")
         check(EDGES, "meet", before, self.status)
 
     def lose_clients(self) -> None:
-        """It has closed its clients' connections: the others have to know, for those own nothing any more."""
+        """Note that it closed its clients' connections: the others have to know, for those own nothing now."""
         self.closed_clients = True
         self.need_view("it has closed its clients' connections")
 
     def install(self, message: Install) -> None:
-        """A view begins (rule M8)."""
+        """Begin a view (rule M8)."""
         before = self.status
         self.view = installed(message)
         self.promised = max(self.promised, message.vid)
@@ -150,7 +150,7 @@ class ReplicaState:
         check(EDGES, "install", before, self.status)
 
     def confirmed(self) -> None:
-        """Every member is in this view: if it is a majority's, it has begun its generation beyond doubt."""
+        """Note that every member is in this view: if a majority's, it began its generation beyond doubt."""
         # N6: from here on nobody can say that a member has never been in it. Not while a promise is out: this
         # node may be about to leave it.
         if self.view.quorate and not self.paused:
@@ -160,7 +160,7 @@ class ReplicaState:
             self.apart = 0
 
     def happened(self, activity: int) -> None:
-        """This has happened on its side, here or at another member, which holds the same."""
+        """Note that this has happened on its side, here or at another member, which holds the same."""
         self.past = happened(self.past, activity)
 
 

@@ -31,7 +31,7 @@ class Timing:
 
     @classmethod
     def scaled(cls, failure_timeout_ms: int, cold_start_ms: int = 10_000) -> Timing:
-        """The constants for another failure timeout."""
+        """Return the constants for another failure timeout."""
 
         def scale(ms: int) -> int:
             return max(1, ms * failure_timeout_ms // 600)

@@ -18,7 +18,7 @@ Table = Mapping[str, Mapping[State, frozenset[State]]]
 
 
 def check(table: Table[State], event: str, before: State, after: State) -> None:
-    """An event has led from one state to another.
+    """Check that an event may lead from one state to another.
 
     Raises:
         AssertionError: it may not.
@@ -27,7 +27,7 @@ def check(table: Table[State], event: str, before: State, after: State) -> None:
 
 
 def mermaid(table: Table[State], first: State) -> str:
-    """The table as a diagram for Mermaid, one arrow for all that leads from one state to another."""
+    """Return the table as a diagram for Mermaid, one arrow for all that leads from one state to another."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for event, edges in table.items():
         for before, afters in edges.items():

@@ -30,7 +30,7 @@ class View:
 
 
 def installed(message: Install) -> View:
-    """The view that a message brings."""
+    """Return the view that a message brings."""
     return View(
         vid=message.vid,
         gen=message.gen,
@@ -41,7 +41,7 @@ def installed(message: Install) -> View:
 
 
 def out_of_touch(message: Install) -> list[int]:
-    """The nodes of the last view that this one is without, and that may yet live: clients may be waiting there.
+    """Return the last view's nodes that this one is without, and that may yet live: clients may wait there.
 
     Not those who come back: whoever was their client knows of it.
     """
@@ -49,5 +49,5 @@ def out_of_touch(message: Install) -> list[int]:
 
 
 def horizon_of(message: Install) -> Version:
-    """The purge horizon that a message brings."""
+    """Return the purge horizon that a message brings."""
     return Version(message.horizon)

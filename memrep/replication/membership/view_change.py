@@ -82,7 +82,7 @@ class ViewChange:
         self._highest = 0  # the highest view anybody is known to have promised
 
     def saw_promise(self, vid: int) -> None:
-        """Somebody has promised this view; the next proposal must be above it."""
+        """Note that a node has promised this view; the next proposal must be above it."""
         self._highest = max(self._highest, vid)
 
     def consider(self) -> None:
@@ -121,7 +121,7 @@ class ViewChange:
             self._propose(reach, now)
 
     def was_stopped(self) -> None:
-        """This process was stopped: what it had proposed is stale, and the others get time to speak.
+        """Drop what this process had proposed, which is stale as it was stopped; give the others time to speak.
 
         What they said before shows them deaf to this node, as they were. Without that time it could form a
         view with an empty newcomer, beside the one that has gone on and holds what was written meanwhile.
@@ -131,7 +131,7 @@ class ViewChange:
         self._patient_until = self._clock.now + self._timing.promise
 
     def _may_form(self, reach: dict[int, int], now: int) -> bool:
-        """Whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
+        """Tell whether these nodes may form a view: not without one that has gone on, or goes on, meanwhile."""
         state = self._state
         # M2, findings 20 and 23.
         if gives_way_to(state, self._detector, reach, now) is not None:
@@ -147,7 +147,7 @@ class ViewChange:
         return self._has_majority(len(reach), state.full + sum(b is not None and b.full for b in beats))
 
     def _has_majority(self, members: int, full: int) -> bool:
-        """Whether a view of so many members, so many of them full, is allowed by `--partition` (rule S3).
+        """Tell whether a view of so many members, so many of them full, is allowed by `--partition` (rule S3).
 
         In majority mode only nodes with data count: an empty one has forgotten what it once acknowledged, and
         its vote would let a node that was cut off since then form a majority with it. All together may begin.
@@ -176,7 +176,7 @@ class ViewChange:
         )
 
     def _has_grown_to_majority(self) -> bool:
-        """Whether nodes that have caught up in this view make it a majority's, which it was not at first."""
+        """Tell whether nodes that caught up in this view make it a majority's, which it was not at first."""
         state = self._state
         view = state.view
         # Finding 19 (V3): who was empty made no majority, for it had forgotten what it acknowledged.
@@ -187,7 +187,7 @@ class ViewChange:
         return state.full + caught_up >= state.majority
 
     def _rank(self, reach: dict[int, int], now: int) -> int | None:
-        """This node's place among those that may propose; None if it may not."""
+        """Return this node's place among those that may propose; None if it may not."""
         state = self._state
         beats = {node: self._detector.peers[node].beat for node in reach if node != state.me}
         # M3: a node without data never proposes beside one with data, whose data it would end.
@@ -203,7 +203,7 @@ class ViewChange:
         return sorted(candidates).index(state.me)
 
     def _begins_without_the_rest(self, reach: dict[int, int], now: int) -> bool:
-        """Whether nodes without data have waited long enough for the others.
+        """Tell whether nodes without data have waited long enough for the others.
 
         Never while a node that lives has turned this one away: it belongs to a cluster that may have the data,
         and an operator has to correct one of the lists. Nor while a node with data is heard, which this one
@@ -302,7 +302,7 @@ class ViewChange:
         self._detector.ignore((n for n in message.reach if n in self._detector.peers), 0)
 
     def installed(self, message: Install) -> None:
-        """A view stands; what was proposed before it is over."""
+        """Keep the view that stands now; what was proposed before it is over."""
         self._latest = message
         self._proposal = None
         self._needed = None

@@ -8,15 +8,15 @@ _NODE_BITS = NODE_MAX.bit_length()
 
 
 def make_vid(number: int, proposer: int) -> int:
-    """The name of a view."""
+    """Make the name of a view."""
     return number << _NODE_BITS | proposer
 
 
 def number_of(vid: int) -> int:
-    """The number in a view's name; the generation of what a majority view accepts."""
+    """Return the number in a view's name; the generation of what a majority view accepts."""
     return vid >> _NODE_BITS
 
 
 def proposer_of(vid: int) -> int:
-    """The node that proposed a view."""
+    """Return the node that proposed a view."""
     return vid & NODE_MAX
