@@ -12,5 +12,5 @@ Claim = Callable[[bytes, bytes, Operation], tuple[Operation, Callable[[Result], 
 
 
 def as_said(key: bytes, value: bytes, decide: Operation) -> tuple[Operation, Callable[[Result], None] | None]:
-    """Claim it as any client's command does; nobody is told."""
+    """Claim it as any client's command does; nothing is told of the result."""
     return decide, None

@@ -84,15 +84,15 @@ class ClientPolicy:
         self.due: Sequence[object] = []
 
     def commands(self, connection: Connection) -> ClientCommands:
-        """The commands of a client that has just come, over this connection."""
+        """Return the commands of a client that has just come, over this connection."""
         return self.engine
 
     def claim(self, connection: Connection) -> Claim:
-        """How the client of this connection, which has been given its commands, claims something."""
+        """Return how the client of this connection, which has been given its commands, claims something."""
         return as_said
 
     def left(self, connection: Connection, cut: bool) -> None:
-        """A client is gone.
+        """Note that a client is gone.
 
         Args:
             connection: its connection.
@@ -100,16 +100,16 @@ class ClientPolicy:
         """
 
     def deserted(self, connection: Connection) -> None:
-        """This node is about to close the connection of a client, which may live and go to another node."""
+        """Note that this node will close the connection of a client, which may live and go to another node."""
 
     def forget(self) -> None:
-        """This node is about to close all its clients' connections, and the other nodes know."""
+        """Note that this node is about to close all its clients' connections, and the other nodes know."""
 
     def release(self) -> None:
         """Do what is due for clients that are gone; asked for in turns in which this node serves."""
 
     def tick(self, all_heard: int) -> None:
-        """A tick has passed.
+        """Note that a tick has passed.
 
         Args:
             all_heard: when all members of the view had been heard last, own monotonic ms.

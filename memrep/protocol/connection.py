@@ -96,23 +96,23 @@ class Connection:
         self._execute = dialect.execute
 
     def open_gate(self) -> ReplyGate:
-        """The gate of this connection, from now on, for a policy that needs one."""
+        """Return the gate of this connection, which it has from now on, for a policy that needs one."""
         if self.gate is None:
             self.gate = ReplyGate(self)
         return self.gate
 
     @property
     def waiting(self) -> bool:
-        """Whether some reply waits for an outcome, or it or its command is kept at the gate."""
+        """Tell whether some reply waits for an outcome, or it or its command is kept at the gate."""
         return bool(self.replies.queue) or (self.gate is not None and self.gate.waiting)
 
     @property
     def blocked(self) -> bool:
-        """Whether it takes no more input for now; `resume` says when that is over."""
+        """Tell whether it takes no more input for now; `resume` says when that is over."""
         return self.closing or self.stopped or self.outside or self.replies.limited
 
     def waits(self, writes: bool, shows: bool) -> bool:
-        """Whether a command has to wait until less is on its way, by what it does."""
+        """Tell whether a command has to wait until less is on its way, by what it does."""
         flow = self.flow
         self.crowded = (writes and flow.writes_wait) or (shows and flow.reads_wait)
         return self.crowded
@@ -142,7 +142,7 @@ class Connection:
             self.gate.heard()
 
     def ahead(self) -> Iterator[Said]:
-        """The whole commands behind the one that is being executed; between executions, those that are kept."""
+        """Return the whole commands behind the one being executed; between executions, those that are kept."""
         if self._input:
             return self._dialect.said(self._input, self.next)
         return self._dialect.said(bytes(self._inbox), 0)
@@ -174,12 +174,12 @@ class Connection:
         return self._take()
 
     def wake(self) -> None:
-        """It has something to say that nobody has asked for just now: have it resumed."""
+        """Have it resumed: it has something to say that its client has not asked for just now."""
         self._ready()
 
     @property
     def close_hold_s(self) -> float:
-        """For how long nothing must have come before it is closed, s."""
+        """Return for how long nothing must have come before it is closed, s."""
         return self._dialect.close_hold_s
 
     def hang_up(self) -> None:
@@ -188,7 +188,7 @@ class Connection:
         self._ready()
 
     def abandon(self) -> None:
-        """The client is gone: drop what has not been started."""
+        """Drop what has not been started: the client is gone."""
         # Finding 11: what is known now would be taken for the reply to something else.
         self.replies.abandon()
         self.closing = self.busy = True
@@ -212,7 +212,7 @@ class Connection:
 
     @property
     def incomplete(self) -> bool:
-        """Whether more has to come before its command can be executed."""
+        """Tell whether more has to come before its command can be executed."""
         return not (self.closing or self.stopped or self.replies.limited or self.refused)
 
     def _ask_for_room(self) -> None:
@@ -230,12 +230,12 @@ class Connection:
             self.outside = not self.inside
 
     def admit(self, late: bool) -> None:
-        """There is room for the command that has come half."""
+        """Go in: there is room for the command that has come half."""
         self.inside, self.outside, self.late = True, False, late
         self._ready()
 
     def refuse(self) -> None:
-        """There is no room: the command that has come half is dropped."""
+        """Drop the command that has come half: there is no room."""
         self.inside = self.outside = self.late = False
         self.refused = True
         self.need = 0
@@ -244,7 +244,7 @@ class Connection:
     # --- output
 
     def _take(self) -> bytes:
-        """What can be sent now."""
+        """Return what can be sent now."""
         self.size = 0
         replies, gate = self.replies, self.gate
         if gate is not None and (gate.holding or gate.held):

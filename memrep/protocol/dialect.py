@@ -83,23 +83,23 @@ class Dialect:
 
     @property
     def suspended(self) -> bool:
-        """Whether a command has stopped half-way, at a limit of the output."""
+        """Tell whether a command has stopped half-way, at a limit of the output."""
         return False
 
     def resume_command(self) -> None:
         """Go on with the command that was cut short."""
 
     def oversized(self, inbox: bytearray) -> bool:
-        """Whether this beginning of a command is too long to be one."""
+        """Tell whether this beginning of a command is too long to be one."""
         return False
 
     def left(self) -> None:
-        """The client is gone."""
+        """Note that the client is gone."""
 
     def answers_retrieval(self, replies: bytes) -> bool:
-        """Whether one of these replies answers a retrieval."""
+        """Tell whether one of these replies answers a retrieval."""
         return True
 
     def said(self, data: bytes, start: int) -> Iterator[Said]:
-        """The whole commands in `data` from `start`, of which none is executed."""
+        """Return the whole commands in `data` from `start`, of which none is executed."""
         return iter(())

@@ -39,14 +39,14 @@ class Guest(Protocol):
 
     @property
     def incomplete(self) -> bool:
-        """Whether it has to send more before its command can be executed."""
+        """Tell whether it has to send more before its command can be executed."""
         ...
 
     def admit(self, late: bool) -> None:
-        """There is room now."""
+        """Note that there is room now."""
 
     def refuse(self) -> None:
-        """There is none: drop the command."""
+        """Drop the command: there is no room."""
 
 
 class Intake:
@@ -74,7 +74,7 @@ class Intake:
 
     @property
     def waiting(self) -> int:
-        """How many wait for room."""
+        """Return how many guests wait for room."""
         return len(self._queue)
 
     def enter(self, guest: Guest, size: int) -> bool:
@@ -87,12 +87,12 @@ class Intake:
         return True
 
     def heard(self, guest: Guest) -> None:
-        """A guest that has room has sent something."""
+        """Note that a guest that has room has sent something."""
         size, _ = self._inside.pop(guest)
         self._inside[guest] = size, self._clock.now
 
     def leave(self, guest: Guest) -> None:
-        """A guest needs no room any more, or not yet."""
+        """Take out a guest that needs no room any more, or not yet."""
         size, _ = self._inside.pop(guest, (0, 0))
         self.taken -= size
         self._queue.pop(guest, None)
@@ -105,7 +105,7 @@ class Intake:
             first.admit(self._clock.now - since > LATE_MS)
 
     def tick(self) -> None:
-        """Refuse those who keep others waiting."""
+        """Refuse guests that keep others waiting."""
         late = self._clock.now - PATIENCE_MS
         for guest, (_, heard) in list(self._inside.items()) if self._queue else []:
             if not self._queue or heard > late:

@@ -62,7 +62,7 @@ class Replies:
         self._ready = ready
 
     def hold(self, future: Future, spell: Callable[[Result], bytes], *, plain: bool = False) -> None:
-        """The next reply is the outcome of this future, once there is one."""
+        """Make the next reply the outcome of this future, once there is one."""
         self._close_out()
         self.idle = False
         self.plain = plain and (self.plain or not self.queue)
@@ -90,7 +90,7 @@ class Replies:
             queue.popleft()
 
     def take(self) -> bytes:
-        """All that can be sent now: everything before the first reply that is not known."""
+        """Return all that can be sent now: everything before the first reply that is not known."""
         if self.queue or self._known:
             self.settle()
             self._close_out()
@@ -104,7 +104,7 @@ class Replies:
         return data
 
     def abandon(self) -> None:
-        """Nobody is to be answered any more: what has not been started need not be.
+        """Give up all replies: no client is to be answered any more, and what has not been started need not be.
 
         Nothing more is said, either. What stands behind a reply that is not known, be it an END, would be taken
         for that reply.

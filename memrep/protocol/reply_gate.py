@@ -67,11 +67,11 @@ class ReplyGate:
 
     @property
     def waits_since(self) -> int | None:
-        """Since when what is executed now had to wait, own monotonic ms; None if it has just come."""
+        """Return since when what is executed now had to wait, own monotonic ms; None if it has just come."""
         return self._line.waits_since
 
     def lookahead(self) -> Iterator[Said | None]:
-        """The commands behind the present one; then None if more may come, or OTHER if no more is expected."""
+        """Yield the commands behind the present one; then None if more may come, OTHER if none is expected."""
         yield from self._line.ahead()
         yield OTHER if self.timed_out else None
 
@@ -96,7 +96,7 @@ class ReplyGate:
         self._waited = 0
 
     def unwatch(self) -> None:
-        """What is said behind the command is of no interest any more."""
+        """Drop the judge: what is said behind the command is of no interest any more."""
         self._judge = None
         self._patience = self._waited = 0
 
@@ -114,11 +114,11 @@ class ReplyGate:
 
     @property
     def waiting(self) -> bool:
-        """Whether a reply is held, or a command deferred."""
+        """Tell whether a reply is held, or a command deferred."""
         return self.holding or self.deferred
 
     def tick(self) -> bool:
-        """A tick has passed; whether there is something to be done now at the connection's next `resume`."""
+        """Count a tick; return whether there is something to be done now at the connection's next `resume`."""
         if self._line.replies.queue or not (self.deferred or self._judge):
             return False
         self._waited += 1
@@ -132,23 +132,23 @@ class ReplyGate:
         return False
 
     def heard(self) -> None:
-        """More input has come: show it to the judge, if there is one."""
+        """Show the judge, if there is one, the input that has come."""
         # The watched command has been executed, and so taken out of the input: what is left stands behind it.
         if self._judge is not None and self._judge(self.lookahead()) is not None:
             self._judge = None
 
     def begin(self) -> None:
-        """The connection executes what it has kept, a deferred command first."""
+        """Note that the connection executes what it has kept, a deferred command first."""
         self.deferred = False
 
     def end(self) -> None:
-        """The connection has executed what it had kept; each command that is deferred has its own time."""
+        """Note that the connection has executed what it kept; each deferred command has its own time."""
         self.timed_out = False
         if not self.deferred:
             self._waited = 0
 
     def take(self, closing: bool, answers_retrieval: Callable[[bytes], bool]) -> bytes:
-        """What can be sent now: nothing, as long as replies are held.
+        """Return what can be sent now: nothing, as long as replies are held.
 
         Args:
             closing: whether the connection is: there is nothing left to wait for.
@@ -166,7 +166,7 @@ class ReplyGate:
         return data
 
     def close(self) -> None:
-        """The client is gone: nothing is waited for, and nothing told."""
+        """Wait for nothing any more, and tell nothing: the client is gone."""
         self.holding = self.deferred = False
         self.held = b""
         self._judge = None

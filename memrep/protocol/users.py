@@ -28,7 +28,7 @@ class Users:
     refused: int = 0
 
     def admit(self, user: bytes, password: bytes) -> bool:
-        """Whether this is the user's password; how long that takes tells nothing about either."""
+        """Tell whether this is the user's password; how long that takes tells nothing about either."""
         right = self.passwords.get(user)
         same = hmac.compare_digest(password, right or b"")
         admitted = same and right is not None
@@ -45,7 +45,7 @@ class Users:
 
 
 def parse_users(text: bytes, name: str) -> Users:
-    """The users of an auth file's content.
+    """Return the users of an auth file's content.
 
     Raises:
         UsageError: there is none, or a line is no `user:password`; `name` is the file's.

@@ -43,7 +43,7 @@ Words = list[bytes]
 
 
 def lru(words: Words) -> bytes:
-    """How memcached's lists are to be balanced."""
+    """Answer an order that says how memcached's lists are to be balanced."""
     return b"" if words[-1] == b"noreply" else _lru(words)
 
 
@@ -60,7 +60,7 @@ def _lru(words: Words) -> bytes:
 
 
 def lru_crawler(words: Words, lists: bool) -> bytes:
-    """What memcached's crawler is to do.
+    """Answer an order that says what memcached's crawler is to do.
 
     Args:
         words: the line.
@@ -90,7 +90,7 @@ def _metadump(classes: bytes) -> bytes:
 
 
 def cachedump(words: Words, lists: bool) -> bytes:
-    """The keys of a slab class; `lists` as in `lru_crawler`."""
+    """Answer a request for the keys of a slab class; `lists` as in `lru_crawler`."""
     if not lists:
         return _NO_LIST
     if len(words) < 4:
@@ -102,7 +102,7 @@ def cachedump(words: Words, lists: bool) -> bytes:
 
 
 def slabs(words: Words) -> bytes:
-    """Which class of memcached's slabs is to have a page of another one."""
+    """Answer an order that says which class of memcached's slabs is to have a page of another one."""
     if words[1:2] == [b"reassign"] and len(words) == 4:
         return _NO_REASSIGNMENT
     if words[1:2] == [b"automove"] and len(words) > 2:
@@ -120,7 +120,7 @@ def _automove(words: Words) -> bytes:
 
 
 def watch(words: Words) -> bytes:
-    """Whatever somebody wants to see as it happens."""
+    """Answer a request to see whatever happens as it happens."""
     return b"" if words[-1] == b"noreply" else _NO_WATCHING
 
 

@@ -17,6 +17,6 @@ OUT_OF_MEMORY: Final = b"SERVER_ERROR out of memory storing object\r\n"
 
 
 def speaks_http(words: list[bytes]) -> bool:
-    """Whether a line that is no command is one of HTTP: the first of a request, or one that names a host."""
+    """Tell whether a line that is no command is HTTP's: the first of a request, or one that names a host."""
     names_host = b"".join(words[:1])[:5].lower() == b"host:"
     return names_host or any(word.startswith(b"HTTP/") for word in words)

@@ -34,7 +34,7 @@ SLOWNESS: Final = 16
 
 
 def writes(words: list[bytes]) -> bool:
-    """Whether a line of the text protocol goes round the cluster, as far as the line tells.
+    """Tell whether a line of the text protocol goes round the cluster, as far as the line tells.
 
     A meta get that wins the right to make a stale value anew does so, too; that only the entry tells.
     """

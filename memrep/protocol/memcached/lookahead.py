@@ -27,7 +27,7 @@ _VERBS: Final = {
 
 
 def lines(data: bytes, start: int) -> Iterator[Said]:
-    """The whole commands of the text protocol from `start`; one that is not known is the last."""
+    """Yield the whole commands of the text protocol from `start`; one that is not known is the last."""
     while (end := data.find(b"\n", start)) >= 0:
         words = data[start:end].removesuffix(b"\r").split(b" ")
         verb, start = words[0], end + 1
@@ -51,7 +51,7 @@ def lines(data: bytes, start: int) -> Iterator[Said]:
 
 
 def packets(data: bytes, start: int) -> Iterator[Said]:
-    """The whole commands of the binary protocol from `start`; one that is not known is the last."""
+    """Yield the whole commands of the binary protocol from `start`; one that is not known is the last."""
     while len(data) >= start + HEADER_BYTES:
         magic, opcode, keys, extras, _, _, length, _, cas = HEADER.unpack_from(data, start)
         base = packet.QUIET.get(opcode, opcode)

@@ -20,7 +20,7 @@ _SURELY_32: Final = 10
 
 
 def unsigned(word: bytes) -> int | None:
-    """The word as an unsigned 64-bit number, None if it is none."""
+    """Return the word as an unsigned 64-bit number, None if it is none."""
     if word.isdigit() and len(word) < _SURELY_64:
         return int(word)
     number = _parse(word)
@@ -28,7 +28,7 @@ def unsigned(word: bytes) -> int | None:
 
 
 def signed32(word: bytes) -> int | None:
-    """The word as a signed 64-bit number cut to 32 bits, as memcached reads exptimes; None if it is none."""
+    """Read a word as a signed 64-bit number cut to 32 bits, as memcached does exptimes; None if it is none."""
     if word.isdigit() and len(word) < _SURELY_32:
         return int(word)
     number = _parse(word)
@@ -38,7 +38,7 @@ def signed32(word: bytes) -> int | None:
 
 
 def of_storage(flags: bytes, exptime: bytes, length: bytes) -> tuple[int, int, int] | None:
-    """The three numbers of a storage command, flags cut to 32 bits; None if one is none or length negative."""
+    """Read a storage command's three numbers, flags cut to 32 bits; None if one is none or length negative."""
     if (
         (flags + exptime + length).isdigit()
         and len(exptime) < _SURELY_32 > len(length)

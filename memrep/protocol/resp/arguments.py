@@ -32,12 +32,12 @@ NO_SUCH_KEY: Final = b"ERR no such key"
 
 
 def is_integer(word: bytes) -> bool:
-    """Whether this is a number as Redis spells it, of 64 bits, signed: no blank, no +, no leading 0."""
+    """Tell whether this is a number as Redis spells it, of 64 bits, signed: no blank, no +, no leading 0."""
     return _INTEGER.fullmatch(word) is not None and INT_MIN <= int(word) <= INT_MAX
 
 
 def integer(word: bytes, refusal: bytes = NOT_AN_INTEGER) -> int:
-    """A number of 64 bits, signed.
+    """Read a number of 64 bits, signed.
 
     Raises:
         CommandError: it is none.
@@ -48,7 +48,7 @@ def integer(word: bytes, refusal: bytes = NOT_AN_INTEGER) -> int:
 
 
 def bad_expire_time(command: bytes) -> CommandError:
-    """The error of a time to live that is none."""
+    """Make the error of a time to live that is none."""
     return CommandError(b"ERR invalid expire time in '%b' command" % command)
 
 
@@ -57,7 +57,7 @@ ENDS: Final = {b"ex": (1000, True), b"px": (1, True), b"exat": (1000, False), b"
 
 
 def deadline(word: bytes, unit: int, clock: Clock, command: bytes, *, relative: bool) -> int:
-    """The own monotonic ms at which a value is to end; not before it has begun.
+    """Return the own monotonic ms at which a value is to end; not before it has begun.
 
     Args:
         word: the time as it was said.

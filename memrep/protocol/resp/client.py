@@ -86,17 +86,17 @@ class Client:
         self.settle()
 
     def settle(self) -> None:
-        """A command has been executed: see whether the next may be taken as it comes."""
+        """See whether the next command may be taken as it comes, after one has been executed."""
         self.bound = bool(self.user is None or self.muted or self.transaction is not None or self.subscriber)
 
     @property
     def host(self) -> str:
-        """From where it comes; "" for a unix socket."""
+        """Return from where it comes; "" for a unix socket."""
         return self._connection.host
 
     @property
     def kind(self) -> bytes:
-        """What kind of client Redis would call it."""
+        """Return what kind of client Redis would call it."""
         return b"pubsub" if self.subscriber else b"normal"
 
     def hang_up(self) -> None:
@@ -105,7 +105,7 @@ class Client:
         self._connection.hang_up()
 
     def described(self, command: bytes) -> bytes:
-        """As CLIENT LIST has it; the command is that which asks, for others' last ones are not remembered."""
+        """Spell it for CLIENT LIST; the command is that which asks, for others' last are not remembered."""
         seconds = (self.clock.now - self._since) // 1000
         fields = {
             b"id": b"%d" % self.number,
@@ -142,11 +142,11 @@ class Client:
     # --- keys and steps
 
     def key(self, word: bytes) -> bytes:
-        """The stored name of this key."""
+        """Return the stored name of this key."""
         return self.database.stored(word)
 
     def shown(self, found: Result) -> bytes:
-        """The value of an entry that was found, or nothing."""
+        """Spell the value of an entry that was found, or nothing."""
         value = found.value if isinstance(found, Entry) else None
         return self.say.nil if value is None else bulk(value)
 
@@ -156,9 +156,10 @@ class Client:
         return Step(key, read, count=partial(self.engine.count_get, key))
 
     def check_size(self, key: bytes, value: bytes) -> None:
-        """
+        """Refuse a value that is too large for its key, or a key that is too long.
+
         Raises:
-            CommandError: this value is too large for this key, or the key is too long.
+            CommandError: it is.
         """
         if len(key) > KEY_MAX or self.engine.item_limit.too_large(key, 0, len(value)):
             self.engine.counters.store_too_large += 1
@@ -208,17 +209,17 @@ class Client:
     # --- what results tell
 
     def told(self, plan: Plan, results: Sequence[Result]) -> bytes | Plan:
-        """What a plan makes of its results."""
+        """Return what a plan makes of its results."""
         if NO_MEMORY in results and not plan.mixed:
             return error(OUT_OF_MEMORY)
         return self.spelled(results[0]) if plan.finish is None else plan.finish(results)
 
     def spelled(self, result: Result) -> bytes:
-        """A result that is spelled already, or tells that it was refused."""
+        """Return a result that is spelled already; spell one that tells that it was refused."""
         return result if isinstance(result, bytes) else self.refused(result)
 
     def refused(self, result: Result) -> bytes:
-        """What is said where nothing could be stored."""
+        """Return what is said where nothing could be stored."""
         assert result is NO_MEMORY, result
         return error(OUT_OF_MEMORY)
 

@@ -38,7 +38,7 @@ _DISABLED: Final = b"ERR This instance has cluster support disabled"
 
 
 def slot_of(key: bytes) -> int:
-    """The slot of a key: CRC-16 (XMODEM) of what is in its first pair of braces, or of all of it."""
+    """Return the slot of a key: CRC-16 (XMODEM) of what is in its first pair of braces, or of all of it."""
     start = key.find(b"{")
     if start >= 0:
         end = key.find(b"}", start + 1)
@@ -48,13 +48,13 @@ def slot_of(key: bytes) -> int:
 
 
 def shares(count: int) -> Iterator[tuple[int, int]]:
-    """The first and the last slot of each of so many nodes."""
+    """Yield the first and the last slot of each of so many nodes."""
     for i in range(count):
         yield SLOTS * i // count, SLOTS * (i + 1) // count - 1
 
 
 def _where_enabled(handler: Handler) -> Handler:
-    """The same, refused where there is no cluster."""
+    """Return a handler that does the same, but is refused where there is no cluster."""
 
     def checked(client: Client, words: Words) -> Plan | bytes | Iterator[bytes]:
         if client.server.mode != CLUSTER:
@@ -80,7 +80,7 @@ def _slots(client: Client, words: Words) -> bytes:
 
 
 def _owners(nodes: Sequence[RedisNode]) -> Iterator[tuple[tuple[int, int], Sequence[RedisNode]]]:
-    """Each share with its master and then the others, in the order in which they take over reads."""
+    """Yield each share with its master and then the others, in the order in which they take over reads."""
     for i, share in enumerate(shares(len(nodes))):
         yield share, [*nodes[i:], *nodes[:i]]
 
@@ -191,7 +191,7 @@ def _walk(client: Client, slot: int, tell: Callable[[list[bytes]], bytes]) -> It
 
 
 def _none(client: Client, words: Words) -> bytes:
-    """No node is a replica and nothing else, and there are no links of which clients might want to know."""
+    """List none: no node is only a replica, and there are no links of which clients might want to know."""
     return EMPTY
 
 

@@ -75,11 +75,11 @@ class Command:
     subcommands: Mapping[bytes, Command] = attrs.field(factory=dict)
 
     def fits(self, words: int) -> bool:
-        """Whether it may have so many words."""
+        """Tell whether it may have so many words."""
         return words == self.arity if self.arity >= 0 else words >= -self.arity
 
     def keys_of(self, words: Sequence[bytes]) -> Sequence[bytes]:
-        """The keys among its words."""
+        """Return the keys among its words."""
         if self.flags & MOVABLE_KEYS:  # EVAL script numkeys key ...
             count = int(words[2]) if len(words) > 2 and words[2].isdigit() else 0
             return words[3 : 3 + count]
@@ -89,7 +89,7 @@ class Command:
         return words[self.first : last + 1 : self.step]
 
     def described(self) -> bytes:
-        """The ten elements that COMMAND INFO tells (Redis 7.0)."""
+        """Spell the ten elements that COMMAND INFO tells (Redis 7.0)."""
         flags = [simple(name) for bit, name in _FLAGS if self.flags & bit]
         none = bool(self.flags & (NO_KEYS | MOVABLE_KEYS))
         places = (0, 0, 0) if none else (self.first, self.last, self.step)
@@ -106,7 +106,7 @@ class Command:
 
 
 def container(name: bytes, *subcommands: Command, flags: int = NO_KEYS) -> Command:
-    """A command that stands for several, told apart by their second word."""
+    """Make a command that stands for several, told apart by their second word."""
     by_word = {each.name: attrs.evolve(each, name=b"%b|%b" % (name, each.name)) for each in subcommands}
     return Command(name, -2, flags, _nothing, subcommands=by_word)
 

@@ -28,13 +28,13 @@ class Database:
         self._prefix = prefix(number)
 
     def stored(self, key: bytes) -> bytes:
-        """The name of this key in the store."""
+        """Return the name of this key in the store."""
         if self._prefix:
             return self._prefix + key
         return key if key and not key.startswith(MARK) else HOME + key
 
     def named(self, stored: bytes) -> bytes | None:
-        """The key that has this name in the store; None if it is not one of this database."""
+        """Return the key that has this name in the store; None if it is not one of this database."""
         if self._prefix:
             return stored[len(self._prefix) :] if stored.startswith(self._prefix) else None
         if stored.startswith(MARK) or not stored:

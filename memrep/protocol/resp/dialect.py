@@ -74,7 +74,7 @@ class Resp(Dialect):
 
     @property
     def suspended(self) -> bool:
-        """Whether a command is running, or waits for its turn."""
+        """Tell whether a command is running, or waits for its turn."""
         runs = self._execution.runs or self._held is not None
         return runs or self._client.subscriber.waits
 
@@ -95,11 +95,11 @@ class Resp(Dialect):
                 self._out.append(message)
 
     def oversized(self, inbox: bytearray) -> bool:
-        """Whether this is a line that grows without end; the parser knows of all else."""
+        """Tell whether this is a line that grows without end; the parser knows of all else."""
         return len(inbox) > LINE_MAX and inbox[0] != _ARRAY and b"\n" not in inbox and not self._parser.need
 
     def left(self) -> None:
-        """The client is gone."""
+        """Tell the server that the client is gone."""
         self._client.server.left(self._client)
 
     def execute(self, data: bytes, start: int) -> int:
@@ -173,7 +173,7 @@ class Resp(Dialect):
         return after + 2
 
     def _has_to_wait(self, command: Command | None, words: Sequence[bytes]) -> bool:
-        """Whether this command must wait for earlier ones, or until less is on its way."""
+        """Tell whether this command must wait for earlier ones, or until less is on its way."""
         replies = self._replies
         if replies.queue and not (replies.plain and self._is_plain(command, words)):
             return True
@@ -182,7 +182,7 @@ class Resp(Dialect):
         return self._connection.waits(bool(command.flags & WRITE), bool(command.flags & READ))
 
     def _is_plain(self, command: Command | None, words: Sequence[bytes]) -> bool:
-        """Whether this is a write that asks nothing of what is there: SET, SETEX, PSETEX."""
+        """Tell whether this is a write that asks nothing of what is there: SET, SETEX, PSETEX."""
         return command is not None and command.plain == len(words) and not self._client.bound
 
     def _command(self, command: Command | None, words: list[bytes]) -> None:
@@ -209,7 +209,7 @@ class Resp(Dialect):
         self._connection.closing |= client.closing
 
     def _checked(self, command: Command | None, words: list[bytes]) -> Command:
-        """The command, if it may be executed or queued.
+        """Return the command, if it may be executed or queued.
 
         Raises:
             CommandError: it may not.
@@ -243,7 +243,7 @@ class Resp(Dialect):
         return error(refusal.text)
 
     def _made(self, command: Command, words: list[bytes]) -> bytes | Plan | Iterator[bytes]:
-        """What this command is going to do, or its reply, whole or in pieces.
+        """Return what this command is going to do, or its reply, whole or in pieces.
 
         Raises:
             CommandError: it is refused.

@@ -127,5 +127,5 @@ class Execution:
 
 
 def _silently(result: Result) -> bytes:
-    """For results that are told later, together."""
+    """Return nothing, for results that are told later, together."""
     return b""

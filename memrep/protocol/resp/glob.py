@@ -63,7 +63,7 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 
 def _class(pattern: bytes, at: int) -> tuple[bytes, int]:
-    """The expression of a class whose `[` stands before `at`, and what is behind it."""
+    """Return the expression of a class whose `[` stands before `at`, and what is behind it."""
     inverted = pattern[at : at + 1] == b"^"
     at += inverted
     allowed = bytearray()

@@ -226,7 +226,7 @@ def _kill(client: Client, words: Words) -> bytes:
 
 
 def _kind(name: bytes) -> bytes:
-    """A kind of client by its name."""
+    """Return a kind of client by its name."""
     if name.lower() not in (b"normal", b"master", b"replica", b"slave", b"pubsub"):
         raise CommandError(b"ERR Unknown client type '%b'" % name)
     return name.lower()

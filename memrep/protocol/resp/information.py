@@ -261,7 +261,7 @@ def _who_am_i(client: Client, words: Words) -> bytes:
 
 
 def _nothing_listed(client: Client, words: Words) -> bytes:
-    """Nothing is slow, and nothing was noticed."""
+    """List nothing: nothing is slow, and nothing was noticed."""
     return EMPTY
 
 

@@ -156,7 +156,7 @@ def expiring(
 
 
 def _allowed(before: int, ends: int, options: frozenset[bytes]) -> bool:
-    """What never ends counts as ending after all others."""
+    """Tell whether these options allow this end; what never ends counts as ending after all others."""
     if b"nx" in options and before < NEVER:
         return False
     if b"xx" in options and before >= NEVER:

@@ -74,7 +74,7 @@ def adding(number: int) -> Operation:
 
 
 def changed(entry: Entry | None, value: bytes) -> Entry:
-    """What is there with another value: its flags and its end stay."""
+    """Return what is there with another value: its flags and its end stay."""
     if entry is None:
         return Entry(NO_VERSION, value, 0, NEVER)
     return Entry(NO_VERSION, value, entry.flags, entry.expires)
@@ -96,7 +96,7 @@ def incrbyfloat(client: Client, words: Words) -> Plan:
 
 
 def _float(word: bytes) -> Decimal:
-    """A number with a fraction, as C's strtold reads it; what is no number, or none that ends, is refused."""
+    """Read a number with a fraction, as C's strtold does; refuse what is no number, or none that ends."""
     text = word.decode("latin-1")
     try:
         if not text or text != text.strip() or "_" in text:
@@ -112,7 +112,7 @@ def _float(word: bytes) -> Decimal:
 
 
 def _spelled(number: Decimal) -> bytes:
-    """With at most 17 digits behind the point, no exponent, no nought at the end."""
+    """Spell it with at most 17 digits behind the point, no exponent, no nought at the end."""
     text = f"{number:.17f}".rstrip("0").rstrip(".")
     return b"0" if text in ("-0", "") else text.encode()
 

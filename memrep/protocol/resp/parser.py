@@ -136,7 +136,7 @@ class Parser:
         return arguments
 
     def _length(self, data: bytes, at: int, end: int) -> int:
-        """The length that stands at `at`, if its line ends at `end`; -1 if that has not come yet.
+        """Return the length that stands at `at`, if its line ends at `end`; -1 if that has not come yet.
 
         Raises:
             ProtocolError: it is none.
@@ -189,7 +189,7 @@ class Parser:
 
 
 def _number(digits: bytes, most: int, error: str) -> int:
-    """A length in its one spelling."""
+    """Read a length in its one spelling."""
     if not _NUMBER.fullmatch(digits):
         raise ProtocolError(error)
     number = int(digits)
@@ -206,7 +206,7 @@ _UNBALANCED: Final = "unbalanced quotes in request"
 
 
 def words_of(line: bytes) -> list[bytes]:
-    r"""The words of a line as people type them: "a\x00b" and 'it\'s' are one word each (sds.c, sdssplitargs).
+    r"""Split a line as people type it: "a\x00b" and 'it\'s' are one word each (sds.c, sdssplitargs).
 
     Raises:
         ProtocolError: a quote is not closed, or something stands right behind it.
@@ -232,7 +232,7 @@ def words_of(line: bytes) -> list[bytes]:
 
 
 def _quoted(line: bytes, at: int, word: bytearray) -> int:
-    """Add to a word what stands in quotes from here; returns what is behind them."""
+    """Add to a word what stands in quotes from here; return what is behind them."""
     quote, size = line[at], len(line)
     at += 1
     while at < size:

@@ -66,10 +66,10 @@ def read(entry: Entry | None) -> Decision:
 
 
 def one(step: Step, spell: Callable[[Result], bytes]) -> Plan:
-    """One step, whose result is spelled so."""
+    """Make a plan of one step, whose result is spelled so."""
     return Plan((step,), lambda results: spell(results[0]))
 
 
 def each(steps: Sequence[Step], spell: Callable[[Sequence[Result]], bytes]) -> Plan:
-    """Several steps, whose results are spelled so."""
+    """Make a plan of several steps, whose results are spelled so."""
     return Plan(steps, spell)

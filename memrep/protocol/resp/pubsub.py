@@ -107,7 +107,7 @@ def _patterns(client: Client, words: Words) -> bytes:
 
 
 def _no_shards(client: Client, words: Words) -> bytes:
-    """Nobody can subscribe to a shard's channels."""
+    """Tell 0 of each of these channels: no client can subscribe to a shard's channels."""
     return array([part for name in words[2:] for part in (bulk(name), ZERO)])
 
 

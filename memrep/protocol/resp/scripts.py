@@ -57,7 +57,7 @@ def compare_and_expire(client: Client, keys: Words, arguments: Words) -> Plan:
 
 
 def compare_and_expire_or_persist(client: Client, keys: Words, arguments: Words) -> Plan:
-    """The same in seconds; nought or less lets it live for ever."""
+    """Do as `compare_and_expire` does, but in seconds; nought or less lets the key live for ever."""
     seconds = integer(arguments[1])
     now = client.clock.now
     if seconds > 0:
@@ -163,7 +163,7 @@ def increase(client: Client, keys: Words, arguments: Words) -> Plan:
 
 
 def increase_if_there(client: Client, keys: Words, arguments: Words) -> Plan:
-    """The same, if there is one."""
+    """Add so much to the number of the key, if there is one."""
     add_to = adding(integer(arguments[0]))
     nil = client.say.nil
     return Plan((client.storing(keys[0], b"", lambda entry: nil if entry is None else add_to(entry)),))
@@ -216,7 +216,7 @@ _TOKEN: Final = re.compile(rb"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\w+|[=~<>]=|
 
 
 def normal(text: bytes) -> bytes:
-    """A script without what changes nothing: comments, blanks, kinds of quotes, the case of commands' names."""
+    """Rid a script of what changes nothing: comments, blanks, kinds of quotes, the case of commands' names."""
     words = _TOKEN.findall(_COMMENT.sub(b" ", text))
     for at, word in enumerate(words):
         if word[:1] in (b"'", b'"'):
@@ -248,7 +248,7 @@ _BY_HAND_MAX: Final = 2_000
 
 
 def find(text: bytes) -> Script | None:
-    """What the script of this text means; None if it is not known."""
+    """Return what the script of this text means; None if it is not known."""
     found = SCRIPTS.get(sha_of(text))
     if found is None and len(text) <= _BY_HAND_MAX:
         found = _NORMAL.get(normal(text))
@@ -256,7 +256,7 @@ def find(text: bytes) -> Script | None:
 
 
 def sha_of(text: bytes) -> bytes:
-    """The SHA1 by which clients name the script of this text."""
+    """Return the SHA1 by which clients name the script of this text."""
     return sha1(text).hexdigest().encode()
 
 

@@ -90,7 +90,7 @@ def _sentinel(client: Client, node: RedisNode) -> bytes:
 
 
 def _described(client: Client, name: bytes, node: RedisNode, kind: bytes, more: dict[bytes, bytes]) -> bytes:
-    """One node, as Redis' sentinels describe any."""
+    """Describe one node, as Redis' sentinels describe any."""
     fields = {
         b"name": name,
         b"ip": node.host,

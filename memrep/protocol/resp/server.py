@@ -89,7 +89,7 @@ class Server:
 
     @property
     def clients(self) -> Sequence[Connected]:
-        """Those who are connected, the oldest first."""
+        """Return the clients that are connected, the oldest first."""
         return list(self._clients)
 
     def next_number(self) -> int:
@@ -109,7 +109,7 @@ class Server:
             self.indexes.clear()
 
     def tick(self) -> None:
-        """Tell those who listen for it when whom they may take for the master is lost."""
+        """Tell clients that listen for it when a node that they may take for the master is lost."""
         for switch in self.topology.switches():
             self.subscriptions.publish(b"+switch-master", switch)
 
@@ -124,7 +124,7 @@ class Server:
         self.loaded_scripts[sha] = script
 
     def lets_in(self, user: bytes, password: bytes) -> bool:
-        """Tell whether this is the user's password; the default user, who has no name, has that of any."""
+        """Tell whether this is the user's password; the default user, which has no name, has that of any."""
         assert self.users is not None
         if user != b"default" or user in self.users.passwords:
             return self.users.admit(user, password)

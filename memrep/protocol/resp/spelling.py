@@ -18,12 +18,12 @@ EMPTY: Final = b"*0\r\n"
 
 
 def bulk(value: bytes) -> bytes:
-    """A string of any bytes."""
+    """Spell a string of any bytes."""
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def simple(text: bytes) -> bytes:
-    """A word of the server's own."""
+    """Spell a word of the server's own."""
     return b"+%b\r\n" % text
 
 
@@ -32,17 +32,17 @@ def integer(number: int) -> bytes:
 
 
 def error(text: bytes) -> bytes:
-    """An error, on one line and up to a NUL, as C prints it; its first word tells clients its kind."""
+    """Spell an error, on one line and up to a NUL, as C prints it; its first word tells clients its kind."""
     return b"-%b\r\n" % text.partition(b"\0")[0].translate(_ONE_LINE)
 
 
 def array(replies: Sequence[bytes]) -> bytes:
-    """Replies in a list."""
+    """Put replies in a list."""
     return b"*%d\r\n%b" % (len(replies), b"".join(replies))
 
 
 def bulks(values: Iterable[bytes]) -> bytes:
-    """Strings in a list."""
+    """Spell strings in a list."""
     return array([bulk(value) for value in values])
 
 
@@ -63,19 +63,19 @@ class Resp2:
     nil_array = b"*-1\r\n"
 
     def value(self, value: bytes | None) -> bytes:
-        """A string, or nothing."""
+        """Spell a string, or nothing."""
         return self.nil if value is None else bulk(value)
 
     def mapping(self, pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-        """Names, each with a reply."""
+        """Spell names, each with a reply."""
         return array([part for name, reply in pairs for part in (bulk(name), reply)])
 
     def text(self, text: bytes) -> bytes:
-        """What people read."""
+        """Spell what people read."""
         return bulk(text)
 
     def push(self, replies: Sequence[bytes]) -> bytes:
-        """What was not asked for."""
+        """Spell what was not asked for."""
         return array(replies)
 
 
@@ -87,15 +87,15 @@ class Resp3(Resp2):
     nil_array = b"_\r\n"
 
     def mapping(self, pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-        """Names, each with a reply."""
+        """Spell names, each with a reply."""
         return b"%%%d\r\n%b" % (len(pairs), b"".join([bulk(name) + reply for name, reply in pairs]))
 
     def text(self, text: bytes) -> bytes:
-        """What people read."""
+        """Spell what people read."""
         return b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text)
 
     def push(self, replies: Sequence[bytes]) -> bytes:
-        """What was not asked for."""
+        """Spell what was not asked for."""
         return b">%d\r\n%b" % (len(replies), b"".join(replies))
 
 

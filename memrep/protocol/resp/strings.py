@@ -61,7 +61,7 @@ def getrange(client: Client, words: Words) -> Plan:
 
 
 def _part(value: bytes, start: int, end: int) -> bytes:
-    """From `start` to `end`, which counts; negative ones count from behind."""
+    """Return the part from `start` to `end`, which counts; negative ones count from behind."""
     if start < 0 and end < 0 and start > end:
         return b""
     size = len(value)
@@ -71,7 +71,7 @@ def _part(value: bytes, start: int, end: int) -> bytes:
 
 
 def value_of(found: Result) -> bytes | None:
-    """The value of an entry that was found."""
+    """Return the value of an entry that was found."""
     return found.value if isinstance(found, Entry) else None
 
 
@@ -180,7 +180,7 @@ def _ok(results: Sequence[Result]) -> bytes:
 
 
 def _pairs(client: Client, words: Words) -> list[tuple[bytes, bytes]]:
-    """Stored keys and values of MSET; of a key that is named twice the last value counts."""
+    """Return stored keys and values of MSET; of a key that is named twice the last value counts."""
     if not len(words) % 2:
         raise CommandError(b"ERR wrong number of arguments for '%b' command" % words[0].lower())
     return list({client.key(words[at]): words[at + 1] for at in range(1, len(words), 2)}.items())

@@ -60,7 +60,7 @@ class Subscriber:
         self._sending = False  # what was taken last may be unsent
 
     def __len__(self) -> int:
-        """To how many channels and patterns it has subscribed."""
+        """Return to how many channels and patterns it has subscribed."""
         return len(self.channels) + len(self.patterns)
 
     def begin(self, names: dict[bytes, None], name: bytes) -> bool:
@@ -79,7 +79,7 @@ class Subscriber:
 
     @property
     def waits(self) -> bool:
-        """Whether something lies in its mailbox, or what was taken last may be unsent."""
+        """Tell whether something lies in its mailbox, or what was taken last may be unsent."""
         return self._sending or bool(self._mail)
 
     def post(self, message: bytes) -> bool:
@@ -94,7 +94,7 @@ class Subscriber:
         return True
 
     def take(self) -> Sequence[bytes]:
-        """What is to be sent next; what was taken before has been sent."""
+        """Return what is to be sent next; what was taken before has been sent."""
         self._sending = bool(self._mail)
         if not self._mail:
             return ()
@@ -162,7 +162,7 @@ class Subscriptions:
     # --- what
 
     def publish(self, channel: bytes, text: bytes) -> int:
-        """Send this text to all who have subscribed to this channel; return to how many."""
+        """Send this text to all clients that have subscribed to this channel; return to how many."""
         sent = _send(self._channels.get(channel, ()), [b"message", channel, text])
         for pattern, fits in self._matchers():
             if fits(channel):
@@ -177,16 +177,16 @@ class Subscriptions:
     # --- how many
 
     def channels(self) -> Sequence[bytes]:
-        """Those that somebody has subscribed to."""
+        """Return the channels that some client has subscribed to."""
         return list(self._channels)
 
     def number_of(self, channel: bytes) -> int:
-        """How many have subscribed to this channel."""
+        """Return how many clients have subscribed to this channel."""
         return len(self._channels.get(channel, ()))
 
     @property
     def patterns(self) -> int:
-        """How many patterns there are."""
+        """Return how many patterns there are."""
         return len(self._patterns)
 
 

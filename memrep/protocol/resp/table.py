@@ -113,7 +113,7 @@ BY_WORD: Final = COMMANDS | {name.upper(): each for name, each in COMMANDS.items
 
 
 def find(words: Words) -> Command | None:
-    """The command of these words, their first in whatever case, or its subcommand; None if there is none."""
+    """Find the command of these words, the first in whatever case, or its subcommand; None if there is none."""
     found = BY_WORD.get(words[0]) or COMMANDS.get(words[0].lower())
     if found is not None and found.subcommands and len(words) > 1:
         return found.subcommands.get(words[1].lower())
@@ -121,7 +121,7 @@ def find(words: Words) -> Command | None:
 
 
 def unknown(words: Words) -> bytes:
-    """What is said of a command that there is none."""
+    """Return what is said of a command that does not exist."""
     words = [word.partition(b"\0")[0] for word in words]  # as C sees them
     if words[0].lower() in COMMANDS:
         return b"ERR unknown subcommand '%b'. Try %b HELP." % (words[1][:128], words[0].upper())

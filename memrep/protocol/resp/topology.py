@@ -41,7 +41,7 @@ class RedisNode:
 
     @property
     def address(self) -> bytes:
-        """Host and port, as Redis writes them."""
+        """Return host and port, as Redis writes them."""
         return b"%b:%d" % (self.host, self.port)
 
 
@@ -67,17 +67,17 @@ class Topology:
 
     @property
     def serving(self) -> Sequence[RedisNode]:
-        """Those that serve, sorted; this node, which has been asked, is one of them."""
+        """Return the nodes that serve, sorted; this node, which has been asked, is one of them."""
         found = self.find_serving()
         return found if self.me in found else [self.me]
 
     @property
     def others(self) -> Sequence[RedisNode]:
-        """Those beside this one."""
+        """Return the nodes that serve beside this one."""
         return [node for node in self.serving if node != self.me]
 
     def master_for(self, host: str) -> RedisNode:
-        """Whom a client from this host is told to take; "" stands for a unix socket."""
+        """Return the master that a client from this host is told to take; "" stands for a unix socket."""
         if is_local(host):
             return self.me
         first = self.serving[0]
@@ -87,7 +87,7 @@ class Topology:
     # --- names
 
     def asked_for(self, name: bytes) -> None:
-        """Remember that somebody knows the master under this name; the oldest is forgotten for it."""
+        """Remember that a client knows the master under this name; the oldest is forgotten for it."""
         self._asked.pop(name, None)
         self._asked[name] = None
         if len(self._asked) > NAMES_MAX:
@@ -95,13 +95,13 @@ class Topology:
 
     @property
     def all_names(self) -> Sequence[bytes]:
-        """Under which the master is known."""
+        """Return the names under which the master is known."""
         return list(dict.fromkeys((*self.names, *self._asked)))
 
     # --- switches
 
     def switches(self) -> Iterator[bytes]:
-        """Tell which nodes have been lost that somebody may take for the master: NAME OLD PORT NEW PORT."""
+        """Tell which nodes have been lost that a client may take for the master: NAME OLD PORT NEW PORT."""
         serving = self.find_serving()
         if not serving:
             return

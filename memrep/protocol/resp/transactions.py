@@ -118,7 +118,7 @@ class _Execution:
         self._replies: list[bytes] = []
 
     def go_on(self) -> bytes | Plan:
-        """The next commands up to one with a second half, as one plan; or the reply to EXEC."""
+        """Return the next commands up to one with a second half, as one plan; or the reply to EXEC."""
         batch: list[bytes | Plan] = []
         for command, words in self._queue[len(self._replies) :]:
             # One without keys may look at all of them, or change how the next is understood.
@@ -148,7 +148,7 @@ class _Execution:
         return Plan(steps, finish, phased=True, mixed=True)
 
     def _together(self, key: bytes, steps: Sequence[Step]) -> Step:
-        """What several steps do to one key, one after the other, as one step with a list of results."""
+        """Make one step, with a list of results, of what several steps do to one key, one after the other."""
         checks = key in self._watched
         decides: list[Operation] = [step.decide for step in steps]
         version = self._watched.get(key)
@@ -193,7 +193,7 @@ class _Execution:
         return self.go_on()
 
     def _inner(self, plan: Plan) -> Plan:
-        """The second half of a command of the queue."""
+        """Return the second half of a command of the queue."""
 
         def finish(results: Sequence[Result]) -> bytes | Plan:
             reply = self._client.told(plan, results)

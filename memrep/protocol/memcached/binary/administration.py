@@ -53,7 +53,7 @@ def stat(client: BinaryClient, request: Request, extras: bytes, value: bytes) ->
 
 
 def _detail(client: BinaryClient, request: Request) -> None:
-    """`stats detail`: memcached answers a dump by one line of statistics that holds them all."""
+    """Execute `stats detail`; memcached answers a dump by one line of statistics that holds them all."""
     prefixes = client.context.prefixes
     order = request.key.removeprefix(b"detail ")
     if order not in (b"on", b"off", b"dump"):

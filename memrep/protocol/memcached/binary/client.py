@@ -75,5 +75,5 @@ class BinaryClient:
 
 
 def exptime_of(extras: bytes) -> int:
-    """The exptime in these extras, s; 0 if there is none. It has no sign here: nothing is born dead."""
+    """Return the exptime in these extras, s; 0 if there is none. It has no sign here: nothing is born dead."""
     return int.from_bytes(extras, "big")

@@ -78,11 +78,11 @@ class Binary(Dialect):
         self._client = BinaryClient(connection, engine, commands, context)
 
     def answers_retrieval(self, replies: bytes) -> bool:
-        """Whether one of these packets answers a retrieval."""
+        """Tell whether one of these packets answers a retrieval."""
         return any(packet.QUIET.get(opcode, opcode) in _RETRIEVALS for opcode, _ in _cut(replies))
 
     def said(self, data: bytes, start: int) -> Iterator[Said]:
-        """The whole commands in `data` from `start`, of which none is executed."""
+        """Return the whole commands in `data` from `start`, of which none is executed."""
         return packets(data, start)
 
     def execute(self, data: bytes, start: int) -> int:
@@ -153,7 +153,7 @@ class Binary(Dialect):
 
 
 def _judge(client: BinaryClient, magic: int, base: int, extras: int, key: int, length: int) -> int:
-    """What is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
+    """Return what is wrong with a header; a mistake about lengths ends the connection, nothing else does."""
     login = client.login
     value = length - extras - key
     shape = SHAPES.get(base)
@@ -181,7 +181,7 @@ def _reject(client: BinaryClient, magic: int, opcode: int, opaque: int, status: 
 
 
 def _refusal(client: BinaryClient, base: int, keys: int, value: int, unfinished: bool) -> Outcome | None:
-    """Why a packet is refused before its value is looked at, if it is."""
+    """Return why a packet is refused before its value is looked at, if it is."""
     if base not in STORING:
         return None
     if client.engine.item_limit.too_large(b"-" * keys, 0, value):
@@ -211,7 +211,7 @@ def _note(client: BinaryClient, base: int, key: bytes) -> None:
 
 
 def _cut(replies: bytes) -> Iterator[tuple[int, int]]:
-    """The opcode and the end of each packet."""
+    """Yield the opcode and the end of each packet."""
     start = 0
     while start < len(replies):
         _, opcode, _, _, _, _, length, _, _ = HEADER.unpack_from(replies, start)

@@ -52,7 +52,7 @@ def decr(client: BinaryClient, request: Request, extras: bytes, value: bytes) ->
 
 
 def _initial(client: BinaryClient, extras: bytes) -> Entry | None:
-    """What incr and decr store where there is nothing."""
+    """Return what incr and decr store where there is nothing."""
     exptime = int.from_bytes(extras[16:], "big")
     if exptime == packet.NO_INITIAL:
         return None

@@ -89,12 +89,12 @@ def response(
     value: bytes = b"",
     cas: int = 0,
 ) -> bytes:
-    """A response packet."""
+    """Make a response packet."""
     size = len(extras) + len(key) + len(value)
     header = HEADER.pack(RESPONSE, opcode, len(key), len(extras), 0, status, size, opaque, cas)
     return b"".join((header, extras, key, value))
 
 
 def error(opcode: int, opaque: int, status: int) -> bytes:
-    """A response packet that says what is wrong."""
+    """Make a response packet that says what is wrong."""
     return response(opcode, opaque, status=status, value=TEXTS[status])

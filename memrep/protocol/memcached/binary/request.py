@@ -36,15 +36,15 @@ class Request:
     key: bytes
 
     def fails(self, status: int) -> bytes:
-        """The reply of a command that fails; a quiet one tells that, too."""
+        """Return the reply of a command that fails; a quiet one tells that, too."""
         return error(self.opcode, self.opaque, status)
 
     def done(self, cas: int = 0, value: bytes = b"") -> bytes:
-        """The reply of a command that succeeds."""
+        """Return the reply of a command that succeeds."""
         return b"" if self.quiet else response(self.opcode, self.opaque, value=value, cas=cas)
 
     def stored(self, result: Result) -> bytes:
-        """The reply of a storage command."""
+        """Return the reply of a storage command."""
         if isinstance(result, Entry):
             return self.done(result.cas_unique)
         if result is STORED:
@@ -56,7 +56,7 @@ class Request:
         return self.fails(packet.STATUS[result])
 
     def counted(self, result: Result) -> bytes:
-        """The reply of incr and decr."""
+        """Return the reply of incr and decr."""
         if isinstance(result, Outcome):
             return self.fails(packet.STATUS[result])
         entry = result if isinstance(result, Entry) else None
@@ -65,21 +65,21 @@ class Request:
         return self.done(entry.cas_unique if entry is not None else 0, int(digits).to_bytes(8, "big"))
 
     def removed(self, result: Result) -> bytes:
-        """The reply of a delete."""
+        """Return the reply of a delete."""
         if result is operations.DELETED:
             return self.done()
         assert isinstance(result, Outcome)
         return self.fails(packet.STATUS[result])
 
     def touched(self, result: Result) -> bytes:
-        """The reply of a touch, which shows the flags."""
+        """Return the reply of a touch, which shows the flags."""
         if isinstance(result, Entry):
             flags = result.flags.to_bytes(4, "big")
             return response(self.opcode, self.opaque, extras=flags, cas=result.cas_unique)
         return self.fails(packet.STATUS[NOT_FOUND])
 
     def shown(self, result: Result) -> bytes:
-        """The reply of a get; a miss of a quiet one is silence."""
+        """Return the reply of a get; a miss of a quiet one is silence."""
         key = self.key if self.base in _SHOWS_KEY else b""
         if isinstance(result, Entry):
             flags = result.flags.to_bytes(4, "big")

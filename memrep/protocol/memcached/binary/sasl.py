@@ -28,7 +28,7 @@ class PlainLogin:
         self._was_admitted = False  # once
 
     def begin(self) -> None:
-        """Begin anew: as in memcached, who asks is not admitted."""
+        """Begin anew: as in memcached, a client that asks is not admitted."""
         self.admitted = False
 
     def choose(self, mechanism: bytes) -> bool:
@@ -38,7 +38,7 @@ class PlainLogin:
         return self._asked
 
     def admit(self, message: bytes) -> bool:
-        """Judge `authorization NUL user NUL password`; nobody may act for another one."""
+        """Judge `authorization NUL user NUL password`; no user may act for another one."""
         parts = message.split(b"\0")
         known = len(parts) == 3 and parts[0] in (b"", parts[1])
         self.admitted = self._asked and known and self._users.admit(parts[1], parts[2])

@@ -30,7 +30,7 @@ class Shape:
     value: bool = False
 
     def fits(self, extras: int, key: int, value: int) -> bool:
-        """Whether these lengths are right."""
+        """Tell whether these lengths are right."""
         return (
             extras in self.extras and (self.key is None or self.key == (key > 0)) and (self.value or value == 0)
         )

@@ -62,7 +62,7 @@ class Get:
         self._parts: list[bytes | None] = []
 
     def decide(self, entry: Entry | None) -> Decision:
-        """What becomes of the entry."""
+        """Decide what becomes of the entry."""
         meta, engine = self.meta, self._engine
         vivify = meta.time("N")
         fresh = entry is None and vivify is not None
@@ -116,7 +116,7 @@ class Get:
                     parts.append(shown)
 
     def show(self, result: Result) -> bytes:
-        """The reply."""
+        """Return the reply."""
         meta = self.meta
         if not isinstance(result, Entry):
             return b"" if meta.quiet else _line(b"EN", [meta.shown(letter) for letter in meta.flags])
@@ -141,12 +141,12 @@ class Set:
 
     @property
     def plain(self) -> bool:
-        """Whether it asks for nothing but to store."""
+        """Tell whether it asks for nothing but to store."""
         return self._mode == "S" and "C" not in self.meta and "E" not in self.meta
 
     @property
     def exptime(self) -> int:
-        """As the client sent it, s."""
+        """Return the exptime as the client sent it, s."""
         return self.meta.time("T") or 0
 
     def keep(self, value: bytes) -> bytes:
@@ -155,7 +155,7 @@ class Set:
         return value
 
     def deciding(self, value: bytes) -> Operation:
-        """What becomes of the entry, given this value."""
+        """Return the operation that decides what becomes of the entry, given this value."""
         self.keep(value)
         new = self._new(value, deadline(self._engine.clock, self.exptime))
         match self._mode:
@@ -202,7 +202,7 @@ class Set:
         return EXISTS
 
     def show(self, result: Result) -> bytes:
-        """The reply."""
+        """Return the reply."""
         if isinstance(result, Outcome) and result in _ERRORS:
             return _ERRORS[result]
         meta = self.meta
@@ -226,7 +226,7 @@ class Delete:
         self.meta.check_opaque()
 
     def decide(self, entry: Entry | None) -> Decision:
-        """What becomes of the entry."""
+        """Decide what becomes of the entry."""
         meta, engine = self.meta, self._engine
         if entry is None:
             return NOT_FOUND
@@ -246,7 +246,7 @@ class Delete:
         return Entry(ZERO, value, flags, expires, unique, entry.owner, marks, entry.seen), DELETED
 
     def show(self, result: Result) -> bytes:
-        """The reply."""
+        """Return the reply."""
         assert isinstance(result, Outcome)
         meta = self.meta
         if result is DELETED and meta.quiet:
@@ -270,7 +270,7 @@ class Calculate:
         self._made = False
 
     def decide(self, entry: Entry | None) -> Decision:
-        """What becomes of the entry."""
+        """Decide what becomes of the entry."""
         meta, engine = self.meta, self._engine
         self._made = entry is None
         if entry is None:
@@ -297,7 +297,7 @@ class Calculate:
         return new, new
 
     def show(self, result: Result) -> bytes:
-        """The reply. What it has made it tells even if it is quiet."""
+        """Return the reply. It tells what it has made even if it is quiet."""
         if isinstance(result, Outcome) and result in _ERRORS:
             return _ERRORS[result]
         meta = self.meta
@@ -315,7 +315,7 @@ class Calculate:
 
 
 def describe(engine: Engine, words: Words) -> bytes:
-    """me: what there is to know of an entry, for people.
+    """Return what there is to know of an entry, for people (me).
 
     Raises:
         BadMeta: it makes no sense.

@@ -67,20 +67,20 @@ class Meta:
         return ord(letter) in self.flags
 
     def time(self, letter: str) -> int | None:
-        """The time behind this flag, s; None if it is not there."""
+        """Return the time behind this flag, s; None if it is not there."""
         return self.times.get(ord(letter))
 
     def number(self, letter: str) -> int | None:
-        """The number behind this flag; None if it is not there."""
+        """Return the number behind this flag; None if it is not there."""
         return self.numbers.get(ord(letter))
 
     @property
     def quiet(self) -> bool:
-        """Whether the expected is not told."""
+        """Tell whether the expected outcome is not told."""
         return "q" in self
 
     def mode(self, known: tuple[bytes, ...], default: str, verb: str) -> str:
-        """The letter behind M.
+        """Return the letter behind M.
 
         Raises:
             BadMeta: it is none of these.
@@ -102,7 +102,7 @@ class Meta:
             raise BadMeta(_BAD_OPAQUE)
 
     def shown(self, letter: int) -> bytes | None:
-        """What O and k show; None for other flags."""
+        """Return what O and k show; None for other flags."""
         if letter == ord("O"):
             return b"O" + self.flags[letter]
         if letter == ord("k"):
@@ -145,7 +145,7 @@ def read(words: Words, first: int) -> Meta:
 
 
 def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
-    """Read what stands behind a flag; what is wrong with it, "" if nothing is."""
+    """Read what stands behind a flag; return what is wrong with it, "" if nothing is."""
     if letter in _TIMES:
         time = signed32(token)
         if time is None:
@@ -167,7 +167,7 @@ def _read_token(meta: Meta, letter: int, token: bytes, wrong: bytes) -> bytes:
 
 
 def decoded(word: bytes) -> bytes:
-    """The key that this is the base64 of; b"" if it is none, for no client may name the empty key."""
+    """Return the key that this is the base64 of; b"" if it is none, for no client may name the empty key."""
     try:
         key = b64decode(word, validate=True)
     except ValueError:
@@ -176,7 +176,7 @@ def decoded(word: bytes) -> bytes:
 
 
 def read_strictly(words: Words) -> Meta:
-    """As `read`, for the commands to which memcached says one thing of all mistakes.
+    """Read as `read` does, for the commands to which memcached says one thing of all mistakes.
 
     Raises:
         BadMeta: they make no sense.

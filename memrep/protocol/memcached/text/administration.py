@@ -67,7 +67,7 @@ def slabs(client: TextClient, words: Words) -> None:
 
 
 def watch(client: TextClient, words: Words) -> None:
-    """Answer who wants to watch; there is nothing to be watched."""
+    """Answer a client that wants to watch; there is nothing to be watched."""
     _say(client, allocator.watch(words))
 
 

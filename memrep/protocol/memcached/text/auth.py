@@ -31,7 +31,7 @@ _WRONG: Final = b"CLIENT_ERROR authentication failure\r\n"
 def text_or_login(
     connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
 ) -> Dialect:
-    """What a client of the text protocol speaks first: if the node has users, it logs in."""
+    """Return what a client of the text protocol speaks first: if the node has users, it logs in."""
     text = Text(connection, engine, commands, context)
     return text if context.users is None else Login(connection, context.users, text)
 
@@ -54,7 +54,7 @@ class Login(Dialect):
         self._out = connection.out
 
     def oversized(self, inbox: bytearray) -> bool:
-        """Whether this is a line that grows without end."""
+        """Tell whether this is a line that grows without end."""
         return len(inbox) > LINE_MAX and b"\n" not in inbox
 
     def execute(self, data: bytes, start: int) -> int:

@@ -85,7 +85,7 @@ class Text(Dialect):
 
     @property
     def suspended(self) -> bool:
-        """Whether a get has stopped half-way."""
+        """Tell whether a get has stopped half-way."""
         return bool(self._client.multi_get.keys)
 
     def resume_command(self) -> None:
@@ -93,7 +93,7 @@ class Text(Dialect):
         self._client.multi_get.resume_command()
 
     def oversized(self, inbox: bytearray) -> bool:
-        """Whether this is a line that grows without end; only a get may be long, for its many keys."""
+        """Tell whether this is a line that grows without end; only a get may be long, for its many keys."""
         if len(inbox) <= LINE_MAX or b"\n" in inbox:
             return False
         begin = bytes(inbox[: LINE_MAX + 1]).lstrip(b" ")
@@ -101,11 +101,11 @@ class Text(Dialect):
         return not get or len(inbox) > GET_LINE_MAX
 
     def answers_retrieval(self, replies: bytes) -> bool:
-        """Whether one of these lines is the end of a retrieval."""
+        """Tell whether one of these lines is the end of a retrieval."""
         return b"END\r\n" in replies
 
     def said(self, data: bytes, start: int) -> Iterator[Said]:
-        """The whole commands in `data` from `start`, of which none is executed."""
+        """Return the whole commands in `data` from `start`, of which none is executed."""
         return lookahead.lines(data, start)
 
     def execute(self, data: bytes, start: int) -> int:

@@ -15,7 +15,7 @@ LARGE: Final = b"SERVER_ERROR object too large for cache\r\n"
 
 
 def end_of_block(data: bytes, end: int) -> int:
-    """Where the next command begins if a data block ends at `end`.
+    """Find where the next command begins if a data block ends at `end`.
 
     Returns:
         That; minus the number of bytes that are missing; or 0 if something else stands where the block should

@@ -19,22 +19,22 @@ from memrep.protocol.memcached.text.storage import drop
 
 
 def noop(client: TextClient, words: Words) -> None:
-    """mn: do nothing; the reply tells that all before it have been answered."""
+    """Do nothing (mn); the reply tells that all before it have been answered."""
     client.out.append(b"MN\r\n")
 
 
 def get(client: TextClient, words: Words) -> None:
-    """mg: show a value, and perhaps change it."""
+    """Show a value, and perhaps change it (mg)."""
     _modify(client, words, commands.Get)
 
 
 def delete(client: TextClient, words: Words) -> None:
-    """md: remove a value, or mark it."""
+    """Remove a value, or mark it (md)."""
     _modify(client, words, commands.Delete)
 
 
 def calculate(client: TextClient, words: Words) -> None:
-    """ma: count."""
+    """Count (ma)."""
     _modify(client, words, commands.Calculate)
 
 
@@ -57,7 +57,7 @@ def _modify(
 
 
 def describe(client: TextClient, words: Words) -> None:
-    """me: tell people what there is to know of a value."""
+    """Tell people what there is to know of a value (me)."""
     try:
         client.out.append(commands.describe(client.engine, words))
     except BadMeta as error:
@@ -65,7 +65,7 @@ def describe(client: TextClient, words: Words) -> None:
 
 
 def store(client: TextClient, words: Words, data: bytes, body: int) -> int:
-    """ms: store the data block that begins at `body`; returns as `StorageCommand.execute` does."""
+    """Store the data block that begins at `body` (ms); return as `StorageCommand.execute` does."""
     if len(words) < 2:
         client.refuse(ERROR)
         return body

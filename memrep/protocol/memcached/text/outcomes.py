@@ -37,12 +37,12 @@ REPLIES: Final[dict[Outcome, bytes]] = {
 
 
 def silent(result: Result) -> bytes:
-    """Nothing, for commands with `noreply`."""
+    """Return nothing, for commands with `noreply`."""
     return b""
 
 
 def spell(result: Result) -> bytes:
-    """An outcome, or a number."""
+    """Spell an outcome, or a number."""
     if isinstance(result, Outcome):
         return REPLIES[result]
     assert isinstance(result, bytes)
@@ -50,14 +50,14 @@ def spell(result: Result) -> bytes:
 
 
 def show(key: bytes, entry: Entry) -> bytes:
-    """An entry as get shows it."""
+    """Spell an entry as get shows it."""
     value = entry.value
     assert value is not None
     return b"VALUE %b %d %d\r\n%b\r\n" % (key, entry.flags, len(value), value)
 
 
 def show_cas(key: bytes, entry: Entry) -> bytes:
-    """An entry as gets shows it."""
+    """Spell an entry as gets shows it."""
     value = entry.value
     assert value is not None
     return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, entry.flags, len(value), entry.cas_unique, value)
