@@ -38,7 +38,7 @@ class Certificate:
     expires: datetime
 
     def warning(self, now: datetime) -> str:
-        """What the operator has to be told about its age; "" for nothing."""
+        """Return what the operator has to be told about its age; "" for nothing."""
         if now + _SOON < self.expires:
             return ""
         tense = "has expired" if self.expires <= now else "expires"
@@ -49,7 +49,7 @@ class Certificate:
 
 
 def read_certificate(cert: str, key: str | None, ca: str | None) -> Certificate:
-    """The certificate in these files.
+    """Return the certificate in these files.
 
     Args:
         cert: the certificate, with those that vouch for it behind it.
@@ -105,7 +105,7 @@ def _read(option: str, path: str) -> str:
 
 
 def _expiry(pem: str) -> datetime:
-    """The end of a certificate's validity, which Python's ssl tells only of other people's (RFC 5280, 4.1)."""
+    """Return when a certificate expires; Python's ssl tells that only of other people's (RFC 5280, 4.1)."""
     certificate = next(_elements(ssl.PEM_cert_to_DER_cert(pem)))[1]
     to_be_signed = next(_elements(certificate))[1]
     fields = [body for tag, body in _elements(to_be_signed) if tag != 0xA0]  # the version may be there or not
@@ -116,7 +116,7 @@ def _expiry(pem: str) -> datetime:
 
 
 def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """The tags and bodies of the elements in a row (X.690, 8.1)."""
+    """Yield the tags and bodies of the elements in a row (X.690, 8.1)."""
     at = 0
     while at < len(der):
         tag, size = der[at], der[at + 1]

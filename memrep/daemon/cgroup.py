@@ -93,7 +93,7 @@ class Group:
     version: Version
 
     def limit(self) -> tuple[int, Path] | None:
-        """How much it may take, bytes, and which file says so; None if there is no limit.
+        """Return how much it may take, bytes, and which file says so; None if there is no limit.
 
         Raises:
             OSError: that cannot be told now.
@@ -109,7 +109,7 @@ class Group:
         return min((one for one in said if one[0] < _NO_LIMIT), default=None)
 
     def told(self, name: str) -> int:
-        """The number of this name in memory.stat; 0 if there is none.
+        """Return the number of this name in memory.stat; 0 if there is none.
 
         Raises:
             OSError: that cannot be told now.
@@ -121,7 +121,7 @@ class Group:
 
 
 def groups_of(cgroup: str, mountinfo: str) -> list[Group]:
-    """The groups that a process is in, its own first.
+    """Return the groups that a process is in, its own first.
 
     Args:
         cgroup: its /proc/PID/cgroup.
@@ -145,7 +145,7 @@ def groups_of(cgroup: str, mountinfo: str) -> list[Group]:
 
 
 def _mounts(mountinfo: str, kind: str) -> Iterator[tuple[str, str]]:
-    """Each place where this kind of cgroups with memory is mounted, and which of them is seen there."""
+    """Yield each place where this kind of cgroups with memory is mounted, and which of them is seen there."""
     for line in mountinfo.splitlines():
         words, _, rest = line.partition(" - ")
         fields, source = words.split(), rest.split()
@@ -156,12 +156,12 @@ def _mounts(mountinfo: str, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _spelled_out(field: str) -> str:
-    """A path in mountinfo, in which blanks and their like are written as octal numbers."""
+    """Spell out a path in mountinfo, in which blanks and their like are written as octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
 def _inside(path: str, root: str) -> list[str]:
-    """The folders from the mount down to a group; none if it is elsewhere: a container sees its own as root."""
+    """Return the folders from mount to group; none if it is elsewhere: a container sees its own as root."""
     whole, above = path.strip("/").split("/"), root.strip("/").split("/")
     if above == [""]:
         above = []
@@ -171,7 +171,7 @@ def _inside(path: str, root: str) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    """What a small file holds; nothing if there is none.
+    """Return what a small file holds; nothing if there is none.
 
     Raises:
         OSError: it cannot be read now.
@@ -183,7 +183,7 @@ def _text(path: Path) -> str:
 
 
 def _limit_of(group: Group) -> tuple[int, Path] | None:
-    """The limit of a group, as far as that can be told now."""
+    """Return the limit of a group, as far as that can be told now."""
     try:
         return group.limit()
     except OSError:
@@ -205,7 +205,7 @@ class Memory:
         self._next = 0.0
 
     def check(self, memory: int, connections: int) -> None:
-        """Whether that much for entries (bytes) fits in, with so many clients.
+        """Check that so much for entries (bytes) fits in, with so many clients.
 
         Raises:
             UsageError: it does not.
@@ -227,7 +227,7 @@ class Memory:
         )
 
     def look(self) -> tuple[int, int] | None:
-        """How much is taken and how much there may be, bytes, where that is closest; None if nobody knows now.
+        """Return how much is taken and how much there may be, bytes, where that is closest; None if not known.
 
         Where there is no limit it is said to be 0.
         """
@@ -273,7 +273,7 @@ class _Limited:
         self._fd = -1
 
     def taken(self) -> int | None:
-        """What its processes have taken and the kernel would not take back by itself, bytes."""
+        """Return what its processes have taken and the kernel would not take back by itself, bytes."""
         try:
             if self._fd < 0:
                 path = self.group.directory / self.group.version.taken

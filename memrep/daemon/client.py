@@ -127,7 +127,7 @@ class Client:
 
     @property
     def state(self) -> str:
-        """What it does, in memcached's words."""
+        """Tell what it does, in memcached's words."""
         if self._unsent:
             return "conn_mwrite"
         if self.connection.waiting:
@@ -161,7 +161,7 @@ class Client:
             self._follow()
 
     def acknowledges(self, ms: int) -> bool | None:
-        """Whether its machine has acknowledged what was sent within the last so many ms (delivery.py).
+        """Tell whether its machine has acknowledged what was sent within the last so many ms (delivery.py).
 
         Raises:
             OSError: the connection is broken.
@@ -174,7 +174,7 @@ class Client:
         self._counted = 0
 
     def _hung_up(self) -> None:
-        """The client sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
+        """Note that it sends no more. What it has asked for is answered, in case it still listens (`nc -N`)."""
         self.ended = True
         self._node.clients.hung_up(self.connection)
         staleness = self._node.staleness

@@ -89,12 +89,12 @@ class ClientPorts:
             self.close()
 
     def shut(self) -> None:
-        """Accept nobody any more."""
+        """Accept no client any more."""
         self._shut = True
         self.follow()
 
     def close(self) -> None:
-        """Accept nobody until the next turn that finds the node open; the addresses are kept."""
+        """Accept no client until the next turn that finds the node open; the addresses are kept."""
         self.listening = False
         for door in self._doors:
             door.shut()
@@ -109,7 +109,7 @@ class ClientPorts:
             tls.tick()
 
     def describe(self) -> Iterator[tuple[str, object]]:
-        """Each socket that listens, as in memcached's `stats conns`."""
+        """Describe each socket that listens, as in memcached's `stats conns`."""
         for door in self._doors:
             if door.sock is not None:
                 yield f"{door.sock.fileno()}:addr", spell(door.sock.getsockname())

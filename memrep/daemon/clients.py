@@ -65,7 +65,7 @@ class Clients:
         )
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._clients)
 
     # --- who comes in
@@ -155,7 +155,7 @@ class Clients:
                     self.close(client, "its machine acknowledges nothing")
 
     def unread(self, connection: Connection) -> bool:
-        """Whether something of this client lies in its socket, be it only that it has hung up."""
+        """Tell whether something of this client lies in its socket, be it only that it has hung up."""
         try:
             self._clients[connection].sock.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
@@ -194,7 +194,7 @@ class Clients:
         self._slow_readers.keeps(client, unsent, more)
 
     def close_all(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on all clients."""
         for client in list(self._clients.values()):
             self.close(client, "memrep stops")
 
@@ -206,7 +206,7 @@ class Clients:
         self.partings.close()
 
     def describe(self) -> Iterator[tuple[str, object]]:
-        """Each socket, as in memcached's `stats conns`: address, state, for how long it has been quiet."""
+        """Describe each socket, as in memcached's `stats conns`: address, state, how long it has been quiet."""
         now = monotonic()
         asking = max(self._clients.values(), key=lambda client: client.heard, default=None)
         for client in self._clients.values():
@@ -220,7 +220,7 @@ class Clients:
 
 
 def spell(address: object) -> str:
-    """A socket's address, as memcached spells it."""
+    """Spell a socket's address as memcached does."""
     if not isinstance(address, tuple):
         return f"unix:{address}"
     host, port = address[:2]

@@ -122,7 +122,7 @@ class Daemon:
             self._notifier.tell("READY=1\nSTATUS=serving")
 
     def unread(self, connection: Connection) -> bool:
-        """Whether something of this client lies in its socket."""
+        """Tell whether something of this client lies in its socket."""
         return self._clients.unread(connection)
 
     def fence(self) -> None:
@@ -130,7 +130,7 @@ class Daemon:
         self._ports.fence()
 
     def distrust(self, error: Exception) -> None:
-        """Something has failed in the midst of what the node itself does: memory may have run out.
+        """Take an error that has happened in the midst of what the node itself does: memory may have run out.
 
         What it holds may be torn now, and a node must not answer from that. So another takes its place here, as
         after a restart: empty, with its ports shut until it has fetched everything. Where it alone holds
@@ -177,7 +177,7 @@ class Daemon:
         return True
 
     def _refuse(self) -> None:
-        """Serve nobody until the next turn that finds the node open."""
+        """Serve no client until the next turn that finds the node open."""
         if self._ports.listening:
             self._ports.close()
         self._clients.close_all()

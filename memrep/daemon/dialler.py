@@ -139,7 +139,7 @@ class Dialler:
                 await self._poked.wait()
 
     async def _dial(self) -> tuple[OutLink | None, str]:
-        """Call the peer at all of its endpoints: a new link to it, or why there is none."""
+        """Call the peer at all of its endpoints; return a new link to it, or why there is none."""
         where = self.where
         call = Call(self._last, self._sources, self._refused)
         sock = await call.connect(await where.ask())
@@ -200,7 +200,7 @@ class Dialler:
             self._log(line)
 
     def _hint(self) -> str:
-        """What is wrong with the peer's name, if it leads to this very machine and nobody else's does."""
+        """Tell what is wrong with the peer's name if it leads to this very machine and no other node's does."""
         hosts = [endpoint.host for endpoint in self.where.endpoints]
         if not hosts or not all(map(is_loopback, hosts)) or not self._sources:
             return ""

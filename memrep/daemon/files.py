@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def read_file(path: Path, most: int = -1) -> bytes:
-    """What is in this file.
+    """Return what is in this file.
 
     Args:
         path: the file.

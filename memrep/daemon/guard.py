@@ -55,7 +55,7 @@ class Troubles:
 
 
 def in_words(reason: object) -> str:
-    """What has gone wrong, for people."""
+    """Put into words what has gone wrong, for people."""
     if isinstance(reason, MemoryError):
         return "no memory"
     if isinstance(reason, OSError):
@@ -64,7 +64,7 @@ def in_words(reason: object) -> str:
 
 
 def remedy(error: OSError | MemoryError) -> str:
-    """What an operator can do about an error at the start."""
+    """Tell what an operator can do about an error at the start."""
     number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
     return _REMEDIES.get(number or 0, "`dmesg` and the limits of its service (systemctl show) may say why")
 
@@ -85,7 +85,7 @@ class Breakable(Protocol):
     """Somebody with a socket."""
 
     def broken(self, error: OSError) -> None:
-        """A system call on the socket has failed: do without it."""
+        """Do without the socket, on which a system call has failed."""
 
 
 _Owner = TypeVar("_Owner", bound=Breakable)

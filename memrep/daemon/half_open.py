@@ -25,7 +25,7 @@ _SYN_RECV: Final = " 03 "
 
 
 def callers(port: int) -> set[str]:
-    """The hosts whose call at this port waits for its handshake to end; none if the system does not tell."""
+    """Return the hosts whose call at this port waits for its handshake to end; none if that cannot be told."""
     found: set[str] = set()
     for family, table in _TABLES.items():
         with suppress(OSError, ValueError):
@@ -34,7 +34,7 @@ def callers(port: int) -> set[str]:
 
 
 def _half_open(family: socket.AddressFamily, table: str, port: int) -> Iterator[str]:
-    """The remote hosts of a table's half-open connections; addresses are hexadecimal, word by word."""
+    """Yield the remote hosts of a table's half-open connections; addresses are hexadecimal, word by word."""
     for line in table.splitlines():
         if _SYN_RECV not in line:
             continue

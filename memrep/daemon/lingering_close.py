@@ -37,11 +37,11 @@ class LingeringClose:
         self._left: dict[_Parting, float] = {}  # in the order of their deadlines
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._left)
 
     def begin(self, sock: socket.socket, reactor: Reactor, hold_s: float = 0.0) -> None:
-        """Part from the client of this socket, which nobody else uses any more.
+        """Part from the client of this socket, which nothing else uses any more.
 
         Args:
             sock: the socket.
@@ -74,7 +74,7 @@ class LingeringClose:
             parting.close()
 
     def forget(self, parting: _Parting) -> None:
-        """This one is closed."""
+        """Forget a socket that is closed."""
         self._left.pop(parting, None)
 
     def _late(self, now: float) -> Iterator[_Parting]:

@@ -70,7 +70,7 @@ class Listener:
             self._address = self.sock.getsockname()
 
     def __str__(self) -> str:
-        """As an operator writes it."""
+        """Spell the address as an operator writes it."""
         if self._is_path:
             return str(self._address)
         host, port = self._address[:2]
@@ -161,7 +161,7 @@ class Door:
         self.tick()
 
     def shut(self) -> None:
-        """Let nobody in from now on."""
+        """Accept no connection from now on."""
         self._rest()
         self._reactor = None
         self._listener.shut()
@@ -179,11 +179,11 @@ class Door:
 
     @property
     def sock(self) -> socket.socket | None:
-        """The socket that listens; None while none does."""
+        """Return the socket that listens; None while none does."""
         return self._listener.sock if self._fd >= 0 else None
 
     def broken(self, error: OSError) -> None:
-        """It cannot accept now."""
+        """Tell that it cannot accept now, and rest until the next tick."""
         self._troubles.tell(f"cannot accept {self._whose}", error)
         if error.errno in (errno.EMFILE, errno.ENFILE):
             self._make_room()
@@ -191,7 +191,7 @@ class Door:
 
     @guarded
     def ready(self, events: int) -> None:
-        """Somebody knocks."""
+        """Accept the connections that wait, as many as there is time for in this turn."""
         for _ in range(_ACCEPTS_A_TURN):
             if self._listener.sock is None:
                 return

@@ -27,7 +27,7 @@ _ELSEWHERE: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 
 
 def _own_endpoints(host: str) -> Iterator[Endpoint]:
-    """Those endpoints of this host to which a socket can be bound."""
+    """Yield those endpoints of this host to which a socket can be bound."""
     try:
         found = look_up(host)
     except (OSError, UnicodeError):
@@ -42,18 +42,18 @@ def _own_endpoints(host: str) -> Iterator[Endpoint]:
 
 
 def is_own(host: str) -> bool:
-    """Whether a socket can be bound to an address of this host."""
+    """Tell whether a socket can be bound to an address of this host."""
     return any(True for _ in _own_endpoints(host))
 
 
 def _only_here(host: str) -> str:
-    """The loopback address that this name stands for, if it stands for nothing else here; or empty."""
+    """Return the loopback address that this name stands for, if it stands for nothing else here; or empty."""
     hosts = addresses_of(host)
     return hosts[0] if hosts and all(map(is_loopback, hosts)) and hosts != [plain_host(host)] else ""
 
 
 def find_self(nodes: list[Address], named: Address | None) -> Address:
-    """Which of the nodes this machine is.
+    """Find out which of the nodes this machine is.
 
     Args:
         nodes: all of them.
@@ -85,7 +85,7 @@ def find_self(nodes: list[Address], named: Address | None) -> Address:
 
 
 def check_own_name(nodes: list[Address], me: Address, named: str | None) -> None:
-    """Whether the others can find this node where it would listen.
+    """Check that the others can find this node where it would listen.
 
     Debian's installer writes the machine's own name beside 127.0.1.1 into /etc/hosts. Everybody else is told
     another address, and calls in vain.
@@ -108,7 +108,7 @@ def check_own_name(nodes: list[Address], me: Address, named: str | None) -> None
 
 
 def check_listen(named: str | None, own: str) -> str:
-    """Where to listen: as the operator said, else at this node's own address, but never in public by accident.
+    """Return where to listen: as the operator said, else at this node's own address; never in public by chance.
 
     Args:
         named: what the operator gave as --listen, if anything.
@@ -133,7 +133,7 @@ def check_listen(named: str | None, own: str) -> str:
 
 
 def addresses_of(host: str) -> list[str]:
-    """The addresses that this host stands for here; none if that cannot be told."""
+    """Return the addresses that this host stands for here; none if that cannot be told."""
     try:
         return [endpoint.host for endpoint in look_up(host)]
     except (OSError, UnicodeError):
@@ -141,13 +141,13 @@ def addresses_of(host: str) -> list[str]:
 
 
 def is_private(host: str) -> bool:
-    """Whether only this machine or a private network can reach this host; nobody's names count as private."""
+    """Tell whether only this machine or a private network reaches this host; unknown names count as private."""
     found = [ipaddress.ip_address(one.partition("%")[0]) for one in addresses_of(host)]
     return not any(address.is_global or address.is_unspecified for address in found)
 
 
 def sources_of_links(host: str) -> list[Endpoint]:
-    """The endpoints from which this node may call the others, who know it by this host; none for any.
+    """Return the endpoints from which this node may call the others, who know it by this host; none for any.
 
     A machine may have several addresses, and the kernel would take the first that fits. On loopback each does.
     """
@@ -159,7 +159,7 @@ def sources_of_links(host: str) -> list[Endpoint]:
 
 
 def bind_client_port(host: str, port: int) -> list[Listener]:
-    """Where clients come in: at every address of this host that is this machine's.
+    """Bind the port where clients come in, at every address of this host that is this machine's.
 
     Raises:
         UsageError: it cannot be had.
@@ -168,7 +168,7 @@ def bind_client_port(host: str, port: int) -> list[Listener]:
 
 
 def bind_link_port(address: Address, host: str) -> list[Listener]:
-    """Where the other nodes come in, at every address of this host; it listens.
+    """Bind the port where the other nodes come in, at every address of this host; it listens.
 
     Raises:
         UsageError: it cannot be had.
@@ -206,7 +206,7 @@ def _bind(host: str, port: int, use: str) -> list[Listener]:
 
 
 def port_error(host: str, port: int, error: OSError, use: str) -> UsageError:
-    """The one line that an operator needs when a port cannot be had."""
+    """Return the error with the one line that an operator needs when a port cannot be had."""
     remedy = (
         "it is no address of this machine; behind NAT or in a container give --listen 0.0.0.0 (or ::)"
         if error.errno in _ELSEWHERE

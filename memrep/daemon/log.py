@@ -96,7 +96,7 @@ class Log:
         self._thread.join(patience_s)
 
     def capture(self) -> None:
-        """From now on let all that Python prints to standard error come this way.
+        """Let all that Python prints to standard error come this way from now on.
 
         An error that nobody could take, in a thread of trio's for example, is one line and no traceback.
         """
@@ -205,7 +205,7 @@ def keep_standard_files_open() -> None:
 
 
 def say(line: str) -> None:
-    """The last words of a program that exits; whoever cannot take them misses them."""
+    """Write the last words of a program that exits; whoever cannot take them misses them."""
     with suppress(OSError):
         os.write(_STDERR, line.encode(errors="backslashreplace") + b"\n")
 

@@ -65,17 +65,17 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """The address alone, in its one spelling."""
+        """Return the address alone, in its one spelling."""
         return plain_host(str(self.where[0]))
 
 
 def endpoints(found: Iterable[tuple[Any, ...]]) -> list[Endpoint]:
-    """What the resolver has found, each once."""
+    """Return what the resolver has found, each once."""
     return list(dict.fromkeys(Endpoint(family, where) for family, _, _, _, where in found))
 
 
 def look_up(host: str, port: int = 0) -> list[Endpoint]:
-    """All endpoints of this host. It may take seconds: for the start only.
+    """Return all endpoints of this host. It may take seconds: for the start only.
 
     Raises:
         OSError, UnicodeError: it has none that is known here.
@@ -84,7 +84,7 @@ def look_up(host: str, port: int = 0) -> list[Endpoint]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this address reaches this machine only; no name does, for all that is known here."""
+    """Tell whether this address reaches this machine only; no name does, for all that is known here."""
     with suppress(ValueError):
         return ipaddress.ip_address(plain_host(host)).is_loopback
     return False
@@ -112,7 +112,7 @@ class Whereabouts:
         self._answered = trio.Event()
 
     def begin_anew(self) -> None:
-        """The tasks that ask and look up begin, maybe not for the first time."""
+        """Forget what former tasks waited for: those that ask and look up begin, maybe once again."""
         self._asked = trio.Event()
         self._answered = trio.Event()
 
@@ -138,7 +138,7 @@ class Whereabouts:
             self._found([endpoint.host for endpoint in found])
 
     async def ask(self) -> list[Endpoint]:
-        """Where it lives, by a fresh look-up if that is done soon, else by the last one."""
+        """Return where it lives, by a fresh look-up if that is done soon, else by the last one."""
         answered = self._answered
         self._asked.set()
         with trio.move_on_after(_KNOWN_S if self.endpoints else _UNKNOWN_S):
@@ -146,7 +146,7 @@ class Whereabouts:
         return self.endpoints
 
     def why(self, outcomes: Sequence[tuple[Endpoint, str]]) -> str:
-        """Why the peer could not be called, in words for the operator: which addresses were tried."""
+        """Tell why the peer could not be called, in words for the operator: which addresses were tried."""
         host = self.address.host
         if not outcomes:
             reason = self.problem or "the resolver does not answer"
@@ -184,11 +184,11 @@ class Call:
 
     @property
     def outcomes(self) -> list[tuple[Endpoint, str]]:
-        """What has become of each endpoint, in the order in which the resolver named them."""
+        """Return what has become of each endpoint, in the order in which the resolver named them."""
         return list(self._outcomes.items())
 
     async def connect(self, found: Sequence[Endpoint]) -> socket.socket | None:
-        """A connected, non-blocking socket; None if no endpoint has answered in time."""
+        """Return a connected, non-blocking socket; None if no endpoint has answered in time."""
         self._outcomes = dict.fromkeys(found, SILENT)
         in_turn = sorted(found, key=lambda endpoint: endpoint != self._first)
         stagger = min(_STAGGER_S, _STAGGERS_S / len(found)) if found else 0
@@ -232,7 +232,7 @@ class Call:
 
 
 def source_towards(endpoint: Endpoint, own: Sequence[Endpoint]) -> Endpoint | None:
-    """The endpoint from which to call this one, so that the other side knows the caller; None for any.
+    """Return the endpoint from which to call this one, so that the other side knows the caller; None for any.
 
     A machine may have several addresses, and the kernel would take the first that fits. Where several of its
     own are known to the others it may choose among them.

@@ -36,18 +36,18 @@ class PeerAllowlist:
 
     @property
     def known(self) -> bool:
-        """Whether every name has been looked up, with or without success."""
+        """Tell whether every name has been looked up, with or without success."""
         return None not in self._found.values()
 
     def looked_up(self, node: int, hosts: Iterable[str]) -> None:
-        """A node's name stands for these addresses now; for none, if it could not be looked up."""
+        """Note that a node's name stands for these addresses now; for none, if it could not be looked up."""
         found = frozenset(map(plain_host, hosts))
         if found != self._found[node] and (found or self._found[node] is None):
             self._found[node] = found
             self._gather()
 
     def expects(self, host: str) -> bool:
-        """Whether another node may call from this address.
+        """Tell whether another node may call from this address.
 
         Nodes that share a machine over loopback call from whichever of its addresses the kernel takes.
         """
@@ -55,7 +55,7 @@ class PeerAllowlist:
         return host in self._expected or (self._loopback and is_loopback(host))
 
     def at(self, host: str) -> list[int]:
-        """The nodes that live at this address."""
+        """Return the nodes that live at this address."""
         host = plain_host(host)
         return [node for node, hosts in self._found.items() if host in (hosts or ())]
 

@@ -63,7 +63,7 @@ class OutLink:
 
     @property
     def sending(self) -> bool:
-        """Whether something is on its way from our buffer to the peer."""
+        """Tell whether something is on its way from our buffer to the peer."""
         return bool(self._unsent) and self.outgoing.welcome
 
     def send(self, data: bytes) -> None:
@@ -105,7 +105,7 @@ class OutLink:
             self.close(str(error))
 
     def broken(self, error: OSError) -> None:
-        """A system call has failed."""
+        """Close the link, for a system call has failed."""
         self.close(in_words(error))
 
     def _hear(self, data: bytes) -> None:

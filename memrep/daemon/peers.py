@@ -101,7 +101,7 @@ class Peers:
             door.open(self._reactor)
 
     def _receive(self, sock: socket.socket, host: str, port: int) -> None:
-        """Greet who may be a node; turn strangers away."""
+        """Greet a caller that may be a node; turn strangers away."""
         host = plain_host(host)
         if not self._node.options.secret and not self._allowlist.expects(host):
             self._turn_away(sock, host)
@@ -170,5 +170,5 @@ class Peers:
 
     @property
     def unsent(self) -> bool:
-        """Whether something for a peer is still in our buffers."""
+        """Tell whether something for a peer is still in our buffers."""
         return any(one.link.sending for one in self.diallers.values() if one.link is not None)

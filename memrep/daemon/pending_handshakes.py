@@ -27,11 +27,11 @@ class PendingHandshakes(Generic[Guest]):
         self._guests: dict[Guest, tuple[str, float]] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._guests)
 
     def enter(self, guest: Guest, host: str, now: float) -> Guest | None:
-        """Somebody comes in; who has to go for him, if anybody."""
+        """Take in a guest; return the one that has to go for it, if any."""
         self._guests[guest] = host, now
         if len(self._guests) <= self._seats:
             return None
@@ -39,13 +39,13 @@ class PendingHandshakes(Generic[Guest]):
         return next(guest for guest, (host, _) in self._guests.items() if host == crowd)
 
     def leave(self, guest: Guest) -> None:
-        """Somebody has shown who he is, or is gone."""
+        """Forget a guest that has shown who it is, or is gone."""
         self._guests.pop(guest, None)
 
     def overdue(self, now: float) -> list[Guest]:
-        """Those who have been here for too long."""
+        """Return those who have been here for too long."""
         return [guest for guest, (_, came) in self._guests.items() if now - came > self._patience_s]
 
     def all(self) -> list[Guest]:
-        """Everybody who is here."""
+        """Return all guests."""
         return list(self._guests)

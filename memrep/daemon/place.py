@@ -86,7 +86,7 @@ def _bind_unix_socket(path: str) -> Listener:
 
 
 def _raise_descriptor_limit(connections: int) -> None:
-    """As many descriptors as the clients may need; one line if the system does not allow that."""
+    """Allow as many descriptors as the clients may need; one line if the system does not allow that."""
     needed = connections + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed <= hard or (soft < needed and hard == resource.RLIM_INFINITY):

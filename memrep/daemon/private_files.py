@@ -16,7 +16,7 @@ _BYTES_MAX: Final = 4_096
 
 
 def read_private(path: str, option: str) -> bytes:
-    """What is in this file, or a little more than `_BYTES_MAX` of it.
+    """Return what is in this file, or a little more than `_BYTES_MAX` of it.
 
     Raises:
         UsageError: it cannot be read, or others can read or change it.
@@ -34,7 +34,7 @@ def read_private(path: str, option: str) -> bytes:
 
 
 def read_auth_file(path: str) -> Users:
-    """The users of this file.
+    """Return the users of this file.
 
     Raises:
         UsageError: it cannot be read, others can read it, or a line is no `user:password`.
@@ -46,7 +46,7 @@ def read_auth_file(path: str) -> Users:
 
 
 def read_secret(path: str) -> bytes:
-    """The secret in this file.
+    """Return the secret in this file.
 
     Raises:
         UsageError: it cannot be read, others can read it, or it holds no secret.

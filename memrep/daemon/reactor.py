@@ -68,7 +68,7 @@ class Owner(Protocol):
         """Send what there is to send."""
 
     def unread(self, connection: Connection) -> bool:
-        """Whether something of this client lies in its socket; asked after the process was stopped."""
+        """Tell whether something of this client lies in its socket; asked after the process was stopped."""
         ...
 
     def fence(self) -> None:
@@ -181,7 +181,7 @@ class Reactor:
         return stopped
 
     def stopped(self) -> bool:
-        """Whether the process was stopped within this turn; to be asked before what was read is executed."""
+        """Tell whether the process was stopped within this turn; to be asked before executing what was read."""
         now = monotonic()
         if now <= self._part.end:
             return False
@@ -206,7 +206,7 @@ class Reactor:
                     return
 
     def _leave(self, events: list[tuple[int, int]], last: int) -> None:
-        """Leave to the next turn who comes behind this one."""
+        """Leave to the next turn those that come behind this one."""
         place = next(place for place, (fd, _) in enumerate(events) if fd == last)
         self._left = [fd for fd, _ in events[place + 1 :]]
         self.cut_short += bool(self._left)
@@ -229,7 +229,7 @@ class Reactor:
         return others
 
     def _in_order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Those first who had to wait in the turn before, if they are still ready."""
+        """Put those first that had to wait in the turn before, if they are still ready."""
         ready = dict(events)
         left = [(fd, ready.pop(fd)) for fd in self._left if fd in ready]
         self._left = []

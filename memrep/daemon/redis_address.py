@@ -12,7 +12,7 @@ _PORT_MAX: Final = 65_535
 
 
 def parse_redis_port(said: str, listen: str, taken: tuple[int, ...]) -> tuple[str, int]:
-    """The address and port for Redis' clients (`--redis`); port 0 if there is none.
+    """Return the address and port for Redis' clients (`--redis`); port 0 if there is none.
 
     Args:
         said: what was given.
@@ -33,7 +33,7 @@ def parse_redis_port(said: str, listen: str, taken: tuple[int, ...]) -> tuple[st
 
 
 def parse_redis_announce(said: str, port: int) -> Address | None:
-    """Where Redis' clients are told to find this node (`--redis-announce`); None if nothing was said.
+    """Return where Redis' clients are told to find this node (`--redis-announce`); None if nothing was said.
 
     Args:
         said: what was given: HOST, HOST:PORT or [HOST]:PORT, HOST an address or a name.

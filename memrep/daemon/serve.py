@@ -75,7 +75,7 @@ def _announce(options: ServeOptions, place: Place, log: Callable[[str], None]) -
 
 
 def warning_of_strangers(options: ServeOptions) -> str:
-    """What is open to whom, and what to do about it; "" if only this machine and private networks reach it."""
+    """Tell what is open to whom, and what to do; "" if only this machine and private networks reach it."""
     if is_private(options.listen):
         return ""
     todo = ["let a firewall admit only the pool (deploy/nftables.conf)"]

@@ -29,12 +29,12 @@ class Slice:
         self.over = False
 
     def begin(self, now: float) -> None:
-        """Another one begins."""
+        """Begin another one."""
         self.end = now + self.length
         self.over = False
 
     def spent(self) -> bool:
-        """Whether it is over: what has not begun yet is left to the next turn."""
+        """Tell whether it is over: what has not begun yet is left to the next turn."""
         if not self.over:
             self.over = time.monotonic() > self.end
         return self.over

@@ -59,7 +59,7 @@ class TlsSocket:
         self.setsockopt = sock.setsockopt
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """What has come, decrypted, about so much at most; with flags, the bytes as they came (MSG_PEEK)."""
+        """Return what came, decrypted, about so much at most; with flags, the bytes as they came (MSG_PEEK)."""
         if flags:
             return socket.socket.recv(self._sock, size, flags)
         try:
@@ -146,7 +146,7 @@ class _Handshake:
         self._door.turn_away(self, reason)
 
     def broken(self, error: OSError) -> None:
-        """A system call has failed."""
+        """Hang up, for a system call has failed."""
         self.close(in_words(error))
 
 
@@ -170,11 +170,11 @@ class TlsDoor:
         self._steps = 0
 
     def __len__(self) -> int:
-        """How many are at it."""
+        """Return how many are at it."""
         return len(self._anteroom)
 
     def receive(self, reactor: Reactor, sock: socket.socket, host: str) -> None:
-        """A client has connected; the socket is this door's from now on.
+        """Take a client that has connected; the socket is this door's from now on.
 
         Raises:
             OSError: the system has no room for it.
@@ -194,19 +194,19 @@ class TlsDoor:
             crowded_out.close("")
 
     def may_step(self, turn: int) -> bool:
-        """Whether there is time for another step in this turn; who may not is asked again in the next."""
+        """Tell whether there is time for another step in this turn; if not, the next turn asks again."""
         if turn != self._turn:
             self._turn, self._steps = turn, 0
         self._steps += 1
         return self._steps <= _STEPS_A_TURN
 
     def pass_on(self, handshake: _Handshake, sock: TlsSocket) -> None:
-        """This one is done."""
+        """Admit a client whose handshake is done."""
         self._anteroom.leave(handshake)
         self._admit(sock, handshake.host)
 
     def turn_away(self, handshake: _Handshake, reason: str) -> None:
-        """This one was closed."""
+        """Forget a client that was closed; log the reason, if there is one."""
         self._anteroom.leave(handshake)
         if reason:
             host = plain_host(handshake.host)
@@ -218,13 +218,13 @@ class TlsDoor:
             handshake.close(f"no TLS handshake in {_HANDSHAKE_S:g} s")
 
     def close_all(self) -> None:
-        """Close everybody who is at it."""
+        """Close all clients that are at it."""
         for handshake in self._anteroom.all():
             handshake.close("")
 
 
 def _reason(error: OSError) -> str:
-    """Why a handshake failed, in words."""
+    """Tell why a handshake failed, in words."""
     known = {
         "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate, and --tls-ca demands one",
         "UNSUPPORTED_PROTOCOL": "its TLS is older than 1.2",
