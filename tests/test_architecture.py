@@ -296,6 +296,29 @@ def test_a_module_says_what_it_is_about(name: str) -> None:
     assert ast.get_docstring(MODULES[name])
 
 
+#: What a docstring of a function does not begin with: it says what the function does, and first of all that.
+NO_VERBS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        A All An Another Anything As At Because Behind Both By Each Every Everything For From How If
+        In It Its No Nobody Not Nothing Of On One Only Others Our Since So Some Somebody Something
+        That The There These They This Those To Two Until Up What When Where Whether Which Who Why
+        With Within
+        """,
+    )
+)
+
+
+@each_module
+def test_a_docstring_of_a_function_begins_with_a_verb(name: str) -> None:
+    """Those of Redis' commands begin with the command, as it is written."""
+    texts = [ast.get_docstring(function) for function in _functions(MODULES[name])]
+    first = {text.split()[0].strip(",.;:") for text in texts if text}
+    assert not first & NO_VERBS
+    assert all(word[:1].isupper() for word in first)
+
+
 def _file(name: str) -> Path:
     path = ROOT / name.replace(".", "/")
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
