@@ -1,8 +1,9 @@
 """One node beside memcached: CPU time per request as the kernel counts it, in turns within one run.
 
-`python -m bench.compare`. Each round starts both servers afresh and loads one after the other with the same
-load. What counts is the time that the server's threads were on a CPU (/proc/PID/task/*/schedstat). The ratio
-is taken round by round, so that a machine whose speed drifts does not favour either.
+`python -m bench.compare`, and with `--protocol redis` beside redis-server. Each round starts all servers afresh
+and loads one after the other with the same load; with Redis' protocol memrep's text protocol, too. What counts
+is the time that the server's threads were on a CPU (/proc/PID/task/*/schedstat). The ratio is taken round by
+round, so that a machine whose speed drifts does not favour either.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _free_port() -> int:
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[int]:
     """The process id of a server that listens on `port` until the block ends."""
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
@@ -80,20 +81,36 @@ def _measure(command: list[str], port: int, load: list[str]) -> dict[str, float]
 @click.option("--requests", default=60_000, show_default=True)
 @click.option("--connections", default=32, show_default=True)
 @click.option("--size", default=500, show_default=True, help="Bytes of a value.")
-def main(rounds: int, requests: int, connections: int, size: int) -> None:
-    """Compare a single memrep node with memcached -t 1."""
-    memcached = shutil.which("memcached")
-    if memcached is None:
-        raise click.ClickException("memcached is not installed; apt-get install memcached")
+@click.option("--protocol", type=click.Choice(["memcached", "redis"]), default="memcached", show_default=True)
+def main(rounds: int, requests: int, connections: int, size: int, protocol: str) -> None:
+    """Compare a single memrep node with memcached -t 1, or with redis-server."""
+    name = "memcached" if protocol == "memcached" else "redis-server"
+    program = shutil.which(name)
+    if program is None:
+        raise click.ClickException(f"{name} is not installed; apt-get install {name}")
     load = ["--requests", str(requests), "--connections", str(connections), "--size", str(size)]
-    results: dict[str, list[dict[str, float]]] = {"memcached": [], "memrep": []}
+    results: dict[str, list[dict[str, float]]] = {name: [], "memrep": []}
+    if protocol == "redis":
+        results["memrep text"] = []
     for _ in range(rounds):
         port = _free_port()
-        command = [memcached, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "1", "-u", "nobody"]
-        results["memcached"].append(_measure(command, port, load))
-        port = _free_port()
-        command = [sys.executable, "-m", "memrep", "serve", "--self", f"127.0.0.1:{port}"]
-        results["memrep"].append(_measure(command, port, load))
+        command = [program, *_options(name, port)]
+        results[name].append(_measure(command, port, [*load, "--protocol", protocol]))
+        port, redis = _free_port(), _free_port()
+        command = [
+            sys.executable,
+            "-m",
+            "memrep",
+            "serve",
+            "--self",
+            f"127.0.0.1:{port}",
+            "--redis",
+            str(redis),
+        ]
+        used = port if protocol == "memcached" else redis
+        results["memrep"].append(_measure(command, used, [*load, "--protocol", protocol]))
+        if "memrep text" in results:
+            results["memrep text"].append(_measure(command, port, load))
     click.echo(
         f"{connections} connections, {size}-byte values, get:set 1:1, {requests} requests, {rounds} rounds"
     )
@@ -104,13 +121,33 @@ def main(rounds: int, requests: int, connections: int, size: int) -> None:
             f"{name:<12}" + "".join(f"{median[key]:11.1f}" for key in ("cpu", "user", "p50", "p99"))
             + f"{median['rate']:12.0f}"
         )  # fmt: skip
-    ratios = sorted(
-        ours["cpu"] / theirs["cpu"]
-        for ours, theirs in zip(results["memrep"], results["memcached"], strict=True)
-    )
-    best = min(run["cpu"] for run in results["memrep"]) / min(run["cpu"] for run in results["memcached"])
+    for other in [each for each in results if each != "memrep"]:
+        _echo_ratio(other, results["memrep"], results[other])
+
+
+def _options(name: str, port: int) -> list[str]:
+    """How a peer is started, with one thread and no disk."""
+    if name == "memcached":
+        return ["-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "1", "-u", "nobody"]
+    return [
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--loglevel",
+        "warning",
+    ]
+
+
+def _echo_ratio(other: str, ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> None:
+    ratios = sorted(mine["cpu"] / peers["cpu"] for mine, peers in zip(ours, theirs, strict=True))
+    best = min(run["cpu"] for run in ours) / min(run["cpu"] for run in theirs)
     click.echo(
-        f"CPU per request, memrep / memcached: median {statistics.median(ratios):.2f} "
+        f"CPU per request, memrep / {other}: median {statistics.median(ratios):.2f} "
         f"(from {ratios[0]:.2f} to {ratios[-1]:.2f}), of the least disturbed round of each {best:.2f}"
     )
 

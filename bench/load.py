@@ -1,4 +1,4 @@
-"""A load for memcached servers: many connections, one request at a time on each, get and set in turn.
+"""A load for memcached and Redis servers: many connections, one request at a time on each, get and set in turn.
 
 Run as a process of its own, so that its CPU time is not the server's: `python -m bench.load PORT`. It prints
 one JSON line. Bounded in count; ends by itself.
@@ -19,13 +19,21 @@ _RECEIVE_BYTES = 1 << 16
 class _Connection:
     """One connection and what it waits for."""
 
-    def __init__(self, port: int, number: int, size: int) -> None:
+    def __init__(self, port: int, protocol: str, number: int, size: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = b"load%d" % number
-        self.set = b"set %b 0 0 %d\r\n%b\r\n" % (key, size, b"x" * size)
-        self.get = b"get %b\r\n" % key
-        self.hit = b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, size, b"x" * size)
+        value = b"x" * size
+        if protocol == "redis":
+            self.set = _array(b"SET", key, value)
+            self.get = _array(b"GET", key)
+            self.hit = b"$%d\r\n%b\r\n" % (size, value)
+            self.stored = b"+OK\r\n"
+        else:
+            self.set = b"set %b 0 0 %d\r\n%b\r\n" % (key, size, value)
+            self.get = b"get %b\r\n" % key
+            self.hit = b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, size, value)
+            self.stored = b"STORED\r\n"
         self.expected = b""
         self.received = b""
         self.turn = 0
@@ -34,7 +42,7 @@ class _Connection:
     def send(self) -> None:
         """Send the next request."""
         self.turn += 1
-        request, self.expected = (self.set, b"STORED\r\n") if self.turn % 2 else (self.get, self.hit)
+        request, self.expected = (self.set, self.stored) if self.turn % 2 else (self.get, self.hit)
         self.received = b""
         self.began = time.perf_counter_ns()
         self.sock.sendall(request)
@@ -48,12 +56,17 @@ class _Connection:
         return True
 
 
-def run(port: int, connections: int, requests: int, size: int) -> dict[str, float]:
+def _array(*words: bytes) -> bytes:
+    """A command of Redis' protocol."""
+    return b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+
+
+def run(port: int, protocol: str, connections: int, requests: int, size: int) -> dict[str, float]:
     """Do this many requests; returns requests a second and latencies in us."""
     epoll = select.epoll()
     clients = {}
     for number in range(connections):
-        client = _Connection(port, number, size)
+        client = _Connection(port, protocol, number, size)
         clients[client.sock.fileno()] = client
         epoll.register(client.sock, select.EPOLLIN)
     latencies = []
@@ -80,12 +93,13 @@ def run(port: int, connections: int, requests: int, size: int) -> dict[str, floa
 
 @click.command()
 @click.argument("port", type=int)
+@click.option("--protocol", type=click.Choice(["memcached", "redis"]), default="memcached", show_default=True)
 @click.option("--connections", default=32, show_default=True)
 @click.option("--requests", default=60_000, show_default=True)
 @click.option("--size", default=500, show_default=True)
-def main(port: int, connections: int, requests: int, size: int) -> None:
+def main(port: int, protocol: str, connections: int, requests: int, size: int) -> None:
     """Load the server on 127.0.0.1:PORT."""
-    click.echo(json.dumps(run(port, connections, requests, size)))
+    click.echo(json.dumps(run(port, protocol, connections, requests, size)))
 
 
 if __name__ == "__main__":

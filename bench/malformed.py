@@ -1,12 +1,12 @@
 """Does a node's memory stay flat under very many malformed connections? `python -m bench.malformed`.
 
-A real node is started, and clients of all sorts of bad manners come and go, a crowd at a time: lines without an
-end, packets that announce 4 GB, data blocks that never come, wrong magics, half a command and a reset. Its
-resident memory is read before, in between and after. A first tenth of the connections is for warming up:
-allocators keep what they have once had, and some of what is sent is a proper set by chance, so that the node is
-given 2 MB for items. In the end as many as may come (-c) stay, each in the midst of a command. The exit status
-is 1 if the node grew by more than GROWTH_MB, or by more than HALF_OPEN_KB for each of those, or lets one more
-in, or does not answer when they have left.
+With `--protocol redis` they come to Redis' port. A real node is started, and clients of all sorts of bad
+manners come and go, a crowd at a time: lines without an end, packets that announce 4 GB, data blocks that never
+come, wrong magics, half a command and a reset. Its resident memory is read before, in between and after. A
+first tenth of the connections is for warming up: allocators keep what they have once had, and some of what is
+sent is a proper set by chance, so that the node is given 2 MB for items. In the end as many as may come (-c)
+stay, each in the midst of a command. The exit status is 1 if the node grew by more than GROWTH_MB, or by more
+than HALF_OPEN_KB for each of those, or lets one more in, or does not answer when they have left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,11 @@ import click
 
 from bench.compare import _free_port
 from memrep.protocol.memcached.binary.packet import HEADER, REQUEST
+
+_VERSION: Final = b"version\r\n"
+
+#: What one client says, by chance.
+Say = Callable[[random.Random], bytes]
 
 GROWTH_MB: Final = 8.0
 
@@ -70,6 +75,37 @@ def requests(chance: random.Random) -> bytes:
     )
 
 
+def redis_requests(chance: random.Random) -> bytes:
+    """What one client says to Redis' port."""
+    key = chance.randbytes(chance.randrange(1, 300))
+    announced = chance.choice([0, 24, 300, 70_000, 1 << 21, 1 << 29, 1 << 40, -1])
+    value = b"$%d\r\n%b\r\n" % (len(key), key)
+    return chance.choice(
+        [
+            b"x" * chance.randrange(1, 5_000),
+            b"GET " + key + b"\r\n",
+            b"*%d\r\n" % announced + value * 3,
+            b"*3\r\n$3\r\nSET\r\n" + value + b"$%d\r\n" % announced + b"x" * chance.randrange(2_000),
+            b"*2\r\n$3\r\nGET\r\n" + value,
+            b"*2\r\n+GET\r\n" + value,
+            b"*1\r\n*1\r\n$4\r\nPING\r\n",
+            b"*1000000\r\n" + value * 20,
+            b'SET "' + key,
+            b"MULTI\r\n" + b"SET a b\r\n" * chance.randrange(200),
+            b"SUBSCRIBE " + b"c " * chance.randrange(300) + b"\r\nGET a\r\n",
+            b"WATCH " + b"k " * chance.randrange(300) + b"\r\n",
+            b"EVAL " + b"x" * chance.randrange(3_000) + b" 1 a\r\n",
+            b"KEYS " + b"*a" * chance.randrange(400) + b"\r\nSCAN 0\r\n",
+            b"MSET " + b"k v " * chance.randrange(500) + b"\r\n",
+            b"SETRANGE k 1000000000 x\r\nAPPEND k " + key + b"\r\n",
+            b"HELLO 3\r\n" + b"INFO\r\nCOMMAND\r\n" * 5,
+            b"POST / HTTP/1.1\r\n",
+            b"*\r\n$\r\n" * 50,
+            chance.randbytes(200),
+        ]
+    )
+
+
 def resident(process: int) -> float:
     """The resident memory of a process, MB."""
     status = Path(f"/proc/{process}/status").read_text()
@@ -77,12 +113,12 @@ def resident(process: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def crowd(port: int, size: int, chance: random.Random) -> None:
+def crowd(port: int, size: int, chance: random.Random, say: Say = requests) -> None:
     """So many clients at once; some leave by a reset, some without a word, some read what they are told."""
     clients = [socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) for _ in range(size)]
     for client in clients:
         with suppress(OSError):
-            client.sendall(requests(chance))
+            client.sendall(say(chance))
     for client in clients:
         way = chance.randrange(3)
         with suppress(OSError):
@@ -93,13 +129,15 @@ def crowd(port: int, size: int, chance: random.Random) -> None:
         client.close()
 
 
-def run(port: int, process: int, connections: int, seed: int) -> Iterator[tuple[int, float]]:
+def run(
+    port: int, process: int, connections: int, seed: int, say: Say = requests
+) -> Iterator[tuple[int, float]]:
     """Let them come; how many there were and the node's memory, MB, now and then."""
     chance = random.Random(seed)
     done, told = 0, 0
     while done < connections:
         size = min(_CROWD, connections - done)
-        crowd(port, size, chance)
+        crowd(port, size, chance, say)
         done += size
         if done - told >= connections // 10 or done == connections:
             told = done
@@ -107,6 +145,13 @@ def run(port: int, process: int, connections: int, seed: int) -> Iterator[tuple[
 
 
 #: The beginning of a command of each kind, as long as its kind allows without a word of complaint.
+_REDIS_HALVES: Final = (
+    b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\n" + b"x" * 900,
+    b"*1000\r\n$4\r\nMGET\r\n" + b"$1\r\nk\r\n" * 200,
+    b"GET " + b"k" * 2_000,
+    b"*1\r\n$4\r\nPI",
+    b"MULTI\r\n" + b"SET k v\r\n" * 2 + b"GET",
+)
 _HALVES: Final = (
     b"get " + b"k " * 1_000,
     b"set k 0 0 1000\r\n" + b"x" * 900,
@@ -116,7 +161,9 @@ _HALVES: Final = (
 )
 
 
-def half_open(port: int, process: int, clients: int) -> tuple[float, bytes]:
+def half_open(
+    port: int, process: int, clients: int, halves: Sequence[bytes] = _HALVES, question: bytes = _VERSION
+) -> tuple[float, bytes]:
     """As many clients as may come stop in the midst of a command.
 
     Returns:
@@ -128,28 +175,34 @@ def half_open(port: int, process: int, clients: int) -> tuple[float, bytes]:
     with ExitStack() as stack:
         for number in range(clients):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S))
-            client.sendall(_HALVES[number % len(_HALVES)])
-        told = _ask(port)  # its turn comes after all of theirs
+            client.sendall(halves[number % len(halves)])
+        told = _ask(port, question)  # its turn comes after all of theirs
         return (resident(process) - before) * 1024 / clients, told
 
 
 @click.command()
 @click.option("--connections", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(connections: int, seed: int) -> None:
+@click.option("--protocol", type=click.Choice(["memcached", "redis"]), default="memcached", show_default=True)
+def main(connections: int, seed: int, protocol: str) -> None:
     """Send very many malformed connections to one node."""
-    port = _free_port()
-    command = [sys.executable, "-m", "memrep", "serve", "-p", str(port), "-m", "2", "-c", str(_CLIENTS_MAX)]
+    port, redis = _free_port(), _free_port()
+    question = _VERSION if protocol == "memcached" else b"PING\r\n"
+    used, say, halves = (
+        (port, requests, _HALVES) if protocol == "memcached" else (redis, redis_requests, _REDIS_HALVES)
+    )
+    command = [sys.executable, "-m", "memrep", "serve", "-p", str(port), "--redis", str(redis), "-m", "2"]
+    command += ["-c", str(_CLIENTS_MAX)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     try:
         until_answered(port)
         figures = []
-        for done, megabytes in run(port, process.pid, connections, seed):
+        for done, megabytes in run(used, process.pid, connections, seed, say):
             figures.append(megabytes)
             click.echo(f"{done:7d} connections: {megabytes:.1f} MB")
         growth = max(figures[1:]) - figures[0]
         until_answered(port)
-        each, told = half_open(port, process.pid, _CLIENTS_MAX)
+        each, told = half_open(used, process.pid, _CLIENTS_MAX, halves, question)
         click.echo(
             f"after the first tenth it grew by {growth:.1f} MB; {_CLIENTS_MAX} clients in the midst of a "
             f"command cost {each:.1f} KB each, and one more is told {told!r}"
@@ -177,9 +230,9 @@ def until_answered(port: int) -> None:
         time.sleep(0.01)
 
 
-def _ask(port: int) -> bytes:
+def _ask(port: int, question: bytes = _VERSION) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as client:
-        client.sendall(b"version\r\n")
+        client.sendall(question)
         return client.recv(100)
 
 

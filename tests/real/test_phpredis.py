@@ -33,7 +33,11 @@ KINDS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "persistent": ("&persistent=1", {}),
     "always written": ("", {"session__lazy_write": "0"}),
 }
-each_kind = pytest.mark.parametrize("kind", KINDS)
+
+#: What all kinds have in common is shown with one; that the others have it, too, where tests may be slow.
+each_kind = pytest.mark.parametrize(
+    "kind", ["plain", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind != "plain")]
+)
 
 
 @each_kind

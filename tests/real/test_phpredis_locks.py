@@ -40,7 +40,9 @@ KEY: Final = REDIS_PREFIX + session_ids(1)[0]
 #: The lock's timeout, s, where it has one.
 EXPIRE_S: Final = 5
 
-each_time = pytest.mark.parametrize("expire_s", [0, EXPIRE_S], ids=["endless", "timeout"])
+each_time = pytest.mark.parametrize(
+    "expire_s", [pytest.param(0, marks=pytest.mark.long), EXPIRE_S], ids=["endless", "timeout"]
+)
 
 
 def test_parallel_requests_lose_nothing(tmp_path: Path) -> None:
