@@ -22,7 +22,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from .cluster import Cluster
-from .processes import pause, until
+from .processes import PortLease, pause, until
 
 pytestmark = pytest.mark.real
 
@@ -39,8 +39,12 @@ class RedisNodes(Cluster):
     def __init__(self, count: int, directory: Path, *options: str) -> None:
         super().__init__(count, directory)
         self._options = options
-        # Claimed by the same lease, and used by no node for memcached's clients.
-        self.redis_port = _free_port([self.host(i) for i in range(count)])
+        self._redis_lease = PortLease(1)
+        (self.redis_port,) = self._redis_lease.ports
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, failure, trace)
+        self._redis_lease.close()
 
     @staticmethod
     def host(i: int) -> str:
@@ -78,19 +82,6 @@ class RedisNodes(Cluster):
     def places(self, *nodes: int) -> list[tuple[str, int]]:
         """Host and port of these nodes; of all if none is named."""
         return [(self.host(i), self.redis_port) for i in nodes or range(self.count)]
-
-
-def _free_port(hosts: list[str]) -> int:
-    """One that nobody uses at any of these addresses."""
-    for port in range(23_000, 24_000):
-        with ExitStack() as stack:
-            try:
-                for host in hosts:
-                    stack.enter_context(socket.socket()).bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no port is free")
 
 
 @pytest.fixture
