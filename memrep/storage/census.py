@@ -19,9 +19,8 @@ class Census:
         self.flushes = 0
         self._total = 0
         self._ending = 0
-        self._elsewhere: dict[
-            int, list[int]
-        ] = {}  # how many, and how many end, in all namespaces but the first
+        # How many, and how many of them end, in all namespaces but the first.
+        self._elsewhere: dict[int, list[int]] = {}
 
     def change(self, key: bytes, expires: int, by: int) -> None:
         """Count a value that has come (1) or gone (-1) under this key, and ends then (own monotonic ms)."""

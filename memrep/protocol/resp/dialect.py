@@ -21,7 +21,7 @@ from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
 from memrep.protocol.resp.client import SKIP, Client
-from memrep.protocol.resp.command import CONTROL, NO_AUTH, READ, WRITE, Command
+from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, READ, WRITE, Command
 from memrep.protocol.resp.execution import Execution
 from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
 from memrep.protocol.resp.plan import Plan
@@ -36,6 +36,9 @@ _NO_AUTH: Final = b"NOAUTH Authentication required."
 _BROWSERS: Final = frozenset([b"post", b"host:"])
 
 _ARRAY: Final = 0x2A
+
+#: So many words may a command have that has no keys. One with keys is carried out a piece at a time.
+_WORDS_MAX: Final = 1_000
 
 
 class Resp(Dialect):
@@ -134,14 +137,12 @@ class Resp(Dialect):
                 command = BY_WORD.get(words[0])
                 if command is None or command.subcommands:
                     command = find(words)
-                if (queue or flow.tight) and self._has_to_wait(command, words):
+                if parser.passed_over:  # refused at once, whatever it is: its words are not what was said
+                    self._command(command, words)
+                elif (queue or flow.tight) and self._has_to_wait(command, words):
                     self._held = command, words
                     break
-                if (
-                    command is not None
-                    and command.plain == len(words)
-                    and not (client.bound or parser.passed_over)
-                ):
+                elif command is not None and command.plain == len(words) and not client.bound:
                     self._set(command, words)
                 else:
                     self._command(command, words)
@@ -225,6 +226,8 @@ class Resp(Dialect):
             raise CommandError(_NO_AUTH)
         if self._parser.passed_over:
             raise CommandError(TOO_LARGE)
+        if command.flags & NO_KEYS and len(words) > _WORDS_MAX:
+            raise CommandError(b"ERR too many words")
         if self._client.subscriber and self._client.say.version == 2 and command.name not in WHILE_SUBSCRIBED:
             raise CommandError(NOT_WHILE_SUBSCRIBED % command.name)
         return command

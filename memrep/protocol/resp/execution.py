@@ -1,18 +1,20 @@
 """The command of one client that is running: its plan is carried out, and what it makes is said.
 
 Steps that need no other node are done at once. Of the others each holds a place in the queue of replies,
-silently; when all their results are there the plan says its word, or goes on. What is said piece by piece
-(KEYS, SCAN) stops at the end of the turn, or when enough is said, and goes on in the next.
+silently; when all their results are there the plan says its word, or goes on. One command may be long, by its
+keys (MSET, DEL) or by what it says (KEYS, SCAN): it stops at the end of the turn, or when enough is said or on
+its way, and goes on in another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
 from memrep.protocol.connection import Connection
+from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.plan import NOTHING, Plan, Step
@@ -32,8 +34,8 @@ class Execution:
     """
 
     __slots__ = (
-        "_client", "_collected", "_connection", "_engine", "_out", "_parts", "_plan", "_replies", "_walk",
-        "_walk_plan", "mute", "runs",
+        "_client", "_collected", "_connection", "_engine", "_out", "_parts", "_plan", "_replies", "_steps",
+        "_walk", "mute", "runs",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, engine: Engine, client: Client) -> None:
@@ -44,32 +46,42 @@ class Execution:
         self._out = connection.out
         self._engine = engine
         self._client = client
-        self._plan: Plan | None = None  # whose steps are on their way,
-        self._parts: Sequence[Result | Future] = ()  # and their results
-        self._walk: Iterator[bytes] | None = None  # what is said piece by piece,
-        self._walk_plan: Plan | None = None  # the plan whose result that is, if it is one's,
-        self._collected: list[bytes] = []  # as far as it has come
+        self._plan: Plan | None = None  # that is carried out; None for what is only said piece by piece
+        self._steps: Iterator[Step] = iter(())  # those that have not been begun,
+        self._parts: list[Result | Future] = []  # and what the others bring
+        self._walk: Iterator[bytes] | None = None  # what comes piece by piece,
+        self._collected: list[bytes] = []  # and, if a plan is to have it, what has come
 
     def begin(self, made: bytes | Plan | Iterator[bytes]) -> None:
         """Say this reply, carry out this plan, or say this piece by piece."""
         if isinstance(made, bytes):
             self.say(made)
-        elif isinstance(made, Plan):
-            self._run(made)
+            return
+        if isinstance(made, Plan):
+            self._start(made)
         else:
-            self._go_on_with(made)
+            self._plan, self._walk = None, made
+            self.runs = True
+        self.go_on()
 
     def go_on(self) -> None:
-        """Go on with what is on its way, as far as what it waits for is there."""
-        if self._plan is not None:
-            if any(isinstance(part, Future) and not part.settled for part in self._parts):
+        """Go on with what is on its way, as far as time, room, and what it waits for allow.
+
+        A loop, for a transaction of many commands is as many plans, one after another.
+        """
+        while self.runs:
+            if not (self._do_steps() if self._walk is None else self._take_pieces()):
                 return
-            plan, parts = self._plan, self._parts
-            self._plan, self._parts = None, ()
-            self.runs = False
-            self._tell(plan, [part.result if isinstance(part, Future) else part for part in parts])
-        elif self._walk is not None:
-            self._go_on_with(self._walk)
+            if self._plan is None:
+                self.runs = False
+                return
+            results = [part.result if isinstance(part, Future) else part for part in self._parts]
+            reply = self._client.told(self._plan, results)
+            if isinstance(reply, Plan):
+                self._start(reply)
+            else:
+                self.runs = False
+                self.say(reply)
 
     def say(self, reply: bytes) -> None:
         """Put out a reply, unless none is wanted."""
@@ -77,23 +89,35 @@ class Execution:
             self._connection.size += len(reply)
             self._out.append(reply)
 
-    def _run(self, plan: Plan) -> None:
-        """Do what a plan says; what has no result yet holds a place in the queue."""
-        if plan.walk is not None:
-            self._walk_plan, self._collected = plan, []
-            self._go_on_with(plan.walk)
-            return
-        parts = [self._do(step) for step in plan.steps]
-        futures = [part for part in parts if isinstance(part, Future)]
-        if not futures:
-            self._tell(plan, [part for part in parts if not isinstance(part, Future)])
-        elif plan.finish is None and not self.mute:  # the one result there is is spelled already
-            self._replies.hold(futures[0], self._client.spelled)
-        else:
-            self._plan, self._parts = plan, parts
-            self.runs = True
-            for future in futures:
-                self._replies.hold(future, _silently)
+    def _start(self, plan: Plan) -> None:
+        self._plan, self._walk = plan, plan.walk
+        self._steps = iter(plan.steps)
+        self._parts, self._collected = [], []
+        self.runs = True
+
+    def _do_steps(self) -> bool:
+        """Begin what has not been begun; tell whether everything has its result.
+
+        One command may have very many keys: it stops where a pipeline would, too, and goes on in another turn.
+        """
+        connection, parts = self._connection, self._parts
+        flow = connection.flow
+        plan = self._plan
+        assert plan is not None
+        for step in self._steps:
+            part = self._do(step)
+            if isinstance(part, Future):
+                if plan.finish is None and not self.mute:  # the one result there is is spelled already
+                    self._replies.hold(part, self._client.spelled)
+                    self.runs = False
+                    return False
+                self._replies.hold(part, _silently)
+            parts.append(part)
+            if not len(parts) % COMMANDS_A_LOOK and (
+                connection.spent() or (flow.tight and connection.waits(True, True))
+            ):
+                return False
+        return not any(isinstance(part, Future) and not part.settled for part in parts)
 
     def _do(self, step: Step) -> Result | Future:
         engine = self._engine
@@ -101,29 +125,20 @@ class Execution:
             return engine.modify(step.key, step.decide, step.count)
         return engine.store_if(step.key, step.length, step.decide, step.count)
 
-    def _tell(self, plan: Plan, results: Sequence[Result]) -> None:
-        reply = self._client.told(plan, results)
-        if isinstance(reply, bytes):
-            self.say(reply)
-        else:
-            self._run(reply)
-
-    def _go_on_with(self, walk: Iterator[bytes]) -> None:
-        """Say what comes, or collect it for a plan, as long as there is time and room."""
-        self._walk = walk
-        self.runs = True
-        for piece in walk:
-            if self._walk_plan is None:
+    def _take_pieces(self) -> bool:
+        """Say what comes, or collect it for a plan; tell whether that was all."""
+        assert self._walk is not None
+        for piece in self._walk:
+            if self._plan is None:
                 self.say(piece)
             else:
                 self._collected.append(piece)
             if self._connection.size >= OUTPUT_MAX or self._connection.spent():
-                return
+                return False
         self._walk = None
-        self.runs = False
-        if self._walk_plan is not None:
-            plan, self._walk_plan = self._walk_plan, None
-            self._tell(plan, [b"".join(self._collected)])
+        if self._plan is not None:
+            self._parts = [b"".join(self._collected)]
+        return True
 
 
 def _silently(result: Result) -> bytes:

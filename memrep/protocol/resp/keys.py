@@ -47,7 +47,7 @@ def delete(client: Client, words: Words) -> Plan:
 
     count = engine.counters.counted("delete")
     keys = dict.fromkeys(map(client.key, words[1:]))  # a key that is named twice is deleted once
-    return each([Step(key, decide, count=count) for key in keys], partial(_how_many, DELETED))
+    return each((Step(key, decide, count=count) for key in keys), partial(_how_many, DELETED))
 
 
 def _how_many(wanted: object, results: Sequence[Result]) -> bytes:
@@ -56,7 +56,7 @@ def _how_many(wanted: object, results: Sequence[Result]) -> bytes:
 
 def exists(client: Client, words: Words) -> Plan:
     """EXISTS key ...: each time that one is named counts."""
-    return each([Step(client.key(word), read) for word in words[1:]], _found)
+    return each((Step(client.key(word), read) for word in words[1:]), _found)
 
 
 def touch(client: Client, words: Words) -> Plan:

@@ -25,8 +25,8 @@ LINE_MAX: Final = 1 << 16
 #: The longest argument that Redis' protocol knows, bytes.
 BULK_MAX: Final = 512 << 20
 
-#: The most arguments of one command.
-ARGUMENTS_MAX: Final = (1 << 31) - 1
+#: The most arguments of one command. Redis takes 2^31; to have read so many would stop the node.
+ARGUMENTS_MAX: Final = 100_000
 
 #: Who has not said its password yet may say so many arguments, each so long.
 STRANGERS_ARGUMENTS_MAX: Final = 10

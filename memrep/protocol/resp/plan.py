@@ -11,7 +11,7 @@ Where a command's second half depends on its first, what tells the results gives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -45,7 +45,7 @@ class Plan:
     """What a command does.
 
     Attributes:
-        steps: what happens to each key.
+        steps: what happens to each key; gone through once.
         finish: spells their results, which stand in the same order, or goes on; None if the one result there is
             spelled already.
         phased: whether it may go on, or what stands behind it must not be done beside it.
@@ -53,7 +53,7 @@ class Plan:
         walk: what is said piece by piece, the one result; then there are no steps.
     """
 
-    steps: Sequence[Step]
+    steps: Iterable[Step]
     finish: Callable[[Sequence[Result]], bytes | Plan] | None = None
     phased: bool = False
     mixed: bool = False
@@ -70,6 +70,6 @@ def one(step: Step, spell: Callable[[Result], bytes]) -> Plan:
     return Plan((step,), lambda results: spell(results[0]))
 
 
-def each(steps: Sequence[Step], spell: Callable[[Sequence[Result]], bytes]) -> Plan:
+def each(steps: Iterable[Step], spell: Callable[[Sequence[Result]], bytes]) -> Plan:
     """Make a plan of several steps, whose results are spelled so."""
     return Plan(steps, spell)

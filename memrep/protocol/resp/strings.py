@@ -44,7 +44,7 @@ def mget(client: Client, words: Words) -> Plan:
     """MGET key ..."""
     shown = client.shown
     return each(
-        [client.reading(key) for key in words[1:]],
+        (client.reading(key) for key in words[1:]),
         lambda results: b"*%d\r\n%b" % (len(results), b"".join(map(shown, results))),
     )
 
@@ -170,9 +170,10 @@ def put_if_absent(value: bytes, expires: int, done: bytes, refused: bytes) -> Op
 
 def mset(client: Client, words: Words) -> Plan:
     """MSET key value ..."""
-    return each(
-        [client.storing(key, value, _put(value, NEVER, OK)) for key, value in _pairs(client, words)], _ok
-    )
+    pairs = _pairs(client, words)
+    for key, value in pairs:  # all or nothing, as far as that can be known
+        client.check_size(key, value)
+    return each((client.storing(key, value, _put(value, NEVER, OK)) for key, value in pairs), _ok)
 
 
 def _ok(results: Sequence[Result]) -> bytes:

@@ -13,7 +13,7 @@ bounded, too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from memrep.flow_control import FlowControl
@@ -131,6 +131,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._channels: dict[bytes, dict[Receiver, None]] = {}
         self._patterns: dict[bytes, dict[Receiver, None]] = {}
+        self._fits: dict[bytes, Callable[[bytes], object]] = {}  # what each pattern is looked for with
 
     # --- who
 
@@ -140,7 +141,11 @@ class Subscriptions:
 
     def subscribe_to_pattern(self, client: Receiver, pattern: bytes) -> bool:
         """Subscribe a client to all channels that fit a pattern; False if it has too many."""
-        return _add(self._patterns, client, client.subscriber.patterns, pattern)
+        fits = self._fits.get(pattern) or matcher(pattern)
+        if not _add(self._patterns, client, client.subscriber.patterns, pattern):
+            return False
+        self._fits[pattern] = fits
+        return True
 
     def unsubscribe(self, client: Receiver, channel: bytes) -> None:
         """Undo a subscription to a channel, if there is one."""
@@ -149,6 +154,8 @@ class Subscriptions:
     def unsubscribe_from_pattern(self, client: Receiver, pattern: bytes) -> None:
         """Undo a subscription to a pattern, if there is one."""
         _remove(self._patterns, client, client.subscriber.patterns, pattern)
+        if pattern not in self._patterns:
+            self._fits.pop(pattern, None)
 
     def drop(self, client: Receiver) -> None:
         """Undo all of a client's subscriptions, and drop what it has not been sent."""
@@ -164,15 +171,10 @@ class Subscriptions:
     def publish(self, channel: bytes, text: bytes) -> int:
         """Send this text to all clients that have subscribed to this channel; return to how many."""
         sent = _send(self._channels.get(channel, ()), [b"message", channel, text])
-        for pattern, fits in self._matchers():
-            if fits(channel):
+        for pattern, fits in list(self._fits.items()):
+            if pattern in self._patterns and fits(channel):  # else who had it has been hung up on just now
                 sent += _send(self._patterns[pattern], [b"pmessage", pattern, channel, text])
         return sent
-
-    def _matchers(self) -> Iterator[tuple[bytes, Callable[[bytes], object]]]:
-        for pattern in list(self._patterns):
-            if pattern in self._patterns:  # else who had it has been hung up on just now
-                yield pattern, matcher(pattern)
 
     # --- how many
 

@@ -101,7 +101,9 @@ def _prepared(client: Client, command: Command, words: Words) -> bytes | Plan:
         made = command.handler(client, words)
     except CommandError as refusal:
         return error(refusal.text)
-    if isinstance(made, bytes | Plan):
+    if isinstance(made, Plan):
+        return attrs.evolve(made, steps=tuple(made.steps))
+    if isinstance(made, bytes):
         return made
     return Plan((), lambda results: client.spelled(results[0]), phased=True, walk=made)
 
@@ -120,7 +122,8 @@ class _Execution:
     def go_on(self) -> bytes | Plan:
         """Return the next commands up to one with a second half, as one plan; or the reply to EXEC."""
         batch: list[bytes | Plan] = []
-        for command, words in self._queue[len(self._replies) :]:
+        for place in range(len(self._replies), len(self._queue)):
+            command, words = self._queue[place]
             # One without keys may look at all of them, or change how the next is understood.
             if batch and command.flags & NO_KEYS:
                 break

@@ -8,6 +8,8 @@ import pytest
 
 from memrep.flow_control import FlowControl
 from memrep.protocol.replies import OUTPUT_MAX
+from memrep.protocol.resp.arguments import CommandError
+from memrep.protocol.resp.glob import PATTERN_MAX
 from memrep.protocol.resp.spelling import SPELLINGS, Resp2
 from memrep.protocol.resp.subscriptions import (
     MAILBOX_MAX,
@@ -96,12 +98,22 @@ def test_a_subscription_counts_once(subscriptions: Subscriptions, client_of: Cli
 
 def test_names_are_bounded_and_given_back(subscriptions: Subscriptions, client_of: ClientOf) -> None:
     client = client_of()
-    large = b"x" * (NAMES_MAX // 2 - NAME_BYTES)
+    pattern = b"?" * PATTERN_MAX
+    large = b"x" * (NAMES_MAX - PATTERN_MAX - 2 * NAME_BYTES)
+    assert subscriptions.subscribe_to_pattern(client, pattern)
     assert subscriptions.subscribe(client, large)
-    assert subscriptions.subscribe_to_pattern(client, large)
     assert not subscriptions.subscribe(client, b"one more")
-    subscriptions.unsubscribe(client, large)
+    assert not subscriptions.subscribe_to_pattern(client, b"one more")
+    subscriptions.unsubscribe_from_pattern(client, pattern)
     assert subscriptions.subscribe(client, b"one more")
+
+
+def test_a_pattern_that_is_too_long_is_the_subscribers_fault_and_no_publishers(
+    subscriptions: Subscriptions, client_of: ClientOf
+) -> None:
+    with pytest.raises(CommandError, match="too long"):
+        subscriptions.subscribe_to_pattern(client_of(), b"?" * (PATTERN_MAX + 1))
+    assert subscriptions.publish(b"a", b"x") == 0
 
 
 def test_who_does_not_read_is_hung_up_on_when_its_mailbox_is_full_and_no_one_else(

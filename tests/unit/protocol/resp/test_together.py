@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from memrep.node.shell import ProcessInfo
 from memrep.protocol.resp.glob import PATTERN_MAX
 from tests.harness.cluster import Cluster
 from tests.unit.protocol.resp.test_dialect import lone_client, one_told, redis_client, said, told
@@ -116,3 +117,55 @@ def test_a_setrange_beyond_the_limit_of_a_value_evicts_nothing() -> None:
     client.receive(said("SET", "a", "x"))
     assert client.receive(said("SETRANGE", "b", "900000", "x")).startswith(b"-ERR string exceeds")
     assert client.receive(said("GET", "a")) == b"$1\r\nx\r\n"
+
+
+def test_a_queue_of_many_commands_is_done_one_after_another() -> None:
+    client = lone_client()
+    client.receive(said("MULTI") + said("PING") * 5_000)
+    assert client.receive(said("EXEC")) == b"*5000\r\n" + b"+PONG\r\n" * 5_000
+
+
+def test_a_value_that_was_too_large_is_refused_even_if_its_command_has_to_wait() -> None:
+    """Its words are not what was said: nothing may come of them, whenever they have their turn."""
+    cluster = _formed(2)
+    client = redis_client(cluster, 1)
+    cluster.hold_all()
+    client.post(
+        said("INCR", "a") + said("SET", "b", "x" * (2 << 20)) + said("SETEX", "b", "9", "x" * (2 << 20))
+    )
+    cluster.release()
+    cluster.deliver()
+    cluster.advance(500)
+    counted, *refused = told(client.take())
+    assert counted == 1
+    assert all(b"string exceeds maximum allowed size" in error for error in refused) and len(refused) == 2
+    assert cluster.value(1, b"b") is None
+
+
+@pytest.mark.parametrize("command", ["DEL", "EXISTS", "MGET", "MSET", "UNLINK", "TOUCH"])
+def test_a_command_on_very_many_keys_yields_the_turn(command: str) -> None:
+    turns = 0
+
+    def spent() -> bool:
+        nonlocal turns
+        turns += 1
+        return True
+
+    client = lone_client(process=ProcessInfo(spent=spent))
+    words = [f"k{number}" for number in range(1_000)]
+    client.receive(said("MSET", *(word for key in words for word in (key, "v"))))
+    turns = 0
+    assert len(told(client.receive(said(command, *words)))) == 1
+    assert turns > 20
+
+
+def test_a_command_without_keys_may_not_have_very_many_words() -> None:
+    client = lone_client()
+    assert client.receive(said("CONFIG", "GET", *["*a"] * 1_001)) == b"-ERR too many words\r\n"
+
+
+def test_a_queue_of_very_many_words_is_refused() -> None:
+    client = lone_client()
+    client.receive(said("MULTI"))
+    assert client.receive(said("DEL", *["k"] * 20_001)) == b"-ERR the transaction is too large\r\n"
+    assert client.receive(said("EXEC")).startswith(b"-EXECABORT")
