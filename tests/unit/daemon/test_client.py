@@ -36,17 +36,22 @@ async def test_who_says_all_at_once_and_sends_no_more_is_answered_before_the_end
         assert len(house.clients) == 0
 
 
-async def test_a_mistake_of_our_own_costs_the_client_that_has_met_it_and_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def _stumbles(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let a command fail that is named so."""
     receive = Connection.receive
 
     def stumble(connection: Connection, data: bytes) -> bytes:
         if data.startswith(b"stumble"):
-            raise ZeroDivisionError
+            raise error
         return receive(connection, data)
 
     monkeypatch.setattr(Connection, "receive", stumble)
+
+
+async def test_a_mistake_of_our_own_costs_the_client_that_has_met_it_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _stumbles(monkeypatch, ZeroDivisionError())
     async with open_house() as house:
         house.open()
         one, other = await house.connect(), await house.connect()
@@ -59,14 +64,7 @@ async def test_a_mistake_of_our_own_costs_the_client_that_has_met_it_and_no_othe
 async def test_memory_that_runs_out_within_a_command_costs_that_client_and_makes_the_node_doubtful(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    receive = Connection.receive
-
-    def stumble(connection: Connection, data: bytes) -> bytes:
-        if data.startswith(b"stumble"):
-            raise MemoryError
-        return receive(connection, data)
-
-    monkeypatch.setattr(Connection, "receive", stumble)
+    _stumbles(monkeypatch, MemoryError())
     async with open_house() as house:
         house.open()
         one, other = await house.connect(), await house.connect()

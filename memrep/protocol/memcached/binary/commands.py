@@ -195,7 +195,7 @@ def _refuse(client: BinaryClient, request: Request, reason: Outcome) -> None:
     client.engine.counters.store_too_large += reason is TOO_LARGE
     client.engine.counters.store_no_memory += reason is NO_MEMORY
     if request.base == packet.SET:
-        client.answer(client.engine.refuse(request.key, reason), request.stored)
+        client.show(client.engine.refuse(request.key, reason), request.stored)
     else:
         client.out.append(request.fails(packet.STATUS[reason]))
 

@@ -19,7 +19,7 @@ from memrep.storage.version import ZERO
 def touch(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
     """Let a value end anew."""
     result = client.commands.touch(request.key, client.deadline(extras), show=True)
-    client.answer(result, request.touched)
+    client.show(result, request.touched)
 
 
 def delete(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -31,7 +31,7 @@ def delete(client: BinaryClient, request: Request, extras: bytes, value: bytes) 
         result = client.commands.modify(request.key, decide, engine.counters.counted("delete"))
     else:
         result = client.commands.delete(request.key, quiet=request.quiet)
-    client.answer(result, request.removed)
+    client.show(result, request.removed)
 
 
 def incr(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -42,7 +42,7 @@ def incr(client: BinaryClient, request: Request, extras: bytes, value: bytes) ->
         _calculate(client, request, operations.incr(delta), "incr", initial)
     else:
         result = client.commands.incr(request.key, delta, initial, show=True)
-        client.answer(result, request.counted)
+        client.show(result, request.counted)
 
 
 def decr(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -69,7 +69,7 @@ def _calculate(
     result = client.commands.modify(
         request.key, operations.showing(decide), client.engine.counters.counted(verb)
     )
-    client.answer(result, request.counted)
+    client.show(result, request.counted)
 
 
 def flush(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -78,4 +78,4 @@ def flush(client: BinaryClient, request: Request, extras: bytes, value: bytes) -
         client.engine.counters.cmd_flush += 1
         client.out.append(request.fails(packet.AUTH_ERROR))
         return
-    client.answer(flush_all(client.engine, exptime_of(extras)), lambda result: request.done())
+    client.show(flush_all(client.engine, exptime_of(extras)), lambda result: request.done())

@@ -17,9 +17,9 @@ def get(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> 
     def shown(found: Result) -> bytes:
         return request.shown(found if isinstance(found, Entry) else client.commands.missed(request.key))
 
-    client.answer(client.engine.get(request.key), shown)
+    client.show(client.engine.get(request.key), shown)
 
 
 def gat(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
     """Show a value, and let it end anew."""
-    client.answer(client.engine.get_and_touch(request.key, client.deadline(extras)), request.shown)
+    client.show(client.engine.get_and_touch(request.key, client.deadline(extras)), request.shown)

@@ -27,7 +27,7 @@ def set(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> 
         _swap(client, request, flags, ends, value)
         return
     result = client.commands.set(request.key, flags, ends, value, sent=sent, show=True, quiet=request.quiet)
-    client.answer(result, request.stored, plain=True)
+    client.show(result, request.stored, plain=True)
 
 
 def add(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -36,7 +36,7 @@ def add(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> 
     if request.cas:
         _swap(client, request, flags, ends, value)
     else:
-        client.answer(client.commands.add(request.key, flags, ends, value, show=True), request.stored)
+        client.show(client.commands.add(request.key, flags, ends, value, show=True), request.stored)
 
 
 def replace(client: BinaryClient, request: Request, extras: bytes, value: bytes) -> None:
@@ -73,4 +73,4 @@ def _store_if(
     count: Callable[[Result], None] | None = None,
 ) -> None:
     result = client.commands.store_if(request.key, length, operations.showing(decide), count)
-    client.answer(result, request.stored)
+    client.show(result, request.stored)

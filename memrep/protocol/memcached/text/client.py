@@ -9,55 +9,34 @@ Invariant: every command answers once, in its place, or not at all if it was sai
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
-from memrep.engine.operations import LATER, Outcome, Result
+from memrep.engine.operations import Outcome, Result
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
+from memrep.protocol.memcached.client import MemcachedClient
 from memrep.protocol.memcached.text.multi_get import MultiGet
 from memrep.protocol.memcached.text.outcomes import REPLIES, silent, spell
 
 Words = list[bytes]
 
 
-class TextClient:
-    """What the commands of one client need.
-
-    Args:
-        connection: its connection.
-        engine: executes what no policy bends.
-        commands: executes the rest, as its policy has it.
-        context: what it may see of the node, and change.
+class TextClient(MemcachedClient):
+    """What the commands of one client of the text protocol need.
 
     Attributes:
-        out: where replies go that are known.
-        replies: where those go that are not.
-        prefixes: what `stats detail` counts.
         multi_get: the gets of many keys.
-        skip: bytes of a refused data block still to come.
-        skip_reply: what is said when they have.
+        skip_reply: what is said when a refused data block has come.
     """
 
-    __slots__ = (
-        "commands", "connection", "context", "engine", "multi_get", "out", "prefixes", "replies", "skip",
-        "skip_reply",
-    )  # fmt: skip
+    __slots__ = ("multi_get", "skip_reply")
 
     def __init__(
         self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
     ) -> None:
-        self.connection = connection
-        self.engine = engine
-        self.commands = commands
-        self.context = context
-        self.replies = connection.replies
-        self.out = connection.out
-        self.prefixes = context.prefixes
+        super().__init__(connection, engine, commands, context)
         self.multi_get = MultiGet(connection, engine, context.prefixes)
-        self.skip = 0
         self.skip_reply = b""
 
     def answer(self, result: Result | Future, noreply: bool, plain: bool = False) -> None:
@@ -72,15 +51,6 @@ class TextClient:
             self.replies.hold(result, silent if noreply else spell, plain=plain)
         elif not noreply:
             self.out.append(REPLIES[result] if type(result) is Outcome else spell(result))
-
-    def show(self, result: Result | Future, spelled: Callable[[Result], bytes], plain: bool = False) -> None:
-        """Reply in a command's own words, now or when the outcome is known."""
-        if isinstance(result, Future):
-            self.replies.hold(result, spelled, plain=plain)
-        else:
-            block = b"" if result is LATER else spelled(result)
-            self.connection.size += len(block)
-            self.out.append(block)
 
     def refuse(self, error: bytes, noreply: bool = False) -> None:
         """Say why a command is not executed."""
