@@ -152,8 +152,28 @@ class Client:
 
     def reading(self, word: bytes) -> Step:
         """Read this key."""
-        key = self.key(word)
+        return self.looking(self.key(word))
+
+    def looking(self, key: bytes) -> Step:
+        """Read the key of this stored name; that counts as a get, as Redis counts it."""
         return Step(key, read, count=partial(self.engine.count_get, key))
+
+    def touching(self, key: bytes, decide: Operation, missed: bytes) -> Step:
+        """Change the key of this stored name in another way than by storing; that counts as a touch.
+
+        Args:
+            key: the stored name.
+            decide: what becomes of it.
+            missed: what that tells where nothing was found, or it was not what it had to be.
+        """
+        counters = self.engine.counters
+
+        def count(result: Result) -> None:
+            counters.cmd_touch += 1
+            counters.touch_hits += result != missed
+            counters.touch_misses += result == missed
+
+        return Step(key, decide, count=count)
 
     def check_size(self, key: bytes, value: bytes) -> None:
         """Refuse a value that is too large for its key, or a key that is too long.

@@ -19,7 +19,7 @@ from memrep.protocol.resp.arguments import (
 )
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import FAST, READ, WRITE, Command, container
-from memrep.protocol.resp.plan import Plan, Step, each, one, read
+from memrep.protocol.resp.plan import Plan, Step, each, one
 from memrep.protocol.resp.spelling import OK, ONE, ZERO, bulk, error, simple
 from memrep.protocol.resp.spelling import integer as spell_integer
 from memrep.storage.entry import NEVER, Entry
@@ -56,7 +56,7 @@ def _how_many(wanted: object, results: Sequence[Result]) -> bytes:
 
 def exists(client: Client, words: Words) -> Plan:
     """EXISTS key ...: each time that one is named counts."""
-    return each((Step(client.key(word), read) for word in words[1:]), _found)
+    return each((client.reading(word) for word in words[1:]), _found)
 
 
 def touch(client: Client, words: Words) -> Plan:
@@ -70,7 +70,7 @@ def _found(results: Sequence[Result]) -> bytes:
 
 def type_(client: Client, words: Words) -> Plan:
     """TYPE key"""
-    return one(Step(client.key(words[1]), read), lambda found: simple(b"none" if found is None else b"string"))
+    return one(client.reading(words[1]), lambda found: simple(b"none" if found is None else b"string"))
 
 
 # --- when they end
@@ -104,7 +104,7 @@ def _end(client: Client, word: bytes, spelled: Callable[[int, int], int]) -> Pla
             return spell_integer(_NEVER_ENDS)
         return spell_integer(spelled(max(0, found.expires - client.clock.now), client.clock.wall))
 
-    return one(Step(client.key(word), read), spell)
+    return one(client.reading(word), spell)
 
 
 def expire(client: Client, words: Words) -> Plan:
@@ -137,7 +137,9 @@ def _expire(client: Client, words: Words, unit: int, *, relative: bool) -> Plan:
     ):
         raise bad_expire_time(words[0].lower())
     ends = clock.now + number * unit - (0 if relative else clock.wall)
-    return Plan((Step(client.key(words[1]), expiring(ends, clock.now, engine.tombstone, options)),))
+    return Plan(
+        (client.touching(client.key(words[1]), expiring(ends, clock.now, engine.tombstone, options), ZERO),)
+    )
 
 
 def expiring(
@@ -188,7 +190,7 @@ def persist(client: Client, words: Words) -> Plan:
             return ZERO
         return touched(entry, NEVER, now), ONE
 
-    return Plan((Step(client.key(words[1]), decide),))
+    return Plan((client.touching(client.key(words[1]), decide, ZERO),))
 
 
 # --- other names
@@ -236,7 +238,7 @@ def _rename(client: Client, words: Words, done: bytes, *, overwrites: bool) -> P
 
         return Plan((Step(old, decide),))
 
-    return Plan((Step(old, read),), copy, phased=True)
+    return Plan((client.reading(words[1]),), copy, phased=True)
 
 
 # --- what is known of them
@@ -268,7 +270,10 @@ def _usage(client: Client, words: Words) -> Plan:
 
 def _told(client: Client, words: Words, spell: Callable[[bytes, Entry], bytes]) -> Plan:
     key = client.key(words[2])
-    return one(Step(key, read), lambda found: spell(key, found) if isinstance(found, Entry) else client.say.nil)
+    return one(
+        client.reading(words[2]),
+        lambda found: spell(key, found) if isinstance(found, Entry) else client.say.nil,
+    )
 
 
 def _encoding(value: bytes) -> bytes:

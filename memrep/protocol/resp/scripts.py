@@ -23,7 +23,7 @@ from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import MOVABLE_KEYS, NO_KEYS, WRITE, Command, container
 from memrep.protocol.resp.keys import expiring
 from memrep.protocol.resp.numbers import adding
-from memrep.protocol.resp.plan import Plan, Step, each, read
+from memrep.protocol.resp.plan import Plan, Step, each
 from memrep.protocol.resp.spelling import OK, ONE, ZERO, array, bulk
 from memrep.protocol.resp.spelling import integer as spell_integer
 from memrep.protocol.resp.strings import put_all_if_absent, put_if_absent, value_of
@@ -44,7 +44,7 @@ _NO_SCRIPT: Final = b"NOSCRIPT No matching script. Please use EVAL."
 def compare_and_delete(client: Client, keys: Words, arguments: Words) -> Plan:
     """Delete each key that has this value, the first argument; tell how many."""
     token = arguments[0]
-    return each([Step(key, client.removing_if(token, ONE, ZERO)) for key in keys], _count)
+    return each([client.touching(key, client.removing_if(token, ONE, ZERO), ZERO) for key in keys], _count)
 
 
 def _count(results: Sequence[Result]) -> bytes:
@@ -53,7 +53,7 @@ def _count(results: Sequence[Result]) -> bytes:
 
 def compare_and_expire(client: Client, keys: Words, arguments: Words) -> Plan:
     """Let the key end in so many ms, the second argument, if it has this value, the first."""
-    return _if_equal(keys[0], arguments[0], _ends_in(client, integer(arguments[1])), ZERO)
+    return Plan((_if_equal(client, keys[0], arguments[0], _ends_in(client, integer(arguments[1]))),))
 
 
 def compare_and_expire_or_persist(client: Client, keys: Words, arguments: Words) -> Plan:
@@ -67,7 +67,7 @@ def compare_and_expire_or_persist(client: Client, keys: Words, arguments: Words)
         def then(entry: Entry | None) -> Decision:
             return ZERO if entry is None else (touched(entry, NEVER, now), ONE)
 
-    return _if_equal(keys[0], arguments[0], then, ZERO)
+    return Plan((_if_equal(client, keys[0], arguments[0], then),))
 
 
 def compare_and_expire_or_add(client: Client, keys: Words, arguments: Words) -> Plan:
@@ -97,17 +97,20 @@ def extend(client: Client, keys: Words, arguments: Words) -> Plan:
         ends = ms + (now if arguments[2] == b"1" else entry.expires)
         return expiring(ends, now, tombstone)(entry)
 
-    return _if_equal(keys[0], arguments[0], then, ZERO)
+    return Plan((_if_equal(client, keys[0], arguments[0], then),))
 
 
 def _ends_in(client: Client, ms: int) -> Operation:
     return expiring(client.clock.now + ms, client.clock.now, client.engine.tombstone)
 
 
-def _if_equal(key: bytes, token: bytes, then: Operation, refused: bytes) -> Plan:
-    return Plan(
-        (Step(key, lambda entry: then(entry) if entry is not None and entry.value == token else refused),)
-    )
+def _if_equal(client: Client, key: bytes, token: bytes, then: Operation) -> Step:
+    """Do that to a key that has this value; tell 0 of any other."""
+
+    def decide(entry: Entry | None) -> Decision:
+        return then(entry) if entry is not None and entry.value == token else ZERO
+
+    return client.touching(key, decide, ZERO)
 
 
 def add_all(client: Client, keys: Words, arguments: Words) -> Plan:
@@ -125,13 +128,10 @@ def extend_all(client: Client, keys: Words, arguments: Words) -> Plan:
     def attempt(results: Sequence[Result]) -> bytes | Plan:
         if any(value_of(result) != token for result in results):
             return ZERO
-        steps = [
-            Step(key, lambda entry: renew(entry) if entry is not None and entry.value == token else ZERO)
-            for key in keys
-        ]
+        steps = [_if_equal(client, key, token, renew) for key in keys]
         return each(steps, lambda done: spell_integer(len(keys)) if all(r == ONE for r in done) else ZERO)
 
-    return Plan([Step(key, read) for key in keys], attempt, phased=True)
+    return Plan([client.looking(key) for key in keys], attempt, phased=True)
 
 
 def add(client: Client, keys: Words, arguments: Words) -> Plan:

@@ -20,7 +20,7 @@ from memrep.protocol.resp.arguments import (
 )
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import FAST, READ, WRITE, Command
-from memrep.protocol.resp.plan import Plan, Step, each, one, read
+from memrep.protocol.resp.plan import Plan, Step, each, one
 from memrep.protocol.resp.spelling import OK, ONE, ZERO, bulk, error
 from memrep.protocol.resp.spelling import integer as spell_integer
 from memrep.storage.entry import NEVER, Entry
@@ -213,7 +213,7 @@ def put_all_if_absent(
         steps = [Step(key, client.removing_if(value, ONE, ZERO)) for key, value in stored]
         return Plan(steps, lambda results: refused)
 
-    return Plan([Step(key, read) for key, _ in pairs], attempt, phased=True)
+    return Plan([client.looking(key) for key, _ in pairs], attempt, phased=True)
 
 
 def getset(client: Client, words: Words) -> Plan:
@@ -235,9 +235,10 @@ def getdel(client: Client, words: Words) -> Plan:
     say, tombstone = client.say, client.engine.tombstone
     return Plan(
         (
-            Step(
+            client.touching(
                 client.key(words[1]),
                 lambda entry: say.nil if entry is None else (tombstone(), say.value(entry.value)),
+                say.nil,
             ),
         )
     )
@@ -263,7 +264,7 @@ def getex(client: Client, words: Words) -> Plan:
             return say.nil if entry is None else bad
         return (touched(entry, expires, now), say.value(entry.value))
 
-    return Plan((Step(client.key(words[1]), decide),))
+    return Plan((client.touching(client.key(words[1]), decide, say.nil),))
 
 
 # --- changing a part

@@ -63,7 +63,7 @@ def watch(client: Client, words: Words) -> Plan:
             client.watched.setdefault(key, _version(found))
         return OK
 
-    return Plan([Step(key, read) for key in keys], remember)
+    return Plan([client.looking(key) for key in keys], remember)
 
 
 def unwatch(client: Client, words: Words) -> bytes:

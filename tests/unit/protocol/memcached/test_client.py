@@ -1,4 +1,4 @@
-"""A client of memcached is answered once for each command, in its place, now or later; a deferred one is not."""
+"""A client of memcached's is answered once for each command, now or later; a deferred one is not."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import pytest
 
 from memrep.protocol.resp import handshake, information, keys, keyspace, scripts, strings, transactions
 from memrep.protocol.resp.command import MOVABLE_KEYS, NO_KEYS, READ, WRITE
+from memrep.protocol.resp.scripts import SCRIPTS
 from memrep.protocol.resp.table import COMMANDS, find, unknown
 from tests.harness.lone_node import lone_node
 from tests.unit.protocol.resp.test_dialect import lone_client, one_told, said
@@ -63,3 +64,35 @@ def test_whatever_stands_behind_a_name_it_is_answered_once(name: bytes, words: i
 def test_what_is_said_of_an_unknown_command_is_bounded() -> None:
     assert len(unknown([b"x" * 1_000, *[b"y" * 100] * 1_000])) < 400
     assert len(unknown([b"client", b"y" * 1_000])) < 250
+
+
+#: What stands behind the key of each command that needs more than its key.
+_BEHIND = {
+    b"append": ["x"], b"decrby": ["1"], b"expire": ["9"], b"expireat": ["9"], b"getex": ["PERSIST"],
+    b"getrange": ["0", "1"], b"getset": ["x"], b"incrby": ["1"], b"incrbyfloat": ["1"], b"mset": ["x"],
+    b"msetnx": ["x"], b"pexpire": ["9"], b"pexpireat": ["9"], b"psetex": ["9", "x"], b"rename": ["b"],
+    b"renamenx": ["b"], b"set": ["x"], b"setex": ["9", "x"], b"setnx": ["x"], b"setrange": ["0", "x"],
+    b"substr": ["0", "1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["hit", "miss"])
+@pytest.mark.parametrize("name", sorted(name for name, row in COMMANDS.items() if row.keys_of([name, b"k"])))
+def test_every_command_on_a_key_shows_that_a_client_is_there(name: bytes, there: bool) -> None:
+    """By that a node that may have been left behind knows whom it has served (node/staleness.py)."""
+    lone = lone_node()
+    client = lone.connect("redis")
+    if there:
+        client.receive(said("SET", "a", "1"))
+    before = lone.node.counters.on_keys
+    client.receive(said(name, "a", *_BEHIND.get(name, [])))
+    assert lone.node.counters.on_keys > before
+
+
+@pytest.mark.parametrize("sha", sorted(SCRIPTS))
+def test_every_script_shows_that_a_client_is_there(sha: bytes) -> None:
+    lone = lone_node()
+    client = lone.connect("redis")
+    before = lone.node.counters.on_keys
+    client.receive(said("EVALSHA", sha, "1", "a", "1", "1000", "1"))
+    assert lone.node.counters.on_keys > before
