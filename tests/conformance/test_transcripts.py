@@ -37,6 +37,18 @@ def _each(conversations: Sequence[Conversation]) -> pytest.MarkDecorator:
 
 ALL = read_all()
 each_conversation = _each(ALL)
+#: Redis' commands go through one parser: that is cut in the short tests, what commands mean in the long ones.
+each_to_be_cut = pytest.mark.parametrize(
+    "conversation",
+    [
+        pytest.param(
+            each,
+            id=f"{each.source}: {each.title}",
+            marks=[pytest.mark.long] if is_redis(each.server) and each.source != "redis_protocol" else [],
+        )
+        for each in ALL
+    ],
+)
 each_agreement = _each([each for each in ALL if each.differs is None])
 each_change = _each([each for each in ALL if each.has_changed and not each.moves_time])
 each_difference = _each([each for each in ALL if each.differs is not None and not each.moves_time])
@@ -115,7 +127,7 @@ def test_memrep_answers_as_the_transcript_says(conversation: Conversation, feedi
     replay(conversation, MemrepNode(conversation.server), feeding)
 
 
-@each_conversation
+@each_to_be_cut
 def test_memrep_answers_the_same_wherever_the_bytes_are_cut(conversation: Conversation) -> None:
     """Of a conversation that is LONG only some cuts are tried."""
     for feeding in cuts(conversation):

@@ -67,6 +67,7 @@ def test_when_a_node_is_killed_there_is_one_at_a_time(expire_s: int, tmp_path: P
         assert longest_standstill_ms(requests) < 3_000
 
 
+@pytest.mark.long
 @each_time
 def test_when_a_node_stands_still_there_is_one_at_a_time(expire_s: int, tmp_path: Path) -> None:
     with NamedNodes(3, tmp_path) as cluster, crowd(cluster, tmp_path, expire_s) as workers:

@@ -87,8 +87,9 @@ def _scan(
     database, server = client.database, client.server
     index = server.indexes.get(database.number)
     if index is None or not cursor or not index.serves(cursor):
-        index = Index(client.clock.wall)
-        for number, stored in enumerate(server.keys()):
+        names = server.keys()
+        index = Index(client.clock.wall, len(names))
+        for number, stored in enumerate(names):
             if database.named(stored) is not None:
                 index.add(stored)
             if number % _PIECE == _PIECE - 1:

@@ -19,9 +19,9 @@ from zlib import crc32
 _PLACE_BITS: Final = 24
 _PLACE_SHIFT: Final = 32 - _PLACE_BITS
 
-#: The index has so many parts, each with the keys whose places begin alike.
-_PART_BITS: Final = 12
-_PART_SHIFT: Final = _PLACE_BITS - _PART_BITS
+#: Keys whose places begin alike are one part of the index, about so many; and so many parts it has at most.
+_PART_KEYS: Final = 256
+_PART_BITS_MAX: Final = 12
 
 #: Wall-clock ms of 2026: times in cursors count from here, so that a cursor is below 2^63.
 _EPOCH_MS: Final = 1_767_225_600_000
@@ -36,15 +36,18 @@ class Index:
 
     Args:
         began: when it was begun, wall-clock ms.
+        size: about how many keys there are.
     """
 
-    def __init__(self, began: int) -> None:
+    def __init__(self, began: int, size: int) -> None:
         self.began = (began - _EPOCH_MS) & _TIME_MASK
-        self._parts: list[list[bytes]] = [[] for _ in range(1 << _PART_BITS)]
+        bits = min((size // _PART_KEYS).bit_length(), _PART_BITS_MAX)
+        self._shift = _PLACE_BITS - bits  # a place without these bits is a part's number
+        self._parts: list[list[bytes]] = [[] for _ in range(1 << bits)]
 
     def add(self, stored: bytes) -> None:
         """Take in a key by its stored name."""
-        self._parts[crc32(stored) >> (32 - _PART_BITS)].append(stored)
+        self._parts[crc32(stored) >> _PLACE_SHIFT >> self._shift].append(stored)
 
     def serves(self, cursor: int) -> bool:
         """Tell whether all keys are here that the scan of this cursor must tell."""
@@ -60,7 +63,7 @@ class Index:
         """
         began, first = (cursor >> _PLACE_BITS, cursor & ((1 << _PLACE_BITS) - 1)) if cursor else (self.began, 0)
         page: list[bytes] = []
-        for number in range(first >> _PART_SHIFT, len(self._parts)):
+        for number in range(first >> self._shift, len(self._parts)):
             places = sorted((crc32(stored) >> _PLACE_SHIFT, stored) for stored in self._parts[number])
             before = -1
             for place, stored in places:
@@ -71,5 +74,5 @@ class Index:
                 page.append(stored)
                 before = place
             if len(page) >= count and number + 1 < len(self._parts):
-                return began << _PLACE_BITS | (number + 1) << _PART_SHIFT, page
+                return began << _PLACE_BITS | (number + 1) << self._shift, page
         return 0, page

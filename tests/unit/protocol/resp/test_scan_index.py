@@ -13,8 +13,8 @@ from tests.harness.lone_node import WALL
 KEYS = st.sets(st.binary(max_size=6), max_size=60)
 
 
-def _index(keys: set[bytes], began: int = WALL) -> Index:
-    index = Index(began)
+def _index(keys: set[bytes], began: int = WALL, size: int | None = None) -> Index:
+    index = Index(began, len(keys) if size is None else size)
     for key in keys:
         index.add(key)
     return index
@@ -35,14 +35,16 @@ def test_page_by_page_the_index_gives_each_key_once(keys: set[bytes], count: int
     assert sorted(found) == sorted(keys)
 
 
-@given(KEYS, KEYS, KEYS, st.integers(1, 20))
+@given(KEYS, KEYS, KEYS, st.integers(1, 20), st.integers(0, 5_000_000))
 def test_a_key_that_is_there_all_the_while_is_told_though_each_page_is_another_nodes(
-    keys: set[bytes], one: set[bytes], other: set[bytes], count: int
+    keys: set[bytes], one: set[bytes], other: set[bytes], count: int, size: int
 ) -> None:
+    """Which may have made its index for another number of keys."""
     found: list[bytes] = []
     cursor, turn = 0, 0
     while cursor or not turn:
-        cursor, page = _index(keys | (one, other)[turn % 2]).page(cursor, count)
+        sizes = (None, size)
+        cursor, page = _index(keys | (one, other)[turn % 2], size=sizes[turn % 2]).page(cursor, count)
         found += page
         turn += 1
     assert keys <= set(found)
