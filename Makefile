@@ -84,7 +84,8 @@ fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage
 
 bench: $(INSTALLED) ## CPU per request beside memcached's, and memory per entry
 	$(BIN)/python -m bench.compare
-	$(BIN)/python -m bench.compare --protocol redis
+	$(BIN)/python -m bench.compare --protocol redis --only get
+	$(BIN)/python -m bench.compare --protocol redis --only set
 	$(BIN)/python -m bench.memory
 
 malformed: $(INSTALLED) ## 100,000 malformed connections; the node's memory must stay flat

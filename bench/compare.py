@@ -82,13 +82,14 @@ def _measure(command: list[str], port: int, load: list[str]) -> dict[str, float]
 @click.option("--connections", default=32, show_default=True)
 @click.option("--size", default=500, show_default=True, help="Bytes of a value.")
 @click.option("--protocol", type=click.Choice(["memcached", "redis"]), default="memcached", show_default=True)
-def main(rounds: int, requests: int, connections: int, size: int, protocol: str) -> None:
+@click.option("--only", type=click.Choice(["", "get", "set"]), default="", help="Not get and set in turn.")
+def main(rounds: int, requests: int, connections: int, size: int, protocol: str, only: str) -> None:
     """Compare a single memrep node with memcached -t 1, or with redis-server."""
     name = "memcached" if protocol == "memcached" else "redis-server"
     program = shutil.which(name)
     if program is None:
         raise click.ClickException(f"{name} is not installed; apt-get install {name}")
-    load = ["--requests", str(requests), "--connections", str(connections), "--size", str(size)]
+    load = ["--requests", str(requests), "--connections", str(connections), "--size", str(size), "--only", only]
     results: dict[str, list[dict[str, float]]] = {name: [], "memrep": []}
     if protocol == "redis":
         results["memrep text"] = []
@@ -111,9 +112,8 @@ def main(rounds: int, requests: int, connections: int, size: int, protocol: str)
         results["memrep"].append(_measure(command, used, [*load, "--protocol", protocol]))
         if "memrep text" in results:
             results["memrep text"].append(_measure(command, port, load))
-    click.echo(
-        f"{connections} connections, {size}-byte values, get:set 1:1, {requests} requests, {rounds} rounds"
-    )
+    what = only or "get:set 1:1"
+    click.echo(f"{connections} connections, {size}-byte values, {what}, {requests} requests, {rounds} rounds")
     click.echo("medians         cpu us  of it user     p50 us     p99 us  requests/s")
     for name, runs in results.items():
         median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}

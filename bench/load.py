@@ -1,4 +1,5 @@
-"""A load for memcached and Redis servers: many connections, one request at a time on each, get and set in turn.
+"""A load for memcached and Redis servers: many connections, one request at a time on each, get and set in turn,
+or only one of them.
 
 Run as a process of its own, so that its CPU time is not the server's: `python -m bench.load PORT`. It prints
 one JSON line. Bounded in count; ends by itself.
@@ -19,7 +20,7 @@ _RECEIVE_BYTES = 1 << 16
 class _Connection:
     """One connection and what it waits for."""
 
-    def __init__(self, port: int, protocol: str, number: int, size: int) -> None:
+    def __init__(self, port: int, protocol: str, number: int, size: int, only: str) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = b"load%d" % number
@@ -34,6 +35,7 @@ class _Connection:
             self.get = b"get %b\r\n" % key
             self.hit = b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, size, value)
             self.stored = b"STORED\r\n"
+        self.only = only
         self.expected = b""
         self.received = b""
         self.turn = 0
@@ -42,7 +44,8 @@ class _Connection:
     def send(self) -> None:
         """Send the next request."""
         self.turn += 1
-        request, self.expected = (self.set, self.stored) if self.turn % 2 else (self.get, self.hit)
+        sets = self.turn == 1 or self.only == "set" or (not self.only and self.turn % 2)
+        request, self.expected = (self.set, self.stored) if sets else (self.get, self.hit)
         self.received = b""
         self.began = time.perf_counter_ns()
         self.sock.sendall(request)
@@ -61,12 +64,12 @@ def _array(*words: bytes) -> bytes:
     return b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
 
 
-def run(port: int, protocol: str, connections: int, requests: int, size: int) -> dict[str, float]:
+def run(port: int, protocol: str, connections: int, requests: int, size: int, only: str) -> dict[str, float]:
     """Do this many requests; returns requests a second and latencies in us."""
     epoll = select.epoll()
     clients = {}
     for number in range(connections):
-        client = _Connection(port, protocol, number, size)
+        client = _Connection(port, protocol, number, size, only)
         clients[client.sock.fileno()] = client
         epoll.register(client.sock, select.EPOLLIN)
     latencies = []
@@ -97,9 +100,12 @@ def run(port: int, protocol: str, connections: int, requests: int, size: int) ->
 @click.option("--connections", default=32, show_default=True)
 @click.option("--requests", default=60_000, show_default=True)
 @click.option("--size", default=500, show_default=True)
-def main(port: int, protocol: str, connections: int, requests: int, size: int) -> None:
+@click.option(
+    "--only", type=click.Choice(["", "get", "set"]), default="", help="Behind a first set, only these."
+)
+def main(port: int, protocol: str, connections: int, requests: int, size: int, only: str) -> None:
     """Load the server on 127.0.0.1:PORT."""
-    click.echo(json.dumps(run(port, protocol, connections, requests, size)))
+    click.echo(json.dumps(run(port, protocol, connections, requests, size, only)))
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ class Engine:
         sent: int = 0,
         show: bool = False,
         quiet: bool = False,
+        keep: bool = False,
     ) -> Result | Future:
         """Store a value whatever is there.
 
@@ -119,13 +120,14 @@ class Engine:
             sent: the deadline as the client said it; that makes no difference here.
             show: whether to tell the entry as it was stored, and not just STORED.
             quiet: whether the client asked for no answer; that makes no difference here.
+            keep: whether what is there stays where there is no memory, as with Redis; see `refuse`.
         """
         self.counters.cmd_set += 1
         store = self._store
         size = ENTRY_BYTES + len(key) + len(value)
         if store.used + size > store.limit and not self.memory_limit.make(size):
             self.counters.store_no_memory += 1
-            return self.refuse(key, NO_MEMORY)
+            return NO_MEMORY if keep else self.refuse(key, NO_MEMORY)
         self.counters.total_items += 1
         entry = Entry(ZERO, value, flags, deadline)
         outcome = entry if show else STORED

@@ -25,6 +25,11 @@ class ItemLimit:
 
     item_max: int
 
+    @property
+    def small(self) -> int:
+        """Return how many bytes key and value may have together, whatever they are."""
+        return self.item_max - _ITEM_HEADER - _ITEM_FLAGS
+
     def too_large(self, key: bytes, flags: int, length: int) -> bool:
         """Tell whether a value of this length (bytes) is above the limit."""
         return _ITEM_HEADER + len(key) + (_ITEM_FLAGS if flags else 0) + length > self.item_max

@@ -53,11 +53,12 @@ class Client:
         watched: the versions of the keys that it watches, by their stored names; None for one that was missing.
         subscriber: what it has subscribed to, and what it has not been sent of that.
         bound: whether its next command may not be taken just as it comes.
+        small: so many bytes key and value may always have together.
     """
 
     __slots__ = (
         "_claim", "_connection", "_since", "bound", "clock", "closing", "database", "engine", "library",
-        "muted", "name", "number", "say", "server", "subscriber", "transaction", "user", "watched",
+        "muted", "name", "number", "say", "server", "small", "subscriber", "transaction", "user", "watched",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, server: Server, connection: Connection) -> None:
@@ -67,6 +68,7 @@ class Client:
         self.server = server
         self.clock = server.clock
         self.number = server.next_number()
+        self.small = min(KEY_MAX, engine.item_limit.small)
         self.user: bytes | None = None
         self.library = (b"", b"")
         self.closing = False

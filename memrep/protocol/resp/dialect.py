@@ -14,7 +14,7 @@ from typing import Final
 
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
-from memrep.engine.operations import NO_MEMORY, STORED, Result
+from memrep.engine.operations import STORED, Result
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
@@ -27,7 +27,7 @@ from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
 from memrep.protocol.resp.plan import Plan
 from memrep.protocol.resp.pubsub import NOT_WHILE_SUBSCRIBED, WHILE_SUBSCRIBED
 from memrep.protocol.resp.spelling import OK, QUEUED, error
-from memrep.protocol.resp.table import BY_WORD, find, unknown
+from memrep.protocol.resp.table import BY_FIRST_WORD, find, unknown
 from memrep.storage.entry import NEVER, Entry
 
 _GET: Final = b"*2\r\n$3\r\nGET\r\n$"
@@ -134,9 +134,7 @@ class Resp(Dialect):
                 connection.need = parser.need
                 return start
             if words:
-                command = BY_WORD.get(words[0])
-                if command is None or command.subcommands:
-                    command = find(words)
+                command = BY_FIRST_WORD.get(words[0]) or find(words)
                 if parser.passed_over:  # refused at once, whatever it is: its words are not what was said
                     self._command(command, words)
                 elif (queue or flow.tight) and self._has_to_wait(command, words):
@@ -260,17 +258,20 @@ class Resp(Dialect):
     def _set(self, command: Command, words: Sequence[bytes]) -> None:
         """Execute a plain write."""
         client, engine = self._client, self._engine
-        key, value = client.database.stored(words[1]), words[-1]
+        key, value, ends = client.database.stored(words[1]), words[-1], NEVER
         try:
-            client.check_size(key, value)
-            ends = NEVER
+            if len(key) + len(value) > client.small:
+                client.check_size(key, value)
             if command.unit:
-                ends = deadline(words[2], command.unit, client.clock, command.name, relative=True)
+                units = SMALL.get(words[2])
+                if units:
+                    ends = client.clock.now + units * command.unit
+                else:
+                    ends = deadline(words[2], command.unit, client.clock, command.name, relative=True)
         except CommandError as refusal:
             self._out.append(error(refusal.text))
             return
-        # Redis leaves what is there where there is no memory, and `Engine.set` does not.
-        result = engine.set(key, 0, ends, value) if engine.has_memory(key, len(value)) else NO_MEMORY
+        result = engine.set(key, 0, ends, value, keep=True)
         if result is STORED:
             self._out.append(OK)
         elif isinstance(result, Future):

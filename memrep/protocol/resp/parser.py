@@ -84,7 +84,7 @@ class Parser:
             ProtocolError: it is none.
         """
         if self.left:
-            return self._read_arguments(data, start)
+            return self._go_on(data, start)
         self.passed_over = False
         if data[start] != 0x2A:
             return self._read_line(data, start)
@@ -100,25 +100,29 @@ class Parser:
         if count <= 0:
             self.end = end + 2
             return []
-        self.left = count
-        self._arguments = []
-        self._at = end + 2 - start
-        return self._read_arguments(data, start)
+        return self._read_arguments(data, start, end + 2, count, [])
 
-    def _read_arguments(self, data: bytes, start: int) -> list[bytes] | None:
+    def _go_on(self, data: bytes, start: int) -> list[bytes] | None:
         """Go on with the arguments, from where they were left."""
-        at, size = start + self._at, len(data)
+        at, arguments, left = start + self._at, self._arguments, self.left
         if self._skip:
-            passed = min(self._skip, size - at)
+            passed = min(self._skip, len(data) - at)
             self._skip -= passed
             start = at = at + passed  # what is passed over need not be kept
             if self._skip:
                 self._wait(start, at, 1)
                 return None
-            self._arguments.append(PASSED_OVER)
-            self.left -= 1
-        arguments, find = self._arguments, data.find
-        for left in range(self.left, 0, -1):
+            arguments.append(PASSED_OVER)
+            left -= 1
+        self.left = 0
+        return self._read_arguments(data, start, at, left, arguments)
+
+    def _read_arguments(
+        self, data: bytes, start: int, at: int, left: int, arguments: list[bytes]
+    ) -> list[bytes] | None:
+        """Read what is left of the arguments, from `at` on; those before it have been read."""
+        size, find = len(data), data.find
+        while left:
             end = find(b"\r", at)
             length = SMALL.get(data[at + 1 : end]) if end > 0 and data[at] == _DOLLAR else None
             if length is None:
@@ -126,13 +130,12 @@ class Parser:
             begin = end + 2
             after = begin + length
             if not 0 <= length <= self._bulk_max or after + 2 > size:
-                self.left = left
+                self.left, self._arguments = left, arguments
                 return self._cut_short(data, start, at, end, length)
             arguments.append(data[begin:after])
             at = after + 2  # the two bytes in between are not looked at
-        self.left = self._at = self.need = 0
+            left -= 1
         self.end = at
-        self._arguments = []
         return arguments
 
     def _length(self, data: bytes, at: int, end: int) -> int:
@@ -164,7 +167,7 @@ class Parser:
         self.passed_over = True
         self._skip = length + 2
         self._at = end + 2 - start
-        return self._read_arguments(data, start)
+        return self._go_on(data, start)
 
     def _wait(self, start: int, at: int, need: int) -> None:
         """Remember how far this command has been read; it is to be shown from `start` with `need` bytes."""

@@ -111,6 +111,9 @@ COMMANDS: Final[dict[bytes, Command]] = {
 #: The same, as clients nearly always write them: all small or all large.
 BY_WORD: Final = COMMANDS | {name.upper(): each for name, each in COMMANDS.items()}
 
+#: Those of them that are known by their first word alone.
+BY_FIRST_WORD: Final = {word: each for word, each in BY_WORD.items() if not each.subcommands}
+
 
 def find(words: Words) -> Command | None:
     """Find the command of these words, the first in whatever case, or its subcommand; None if there is none."""

@@ -20,6 +20,13 @@ def test_the_item_size_limit_counts_key_flags_and_header(flags: int, most: int) 
     assert not limit.fits(b"key", flags, most + 1)
 
 
+@pytest.mark.parametrize("flags", [0, 1])
+def test_what_is_small_is_never_too_large(flags: int) -> None:
+    limit = ItemLimit(2_000)
+    for key in (1, 250, limit.small):
+        assert not limit.too_large(b"k" * key, flags, limit.small - key)
+
+
 def test_nothing_can_be_appended_to_a_value_that_is_as_large_as_an_item_may_be() -> None:
     rig = Rig(item_max=2_000)
     largest = max(size for size in range(2_000) if not rig.engine.item_limit.too_large(b"a", 0, size))
