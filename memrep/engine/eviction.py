@@ -111,6 +111,8 @@ class MemoryLimit:
 
     def make(self, size: int) -> bool:
         """Evict for a write of this size (bytes); say whether it may go on."""
+        if size > self._store.limit:
+            return False  # nobody has to go for what will never have room
         leaving = self.evict(size)
         limit = self._store.limit * (_OVERSHOOT if leaving else 1)
         return self._store.used + size <= limit

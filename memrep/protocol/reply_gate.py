@@ -128,6 +128,7 @@ class ReplyGate:
         if self.timed_out:
             self.heard()
             self.timed_out = False
+            self._waited = 0
             return True
         return False
 

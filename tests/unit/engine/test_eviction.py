@@ -75,6 +75,13 @@ def test_as_many_are_evicted_as_a_large_value_needs() -> None:
     assert rig.store.used <= rig.store.limit
 
 
+def test_nothing_is_evicted_for_a_value_that_is_larger_than_all_memory() -> None:
+    rig = _full()
+    rig.engine.memory_limit.allow(5 * COST)
+    assert rig.engine.set(b"new", 0, NEVER, b"x" * 6 * COST) is NO_MEMORY
+    assert (len(rig.store), rig.counters.evictions) == (10, 0)
+
+
 def test_what_has_run_out_goes_before_what_is_alive() -> None:
     rig = Rig(limit=10 * COST)
     rig.engine.set(b"old", 0, NEVER, VALUE)

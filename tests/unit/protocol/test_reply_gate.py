@@ -63,6 +63,18 @@ def test_a_judge_is_told_when_nothing_more_is_waited_for(line: Line) -> None:
 # --- replies that must not go alone
 
 
+def test_a_command_behind_one_whose_judge_has_waited_in_vain_has_its_own_time(line: Line) -> None:
+    connection = line.connection
+    connection.receive(b"watch ")
+    line.gate.tick()
+    line.gate.tick()
+    connection.receive(b"wait ")
+    for executed in (False, False, True):
+        assert line.gate.tick()
+        connection.resume()
+        assert (b"wait" in line.words.executed) == executed
+
+
 def test_a_reply_that_is_held_goes_with_the_retrieval_behind_it(line: Line) -> None:
     connection = line.connection
     assert connection.receive(b"alone ") == b""
