@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -41,24 +42,31 @@ def serve(options: ServeOptions) -> None:
     journal = Log(str(options.me) if len(options.nodes) > 1 else "")
     try:
         place = Place.of(options)
-        daemon = Daemon(options, place, journal, signals)
-        journal.capture()
-        _announce(options, place, journal.log)
-        gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
-        began, pause = time.monotonic(), 0.0
-        daemon.serve()
-        while daemon.distrusted:
-            pause = min(2 * pause + BREATH_S, _PAUSE_MAX_S) if time.monotonic() - began < _STEADY_S else 0.0
-            time.sleep(pause)
-            gc.unfreeze()
-            daemon = Daemon(options, place, journal, signals)
-            gc.collect()
-            began = time.monotonic()
-            daemon.serve()
-        place.give_up()
+        try:
+            _serve_at(place, options, journal, signals)
+        finally:
+            place.give_up()
         journal.log("memrep has stopped")
     finally:
         journal.close(LAST_WORDS_S)
+
+
+def _serve_at(place: Place, options: ServeOptions, journal: Log, signals: deque[int]) -> None:
+    """Run one daemon after another at this place, until one has ended because it was told to."""
+    daemon = Daemon(options, place, journal, signals)
+    journal.capture()
+    _announce(options, place, journal.log)
+    gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it again
+    began, pause = time.monotonic(), 0.0
+    daemon.serve()
+    while daemon.distrusted:
+        pause = min(2 * pause + BREATH_S, _PAUSE_MAX_S) if time.monotonic() - began < _STEADY_S else 0.0
+        time.sleep(pause)
+        gc.unfreeze()
+        daemon = Daemon(options, place, journal, signals)
+        gc.collect()
+        began = time.monotonic()
+        daemon.serve()
 
 
 def _announce(options: ServeOptions, place: Place, log: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -68,6 +69,32 @@ def test_a_node_that_has_failed_is_replaced_in_the_same_process_as_often_as_it_t
     said = _says(options, 2)
     assert said.count("a fault in memrep (ZeroDivisionError()): begins anew, as after a restart\n") == 2
     assert said.count("memrep starts") == said.count("SIGTERM: stops") == said.count("has stopped") == 1
+
+
+#: Cannot begin: trio fails.
+UNABLE: Final = """
+import sys
+import trio
+from memrep.addresses import Address
+from memrep.daemon.options import ServeOptions
+from memrep.daemon.serve import serve
+from memrep.node.options import NodeOptions
+
+def fail(function):
+    raise trio.TrioInternalError
+
+trio.run, me = fail, Address("127.0.0.1", int(sys.argv[1]))
+node = NodeOptions(nodes=[str(me)])
+serve(ServeOptions(node=node, nodes=[me], me=me, listen=me.host, port=me.port, unix=sys.argv[2]))
+"""
+
+
+def test_a_node_that_cannot_begin_leaves_no_socket_behind(options: ServeOptions, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    argv = [sys.executable, "-c", UNABLE, str(options.port), str(path)]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=30)
+    assert "trio cannot begin" in done.stderr
+    assert not path.exists()
 
 
 # --- what is open to whom
