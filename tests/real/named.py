@@ -22,15 +22,19 @@ class NamedNodes(Cluster):
 
     Attributes:
         redis_port: that port.
+        named: how many of them bear the name: clients know of no others.
     """
 
-    def __init__(self, count: int, directory: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, count: int, directory: Path, options: Sequence[str] = (), named: int | None = None
+    ) -> None:
         if os.geteuid() != 0:
             missing("the right to mount (root)")
         super().__init__(count, directory)
         self._redis_lease = PortLease(1)
         (self.redis_port,) = self._redis_lease.ports
         self._options = options
+        self.named = named or count
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         try:
@@ -46,9 +50,9 @@ class NamedNodes(Cluster):
         return f"127.0.0.{4 + i}"
 
     def beginning_at(self, first: int) -> list[str]:
-        """The command within which the nodes' name means all of them, this one first."""
+        """The command within which the nodes' name means all that bear it, this one first."""
         hosts = self.directory / f"hosts{first}"
-        order = [first, *(i for i in range(self.count) if i != first)]
+        order = [first, *(i for i in range(self.named) if i != first)]
         lines = ["127.0.0.1 localhost", *(f"{self.redis_address(i)} {NAME}" for i in order)]
         hosts.write_text("".join(f"{line}\n" for line in lines))
         return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
