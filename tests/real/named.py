@@ -8,11 +8,12 @@ sorts what is nearer to the front, whatever the file says.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cluster import Cluster
-from .processes import PortLease, missing
+from .cluster import START_TIMEOUT_S, Cluster
+from .processes import PortLease, find_program, missing, until
 
 NAME = "memrep"
 
@@ -56,3 +57,32 @@ class NamedNodes(Cluster):
         lines = ["127.0.0.1 localhost", *(f"{self.redis_address(i)} {NAME}" for i in order)]
         hosts.write_text("".join(f"{line}\n" for line in lines))
         return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+
+
+class LoneServer(NamedNodes):
+    """A redis-server behind all the addresses of the name; it forgets everything when it ends.
+
+    Against it the tests show that they can fail, and what is right.
+    """
+
+    def __init__(self, addresses: int, directory: Path) -> None:
+        super().__init__(1, directory, named=addresses)
+
+    def argv(self, i: int) -> list[str]:
+        addresses = [self.redis_address(i) for i in range(self.named)]
+        return [
+            find_program("redis-server"), "--port", str(self.redis_port), "--bind", *addresses, "--save", "",
+        ]  # fmt: skip
+
+    def wait_serving(self, i: int, timeout_s: float = START_TIMEOUT_S) -> None:
+        until(self._accepts, timeout_s, "redis-server accepts clients")
+
+    def healed(self, i: int) -> bool:
+        return self._accepts()
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection((self.redis_address(self.named - 1), self.redis_port), timeout=1).close()
+        except OSError:
+            return False
+        return True

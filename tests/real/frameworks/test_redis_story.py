@@ -17,8 +17,7 @@ from time import monotonic
 import pytest
 
 from tests.real.generation import DEBIAN_13
-from tests.real.named import NamedNodes
-from tests.real.processes import Child, find_program
+from tests.real.named import LoneServer, NamedNodes
 
 from .redis_sites import Laravel, Laravel10, LaravelPredis, RedisSite, SymfonyNative, SymfonyRedis
 from .sites import WEB_SERVERS, Refused, Visitor
@@ -140,22 +139,18 @@ def test_when_every_node_refuses_it_is_an_error_page_and_no_logout(grounds: Grou
 
 
 @pytest.mark.long
-def test_over_a_redis_server_that_is_replaced_the_same_story_loses_every_login(grounds: Grounds) -> None:
+def test_over_a_redis_server_that_is_replaced_the_same_story_loses_every_login(
+    grounds: Grounds, tmp_path: Path
+) -> None:
     nodes, sites = grounds
     for i in range(NODES):
         nodes.kill(i)
-    addresses = [nodes.redis_address(i) for i in range(NODES)]
-    argv = [find_program("redis-server"), "--port", str(nodes.redis_port), "--bind", *addresses, "--save", ""]
-
-    def alone(start: int) -> Child:
-        server = nodes.add(Child("redis-server", argv, nodes.directory))
-        server.lines_with("Ready to accept connections", at_least=start)
-        return server
-
-    server = alone(1)
-    visitors = logged_in(nodes, sites)
-    visitors.all(Visitor.tour, "nothing replaced yet")
-    server.kill()
-    server = alone(2)
-    assert visitors.unhappy(Visitor.tour) == {site.name for site in sites}
-    server.kill()
+    alone = LoneServer(NODES, tmp_path)
+    alone.redis_port = nodes.redis_port  # the sites know no other
+    with alone:
+        visitors = logged_in(alone, sites)
+        visitors.all(Visitor.tour, "nothing replaced yet")
+        alone.kill(0)
+        alone.start(0)
+        alone.wait_healed()
+        assert visitors.unhappy(Visitor.tour) == {site.name for site in sites}
