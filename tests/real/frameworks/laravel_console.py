@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -29,8 +30,9 @@ class Console:
         self._nodes = nodes
         self.site = (Laravel10 if USED.generation is DEBIAN_13 else Laravel)(nodes, directory)
         self.site.build()
-        with (self.site.directory / ".env").open("a") as lines:
-            lines.writelines(f"{name}={value}\n" for name, value in env.items())
+        settings = self.site.directory / ".env"
+        kept = [line for line in settings.read_text().splitlines() if line.partition("=")[0] not in env]
+        settings.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in env.items()), ""]))
 
     def __enter__(self) -> Self:
         return self
@@ -39,17 +41,17 @@ class Console:
         # No web server was started, but ports are held for them.
         self.site.__exit__(kind, failure, trace)
 
-    def run(self, *arguments: str, first: int = 0) -> str:
-        """What this order prints."""
-        argv = [*self.within(first), *find_php("redis"), "console.php", *arguments]
+    def run(self, *arguments: str, first: int = 0, options: Sequence[str] = ()) -> str:
+        """What this order prints; PHP may have options."""
+        argv = [*self.within(first), *find_php("redis"), *options, "console.php", *arguments]
         directory = self.site.directory
         done = subprocess.run(argv, check=False, cwd=directory, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def answers(self, *uses: str, first: int = 0) -> dict[str, object]:
+    def answers(self, *uses: str, first: int = 0, options: Sequence[str] = ()) -> dict[str, object]:
         """What each of these uses is answered."""
-        answers: dict[str, object] = json.loads(self.run("answers", *uses, first=first))
+        answers: dict[str, object] = json.loads(self.run("answers", *uses, first=first, options=options))
         return answers
 
     def worker(self, i: int) -> Worker:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.real.generation import both_generations
-from tests.real.named import LoneServer, NamedNodes
+from tests.real.generation import DEBIAN_13, USED, both_generations
+from tests.real.named import NAME, LoneServer, NamedNodes
 from tests.real.parallel import Worker, assert_one_at_a_time, longest_standstill_ms, report
 from tests.real.php import version_of
 from tests.real.processes import until
@@ -128,6 +128,21 @@ def test_phpredis_5_forgets_which_database_it_was_in_when_a_server_stands_still(
         answers = console.answers("forever", "get after a read error")
     forgets = version_of("redis").startswith("5.")
     assert answers["get after a read error"] == (None if forgets else "x")
+
+
+def test_without_read_timeout_php_waits_as_long_as_for_any_socket(tmp_path: Path) -> None:
+    """By default that is a minute. Laravel 10 tries again at once, and waits as long once more."""
+    told = {"phpredis": "&read_timeout=2", "predis": "&read_write_timeout=2"}
+    with LoneServer(3, tmp_path) as server:
+        for client in ["phpredis"] if USED.generation is DEBIAN_13 else ["phpredis", "predis"]:
+            for timeout in ("", told[client]):
+                url = f'"tcp://{NAME}:{server.redis_port}?timeout=1{timeout}"'
+                env = {"REDIS_CLIENT": client, "REDIS_URL": url, "SERVER": str(server.node(0).process.pid)}
+                with Console(server, tmp_path / f"{client}{timeout}", **env) as console:
+                    patience = console.answers(
+                        "seconds of patience", options=["-d", "default_socket_timeout=5"]
+                    )
+                assert (int(str(patience["seconds of patience"])) < 5) == bool(timeout)
 
 
 def wait_requests(workers: list[Worker], more: int) -> None:

@@ -8,6 +8,7 @@ its own web server its pages for as long as that lasts: an error each, and no lo
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from time import monotonic
 import pytest
 
 from tests.real.generation import DEBIAN_13
-from tests.real.named import LoneServer, NamedNodes
+from tests.real.named import NAME, LoneServer, NamedNodes
 
 from .redis_sites import Laravel, Laravel10, LaravelPredis, RedisSite, SymfonyNative, SymfonyRedis
 from .sites import WEB_SERVERS, Refused, Visitor
@@ -154,3 +155,24 @@ def test_over_a_redis_server_that_is_replaced_the_same_story_loses_every_login(
         alone.start(0)
         alone.wait_healed()
         assert visitors.unhappy(Visitor.tour) == {site.name for site in sites}
+
+
+def test_all_addresses_of_the_name_count_only_where_multi_is_on(tmp_path: Path) -> None:
+    """As it is by default, and as deploy/README.md says that it must stand in /etc/host.conf."""
+    with NamedNodes(NODES, tmp_path) as nodes:
+        for word, addresses in (("on", NODES), ("off", 1)):
+            conf = tmp_path / "host.conf"
+            conf.write_text(f"multi {word}\n")
+            within = [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                'mount --bind "$0" /etc/host.conf && exec "$@"',
+                str(conf),
+            ]
+            argv = [*within, *nodes.beginning_at(1), "getent", "ahostsv4", NAME]
+            told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+            found = [line.split()[0] for line in told.splitlines() if "STREAM" in line]
+            assert len(found) == addresses
+            assert found[0] == nodes.redis_address(1) or word == "off"

@@ -65,6 +65,18 @@ $uses = [
         fn () => Redis::funnel('f')->limit(1)->block(0)->then(fn () => 'both', fn () => 'one')
     ),
     'count' => fn () => Cache::get('count'),
+    'seconds of patience' => function () {
+        Cache::get('ever');
+        posix_kill((int) env('SERVER'), SIGSTOP);
+        $began = microtime(true);
+        try {
+            Cache::get('ever');
+        } catch (Exception) {
+            return (int) round(microtime(true) - $began);
+        } finally {
+            posix_kill((int) env('SERVER'), SIGCONT);
+        }
+    },
     'get after a read error' => function () {
         posix_kill((int) env('SERVER'), SIGSTOP);
         try {
