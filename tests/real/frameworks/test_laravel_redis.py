@@ -88,7 +88,7 @@ def test_as_a_cluster_there_is_no_second_database_and_laravel_does_not_notice(tm
 
 
 @pytest.mark.parametrize("trouble", ["kill", "freeze"])
-def test_a_counter_under_a_lock_is_exact_while_nodes_are_disturbed(trouble: str, tmp_path: Path) -> None:
+def test_a_counter_under_a_lock_is_exact_when_nodes_are_killed_or_frozen(trouble: str, tmp_path: Path) -> None:
     with (
         NamedNodes(3, tmp_path) as nodes,
         Console(nodes, tmp_path) as console,
@@ -97,13 +97,14 @@ def test_a_counter_under_a_lock_is_exact_while_nodes_are_disturbed(trouble: str,
         workers = [stack.enter_context(console.worker(i)) for i in range(WORKERS)]
         for worker in workers:
             worker.order("flow", seconds=LOCK_S, pause_ms=10, breath_ms=10)
-        for i in range(nodes.count):
-            wait_requests(workers, 40)
-            if trouble == "kill":
+        wait_requests(workers, 40)
+        if trouble == "kill":
+            for i in range(nodes.count):
                 nodes.kill_and_restart(i, gone_s=1)
-            else:
-                # Longer than the lock lives: what waits in the node must not be done when it wakes.
-                nodes.freeze_and_thaw(i, frozen_s=LOCK_S + 2)
+                wait_requests(workers, 40)
+        else:
+            # Longer than the lock lives: what waits in the node must not be done when it wakes.
+            nodes.freeze_and_thaw(0, frozen_s=LOCK_S + 2)
         wait_requests(workers, 40)
         for worker in workers:
             worker.order("stop")

@@ -119,7 +119,7 @@ function increment(int $seconds, int $pause_ms): void
 {
     $told = ['began' => now(), 'outcome' => 'failed start', 'found' => null, 'notices' => []];
     try {
-        $lock = Cache::lock('lock', $seconds)->betweenBlockedAttemptsSleepFor(20);
+        $lock = Cache::lock('lock', $seconds)->betweenBlockedAttemptsSleepFor(5);
         $lock->block(30);
         try {
             $told['started'] = now();
