@@ -276,3 +276,28 @@ def test_the_firewall_never_answers_for_a_node_link() -> None:
     assert resets, "the client port has to refuse, a dropped SYN costs PHP a second"
     assert all("tcp dport { 11211, 6379 } " in rule for rule in resets)
     assert "tcp dport 21211 counter drop" in rules
+
+
+# Redis' clients
+
+
+def test_the_readme_has_laravels_lines_as_they_are_in_the_file() -> None:
+    readme = (DEPLOY.parent / "README.md").read_text()
+    shown = re.findall(r"^    ((?:SESSION|REDIS|CACHE)_\w+=.*)$", readme, re.MULTILINE)
+    lines = (DEPLOY / "laravel" / "redis.env").read_text().splitlines()
+    assert len(shown) == 3
+    assert sorted(shown) == sorted(line for line in lines if line and not line.startswith("#"))
+
+
+def test_all_clients_of_redis_know_the_nodes_by_one_name_and_have_the_same_patience() -> None:
+    url = re.compile(r'"tcp://memrep:6379\?timeout=1&read_timeout=2"')
+    assert url.search((DEPLOY / "laravel" / "redis.env").read_text())
+    assert url.search((DEPLOY / "php" / "phpredis.ini").read_text())
+    assert "connect: ['memrep', 6379, 1, null, 0, 2]" in (DEPLOY / "symfony" / "redis.yaml").read_text()
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    page = (DEPLOY / "README.md").read_text()
+    named = re.findall(r"`((?:laravel|symfony|wordpress|drupal|django|php)/[\w.-]+)`", page)
+    assert len(named) > 15
+    assert [name for name in named if not (DEPLOY / name).exists()] == []

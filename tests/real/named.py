@@ -8,11 +8,12 @@ sorts what is nearer to the front, whatever the file says.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cluster import Cluster
-from .processes import PortLease, missing
+from .cluster import START_TIMEOUT_S, Cluster
+from .processes import PortLease, find_program, missing, until
 
 NAME = "memrep"
 
@@ -22,15 +23,19 @@ class NamedNodes(Cluster):
 
     Attributes:
         redis_port: that port.
+        named: how many of them bear the name: clients know of no others.
     """
 
-    def __init__(self, count: int, directory: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, count: int, directory: Path, options: Sequence[str] = (), named: int | None = None
+    ) -> None:
         if os.geteuid() != 0:
             missing("the right to mount (root)")
         super().__init__(count, directory)
         self._redis_lease = PortLease(1)
         (self.redis_port,) = self._redis_lease.ports
         self._options = options
+        self.named = named or count
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         try:
@@ -46,9 +51,38 @@ class NamedNodes(Cluster):
         return f"127.0.0.{4 + i}"
 
     def beginning_at(self, first: int) -> list[str]:
-        """The command within which the nodes' name means all of them, this one first."""
+        """The command within which the nodes' name means all that bear it, this one first."""
         hosts = self.directory / f"hosts{first}"
-        order = [first, *(i for i in range(self.count) if i != first)]
+        order = [first, *(i for i in range(self.named) if i != first)]
         lines = ["127.0.0.1 localhost", *(f"{self.redis_address(i)} {NAME}" for i in order)]
         hosts.write_text("".join(f"{line}\n" for line in lines))
         return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+
+
+class LoneServer(NamedNodes):
+    """A redis-server behind all the addresses of the name; it forgets everything when it ends.
+
+    Against it the tests show that they can fail, and what is right.
+    """
+
+    def __init__(self, addresses: int, directory: Path) -> None:
+        super().__init__(1, directory, named=addresses)
+
+    def argv(self, i: int) -> list[str]:
+        addresses = [self.redis_address(i) for i in range(self.named)]
+        return [
+            find_program("redis-server"), "--port", str(self.redis_port), "--bind", *addresses, "--save", "",
+        ]  # fmt: skip
+
+    def wait_serving(self, i: int, timeout_s: float = START_TIMEOUT_S) -> None:
+        until(self._accepts, timeout_s, "redis-server accepts clients")
+
+    def healed(self, i: int) -> bool:
+        return self._accepts()
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection((self.redis_address(self.named - 1), self.redis_port), timeout=1).close()
+        except OSError:
+            return False
+        return True

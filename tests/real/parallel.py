@@ -95,8 +95,9 @@ class Worker(Php):
         sessions: int = 1,
         label: str = "session",
         within: Sequence[str] = (),
+        script: str = "parallel.php",
     ) -> None:
-        super().__init__(settings, directory, name, sessions, label, "parallel.php", within)
+        super().__init__(settings, directory, name, sessions, label, script, within)
         self.requests: list[Request] = []
         self.looks: list[dict[str, Any]] = []
         self.holds = False

@@ -24,6 +24,7 @@ information   what the server tells of itself
 pubsub        SUBSCRIBE and PUBLISH among this node's clients
 sentinel      every node as a sentinel
 cluster       the serving nodes as a cluster
+absent        Redis' commands that memrep has not, and how they are refused
 table         all commands by their names
 execution     the command of one client that is running
 dialect       one client: its commands one after another

@@ -18,6 +18,7 @@ from hashlib import sha1
 from typing import Final
 
 from memrep.engine.operations import Decision, Operation, Result, touched
+from memrep.protocol.resp.absent import REFUSED
 from memrep.protocol.resp.arguments import CommandError, deadline, integer
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import MOVABLE_KEYS, NO_KEYS, WRITE, Command, container
@@ -34,7 +35,7 @@ Words = Sequence[bytes]
 #: A script: its keys (as stored) and its arguments to what it does.
 Script = Callable[[Client, Words, Words], Plan]
 
-_UNKNOWN: Final = b"ERR memrep runs no Lua, only the known lock scripts; see the documentation"
+_UNKNOWN: Final = REFUSED + b" memrep runs no Lua, only the known lock scripts; see the documentation"
 _NO_SCRIPT: Final = b"NOSCRIPT No matching script. Please use EVAL."
 
 

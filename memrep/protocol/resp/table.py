@@ -20,6 +20,7 @@ from memrep.protocol.resp import (
     strings,
     transactions,
 )
+from memrep.protocol.resp.absent import first_word
 from memrep.protocol.resp.arguments import SYNTAX, CommandError
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import NO_KEYS, Command, container
@@ -133,4 +134,5 @@ def unknown(words: Words) -> bytes:
         if len(behind) >= 128:
             break
         behind += b"'%b' " % word[: 128 - len(behind)]
-    return b"ERR unknown command '%b', with args beginning with: %b" % (words[0][:128], behind)
+    told = (first_word(words[0]), words[0][:128], behind)
+    return b"%b unknown command '%b', with args beginning with: %b" % told

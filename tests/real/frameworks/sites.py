@@ -8,7 +8,6 @@ A site's settings are the very files of deploy/, with the addresses in them repl
 a framework keeps elsewhere (the table of users, a key for cookies) is shared by the three web servers.
 """
 
-import itertools
 import json
 import os
 import re
@@ -90,12 +89,14 @@ class Site(Family):
         """Lay out the site's directory."""
         shutil.copytree(HERE / self.source, self.directory)
         for source, target in self.settings.items():
-            text = (DEPLOY / source).read_text()
-            if "10.1.1.1" in text:
-                text = with_addresses(text, self._node_ports)
+            text = self.at_the_nodes((DEPLOY / source).read_text())
             path = self.directory / target
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+
+    def at_the_nodes(self, settings: str) -> str:
+        """These settings, with the nodes of the test where they name those of deploy/."""
+        return with_addresses(settings, self._node_ports) if "10.1.1.1" in settings else settings
 
     def argv(self, port: int) -> list[str]:
         """The command of a web server on this port."""
@@ -265,7 +266,7 @@ class Visitor:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._next_port = itertools.cycle(site.ports)
+        self._asked = 0
         # No proxies: those of the environment are not meant for loopback.
         self._browser = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
@@ -273,6 +274,11 @@ class Visitor:
         self.visits = 0
         self.orders = 0
         self._token = ""
+
+    @property
+    def next_port(self) -> int:
+        """The web server that will be asked for the next page."""
+        return self.site.ports[self._asked % len(self.site.ports)]
 
     def login(self) -> None:
         self._token = self._ask("login")["token"]
@@ -315,7 +321,8 @@ class Visitor:
 
     def _ask(self, path: str, **form: str) -> dict[str, str]:
         """What the page says; with a form, what it answers to it."""
-        url = f"http://{HOST}:{next(self._next_port)}/{path}"
+        url = f"http://{HOST}:{self.next_port}/{path}"
+        self._asked += 1
         fields = form | {self.site.csrf_field: self._token}
         body = urllib.parse.urlencode(fields).encode() if form else None
         request = urllib.request.Request(url, body, {"Accept": "application/json"})

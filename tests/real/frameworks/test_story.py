@@ -9,7 +9,7 @@ than all their requests. The same story over plain memcacheds must fail for each
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.real.cluster import Cluster, Unreplicated
 from tests.real.generation import DEBIAN_13
 
 from .sites import Django, Laravel, Laravel10, Refused, Site, Symfony, SymfonyNative, Visitor, WordPress
+from .visitors import logged_in
 
 pytestmark = pytest.mark.real
 
@@ -35,31 +36,6 @@ SITES_THAT_TELL_A_FAILURE: list[type[Site]] = [Laravel, Laravel10, Symfony, Djan
 
 # A frozen node costs a client its own patience of a second, and the others up to 0.8 s once.
 PATIENCE_S = 3
-
-
-class Visitors:
-    """One visitor for each site, who do the same at the same time."""
-
-    def __init__(self, cluster: Cluster, sites: list[Site]) -> None:
-        self._cluster = cluster
-        self._visitors = [Visitor(site) for site in sites]
-        self._pool = ThreadPoolExecutor(len(sites))
-
-    def all(self, do: Callable[[Visitor], None], when: str) -> None:
-        for visitor, failure in self._each(do):
-            if failure is not None:
-                failure.add_note(f"at the site of {visitor.site.name}, {when}")
-                for child in [*visitor.site.children.values(), *self._cluster.children.values()]:
-                    failure.add_note(child.last_words(10))
-                raise failure
-
-    def unhappy(self, do: Callable[[Visitor], None]) -> set[str]:
-        """The names of the sites at which it went wrong."""
-        return {visitor.site.name for visitor, failure in self._each(do) if failure is not None}
-
-    def _each(self, do: Callable[[Visitor], None]) -> list[tuple[Visitor, BaseException | None]]:
-        running = [(visitor, self._pool.submit(do, visitor)) for visitor in self._visitors]
-        return [(visitor, future.exception()) for visitor, future in running]
 
 
 @contextmanager
@@ -94,13 +70,6 @@ def grounds(shared_grounds: Grounds) -> Grounds:
             cluster.start(i)
     cluster.wait_healed()
     return shared_grounds
-
-
-def logged_in(cluster: Cluster, sites: list[Site]) -> Visitors:
-    """A visitor at each of these sites, logged in, with a form open in the browser."""
-    visitors = Visitors(cluster, sites)
-    visitors.all(Visitor.login, "at first")
-    return visitors
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])

@@ -1,13 +1,14 @@
 <?php
 // A Laravel site in one file: the real kernel, session middleware, CSRF verification and session guard.
-// Its base directory, named by SITE, has the .env and the config/cache.php of deploy/laravel in it.
+// Its base directory, named by SITE, has files of deploy/laravel in it: an .env, and what else there is for its client.
 
 namespace App\Http;
 
 require 'Illuminate/autoload.php';
 $site = getenv('SITE');
-require "$site/FailoverMemcached.php";
-require "$site/MemrepServiceProvider.php";
+foreach (glob("$site/*Mem*.php") as $class) {
+    require $class;
+}
 
 use Illuminate\Auth\GenericUser;
 use Illuminate\Contracts\Auth\Authenticatable;
