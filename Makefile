@@ -32,8 +32,8 @@ test-long: packages $(INSTALLED) ## what is slow by nature: what only long runs,
 	$(BIN)/pytest -q -m long tests
 	$(BIN)/python -m tests.faults --seconds 30 isolate halves
 
-packages: ## install the Debian packages that the tests need, if allowed
-	@tools/test-packages
+packages: $(INSTALLED) ## install the Debian packages that the tests need, if allowed
+	@PYTHON=$(BIN)/python tools/test-packages
 
 check: lint types unit ## what needs no other program
 

@@ -29,6 +29,7 @@ IPTABLES = DEPLOY / "iptables.rules"
 MEMCACHE = DEPLOY / "php" / "memcache.ini"
 MEMCACHED = DEPLOY / "php" / "memcached.ini"
 PROFILES = ["all nodes", "local node only"]
+HAPROXY = DEPLOY / "haproxy" / "memrep.cfg"
 EXECUTABLE = "/opt/memrep/venv/bin/memrep"
 
 
@@ -301,3 +302,18 @@ def test_every_file_that_the_page_names_is_there() -> None:
     named = re.findall(r"`((?:laravel|symfony|wordpress|drupal|django|php)/[\w.-]+)`", page)
     assert len(named) > 15
     assert [name for name in named if not (DEPLOY / name).exists()] == []
+
+
+def test_haproxy_accepts_the_section_by_itself_and_behind_debians_own_without_a_word(tmp_path: Path) -> None:
+    assert run("/usr/sbin/haproxy", "-c", "-f", str(HAPROXY)).returncode == 0
+    debians = Path("/etc/haproxy/haproxy.cfg").read_text()
+    whole = tmp_path / "haproxy.cfg"
+    whole.write_text(f"{debians}\n{HAPROXY.read_text()}")
+    done = run("/usr/sbin/haproxy", "-c", "-f", str(whole))
+    assert (done.returncode, "WARNING" in done.stderr, "ALERT" in done.stderr) == (0, False, False), done.stderr
+
+
+def test_clients_of_redis_find_the_nodes_of_the_config_file() -> None:
+    hosts = [address.split(":")[0] for address in addresses(tomllib.loads(CONFIG.read_text())["nodes"])]
+    for path in (HAPROXY, DEPLOY / "node" / "ioredis.mjs", DEPLOY / "node" / "node-redis.mjs"):
+        assert re.findall(r"10\.\d+\.\d+\.\d+", path.read_text()) == hosts, path.name

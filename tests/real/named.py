@@ -52,11 +52,8 @@ class NamedNodes(Cluster):
 
     def beginning_at(self, first: int) -> list[str]:
         """The command within which the nodes' name means all that bear it, this one first."""
-        hosts = self.directory / f"hosts{first}"
         order = [first, *(i for i in range(self.named) if i != first)]
-        lines = ["127.0.0.1 localhost", *(f"{self.redis_address(i)} {NAME}" for i in order)]
-        hosts.write_text("".join(f"{line}\n" for line in lines))
-        return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+        return in_order(self.directory, [self.redis_address(i) for i in order])
 
 
 class LoneServer(NamedNodes):
@@ -86,3 +83,11 @@ class LoneServer(NamedNodes):
         except OSError:
             return False
         return True
+
+
+def in_order(directory: Path, addresses: Sequence[str]) -> list[str]:
+    """The command within which the nodes' name means these addresses, in this order."""
+    hosts = directory / f"hosts-{addresses[0]}"
+    lines = ["127.0.0.1 localhost", *(f"{address} {NAME}" for address in addresses)]
+    hosts.write_text("".join(f"{line}\n" for line in lines))
+    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]

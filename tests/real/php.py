@@ -164,26 +164,11 @@ class Summary:
     counts: list[int | None] = attrs.field(factory=list)
 
 
-class Php(Family):
-    """One php-cli process that runs session cycles on order and tells every anomaly.
+class Driven(Family):
+    """One program that does what it is told by lines of JSON, and tells by such lines what came of it."""
 
-    It may run `within` a command that changes what it sees of the machine.
-    """
-
-    def __init__(
-        self,
-        settings: dict[str, str],
-        directory: Path,
-        name: str = "php",
-        sessions: int = 20,
-        label: str = "session",
-        script: str = "cycle.php",
-        within: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, argv: Sequence[str], directory: Path, name: str) -> None:
         super().__init__()
-        handler = settings["session.save_handler"]
-        options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
-        argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
         self.child = self.add(Child(name, argv, directory, pipes=True))
         self.anomalies: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -253,6 +238,28 @@ class Php(Family):
         for line in pipe:
             self._lines.put(line.decode(errors="replace"))
         self._lines.put(None)
+
+
+class Php(Driven):
+    """One php-cli process that runs session cycles on order and tells every anomaly.
+
+    It may run `within` a command that changes what it sees of the machine.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, str],
+        directory: Path,
+        name: str = "php",
+        sessions: int = 20,
+        label: str = "session",
+        script: str = "cycle.php",
+        within: Sequence[str] = (),
+    ) -> None:
+        handler = settings["session.save_handler"]
+        options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
+        argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
+        super().__init__(argv, directory, name)
 
 
 def session_ids(sessions: int = 20, label: str = "session") -> list[str]:
