@@ -94,13 +94,13 @@ class Terminal:
         """Type Ctrl-C."""
         os.write(self._screen, b"\x03")
 
-    def sees(self, text: str) -> str:
+    def sees(self, pattern: str) -> str:
         """Wait until this stands on the screen, in what has not been looked at; return that."""
         deadline = time.monotonic() + PATIENCE_S
         new = ""
-        while text not in new:
+        while not re.search(pattern, new):
             ready, _, _ = select.select([self._screen], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"{text!r} is not seen behind {self.seen!r}"
+            assert ready, f"{pattern!r} is not seen behind {self.seen!r}"
             new += self._read()
         self.seen += new
         return new
