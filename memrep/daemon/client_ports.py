@@ -89,7 +89,10 @@ class ClientPorts:
             self.close()
 
     def shut(self) -> None:
-        """Accept no client any more."""
+        """Accept no client any more but those who wait for it: they are connected, and may have spoken."""
+        if self.listening:
+            for door in self._doors:
+                door.admit_who_waits()
         self._shut = True
         self.follow()
 

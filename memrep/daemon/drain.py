@@ -6,7 +6,7 @@ and what this node alone holds would be gone with it.
 So it goes step by step, each with an end:
 
 1. A node that alone holds everything serves on until another one has fetched it.
-2. Nobody new is accepted; clients that are connected are served on for a while.
+2. Nobody new is accepted; clients that are connected, accepted or not, are served on for a while.
 3. The writes on their way are finished, the peers are told, and they go on without this node in the same
    instant.
 4. The clients who are left are hung up on, and get a moment to hear it (lingering_close.py).

@@ -160,6 +160,11 @@ class Door:
         self._reactor = reactor
         self.tick()
 
+    def admit_who_waits(self) -> None:
+        """Accept the connections that wait now, and not in some later turn."""
+        if self._fd >= 0:
+            self.ready(READ)
+
     def shut(self) -> None:
         """Accept no connection from now on."""
         self._rest()

@@ -67,7 +67,8 @@ def _server(client: Client, figures: Figures) -> dict[str, object]:
 
 def _clients(client: Client, figures: Figures) -> dict[str, object]:
     return {
-        "connected_clients": len(client.server.clients),
+        # Of both protocols, as maxclients are; where there is no process to count them, of this one.
+        "connected_clients": figures.get("curr_connections", len(client.server.clients)),
         "maxclients": figures.get("max_connections", 0),
         "blocked_clients": 0,
         "tracking_clients": 0,
@@ -115,12 +116,12 @@ def _stats(client: Client, figures: Figures) -> dict[str, object]:
         "total_net_input_bytes": "bytes_read",
         "total_net_output_bytes": "bytes_written",
         "rejected_connections": "rejected_connections",
-        "expired_keys": "expired",
+        "expired_keys": "reclaimed",
         "evicted_keys": "evictions",
         "keyspace_hits": "get_hits",
         "keyspace_misses": "get_misses",
     }
-    commands = sum(int(str(figures.get(name, 0))) for name in ("cmd_get", "cmd_set", "cmd_touch"))
+    commands = sum(int(str(figures.get(name, 0))) for name in _COMMANDS_ON_KEYS)
     return {
         "total_commands_processed": commands,
         "instantaneous_ops_per_sec": 0,
@@ -128,6 +129,13 @@ def _stats(client: Client, figures: Figures) -> dict[str, object]:
         "pubsub_channels": len(client.server.subscriptions.channels()),
         "pubsub_patterns": client.server.subscriptions.patterns,
     }
+
+
+#: What `stats` counts of the commands on keys.
+_COMMANDS_ON_KEYS: Final = (
+    "cmd_get", "cmd_set", "cmd_touch", "cmd_flush", "delete_hits", "delete_misses", "incr_hits", "incr_misses",
+    "decr_hits", "decr_misses",
+)  # fmt: skip
 
 
 def _replication(client: Client, figures: Figures) -> dict[str, object]:

@@ -93,8 +93,22 @@ def set_(client: Client, words: Words) -> Plan:
         ends = entry.expires if keeps and entry is not None else expires
         return Entry(NO_VERSION, value, 0, ends), answer
 
-    stores = client.claiming if options.nx and not options.get else client.storing
+    if options.get:
+        return Plan((_showing(client, client.storing(key, value, decide)),))
+    stores = client.claiming if options.nx else client.storing
     return Plan((stores(key, value, decide),))
+
+
+def _showing(client: Client, step: Step) -> Step:
+    """Let a step that changes what it shows count as a get, too, as Redis counts it."""
+    count_change, missed, count_get = step.count, client.say.nil, client.engine.count_get
+
+    def count(result: Result) -> None:
+        if count_change is not None:
+            count_change(result)
+        count_get(step.key, None if result == missed else result)
+
+    return Step(step.key, step.decide, step.length, count)
 
 
 class _Options:
@@ -219,29 +233,21 @@ def put_all_if_absent(
 def getset(client: Client, words: Words) -> Plan:
     """GETSET key value"""
     say, value = client.say, words[2]
-    return Plan(
-        (
-            client.storing(
-                client.key(words[1]),
-                value,
-                lambda entry: (Entry(NO_VERSION, value, 0, NEVER), say.value(value_of(entry))),
-            ),
-        )
-    )
+
+    def decide(entry: Entry | None) -> Decision:
+        return Entry(NO_VERSION, value, 0, NEVER), say.value(value_of(entry))
+
+    return Plan((_showing(client, client.storing(client.key(words[1]), value, decide)),))
 
 
 def getdel(client: Client, words: Words) -> Plan:
     """GETDEL key"""
     say, tombstone = client.say, client.engine.tombstone
-    return Plan(
-        (
-            client.touching(
-                client.key(words[1]),
-                lambda entry: say.nil if entry is None else (tombstone(), say.value(entry.value)),
-                say.nil,
-            ),
-        )
-    )
+
+    def decide(entry: Entry | None) -> Decision:
+        return say.nil if entry is None else (tombstone(), say.value(entry.value))
+
+    return Plan((_showing(client, client.touching(client.key(words[1]), decide, say.nil)),))
 
 
 def getex(client: Client, words: Words) -> Plan:
@@ -264,7 +270,7 @@ def getex(client: Client, words: Words) -> Plan:
             return say.nil if entry is None else bad
         return (touched(entry, expires, now), say.value(entry.value))
 
-    return Plan((client.touching(client.key(words[1]), decide, say.nil),))
+    return Plan((_showing(client, client.touching(client.key(words[1]), decide, say.nil)),))
 
 
 # --- changing a part

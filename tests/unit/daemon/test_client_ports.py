@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from tests.real.processes import HOST
 from tests.unit.daemon.house import open_house
 
@@ -15,6 +17,17 @@ async def test_the_port_refuses_until_the_node_serves_and_again_from_when_it_is_
         house.reactor.turn(house.ports.shut)
         assert await house.refuses()
         assert await guest.ask(b"get a\r\n", b"END\r\n") == b"VALUE a 0 1\r\n1\r\nEND\r\n"
+
+
+async def test_who_waits_to_be_accepted_when_the_port_is_shut_for_good_is_served() -> None:
+    """PHP is connected by then, and does not go to another node: its request would fail."""
+    async with open_house() as house:
+        house.open()
+        with socket.create_connection((HOST, house.port), timeout=5) as early:
+            early.sendall(b"mn\r\n")
+            house.reactor.turn(house.ports.shut)
+            assert await house.refuses()
+            assert early.recv(100) == b"MN\r\n"
 
 
 async def test_after_a_stop_who_waits_to_be_accepted_is_sent_away_and_who_is_in_stays() -> None:

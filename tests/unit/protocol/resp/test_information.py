@@ -55,6 +55,24 @@ def test_what_has_run_out_is_counted() -> None:
     assert int(_info(client, "stats")[b"expired_keys"]) == 1
 
 
+def test_a_reset_forgets_what_has_run_out() -> None:
+    lone = lone_node()
+    client = lone.connect(REDIS)
+    client.receive(said("SET", "a", "x", "PX", 10))
+    lone.advance(20)
+    client.receive(said("CONFIG", "RESETSTAT"))
+    assert _info(client, "stats")[b"expired_keys"] == b"0"
+
+
+def test_commands_of_both_protocols_on_keys_are_counted() -> None:
+    lone = lone_node()
+    client, other = lone.connect(REDIS), lone.connect()
+    client.receive(said("SET", "a", 1) + said("GET", "a") + said("INCR", "a") + said("DEL", "a", "b"))
+    other.receive(b"set c 0 0 1\r\n1\r\nget c\r\nincr c 1\r\ndecr d 1\r\ndelete c\r\ntouch c 9\r\n")
+    client.receive(said("FLUSHDB"))
+    assert _info(client, "stats")[b"total_commands_processed"] == b"12"
+
+
 def test_each_database_is_told_with_its_keys_and_how_many_of_them_end() -> None:
     client = lone_client()
     for number in (0, 3, 15):

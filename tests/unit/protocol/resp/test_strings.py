@@ -142,3 +142,19 @@ def test_a_get_makes_a_value_recently_used_and_is_counted() -> None:
     client.receive(said("GET", "a") + said("MGET", "a", "none") + said("STRLEN", "none"))
     # As Redis counts its keyspace_hits: OBJECT has looked the key up, too.
     assert (lone.node.counters.get_hits, lone.node.counters.get_misses) == (3, 2)
+
+
+SHOWING = ["GETEX k EX 100", "GETEX k PERSIST", "GETDEL k", "GETSET k 1", "SET k 1 GET"]
+
+
+@pytest.mark.parametrize("command", SHOWING)
+def test_what_shows_what_it_changes_is_counted_as_a_get(command: str) -> None:
+    """phpredis' early_refresh, for one, reads by GETEX alone."""
+    lone = lone_node()
+    client, counters = lone.connect(REDIS), lone.node.counters
+    client.receive(said(*command.split()))
+    assert (counters.get_hits, counters.get_misses) == (0, 1)
+    client.receive(said("SET", "k", "x") + said("MULTI") + said(*command.split()) + said("EXEC"))
+    assert (counters.get_hits, counters.get_misses) == (1, 1)
+    client.receive(said("SET", "k", "x") + said(*command.split()))
+    assert (counters.get_hits, counters.get_misses) == (2, 1)
