@@ -7,6 +7,7 @@ faults, spite    what befalls them, at any time or when it hurts most
 ways             between clients and nodes
 codecs           a command spelled in each protocol
 workload         plain clients; php_worker, php_memcached_worker, toggler, plain_clients have their own habits
+requests         what a request of PHP waits for
 semantics        what a command means for the history of its key
 linearizability  whether a history can have been
 sameness         whether two nodes hold the same

@@ -34,7 +34,7 @@ from tests.simulation.checks import HEAL_MS, check_healed, check_histories
 from tests.simulation.plan import Broken
 from tests.simulation.toggler import Switch, Toggler
 from tests.simulation.trace import Watch
-from tests.simulation.workload import CLIENT_TIMEOUT_MS, Client, PlainClient
+from tests.simulation.workload import CLIENT_TIMEOUT_MS, MemcachedClient, PlainClient
 from tests.simulation.world import World
 
 
@@ -80,7 +80,7 @@ def _simulate(world: World) -> Outcome:
         assert host.node is not None and host.node.open, f"node {number} does not serve after a cold start"
     _fill(world)
     for number in range(world.plan.clients):
-        world.later(world.rng.random() * 20, Client(world, number).go)
+        world.later(world.rng.random() * 20, MemcachedClient(world, number).go)
     for number in range(world.plan.plain):
         world.later(world.rng.random() * 20, PlainClient(world, world.plan.clients + number).go)
     for visitor in world.visitors:
