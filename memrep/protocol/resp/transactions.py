@@ -5,7 +5,7 @@ a whole: nobody ever sees half of it, on any node. Different keys are committed 
 may see one before the other. EXEC answers when all are.
 
 A WATCH remembers the version that a key has, be it that of a tombstone, and whether there is a value. EXEC does
-nothing if one has another version; of the keys that it changes itself that is looked at again in the moment of
+nothing if one has another version; of the keys that its queue names that is looked at again in the moment of
 the change, so that of two rivals on two nodes one loses.
 """
 
@@ -168,7 +168,9 @@ class _Execution:
         state = self._watched.get(key)
 
         def decide(entry: Entry | None) -> Decision:
-            found = entry
+            # Looked at in this very moment: a rival may have been quicker since EXEC began.
+            if checks and _state(self._client, key, entry) != state:
+                return CHANGED
             results: list[Result] = []
             new: Entry | None = None
             for each in decides:
@@ -179,10 +181,7 @@ class _Execution:
                 else:
                     result = decision
                 results.append(result)
-            if new is None:
-                return results
-            # Looked at in the moment of the change: a rival may have been quicker since EXEC began.
-            return CHANGED if checks and _state(self._client, key, found) != state else (new, results)
+            return results if new is None else (new, results)
 
         lengths = [step.length for step in steps if step.length != NOTHING]
         return Step(key, decide, sum(lengths) if lengths else NOTHING)
