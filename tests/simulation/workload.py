@@ -12,6 +12,7 @@ import attrs
 
 from memrep.node.node import Node
 from memrep.protocol.connection import Connection
+from memrep.protocol.negotiation import REDIS
 from tests.simulation.codecs import STORING, TEXT, TONGUES, Tongue
 from tests.simulation.host import Host
 from tests.simulation.linearizability import Operation
@@ -216,6 +217,12 @@ class MemcachedClient(Client):
 
 class PlainClient(MemcachedClient):
     """One that locks pages under the names of PHP's locks; see plain_clients.py."""
+
+    def __init__(self, world: World, number: int, tongue: Tongue | None = None) -> None:
+        super().__init__(world, number)
+        if tongue is not None:
+            self._tongue = tongue
+            self.port = REDIS
 
     def _draw(self, rng: Random) -> Exchange:
         plain = Plain.draw(rng, self._tongue)
