@@ -10,10 +10,6 @@ from pytest import MonkeyPatch
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
 from memrep.engine.operations import Decision, Operation, Result, touched
-from memrep.php import observer
-from memrep.php.doubt import UncertainGrants
-from memrep.php.lock_holder import LockHolder
-from memrep.php.lock_table import LockTable
 from memrep.php.policy import PhpPolicy
 from memrep.protocol.claim import as_said
 from memrep.protocol.connection import Connection
@@ -22,9 +18,6 @@ from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.dialect import Resp
 from memrep.protocol.resp.plan import Step
 from memrep.storage.entry import Entry
-from memrep.storage.namespaces import FLUSHES
-from memrep.storage.store import Store
-from memrep.storage.version import ZERO
 
 
 def grants_without_agreement(patch: MonkeyPatch) -> None:
@@ -65,29 +58,6 @@ def leaves_locks_behind(patch: MonkeyPatch) -> None:
     patch.setattr(PhpPolicy, "claim", lambda self, connection: as_said)
 
 
-def frees_locks_of_who_moves_on(patch: MonkeyPatch) -> None:
-    """A node that closes a connection frees its locks, though its request goes on elsewhere."""
-
-    def deserted(self: LockTable, holder: LockHolder) -> None:
-        for key, unique in holder.locks.items():
-            self.owners.pop(key, None)
-            self.due.append((key, unique, self.freed))
-        holder.locks.clear()
-
-    patch.setattr(LockTable, "deserted", deserted)
-
-
-def never_doubts_endless_locks(patch: MonkeyPatch) -> None:
-    """A lock without a timeout outlives its node for ever."""
-    patch.setattr(observer, "is_endless", lambda key, entry: False)
-    patch.setattr(UncertainGrants, "inherit", lambda self, keys, now: None)
-
-
-def lets_doubts_die(patch: MonkeyPatch) -> None:
-    """Only who has seen a node go doubts its locks without a timeout."""
-    patch.setattr(UncertainGrants, "inherit", lambda self, keys, now: None)
-
-
 def renews_what_it_saw_first(patch: MonkeyPatch) -> None:
     """EXPIRE that is tried again stores the value that it found at first."""
 
@@ -103,25 +73,6 @@ def renews_what_it_saw_first(patch: MonkeyPatch) -> None:
         return decide
 
     patch.setattr(keys, "expiring", expiring)
-
-
-def forgets_flushes(patch: MonkeyPatch) -> None:
-    """A flush ends what is here at that moment, and nothing that comes later from who was away."""
-
-    def put(self: Store, key: bytes, entry: Entry, now: int) -> bool:
-        newer = real(self, key, entry, now)
-        if key in FLUSHES and newer:
-            while self._flushing_left:
-                self._clear_flushed(now)
-            for gone in list(self.tombstones.keys()):
-                if gone not in FLUSHES:
-                    self.remove(gone)
-            self.horizon = ZERO
-            self.flushes.newest = ZERO
-        return newer
-
-    real = Store.put
-    patch.setattr(Store, "put", put)
 
 
 def looks_at_watches_once(patch: MonkeyPatch) -> None:

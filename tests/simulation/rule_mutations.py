@@ -590,34 +590,10 @@ _ALL = [
         redis.leaves_locks_behind,
     ),
     Breakage(
-        "frees-locks-of-who-moves-on",
-        "a request that goes on at another node would lose its lock to the next",
-        1,
-        redis.frees_locks_of_who_moves_on,
-    ),
-    Breakage(
-        "never-doubts-endless-locks",
-        "a lock without a timeout would outlive its node for ever",
-        1,
-        redis.never_doubts_endless_locks,
-    ),
-    Breakage(
-        "lets-doubts-die",
-        "the same, if those who doubted it go, too",
-        129,
-        redis.lets_doubts_die,
-    ),
-    Breakage(
         "renews-what-it-saw-first",
         "EXPIRE would undo what was written meanwhile",
         11,
         redis.renews_what_it_saw_first,
-    ),
-    Breakage(
-        "forgets-flushes",
-        "what was flushed would return from who was away",
-        1,
-        redis.forgets_flushes,
     ),
     Breakage(
         "looks-at-watches-once",
@@ -628,7 +604,7 @@ _ALL = [
     Breakage(
         "does-a-queue-piecemeal",
         "others would see a key in the midst of a transaction",
-        1,
+        10,
         redis.does_a_queue_piecemeal,
     ),
     Breakage(
