@@ -47,6 +47,19 @@ class UncertainGrants:
         patient = away and entry.flags != PECL_FLAGS
         self.ends[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
 
+    def inherit(self, keys: list[bytes], now: int) -> None:
+        """Doubt those of these locks, and drop them, that have come here as nobody's and have no timeout.
+
+        Who has doubted them so far may be gone, or be gone soon.
+        """
+        for key in keys:
+            entry = self._store.values.get(key)
+            if entry is None or entry.owner is None or entry.owner.node:
+                continue
+            if is_held(entry.value, entry.owner) and self.ends.get(key, (0, 0))[0] != entry.cas_unique:
+                self.ends[key] = entry.cas_unique, now + PATIENT_MS
+        keys.clear()
+
     def prolong(self, now: int) -> None:
         """Prolong doubts from now (own ms) on: a node, or this one, fell silent, and clients may be waiting."""
         for key, (unique, _) in self.ends.items():

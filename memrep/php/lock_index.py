@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memrep.php.lock_names import is_held, may_name
+from memrep.php.lock_names import is_endless, is_held, may_name
 from memrep.storage.entry import Entry
 from memrep.storage.owned_keys import OwnedKeys
 
@@ -13,15 +13,19 @@ class LockIndex(OwnedKeys):
     Attributes:
         guarded: sessions that may be php-memcached's, each with the lock that told so as long as something is
             left of that; see `Owner.maybe`.
+        orphans: locks without a timeout that were nobody's when they came here.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.guarded: dict[bytes, bytes] = {}
+        self.orphans: list[bytes] = []
 
     def placed(self, key: bytes, entry: Entry) -> None:
         """Index a lock, and the session that it may guard."""
         super().placed(key, entry)
+        if entry.owner is not None and not entry.owner.node and is_endless(key, entry):
+            self.orphans.append(key)
         if entry.owner is not None and entry.owner.maybe and entry.value is not None:
             self.guarded[may_name(key)] = key
 

@@ -61,7 +61,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_dialect", "_execute", "_inbox", "_input", "_intake", "_ready",
+        "_abandoned", "_dialect", "_execute", "_inbox", "_input", "_intake", "_ready",
         "busy", "closing", "crowded", "flow", "gate", "host", "inside", "late", "need", "next", "out",
         "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
     )  # fmt: skip
@@ -86,6 +86,7 @@ class Connection:
         self._intake = context.intake
         self.flow = context.flow
         self.spent = context.spent
+        self._abandoned = False
         self._inbox = bytearray()
         self._input = b""  # what is being executed
         self.speak(_NOTHING)
@@ -171,7 +172,8 @@ class Connection:
             self._keep(data, end)
             if self.refused:  # nobody knows how to refuse that
                 self.closing = True
-        return self._take()
+        data = self._take()
+        return b"" if self._abandoned else data  # what a client has begun is ended, and told to nobody
 
     def wake(self) -> None:
         """Have it resumed: it has something to say that its client has not asked for just now."""
@@ -191,7 +193,7 @@ class Connection:
         """Drop what has not been started: the client is gone."""
         # Finding 11: what is known now would be taken for the reply to something else.
         self.replies.abandon()
-        self.closing = self.busy = True
+        self.closing = self.busy = self._abandoned = True
         self._dialect.left()
         if self.gate is not None:
             self.gate.close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from memrep.node.node import Node
+from memrep.storage.namespaces import prefix
 from tests.simulation.linearizability import Keeps, Meaning, Operation, Undecided, explain, only
+from tests.simulation.redis_clients import ELSEWHERE
 from tests.simulation.sameness import differences
 from tests.simulation.semantics import family
 from tests.simulation.world import World
@@ -36,8 +38,7 @@ def check_healed(world: World) -> None:
         return
     _check_visits(world, first)
     for key in world.history:
-        entry = first.store.values.get(key)
-        value = entry.value if entry is not None else None
+        value = _found(first, key)
         text = f"finally every node holds {value!r}"
         world.history[key].append(Operation(world.now, world.now + 1, b"", partial(_holds, value), text))
 
@@ -61,6 +62,13 @@ def _check_visits(world: World, node: Node) -> None:
     assert counted <= count <= most, (
         f"the session counts {count} visits, between {counted} and {most} were made"
     )
+
+
+def _found(node: Node, key: bytes) -> bytes | None:
+    """The value of a key, as it is called in histories."""
+    stored = prefix(1) + key.removeprefix(ELSEWHERE) if key.startswith(ELSEWHERE) else key
+    entry = node.store.values.get(stored)
+    return None if entry is None or node.store.flushes.end(stored, entry.version) else entry.value
 
 
 def _holds(value: bytes | None, reply: bytes | None) -> Meaning:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 STORING: Final = frozenset(["set", "add", "replace", "append", "prepend", "cas"])
 
 #: What stands in the place of a reply that means nothing here.
-_NONSENSE: Final = b"nonsense\r\n"
+NONSENSE: Final = b"nonsense\r\n"
 
 
 class Tongue(Protocol):
@@ -97,7 +97,7 @@ class Meta:
             return b"END\r\n"
         if code == b"CLIENT_ERROR":
             return reply
-        return same.get(code, _NONSENSE.strip()) + b"\r\n"
+        return same.get(code, NONSENSE.strip()) + b"\r\n"
 
 
 class Binary:
@@ -153,12 +153,12 @@ class Binary:
         if opcode == self._NOOP:
             return {"delete": b"DELETED\r\n", "get": b"END\r\n", "gets": b"END\r\n"}.get(verb, b"STORED\r\n")
         if opaque != 7:
-            return _NONSENSE
+            return NONSENSE
         if opcode != self._OPCODES[verb] and len(reply) < end + self._HEADER.size:
             return None  # the noop's reply is still to come
         value = reply[self._HEADER.size + extras + key : end]
         if status:
-            return self._FAILURES[verb].get(status, _NONSENSE.strip()) + b"\r\n"
+            return self._FAILURES[verb].get(status, NONSENSE.strip()) + b"\r\n"
         if verb in ("get", "gets"):
             shown = b" %d" % unique if verb == "gets" else b""
             return b"VALUE k 0 %d%b\r\n%b\r\nEND\r\n" % (len(value), shown, value)

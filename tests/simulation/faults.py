@@ -93,7 +93,7 @@ class Faults:
     @property
     def unharmed(self) -> bool:
         """Whether nothing befalls the nodes: a lock of an unknown prefix is no more than memcached's."""
-        return self._world.plan.own_prefix and bool(self._world.plan.visitors and self._world.plan.patience)
+        return self._world.plan.own_prefix and self._world.plan.php == "php-memcached"
 
     def strike_now(self, number: int) -> None:
         """A node dies or freezes in just this moment, if the others can do without it."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: How long a node may be open without serving: a second, a tick, and a turn.
 _HANGS_MS = 1_100.0
 
+#: How often it is looked, ms, whether nothing comes any more from who is to be told that it is over.
+_LOOK_MS = 1.0
+
 
 @attrs.define(eq=False)
 class Pipe:
@@ -62,6 +65,7 @@ class Host:
         self.pipes: dict[int, Pipe] = {}
         self.links: dict[Link, tuple[Host, Pipe]] = {}  # who dialled it, and what they send into
         self.clients: dict[Connection, Client | Talk] = {}
+        self.parting: dict[Connection, Client | Talk] = {}  # nothing is said to them any more
         self._world = world
         self.skew = world.plan.skews[number - 1]
         self.frozen = False
@@ -69,6 +73,7 @@ class Host:
         self._able = world.now  # when it last served, or refused, or was stopped
         self._acts: list[Callable[[Node], None]] = []
         self._unread: set[Connection] = set()
+        self._came: dict[Connection, float] = {}  # when something last came from who is parting
 
     def turn(self, act: Callable[[Node], None], sender: Connection | None = None) -> None:
         """Let this happen in the node's next turn, with all that comes until then; `sender` has sent bytes."""
@@ -76,6 +81,8 @@ class Host:
             self._acts.append(act)
             if sender is not None:
                 self._unread.add(sender)
+                if sender in self.parting:
+                    self._came[sender] = self._world.now
             if len(self._acts) == 1 and not self.frozen:
                 self._schedule()
 
@@ -108,6 +115,7 @@ class Host:
         self._world.turned(self.number)
         self._acts.clear()
         self._unread.clear()
+        self._came.clear()
 
     def _take_turn(self, boot: int) -> None:
         """Run one turn of the node, and send what it says."""
@@ -180,4 +188,22 @@ class Host:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
             del self.clients[connection]
-            ways.say(self, connection, partial(client.closed, connection), is_end=True)
+            if not connection.close_hold_s:
+                ways.say(self, connection, partial(client.closed, connection), is_end=True)
+                return
+            if self.node is not None:
+                self.node.clients.disconnect(connection)
+            self.parting[connection] = client
+            self._part(connection, self._world.now)
+
+    def _part(self, connection: Connection, quiet_since: float) -> None:
+        """Say goodbye to a client of which nothing has come for long enough (daemon/lingering_close.py)."""
+        quiet_since = max(quiet_since, self._came.pop(connection, 0.0))
+        left = quiet_since + 1_000 * connection.close_hold_s - self._world.now
+        if connection not in self.parting:
+            return
+        if left > 0 or self.frozen:
+            self._world.later(max(left, _LOOK_MS), partial(self._part, connection, quiet_since))
+        else:
+            client = self.parting.pop(connection)
+            self._world.ways.say(self, connection, partial(client.closed, connection), is_end=True)

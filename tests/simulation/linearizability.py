@@ -113,10 +113,10 @@ class Writes:
 
 @attrs.frozen(cache_hash=True)
 class Changes:
-    """Needs one of these values and makes a new one of it; `undo` tells of which values it makes this one."""
+    """Needs one of these states and makes a value of it; `undo` tells of which states it makes this one."""
 
     needs: States
-    undo: Callable[[bytes], Iterable[bytes]]
+    undo: Callable[[bytes], Iterable[State]]
 
     def before(self, after: States) -> States:
         """The states from which it leads into `after`."""
@@ -124,7 +124,46 @@ class Changes:
         return self.needs & States(old, after.others)
 
 
-Meaning = Keeps | Writes | Changes
+@attrs.frozen(cache_hash=True)
+class InTurn:
+    """Does these one after the other, in one moment; see `in_turn`."""
+
+    parts: tuple[Keeps | Writes | Changes, ...]
+
+    def before(self, after: States) -> States:
+        """The states from which it leads into `after`."""
+        for part in reversed(self.parts):
+            after = part.before(after)
+        return after
+
+    @property
+    def needs(self) -> States:
+        """What must be there when it begins; that may be less than all."""
+        return self.parts[0].needs
+
+
+Meaning = Keeps | Writes | Changes | InTurn
+
+
+def in_turn(parts: Iterable[Keeps | Writes | Changes]) -> Meaning:
+    """What these do one after the other, in one moment: one of the simple meanings, where there is one."""
+    done: list[Keeps | Writes | Changes] = []
+    for part in parts:
+        last = done[-1] if done else Keeps(ANY)
+        if isinstance(last, Keeps):
+            done[-1:] = [attrs.evolve(part, needs=last.needs & part.needs)]
+        elif isinstance(last, Writes) and not isinstance(part, Changes):
+            needs = last.needs if last.state in part.needs else NONE
+            done[-1] = Writes(needs, part.state if isinstance(part, Writes) else last.state)
+        else:
+            done.append(part)
+    return done[0] if len(done) == 1 else InTurn(tuple(done)) if done else Keeps(ANY)
+
+
+def _named(meaning: Meaning) -> Iterator[State]:
+    """All states that it asks for by name."""
+    for part in meaning.parts if isinstance(meaning, InTurn) else (meaning,):
+        yield from part.needs.named
 
 
 @attrs.frozen
@@ -196,7 +235,7 @@ def _known(history: list[Operation], moment: float, initial: State, family: Fami
     for i, op in enumerate(known):
         needs = op.meaning.needs
         families = {family(state) for state in needs.named if state is not None}
-        named |= families
+        named |= families | {family(state) for state in _named(op.meaning) if state is not None}
         if op.end != math.inf and len(needs.named) == 1 and not needs.others:
             for one in families:
                 shown[one].append(i)

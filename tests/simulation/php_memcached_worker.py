@@ -18,17 +18,15 @@ has a prefix of its own of which the nodes have not been told.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tests.simulation.php_worker import Talk
+from tests.fuzz.grammar import HEADER, packet
+from tests.simulation import requests
 
 if TYPE_CHECKING:
     from tests.simulation.host import Host
     from tests.simulation.world import World
-
-from tests.fuzz.grammar import HEADER, packet
 
 #: A session's name, and how its key begins: as the nodes have been told, or in a site's own way.
 _SID: Final = b"0123456789abcdefghijklmnop"
@@ -50,21 +48,20 @@ _SETS: Final = 5
 _BREAKS: Final = 0.04
 _STRIKES: Final = 0.03
 
-#: What a request waits for: the answer to an opcode on a connection (None: its end), or time to pass, ms.
-_Wait = tuple["_Wire", int | None] | float
-_Steps = Generator[_Wait, None, None]
+#: The answer to an opcode: its status, and what it brings.
+_Answer = tuple[int, bytes]
+_Steps = requests.Steps[_Answer]
 
 
-class _Wire(Talk):
+class _Wire(requests.Wire[_Answer]):
     """One connection of a request, and what is not sent yet."""
 
     def __init__(self, visitor: MemcachedVisitor, host: Host) -> None:
         super().__init__(visitor, host)
         self.buffer = b""
-        self.gone = False
 
-    def take(self, opcode: int) -> tuple[int, bytes] | None:
-        """The answer to this opcode, if it is here, and out of the way with what came before it."""
+    def take(self, kind: int) -> _Answer | None:
+        """See `requests.Wire`; the kind is the opcode."""
         start = 0
         while len(self.reply) >= start + HEADER.size:
             _, told, keys, extras, _, status, size, _, _ = HEADER.unpack_from(self.reply, start)
@@ -72,7 +69,7 @@ class _Wire(Talk):
             if len(self.reply) < end:
                 return None
             body = self.reply[start + HEADER.size + extras + keys : end]
-            if told == opcode:
+            if told == kind:
                 self.reply = self.reply[end:]
                 return status, body
             start = end
@@ -83,84 +80,22 @@ def _store(opcode: int, key: bytes, value: bytes, exptime: int) -> bytes:
     return packet(opcode, key, value, bytes(4) + exptime.to_bytes(4, "big"))
 
 
-class MemcachedVisitor:
+class MemcachedVisitor(requests.Requests[_Answer]):
     """One PHP worker: one request after another.
 
     See `visitor.Worker`.
     """
 
     def __init__(self, world: World, number: int, patience: float) -> None:
-        self.world = world
+        super().__init__(world, number, patience)
         prefix = _OWN_PREFIX if world.plan.own_prefix else _PREFIX
         self.data = prefix + _SID
         self._lock_key = prefix + b"lock." + _SID
-        self.number = number
-        self.counted = 0
-        self.uncertain = 0
-        self._patience = patience
         self._first = number if world.plan.own_first else 0  # where its list of nodes begins
         self._wires: dict[int, _Wire] = {}
         self._lock: _Wire | None = None
-        self._steps: _Steps | None = None
-        self._awaits: _Wait = 0.0
-        self._answer: tuple[int, bytes] | None = None
-        self._step = 0
-
-    # --- the request's waiting
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is under way."""
-        return self._steps is None
-
-    def go(self) -> None:
-        """Begin a request."""
-        if not self.world.quiet:
-            self._steps = self._request()
-            self._go_on()
-
-    def heard(self, talk: Talk) -> None:
-        """A reply has come, or a part of one."""
-        if isinstance(self._awaits, tuple) and self._awaits[0] is talk and self._awaits[1] is not None:
-            self._answer = self._awaits[0].take(self._awaits[1])
-            if self._answer is not None:
-                self._go_on()
-
-    def lost(self, talk: Talk) -> None:
-        """A node has hung up."""
-        assert isinstance(talk, _Wire)
-        talk.gone = True
-        talk.hang_up()
-        if isinstance(self._awaits, tuple) and self._awaits[0] is talk:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        world, steps = self.world, self._steps
-        assert steps is not None
-        self._step += 1
-        try:
-            self._awaits = next(steps)
-        except StopIteration:
-            self._steps = None
-            self._awaits = 0.0
-            world.later(world.rng.random() * 10, self.go)
-            return
-        after = self._patience if isinstance(self._awaits, tuple) else self._awaits
-        world.later(after, partial(self._tire, self._step))
-
-    def _tire(self, step: int) -> None:
-        """What was waited for has not come, or the time has."""
-        if step != self._step or self._steps is None:
-            return
-        if isinstance(self._awaits, tuple):
-            self._awaits[0].gone = True
-            self._awaits[0].hang_up()
-        self._go_on()
 
     # --- connections
-
-    def _accepts(self, host: Host) -> bool:
-        return host.node is not None and host.node.open and not (host.leaving or host.is_dark)
 
     def _ring(self, first: int) -> Host | None:
         """The first node of the ring, from this one on, whose port does not refuse."""

@@ -65,14 +65,14 @@ class Worker(Protocol):
 
 
 class Talk:
-    """One connection of a request."""
+    """One connection of a request, at this kind of port (protocol/negotiation.py)."""
 
-    def __init__(self, visitor: Worker, host: Host) -> None:
+    def __init__(self, visitor: Worker, host: Host, port: str = "") -> None:
         self.host = host
         self.reply = b""
         self.visitor = visitor
         assert host.node is not None
-        self.connection = host.node.clients.connect(f"10.1.0.{visitor.number}")
+        self.connection = host.node.clients.connect(f"10.1.0.{visitor.number}", port)
         host.clients[self.connection] = self
         self._last = visitor.world.now
 

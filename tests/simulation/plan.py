@@ -17,8 +17,44 @@ KINDS = [
 ]  # fmt: skip
 
 
+#: The share of runs in which some clients speak Redis' protocol.
+REDIS_RUNS = 0.4
+
+#: The same of spiteful runs, of which some rules need very many, with memcached's clients.
+REDIS_RUNS_SPITEFUL = 0.1
+
+
 class Broken(AssertionError):
     """A promise was broken; the text says which and how to see it again."""
+
+
+@attrs.frozen(kw_only=True)
+class RedisPlan:
+    """Which clients of a run speak Redis' protocol; drawn by itself, so that runs without any are as they were.
+
+    Attributes:
+        share: of the clients that fight over keys.
+        visitors: whether the PHP workers have phpredis.
+        lock_ms: the time of their locks, ms; 0 for one without.
+        tokens: whether those that lock pages do it by tokens, beside them.
+    """
+
+    share: float = 0.0
+    visitors: bool = False
+    lock_ms: int = 0
+    tokens: bool = False
+
+    @classmethod
+    def draw(cls, rng: Random, kind: str) -> RedisPlan:
+        """A plan for one seed."""
+        if rng.random() >= (REDIS_RUNS_SPITEFUL if kind == "spiteful" else REDIS_RUNS):
+            return cls()
+        return cls(
+            share=rng.choice([0.5, 0.5, 1.0]),
+            visitors=rng.random() < 0.6,
+            lock_ms=rng.choice([0, 0, 5_000, 30_000]),
+            tokens=rng.random() < 0.5 and kind != "split",
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +81,7 @@ class Plan:
         plain: how many clients there are that lock pages under the names of PHP's locks.
         togglers: how many more PHP workers work on a session with two states.
         own_prefix: whether php-memcached's keys begin in a way of which the nodes have not been told.
+        redis: which clients speak Redis' protocol.
     """
 
     nodes: int
@@ -64,9 +101,10 @@ class Plan:
     plain: int
     togglers: int
     own_prefix: bool
+    redis: RedisPlan = RedisPlan()
 
     @classmethod
-    def draw(cls, rng: Random, only: str = "") -> Plan:
+    def draw(cls, rng: Random, redis: Random, only: str = "") -> Plan:
         """A plan for one seed; of this kind, if one is named."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
         drawn = rng.choice(KINDS)
@@ -96,12 +134,20 @@ class Plan:
             plain=rng.choice([0, 2, 3]) if kind != "split" else 0,
             togglers=rng.choice([0, 0, 3]) if kind != "split" else 0,
             own_prefix=rng.random() < 0.15,
+            redis=RedisPlan.draw(redis, kind),
         )
 
     @property
     def isolates(self) -> bool:
         """Whether nodes are cut off from the others and from all clients."""
         return self.kind in ("isolated", "spiteful")
+
+    @property
+    def php(self) -> str:
+        """What the PHP workers have: phpredis, php-memcached or pecl-memcache; "" if there are none."""
+        if not self.visitors:
+            return ""
+        return "phpredis" if self.redis.visitors else "php-memcached" if self.patience else "pecl-memcache"
 
     @property
     def cuts_often(self) -> bool:

@@ -42,6 +42,7 @@ from memrep.storage.entry import NEVER, Entry, RequestId
 from memrep.storage.pending import Pending
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version
+from tests.simulation import redis_mutations as redis
 from tests.simulation.plan import Broken
 from tests.simulation.simulator import simulate
 
@@ -569,6 +570,48 @@ _ALL = [
         694,
         _votes_beside_who_is_deaf,
         "split",
+    ),
+    Breakage(
+        "grants-redis-locks-without-agreement",
+        "two requests of one session would have its lock",
+        11,
+        redis.grants_without_agreement,
+    ),
+    Breakage(
+        "releases-without-comparing",
+        "whoever is late would release the next holder's lock",
+        3,
+        redis.releases_without_comparing,
+    ),
+    Breakage(
+        "leaves-phpredis-locks-behind",
+        "a lock without a timeout would outlive its request for ever",
+        14,
+        redis.leaves_locks_behind,
+    ),
+    Breakage(
+        "renews-what-it-saw-first",
+        "EXPIRE would undo what was written meanwhile",
+        11,
+        redis.renews_what_it_saw_first,
+    ),
+    Breakage(
+        "looks-at-watches-once",
+        "of two rivals both would succeed",
+        18,
+        redis.looks_at_watches_once,
+    ),
+    Breakage(
+        "does-a-queue-piecemeal",
+        "others would see a key in the midst of a transaction",
+        10,
+        redis.does_a_queue_piecemeal,
+    ),
+    Breakage(
+        "answers-who-was-given-up",
+        "a reply would be taken for that to an earlier command",
+        19,
+        redis.answers_who_was_given_up,
     ),
 ]
 

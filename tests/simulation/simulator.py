@@ -31,10 +31,14 @@ import attrs
 
 from memrep.node.node import Node
 from tests.simulation.checks import HEAL_MS, check_healed, check_histories
+from tests.simulation.phpredis_worker import wait_for_locks
 from tests.simulation.plan import Broken
+from tests.simulation.redis_clients import RedisClient
+from tests.simulation.resp_codec import Resp
 from tests.simulation.toggler import Switch, Toggler
+from tests.simulation.token_locks import Hold, TokenLocker
 from tests.simulation.trace import Watch
-from tests.simulation.workload import CLIENT_TIMEOUT_MS, Client, PlainClient
+from tests.simulation.workload import CLIENT_TIMEOUT_MS, MemcachedClient, PlainClient
 from tests.simulation.world import World
 
 
@@ -79,10 +83,19 @@ def _simulate(world: World) -> Outcome:
     for number, host in world.hosts.items():
         assert host.node is not None and host.node.open, f"node {number} does not serve after a cold start"
     _fill(world)
+    redis = world.plan.redis
     for number in range(world.plan.clients):
-        world.later(world.rng.random() * 20, Client(world, number).go)
+        kind = RedisClient if number < redis.share * world.plan.clients else MemcachedClient
+        world.later(world.rng.random() * 20, kind(world, number).go)
     for number in range(world.plan.plain):
-        world.later(world.rng.random() * 20, PlainClient(world, world.plan.clients + number).go)
+        tongue = Resp(world.rng) if redis.tokens and not number else None
+        client = PlainClient(world, world.plan.clients + number, tongue)
+        world.later(world.rng.random() * 20, client.go)
+    if redis.tokens:
+        holds: dict[bytes, Hold] = {}
+        world.lockers = [TokenLocker(world, number, holds) for number in range(3)]
+        for locker in world.lockers:
+            world.later(world.rng.random() * 20, locker.go)
     for visitor in world.visitors:
         world.later(world.rng.random() * 20, visitor.go)
     switch, redundancy = Switch(), world.rng.randint(1, world.plan.nodes)
@@ -100,6 +113,7 @@ def _simulate(world: World) -> Outcome:
             host.thaw()
         world.later(0, partial(world.start, number))
     _wait_until_healed(world)
+    wait_for_locks(world)
     check_healed(world)
     undecided = 0 if world.plan.kind == "split" else check_histories(world)
     return Outcome(world.commands, world.slowest, undecided)
@@ -126,7 +140,7 @@ def _wait_until_healed(world: World) -> None:
         for number in world.hosts:  # one that was still leaving
             world.start(number)
         if all(_is_quiet(host.node) for host in world.hosts.values()) and all(
-            visitor.idle for visitor in world.visitors
+            worker.idle for worker in (*world.visitors, *world.lockers)
         ):
             break
     world.run(world.now + CLIENT_TIMEOUT_MS + 250)

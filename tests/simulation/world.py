@@ -17,6 +17,7 @@ from tests.simulation.host import Host, Pipe
 from tests.simulation.linearizability import Operation
 from tests.simulation.php_memcached_worker import MemcachedVisitor
 from tests.simulation.php_worker import Visitor, Worker
+from tests.simulation.phpredis_worker import PhpredisVisitor, RedisRequests
 from tests.simulation.plan import Plan
 from tests.simulation.spite import Spite
 from tests.simulation.trace import Watch
@@ -33,7 +34,7 @@ class World:
         self.rng = Random(seed)
         self._nonces = Random(seed)  # of its own: the greeting decides nothing
         self.seed = seed
-        self.plan = Plan.draw(self.rng, only)
+        self.plan = Plan.draw(self.rng, Random(f"redis {seed}"), only)
         self.now = 0.0
         self.trace: list[str] = []
         self.watch: Watch | None = None
@@ -41,6 +42,7 @@ class World:
         self.visitors = [self._visitor(n) for n in range(self.plan.visitors)]
         self.lock_node = self.rng.randrange(self.plan.nodes)  # where php-memcached hashes a lock to
         self.data_node = self.rng.randrange(self.plan.nodes)  # and its session
+        self.lockers: list[RedisRequests] = []
         self.slowest = 0.0
         self.commands = 0
         self.values = 0
@@ -64,6 +66,8 @@ class World:
         self._names = [f"10.0.0.{n}:11211" for n in self.hosts]
 
     def _visitor(self, number: int) -> Worker:
+        if self.plan.php == "phpredis":
+            return PhpredisVisitor(self, number)
         patience = self.plan.patience
         return MemcachedVisitor(self, number, patience) if patience else Visitor(self, number)
 
@@ -233,9 +237,10 @@ class World:
             if self.rng.random() < 0.5:
                 pipe.open = False
         host.pipes.clear()
-        for connection, client in host.clients.items():
+        for connection, client in [*host.clients.items(), *host.parting.items()]:
             self.later(self.delay(), partial(client.closed, connection))
         host.clients.clear()
+        host.parting.clear()
         for link in list(host.links):
             self.close(host, link)
         for peer in self.hosts.values():

@@ -24,7 +24,6 @@ from memrep.protocol.resp.transaction import Transaction
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.namespaces import FLUSH_KEY, flush_key
 from memrep.storage.version import ZERO as NO_VERSION
-from memrep.storage.version import Version
 
 #: CLIENT REPLY SKIP: the next command is not answered.
 SKIP: Final = b"skip"
@@ -50,7 +49,7 @@ class Client:
         muted: whether it wants no replies: b"", b"off" or b"skip".
         closing: whether it has said QUIT.
         transaction: what it has said since MULTI; None if it has not said that.
-        watched: the versions of the keys that it watches, by their stored names; None for one that was missing.
+        watched: the states of the keys that it watches, by their stored names; see transactions.py.
         subscriber: what it has subscribed to, and what it has not been sent of that.
         bound: whether its next command may not be taken just as it comes.
         small: so many bytes key and value may always have together.
@@ -84,7 +83,7 @@ class Client:
         self.name = b""
         self.muted = b""
         self.transaction: Transaction | None = None
-        self.watched: dict[bytes, Version | None] = {}
+        self.watched: dict[bytes, Result] = {}
         self.settle()
 
     def settle(self) -> None:

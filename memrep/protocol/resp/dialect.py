@@ -102,7 +102,8 @@ class Resp(Dialect):
         return len(inbox) > LINE_MAX and inbox[0] != _ARRAY and b"\n" not in inbox and not self._parser.need
 
     def left(self) -> None:
-        """Tell the server that the client is gone."""
+        """Drop what has not been begun, and tell the server that the client is gone."""
+        self._held = None
         self._client.server.left(self._client)
 
     def execute(self, data: bytes, start: int) -> int:

@@ -4,14 +4,15 @@ What the queue does to one key becomes one function of that key's entry (plan.py
 a whole: nobody ever sees half of it, on any node. Different keys are committed beside each other; another node
 may see one before the other. EXEC answers when all are.
 
-A WATCH remembers the version that a key has. EXEC does nothing if one has another version; of the keys that it
-changes itself that is looked at again in the moment of the change, so that of two rivals on two nodes one
-loses.
+A WATCH remembers the version that a key has, be it that of a tombstone, and whether there is a value. EXEC does
+nothing if one has another version; of the keys that its queue names that is looked at again in the moment of
+the change, so that of two rivals on two nodes one loses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -20,16 +21,16 @@ from memrep.engine.operations import Decision, Operation, Outcome, Result
 from memrep.protocol.resp.arguments import CommandError
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, Command
-from memrep.protocol.resp.plan import NOTHING, Plan, Step, read
+from memrep.protocol.resp.plan import NOTHING, Plan, Step
 from memrep.protocol.resp.spelling import OK, array, error
 from memrep.protocol.resp.transaction import Transaction
 from memrep.storage.entry import Entry
-from memrep.storage.version import Version
 
 Words = Sequence[bytes]
 
-#: The version of a key that is not there.
-_MISSING: Final = None
+#: How the states of keys begin that are not there, and of others.
+_MISSING: Final = b"-"
+_THERE: Final = b"+"
 
 #: A watched key has changed.
 CHANGED: Final = Outcome("changed")
@@ -60,10 +61,10 @@ def watch(client: Client, words: Words) -> Plan:
 
     def remember(results: Sequence[Result]) -> bytes:
         for key, found in zip(keys, results, strict=True):
-            client.watched.setdefault(key, _version(found))
+            client.watched.setdefault(key, found)
         return OK
 
-    return Plan([client.looking(key) for key in keys], remember)
+    return Plan([_looking(client, key) for key in keys], remember)
 
 
 def unwatch(client: Client, words: Words) -> bytes:
@@ -84,16 +85,26 @@ def exec_(client: Client, words: Words) -> Plan:
     queue = transaction.queue
 
     def begin(results: Sequence[Result]) -> bytes | Plan:
-        for found, version in zip(results, watched.values(), strict=True):
-            if _version(found) != version:
-                return client.say.nil_array
+        if any(found != state for found, state in zip(results, watched.values(), strict=True)):
+            return client.say.nil_array
         return _Execution(client, queue, watched).go_on()
 
-    return Plan([Step(key, read) for key in watched], begin, phased=True)
+    return Plan([Step(key, partial(_state, client, key)) for key in watched], begin, phased=True)
 
 
-def _version(found: Result) -> Version | None:
-    return found.version if isinstance(found, Entry) else _MISSING
+def _looking(client: Client, key: bytes) -> Step:
+    """Look at the state of this key; that counts as a get."""
+
+    def count(state: Result) -> None:
+        missing = isinstance(state, bytes) and state.startswith(_MISSING)
+        client.engine.count_get(key, None if missing else state)
+
+    return Step(key, partial(_state, client, key), count=count)
+
+
+def _state(client: Client, key: bytes, entry: Entry | None) -> bytes:
+    """Return what is another thing whenever this key has been changed: one deleted again is not as it was."""
+    return (_MISSING if entry is None else _THERE) + client.server.store.version(key)
 
 
 def _prepared(client: Client, command: Command, words: Words) -> bytes | Plan:
@@ -112,7 +123,7 @@ class _Execution:
     """The commands of a queue on their way, as many at a time as need no other one's second half."""
 
     def __init__(
-        self, client: Client, queue: list[tuple[Command, Words]], watched: dict[bytes, Version | None]
+        self, client: Client, queue: list[tuple[Command, Words]], watched: dict[bytes, Result]
     ) -> None:
         self._client = client
         self._queue = queue
@@ -154,10 +165,12 @@ class _Execution:
         """Make one step, with a list of results, of what several steps do to one key, one after the other."""
         checks = key in self._watched
         decides: list[Operation] = [step.decide for step in steps]
-        version = self._watched.get(key)
+        state = self._watched.get(key)
 
         def decide(entry: Entry | None) -> Decision:
-            found = entry
+            # Looked at in this very moment: a rival may have been quicker since EXEC began.
+            if checks and _state(self._client, key, entry) != state:
+                return CHANGED
             results: list[Result] = []
             new: Entry | None = None
             for each in decides:
@@ -168,10 +181,7 @@ class _Execution:
                 else:
                     result = decision
                 results.append(result)
-            if new is None:
-                return results
-            # Looked at in the moment of the change: a rival may have been quicker since EXEC began.
-            return CHANGED if checks and _version(found) != version else (new, results)
+            return results if new is None else (new, results)
 
         lengths = [step.length for step in steps if step.length != NOTHING]
         return Step(key, decide, sum(lengths) if lengths else NOTHING)

@@ -272,3 +272,18 @@ def test_who_asks_for_another_lock_meanwhile_speaks_for_several_requests(second:
     cluster.advance(2 * PATIENT_MS)
     assert not is_free(cluster)
     assert php(cluster, 2).send(release(key=third)) == ONE
+
+
+def test_a_lock_without_a_time_ends_though_all_who_have_doubted_it_are_gone() -> None:
+    cluster = serving_cluster()
+    holding(cluster, 1, px=0)
+    cluster.advance(500)
+    cluster.kill(1)
+    cluster.advance(ORPHAN_MS // 2)
+    cluster.start(1)
+    cluster.advance(ORPHAN_MS // 4)
+    assert php(cluster, 1).send(take(OTHER)) == NIL
+    cluster.kill(2)
+    cluster.kill(3)
+    cluster.advance(2 * PATIENT_MS)
+    assert php(cluster, 1).send(take(OTHER)) == OK

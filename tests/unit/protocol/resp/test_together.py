@@ -169,3 +169,19 @@ def test_a_queue_of_very_many_words_is_refused() -> None:
     client.receive(said("MULTI"))
     assert client.receive(said("DEL", *["k"] * 20_001)) == b"-ERR the transaction is too large\r\n"
     assert client.receive(said("EXEC")).startswith(b"-EXECABORT")
+
+
+def test_what_waits_behind_a_reply_is_neither_done_nor_told_when_the_node_closes_the_connection() -> None:
+    """It would be taken for the reply to what stands before it."""
+    cluster = _formed()
+    client = redis_client(cluster, 1)
+    client.send(said("SET", "a", "1"))
+    cluster.hold_all()
+    client.post(said("GETSET", "a", "2") + said("DEL", "b") + said("SET", "b", "3") + said("GET", "b"))
+    cluster.turn(1, lambda node: node.clients.close(client.connection))
+    assert client.closed
+    cluster.release()
+    cluster.advance(500)
+    assert client.take() == b""
+    assert cluster.value(2, b"a") == b"2"  # that had begun
+    assert cluster.value(2, b"b") is None

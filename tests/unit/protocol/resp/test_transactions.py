@@ -241,3 +241,27 @@ def test_nothing_is_done_before_exec_nor_when_the_client_leaves() -> None:
     lone.node.clients.disconnect(client.connection)
     lone.end()
     assert other.receive(said("GET", "a")) == NIL
+
+
+def test_a_watched_key_that_is_made_and_deleted_again_has_changed() -> None:
+    cluster = serving_cluster(3)
+    mine, his = redis_client(cluster, 1), redis_client(cluster, 2)
+    assert mine.send(said("WATCH", "a")) == b"+OK\r\n"
+    his.send(said("SET", "a", "his"))
+    assert mine.send(said("GET", "a")) == b"$3\r\nhis\r\n"
+    his.send(said("DEL", "a"))
+    assert mine.send(said("MULTI") + said("APPEND", "a", "mine") + said("EXEC")).endswith(b"*-1\r\n")
+    assert cluster.value(3, b"a") is None
+
+
+def test_a_watched_key_that_the_queue_only_reads_has_changed_if_it_has_by_then() -> None:
+    cluster = serving_cluster(3)
+    mine, his = redis_client(cluster, 1), redis_client(cluster, 1)
+    mine.send(said("SET", "a", "1") + said("SET", "x", "2"))
+    mine.send(said("WATCH", "a"))
+    cluster.hold_all()
+    mine.post(said("MULTI") + said("RENAME", "x", "y") + said("GET", "a") + said("EXEC"))
+    his.post(said("SET", "a", "his"))
+    cluster.release()
+    cluster.advance(500)
+    assert told(mine.take())[-1] is None
