@@ -12,7 +12,7 @@ all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_held
 from memrep.storage.entry import Entry
@@ -46,6 +46,22 @@ class UncertainGrants:
             return
         patient = away and entry.flags != PECL_FLAGS
         self.ends[key] = entry.cas_unique, now + (PATIENT_MS if patient else ORPHAN_MS)
+
+    def doubt_endless(self, keys: Iterable[bytes], now: int) -> None:
+        """See whether one of these locks without a timeout is nobody's and not in doubt yet.
+
+        This node may have been away when its owner's was lost, and all who saw that be gone since: each that
+        comes to hold such a lock, by whatever way, doubts it, or it would stand in the way for ever.
+
+        Args:
+            keys: the locks, as long as they have no timeout.
+            now: own monotonic ms.
+        """
+        for key in keys:
+            if key not in self.ends:
+                entry = self._store.values.get(key)
+                if entry is not None and entry.owner is not None and not entry.owner.node:
+                    self.ends[key] = entry.cas_unique, now + PATIENT_MS
 
     def prolong(self, now: int) -> None:
         """Prolong doubts from now (own ms) on: a node, or this one, fell silent, and clients may be waiting."""

@@ -197,6 +197,7 @@ class LockTable:
         """
         # Finding 21: not by a deadline on each node, but by a write, which is decided once for all nodes
         # whoever is first.
+        self._uncertain.doubt_endless(self.index.endless, self.clock.now)
         for key, unique in self._uncertain.over(all_heard):
             self.due.append((key, unique, self.freed))
         for key, unique in list(self._remembered.items()):

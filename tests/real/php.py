@@ -115,6 +115,21 @@ def phpredis(port: int, path: str = "", **more: str) -> dict[str, str]:
     return settings | {name.replace("__", "."): value for name, value in more.items()}
 
 
+def rediscluster(places: Sequence[tuple[str, int]], **more: str) -> dict[str, str]:
+    """phpredis' session handler for a Redis Cluster, which is told of all nodes and asks which serve.
+
+    Args:
+        places: host and port of each for Redis' clients.
+        more: more settings, with `__` for each point of their names.
+    """
+    seeds = "&".join(f"seed[]={host}:{port}" for host, port in places)
+    settings = {
+        "session.save_handler": "rediscluster",
+        "session.save_path": f"{seeds}&timeout=1&read_timeout=2&prefix={REDIS_PREFIX}",
+    }
+    return settings | {name.replace("__", "."): value for name, value in more.items()}
+
+
 # How phpredis' keys begin.
 REDIS_PREFIX = "PHPREDIS_SESSION:"
 
@@ -181,7 +196,7 @@ class Php(Family):
         within: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        handler = settings["session.save_handler"]
+        handler = settings["session.save_handler"].removesuffix("cluster")
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
         argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
         self.child = self.add(Child(name, argv, directory, pipes=True))

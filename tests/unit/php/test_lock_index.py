@@ -54,3 +54,19 @@ def test_a_session_is_guarded_by_what_may_be_its_lock_as_long_as_something_is_le
     assert index.guarded == {b"shop.sid": b"shop.lock.sid"}
     store.remove(b"shop.lock.sid")
     assert index.guarded == {}
+
+
+def test_locks_of_phpredis_without_a_timeout_are_known_as_long_as_they_are_held() -> None:
+    index = LockIndex()
+    store = Store(1 << 20, owned=index)
+    for number, (key, ends) in enumerate(
+        [(b"a_LOCK", NEVER), (b"b_LOCK", NOW + 1), (b"c.lock", NEVER)], start=1
+    ):
+        store.put(key, Entry(make(1, number << 20), b"web1|71", 0, ends, 0, Owner(1, 0)), NOW)
+    store.put(b"d_LOCK", Entry(make(1, 4 << 20), b"anybody's", 0, NEVER), NOW)
+    assert list(index.endless) == [b"a_LOCK"]
+    store.put(b"a_LOCK", Entry(make(1, 5 << 20), b"web1|71", 0, NOW + 1, 0, Owner(0, 0)), NOW)
+    assert index.endless == {}
+    store.put(b"a_LOCK", Entry(make(1, 6 << 20), b"web1|71", 0, NEVER, 0, Owner(1, 0)), NOW)
+    store.put(b"a_LOCK", Entry(make(1, 7 << 20), None, 0, NEVER), NOW)
+    assert index.endless == {}

@@ -9,6 +9,7 @@ import pytest
 from memrep.node.shell import ProcessInfo
 from memrep.protocol.farewell import Farewell
 from memrep.protocol.negotiation import REDIS
+from memrep.replication.membership.timing import Timing
 from tests.harness.cluster import TICK_MS, Client, serving_cluster
 from tests.harness.lone_node import LoneNode, lone_node
 from tests.unit.protocol.resp.test_dialect import OK, redis_client, said
@@ -53,6 +54,16 @@ def test_a_command_that_is_not_answered_is_told_that_the_cluster_is_down(data: b
     client = _cut_off(redis_cluster=True)
     assert client.send(data) == b""
     assert _hung_up_on(client) == Farewell(HOLD_S, DOWN, due=True)
+
+
+def test_so_is_one_whose_time_is_over() -> None:
+    client = _cut_off(redis_cluster=True, timing=Timing(silence=10_000))
+    assert client.send(said("SET", "a", "1")) == b""
+    client.wait(client.node.options.timing.hold - TICK_MS)
+    assert not client.closed
+    client.wait(2 * TICK_MS)
+    assert client.closed
+    assert client.connection.farewell == Farewell(HOLD_S, DOWN, due=True)
 
 
 def test_so_is_one_that_was_not_even_looked_at() -> None:
