@@ -235,12 +235,14 @@ def test_a_clusters_client_asks_again_until_a_majority_is_there(tmp_path: Path) 
             nodes.freeze(1)
             nodes.freeze(2)
             plain.sendall(b"SET other v\r\n")
-            thaw = threading.Timer(2, lambda: [nodes.thaw(i) for i in (1, 2)])
-            thaw.start()
+            thaws = [threading.Timer(2, nodes.thaw, [i]) for i in (1, 2)]
+            for thaw in thaws:
+                thaw.start()
             assert client.set("k", "w")
             assert plain.recv(100) == b"-CLUSTERDOWN The cluster is down\r\n"
             assert plain.recv(100) == b""
-            thaw.join()
+            for thaw in thaws:
+                thaw.join()
         assert client.get("k") == b"w"
         client.close()
 
