@@ -134,11 +134,13 @@ class _Parting:
 
     def say_goodbye(self, now: float) -> None:
         """End this node's direction, if that is held back and long enough nothing has come."""
-        if self._quiet_since is not None and now - self._quiet_since >= self._hold_s:
-            try:
-                self._end()
-            except OSError:
-                self.close()
+        if self._has_been_quiet(now):
+            self.ready(0)  # something may have come that nobody has had the time to notice
+            if self._has_been_quiet(now) and self._sock.fileno() >= 0:
+                try:
+                    self._end()
+                except OSError:
+                    self.close()
 
     def close(self) -> None:
         """Give the socket up."""
@@ -146,6 +148,9 @@ class _Parting:
         with suppress(OSError):
             self._sock.close()
         self._partings.forget(self)
+
+    def _has_been_quiet(self, now: float) -> bool:
+        return self._quiet_since is not None and now - self._quiet_since >= self._hold_s
 
     def _say_word(self) -> None:
         word, self._word = self._word, b""

@@ -115,19 +115,18 @@ def phpredis(port: int, path: str = "", **more: str) -> dict[str, str]:
     return settings | {name.replace("__", "."): value for name, value in more.items()}
 
 
-def rediscluster(places: Sequence[tuple[str, int]], **more: str) -> dict[str, str]:
+def rediscluster(places: Sequence[tuple[str, int]], read_timeout_s: int = 2) -> dict[str, str]:
     """phpredis' session handler for a Redis Cluster, which is told of all nodes and asks which serve.
 
     Args:
         places: host and port of each for Redis' clients.
-        more: more settings, with `__` for each point of their names.
+        read_timeout_s: how long it waits for a reply.
     """
     seeds = "&".join(f"seed[]={host}:{port}" for host, port in places)
-    settings = {
+    return {
         "session.save_handler": "rediscluster",
-        "session.save_path": f"{seeds}&timeout=1&read_timeout=2&prefix={REDIS_PREFIX}",
+        "session.save_path": f"{seeds}&timeout=1&read_timeout={read_timeout_s}&prefix={REDIS_PREFIX}",
     }
-    return settings | {name.replace("__", "."): value for name, value in more.items()}
 
 
 # How phpredis' keys begin.

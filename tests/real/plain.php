@@ -19,7 +19,7 @@ function connect(): Redis|RedisCluster
     $path = ini_get('session.save_path');
     if (str_starts_with($path, 'seed')) {
         parse_str($path, $options);
-        return new RedisCluster(null, $options['seed'], 1, 2);
+        return new RedisCluster(null, $options['seed'], 1, (float) $options['read_timeout']);
     }
     $place = parse_url($path);
     $redis = new Redis();

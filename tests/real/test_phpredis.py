@@ -40,14 +40,13 @@ KINDS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "plain": ("", {}),
     "persistent": ("&persistent=1", {}),
     "always written": ("", {"session__lazy_write": "0"}),
-    "locking": (
-        "",
-        {
-            "redis__session__locking_enabled": "1",
-            "redis__session__lock_retries": "1500",
-            "redis__session__lock_wait_time": "20000",  # 20 ms
-        },
-    ),
+}
+
+#: How sessions are locked; test_phpredis_locks.py has more of that.
+LOCKING: Final = {
+    "redis__session__locking_enabled": "1",
+    "redis__session__lock_retries": "1500",
+    "redis__session__lock_wait_time": "20000",  # 20 ms
 }
 
 #: What all kinds have in common is shown with one; that the others have it, too, where tests may be slow.
@@ -91,7 +90,7 @@ def test_a_thousand_cycles_with_node_after_node_killed_lose_no_increment(tmp_pat
     with ExitStack() as stack:
         cluster = stack.enter_context(NamedNodes(3, tmp_path))
         crowd = {"class": stack.enter_context(plain(cluster, tmp_path))}
-        for i, kind in enumerate(KINDS):
+        for i, kind in enumerate([*KINDS, "locking"]):
             crowd[kind] = stack.enter_context(cycles(cluster, tmp_path, kind, i % 3))
         for php in crowd.values():
             php.order("flow", cycles=1000, pace_ms=20)
@@ -243,7 +242,7 @@ def test_a_request_that_only_reads_or_gives_up_changes_nothing(tmp_path: Path) -
 
 def cycles(cluster: NamedNodes, directory: Path, kind: str, first: int = 0) -> Php:
     """A PHP of this kind whose web server has this node first."""
-    path, settings = KINDS[kind]
+    path, settings = KINDS.get(kind, ("", LOCKING))
     name = f"{kind.replace(' ', '-')}{first}"
     return Php(
         phpredis(cluster.redis_port, path, **settings), directory, name, SESSIONS, name,

@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.real, both_generations]
 SESSIONS: Final = 20
 PACE_MS: Final = 15
 
+#: Longer than any of these nodes leaves a command without a word.
+FOR_LONG_S: Final = 30
+
 #: What becomes of a request whose command was in flight when its node was lost; and of no other.
 IN_FLIGHT: Final = {"failed start", "failed write", "failed read"}
 
@@ -43,12 +46,15 @@ def session_of(node: int) -> int:
     return next(number for number, key in enumerate(keys) if first <= slot_of(key) <= last)
 
 
-def worker(cluster: RedisNodes, **settings: str) -> Worker:
-    return Worker(rediscluster(cluster.places(), **settings), cluster.directory, "php", SESSIONS)
+def worker(cluster: RedisNodes, patience_s: int = 2) -> Worker:
+    """A PHP that does what it is told and waits so long for a reply."""
+    return Worker(rediscluster(cluster.places(), patience_s), cluster.directory, "php", SESSIONS)
 
 
-def cycles(cluster: RedisNodes, script: str = "cycle.php") -> Php:
-    return Php(rediscluster(cluster.places()), cluster.directory, script, SESSIONS, script=script)
+def cycles(cluster: RedisNodes, script: str, patience_s: int = 2) -> Php:
+    """A PHP that uses its sessions all day."""
+    settings = rediscluster(cluster.places(), patience_s)
+    return Php(settings, cluster.directory, script, SESSIONS, script=script)
 
 
 # --- the session handler
@@ -71,6 +77,7 @@ def test_sessions_survive_the_death_of_their_node_before_within_and_between_comm
             assert php.visit(session).found == 3
 
 
+@pytest.mark.long
 def test_a_command_in_flight_costs_its_request_alone(cluster: RedisNodes) -> None:
     with worker(cluster) as php:
         for node in range(3):
@@ -90,37 +97,22 @@ def test_a_command_in_flight_costs_its_request_alone(cluster: RedisNodes) -> Non
             cluster.wait_healed()
 
 
-each_script = pytest.mark.parametrize("script", ["cycle.php", "plain.php"], ids=["handler", "class"])
-
-
-@each_script
 @pytest.mark.long
-def test_nodes_that_are_killed_and_replaced_lose_no_increment(script: str, cluster: RedisNodes) -> None:
-    with cycles(cluster, script) as php:
-        php.order("flow", cycles=200, pace_ms=PACE_MS)
+def test_nodes_that_are_killed_or_stand_still_lose_no_increment(cluster: RedisNodes) -> None:
+    with cycles(cluster, "cycle.php") as handler, cycles(cluster, "plain.php") as own:
+        for php in (handler, own):
+            php.order("flow", cycles=200, pace_ms=PACE_MS)
         for node in range(3):
-            cluster.kill_and_restart(node, gone_s=1)
-        php.order("stop")
-        outcome = php.summary()
-        print(outcome)
-        assert set(outcome.anomalies) <= IN_FLIGHT
-        assert sum(outcome.anomalies.values()) <= 3
-
-
-@each_script
-@pytest.mark.long
-def test_nodes_that_stand_still_lose_no_increment(script: str, cluster: RedisNodes) -> None:
-    with cycles(cluster, script) as php:
-        php.order("flow", cycles=200, pace_ms=PACE_MS)
-        for node in range(3):
-            cluster.freeze_and_thaw(node, frozen_s=4)
-            pause(0.3)
-        php.order("stop")
-        outcome = php.summary()
-        print(outcome)
-        assert set(outcome.anomalies) <= IN_FLIGHT
-        # A reply is waited for for two seconds: twice the first time, until the node is missed.
-        assert sum(outcome.anomalies.values()) <= 6
+            cluster.kill_and_restart(node, gone_s=0.5)
+            cluster.freeze_and_thaw((node + 1) % 3, frozen_s=2.5)
+        for php in (handler, own):
+            php.order("stop")
+        for php in (handler, own):
+            outcome = php.summary()
+            print(outcome)
+            assert set(outcome.anomalies) <= IN_FLIGHT
+            # A kill costs one; a node that stands still one for each read_timeout, of which two may begin.
+            assert sum(outcome.anomalies.values()) <= 3 + 3 * 2
 
 
 # --- what is not answered
@@ -129,7 +121,7 @@ def test_nodes_that_stand_still_lose_no_increment(script: str, cluster: RedisNod
 def test_a_command_that_a_node_finds_when_it_wakes_is_told_that_the_cluster_is_down(
     cluster: RedisNodes,
 ) -> None:
-    with worker(cluster) as php:
+    with worker(cluster, FOR_LONG_S) as php:
         session = session_of(0)
         assert php.visit(session).good
         php.hold(session)
@@ -145,10 +137,11 @@ def test_a_command_that_a_node_finds_when_it_wakes_is_told_that_the_cluster_is_d
         assert php.visit(session).found == 1
 
 
+@pytest.mark.long
 def test_to_the_class_no_key_is_missing_while_there_is_no_majority(tmp_path: Path) -> None:
     with (
         RedisNodes(3, tmp_path, "--redis-cluster", "--partition", "majority") as nodes,
-        cycles(nodes, "plain.php") as php,
+        cycles(nodes, "plain.php", FOR_LONG_S) as php,
     ):
         php.order("flow", cycles=100, pace_ms=PACE_MS)
         pause(0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -176,6 +177,35 @@ def test_who_says_something_before_the_end_hears_the_word_once_and_who_says_noth
     reactor.wake()
     assert client.recv(100) == PATIENT.word
     assert client.recv(100) == b""
+
+
+def test_what_lies_in_the_socket_when_the_goodbye_is_to_be_said_is_heard_first(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that was stopped, or is busy, comes to say goodbye before it comes to listen."""
+    node, client = ends
+    client.setblocking(False)
+    partings, _ = _begin(node, PATIENT)
+    client.sendall(b"GET a\r\n")
+    (parting,) = partings._left
+    much_later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: much_later)
+    parting.say_goodbye(much_later)
+    assert client.recv(100) == PATIENT.word
+    _hears_nothing(client)
+    parting.say_goodbye(much_later + 3600)
+    assert client.recv(100) == b""
+
+
+def test_who_has_ended_when_the_goodbye_is_to_be_said_is_closed(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    node, client = ends
+    partings, _ = _begin(node, PATIENT)
+    client.close()
+    _goes_by(partings, 3600)
+    assert len(partings) == 0
+    assert node.fileno() < 0
 
 
 def test_a_client_of_tls_hears_the_word_and_then_the_end_of_it(
