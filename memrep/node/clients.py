@@ -108,7 +108,7 @@ class Clients:
         kept = self._unheard and connection in self._unheard
         if kept or self._clock.now >= self._leases.serves_all_until:
             if connection not in self._connections:
-                return b""
+                return connection.receive(data)  # which executes nothing any more
             if kept or not (self._replica.may_serve and self._staleness.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
                 self._begin_wait(connection)

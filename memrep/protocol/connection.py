@@ -127,6 +127,9 @@ class Connection:
     def receive(self, data: bytes) -> bytes:
         """Take input; return the replies that can be sent."""
         if self._inbox or self.busy:
+            if self.farewell is not None:  # it has been hung up on in this very turn
+                self.farewell = evolve(self.farewell, due=True)
+                return b""
             self._inbox += data
             if self.inside and self._intake is not None:
                 self._intake.heard(self)

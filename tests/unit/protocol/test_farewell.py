@@ -94,6 +94,22 @@ def test_who_waits_for_nothing_is_told_so_only_if_it_says_more() -> None:
     assert _hung_up_on(client) == Farewell(HOLD_S, DOWN, due=False)
 
 
+@pytest.mark.parametrize("serves", [True, False])
+def test_what_is_read_of_who_has_been_hung_up_on_is_not_executed_and_owed_the_word(
+    serves: bool,
+) -> None:
+    """A node that wakes hangs up on all who have said something, and only then reads it."""
+    cluster = serving_cluster(3, redis_port=6379, redis_cluster=True)
+    client = redis_client(cluster, 1)
+    if not serves:
+        cluster.hold_all()
+        cluster.advance(client.node.options.timing.lease + TICK_MS)
+    assert _hung_up_on(client).due is False
+    assert client.send(said("SET", "a", "1")) == b""
+    assert client.connection.farewell == Farewell(HOLD_S, DOWN, due=True)
+    assert cluster.value(1, b"a") is None
+
+
 def test_where_there_is_no_cluster_nothing_is_said() -> None:
     client = _cut_off()
     assert client.send(said("SET", "a", "1")) == b""
