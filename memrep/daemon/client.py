@@ -16,11 +16,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
 
+from attrs import evolve
+
 from memrep.daemon.delivery import acknowledged
 from memrep.daemon.reactor import HUNG_UP, READ, WRITE, Reactor
 from memrep.daemon.tls import TlsSocket
 from memrep.node.node import Node
 from memrep.protocol.connection import Connection
+from memrep.protocol.farewell import Farewell
 
 _RECEIVE_BYTES: Final = 1 << 14
 _RECEIVE_MANY: Final = 1 << 17
@@ -29,8 +32,8 @@ _RECEIVE_MANY: Final = 1 << 17
 class Owner(Protocol):
     """Whoever keeps the clients."""
 
-    def close(self, client: Client, reason: str) -> None:
-        """Hang up on this client, for a reason that is logged if it is one."""
+    def close(self, client: Client, reason: str, *, unheard: bool = False) -> None:
+        """Hang up on this client, for a reason that is logged if it is one; something may not be executed."""
 
     def failed(self, client: Client, error: Exception) -> None:
         """Hang up on this client because of a mistake of our own."""
@@ -98,7 +101,7 @@ class Client:
                     self._hung_up()
                     return
                 if self._stopped():
-                    self._owner.close(self, "what it sent may be old")
+                    self._owner.close(self, "what it sent may be old", unheard=True)
                     return
                 self.heard = monotonic()
                 replies = self._execute(self.connection, data)
@@ -120,7 +123,7 @@ class Client:
         except OSError as error:
             self._owner.close(self, str(error))
         except MemoryError as error:  # in the midst of a command: the node may be torn
-            self._owner.close(self, "no memory")
+            self._owner.close(self, "no memory", unheard=True)
             self._reactor.distrust(error)
         except Exception as error:  # our own mistake must cost this client only
             self._owner.failed(self, error)
@@ -167,6 +170,13 @@ class Client:
             OSError: the connection is broken.
         """
         return acknowledged(self.sock, ms) if self._is_tcp else None
+
+    @property
+    def farewell(self) -> Farewell:
+        """Return how it is hung up on. In the midst of a reply there is nothing that could be said."""
+        farewell = self.connection.farewell
+        assert farewell is not None, "its connection is not abandoned"
+        return evolve(farewell, word=b"") if self._unsent else farewell
 
     def forget_unsent(self) -> None:
         """Send nothing more."""

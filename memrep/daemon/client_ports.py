@@ -51,7 +51,7 @@ class ClientPorts:
         self._reactor = reactor
         self._clients = clients
         troubles = Troubles(log)
-        self._doors: list[Door] = []
+        self._doors: dict[Door, Callable[[socket.socket], None] | None] = {}  # and how they part from whom
         self._tls: list[TlsDoor] = []
         for kind, some in listeners.items():
             tls = None
@@ -59,10 +59,11 @@ class ClientPorts:
                 tls = TlsDoor(certificate.context, partial(clients.admit_tls, kind), log)
                 self._tls.append(tls)
             receive = partial(self._receive, kind, tls)
-            self._doors += [
-                Door(f"clients on {listener}", listener, receive, clients.make_room, troubles)
-                for listener in some
-            ]
+            for listener in some:
+                door = Door(f"clients on {listener}", listener, receive, clients.make_room, troubles)
+                # With the others a reset says all. Without its handshake nothing can be said to who speaks TLS.
+                speaks = tls is None and node.clients.farewell(kind).hold_s
+                self._doors[door] = partial(clients.part, kind) if speaks else None
         self._shut = False
         self._fenced = False
 
@@ -99,8 +100,8 @@ class ClientPorts:
     def close(self) -> None:
         """Accept no client until the next turn that finds the node open; the addresses are kept."""
         self.listening = False
-        for door in self._doors:
-            door.shut()
+        for door, part in self._doors.items():
+            door.shut(part)
         for tls in self._tls:
             tls.close_all()
 

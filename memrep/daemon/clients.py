@@ -79,12 +79,12 @@ class Clients:
         if self._has_room():
             self._add(port, sock, host, is_tcp)
         else:
-            self.partings.begin(sock, self._reactor)
+            self.part(port, sock)
 
     def admit_tls(self, port: str, sock: TlsSocket, host: str) -> None:
         """Take a client that has finished its handshake; what came behind that may have been read already."""
         if not self._has_room():
-            self.partings.begin(sock.farewell(), self._reactor)
+            self.part(port, sock)
             return
         try:
             client = self._add(port, sock, host, is_tcp=True)
@@ -92,6 +92,10 @@ class Clients:
             sock.close()
             return
         client.ready(READ)
+
+    def part(self, port: str, sock: socket.socket | TlsSocket) -> None:
+        """Hang up on a client that has connected at this kind of port, and is not taken in."""
+        self.partings.begin(sock, self._reactor, self._node.clients.farewell(port))
 
     def make_room(self) -> None:
         """Hang up on the oldest client, for no descriptor is left and another one waits to come in."""
@@ -166,28 +170,32 @@ class Clients:
 
     # --- who leaves
 
-    def close(self, client: Client, reason: str) -> None:
-        """Hang up on a client; if it has not, it gets time to notice (lingering_close.py)."""
+    def close(self, client: Client, reason: str, *, unheard: bool = False) -> None:
+        """Hang up on a client; if it has not, it gets time to notice (lingering_close.py).
+
+        Args:
+            client: who.
+            reason: why, for the log.
+            unheard: whether something was read that is not executed.
+        """
         if client.sock.fileno() < 0:
             return
         if reason and self._verbose():
             self._log(f"client {client.sock.fileno()}: {reason}")
         self._reactor.unregister(client.sock.fileno())
+        self._clients.pop(client.connection, None)
+        self._node.clients.disconnect(client.connection, unheard=unheard)
         if client.ended:
             with suppress(OSError):
                 client.sock.close()
         else:
-            sock = client.sock
-            plain = sock.farewell() if isinstance(sock, TlsSocket) else sock
-            self.partings.begin(plain, self._reactor, client.connection.close_hold_s)
-        self._clients.pop(client.connection, None)
+            self.partings.begin(client.sock, self._reactor, client.farewell)
         client.forget_unsent()
-        self._node.clients.disconnect(client.connection)
 
     def failed(self, client: Client, error: Exception) -> None:
         """Hang up on a client because of a mistake of our own."""
         self._log(f"closes a client's connection because of a fault in memrep: {error!r}")
-        self.close(client, "a fault in memrep")
+        self.close(client, "a fault in memrep", unheard=True)
 
     def keeps(self, client: Client, unsent: int, more: int) -> None:
         """Note that so many bytes for a client are unsent now, and so many more than before."""

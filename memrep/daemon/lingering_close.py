@@ -7,7 +7,8 @@ thinking). PHP then begins an empty session and writes it over the good one.
 
 phpredis 5 has another trap: where the end is there before it looks for the reply to what it has just sent, it
 connects anew and waits for a reply that nobody owes, for its whole timeout. So with Redis' clients the goodbye
-is held back until nothing has come from them for a few ms (protocol/resp/dialect.py).
+is held back until nothing has come from them for a few ms. Clients of a Redis Cluster are moreover told in a
+word that what they have said, or say in these few ms, is not answered (protocol/farewell.py).
 
 So this node never resets: it ends its own direction, reads on and throws away, until the client has ended, too.
 That is bounded, in time, in bytes and in number; who is over a bound is closed as ever.
@@ -21,8 +22,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from memrep.daemon.guard import hang_up
 from memrep.daemon.reactor import READ, Reactor
+from memrep.daemon.tls import TlsSocket
+from memrep.protocol.farewell import Farewell
 
 _PATIENCE_S: Final = 1.0
 _BYTES_MAX: Final = 1 << 22
@@ -40,21 +42,21 @@ class LingeringClose:
         """Return how many there are."""
         return len(self._left)
 
-    def begin(self, sock: socket.socket, reactor: Reactor, hold_s: float = 0.0) -> None:
+    def begin(self, sock: socket.socket | TlsSocket, reactor: Reactor, farewell: Farewell) -> None:
         """Part from the client of this socket, which nothing else uses any more.
 
         Args:
             sock: the socket.
             reactor: tells when something comes.
-            hold_s: nothing is said before nothing has come for so long, s.
+            farewell: what is said, and when.
         """
-        parting = _Parting(self, sock, reactor, hold_s)
+        parting = _Parting(self, sock, reactor, farewell)
         try:
-            if not hold_s:
-                sock.shutdown(socket.SHUT_WR)
+            parting.begin()
             reactor.register(sock.fileno(), parting, READ)
         except OSError:
-            hang_up(sock)
+            with suppress(OSError):
+                sock.close()
             return
         if len(self._left) >= _MANY:
             next(iter(self._left)).close()
@@ -85,43 +87,78 @@ class LingeringClose:
 
 
 class _Parting:
-    """One socket on which nothing is said any more."""
+    """One socket on which nothing but the farewell is said any more."""
 
-    __slots__ = ("_budget", "_hold_s", "_partings", "_quiet_since", "_reactor", "_sock")
+    __slots__ = ("_budget", "_due", "_hold_s", "_partings", "_quiet_since", "_reactor", "_sock", "_word")
 
-    def __init__(self, partings: LingeringClose, sock: socket.socket, reactor: Reactor, hold_s: float) -> None:
-        self._hold_s = hold_s  # 0 once goodbye is said
-        self._quiet_since = time.monotonic()
+    def __init__(
+        self, partings: LingeringClose, sock: socket.socket | TlsSocket, reactor: Reactor, farewell: Farewell
+    ) -> None:
+        self._hold_s = farewell.hold_s
+        self._word = farewell.word  # until it is said; only one reply can be the next
+        self._due = farewell.due
+        self._quiet_since: float | None = time.monotonic()  # None once goodbye is said
         self._partings = partings
         self._sock = sock
         self._reactor = reactor
         self._budget = _BYTES_MAX
 
+    def begin(self) -> None:
+        """Say what can be said at once.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        if self._due:
+            self._say_word()
+        if not self._hold_s:
+            self._end()
+
     def ready(self, events: int) -> None:
         """Throw away what came; close after the end."""
         data = b""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # what TLS makes of an end is no error of the system's
             try:
                 data = self._sock.recv(_RECEIVE_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
         self._budget -= len(data)
-        if self._hold_s:
-            self._quiet_since = time.monotonic()
         if not data or self._budget < 0:
             self.close()
+        elif self._quiet_since is not None:
+            self._quiet_since = time.monotonic()
+            try:
+                self._say_word()
+            except OSError:
+                self.close()
 
     def say_goodbye(self, now: float) -> None:
         """End this node's direction, if that is held back and long enough nothing has come."""
-        if self._hold_s and now - self._quiet_since >= self._hold_s:
-            self._hold_s = 0.0
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                self.close()
+        if self._has_been_quiet(now):
+            self.ready(0)  # something may have come that nobody has had the time to notice
+            if self._has_been_quiet(now) and self._sock.fileno() >= 0:
+                try:
+                    self._end()
+                except OSError:
+                    self.close()
 
     def close(self) -> None:
         """Give the socket up."""
         self._reactor.unregister(self._sock.fileno())
-        hang_up(self._sock)
+        with suppress(OSError):
+            self._sock.close()
         self._partings.forget(self)
+
+    def _has_been_quiet(self, now: float) -> bool:
+        return self._quiet_since is not None and now - self._quiet_since >= self._hold_s
+
+    def _say_word(self) -> None:
+        word, self._word = self._word, b""
+        if word:
+            self._sock.send(word)
+
+    def _end(self) -> None:
+        self._quiet_since = None
+        if isinstance(self._sock, TlsSocket):
+            self._sock = self._sock.farewell()
+        self._sock.shutdown(socket.SHUT_WR)

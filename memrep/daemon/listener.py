@@ -165,8 +165,14 @@ class Door:
         if self._fd >= 0:
             self.ready(READ)
 
-    def shut(self) -> None:
-        """Accept no connection from now on."""
+    def shut(self, part: Callable[[socket.socket], None] | None = None) -> None:
+        """Let nobody in from now on.
+
+        Args:
+            part: what becomes of those who have come already; if nothing, they are reset.
+        """
+        if part is not None and self._fd >= 0:
+            self._send_away(part)
         self._rest()
         self._reactor = None
         self._listener.shut()
@@ -217,6 +223,14 @@ class Door:
                 self._troubles.tell(f"cannot serve {self._whose}", error)
             if self._reactor is None or self._reactor.spent():
                 return  # who is left comes in in the next turn
+
+    def _send_away(self, part: Callable[[socket.socket], None]) -> None:
+        assert self._listener.sock is not None
+        with suppress(OSError):  # there are no more, or the others are reset
+            for _ in range(_BACKLOG):
+                sock, _ = self._listener.sock.accept()
+                sock.setblocking(False)
+                part(sock)
 
     def _rest(self) -> None:
         if self._reactor is not None and self._fd >= 0:

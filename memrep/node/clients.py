@@ -16,7 +16,8 @@ from memrep.node.staleness import StalenessGuard
 from memrep.protocol.client_policy import ClientPolicy
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
-from memrep.protocol.negotiation import connect
+from memrep.protocol.farewell import Farewell
+from memrep.protocol.negotiation import connect, farewell
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
 
@@ -107,7 +108,7 @@ class Clients:
         kept = self._unheard and connection in self._unheard
         if kept or self._clock.now >= self._leases.serves_all_until:
             if connection not in self._connections:
-                return b""
+                return connection.receive(data)  # which executes nothing any more
             if kept or not (self._replica.may_serve and self._staleness.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
                 self._begin_wait(connection)
@@ -186,12 +187,21 @@ class Clients:
         if connection.waiting and not (gate is not None and gate.waiting):
             self._cut.add(connection)
 
-    def disconnect(self, connection: Connection) -> None:
-        """Forget a client that is gone. What it has started completes all the same."""
+    def farewell(self, port: str) -> Farewell:
+        """Return how a client is hung up on that has come by this kind of port and is not taken in."""
+        return farewell(port, self._context)
+
+    def disconnect(self, connection: Connection, *, unheard: bool = False) -> None:
+        """Forget a client that is gone. What it has started completes all the same.
+
+        Args:
+            connection: its own.
+            unheard: whether the shell has read something of it that is not executed.
+        """
         self.hung_up(connection)
         cut = connection in self._cut
         self._cut.discard(connection)
-        connection.abandon()
+        connection.abandon(unheard or self.unheard(connection))
         self._connections.pop(connection, None)
         self._policy.left(connection, cut)
         self._staleness.left(connection)

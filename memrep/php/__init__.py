@@ -65,7 +65,7 @@ until it is granted. That name with that value is proof enough (redis_locks.py):
 their timeout and a token alone, and are handed from process to process, look otherwise. The lock belongs to its
 connection, too, but its release counts over any: a script deletes it by its value, and a request whose node has
 died goes on at the next one. What such a request has not released ends with its timeout; if it has none, a
-second after its node is gone, or six if that has only fallen silent.
+second after its node is gone, or six if that has only fallen silent, or if who saw that is gone, too.
 
 The switch for all of it is `--php`.
 

@@ -4,6 +4,7 @@ users        who may come in
 intake       room for commands that have come half
 command      a command as it was said, before it is executed
 replies      what one connection has to say, some of it not known yet
+farewell     what a client is told by whom it is hung up on, and when
 reply_gate   SEAM: what a policy may ask for between a command and its reply
 dialect      what a protocol is to a connection
 connection   one client: its input, its output, their bounds; whatever it speaks

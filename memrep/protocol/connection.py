@@ -18,8 +18,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from memrep.protocol.command import Said
 from memrep.protocol.dialect import Dialect, ServerContext
+from memrep.protocol.farewell import Farewell
 from memrep.protocol.intake import HALF_MAX
 from memrep.protocol.replies import Replies
 from memrep.protocol.reply_gate import ReplyGate
@@ -49,6 +52,7 @@ class Connection:
         need: for the dialect: the unfinished command is worth looking at from this size.
         next: for the dialect: where the input goes on behind the command that it executes.
         stopped: for the dialect: it stopped at a limit or for order's sake, not for want of input.
+        farewell: how it is hung up on, once that is so.
         spent: for the dialect: whether to leave the rest of a pipeline to the next turn.
         flow: for the dialect: whether a command has to wait until less is on its way.
         crowded: it stopped because one has to.
@@ -62,8 +66,8 @@ class Connection:
 
     __slots__ = (
         "_abandoned", "_dialect", "_execute", "_inbox", "_input", "_intake", "_ready",
-        "busy", "closing", "crowded", "flow", "gate", "host", "inside", "late", "need", "next", "out",
-        "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
+        "busy", "closing", "crowded", "farewell", "flow", "gate", "host", "inside", "late", "need", "next",
+        "out", "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
     )  # fmt: skip
 
     def __init__(self, context: ServerContext, ready: Callable[[Connection], None]) -> None:
@@ -83,6 +87,7 @@ class Connection:
         self.refused = False
         self.inside = False
         self.host = ""
+        self.farewell: Farewell | None = None
         self._intake = context.intake
         self.flow = context.flow
         self.spent = context.spent
@@ -123,6 +128,9 @@ class Connection:
     def receive(self, data: bytes) -> bytes:
         """Take input; return the replies that can be sent."""
         if self._inbox or self.busy:
+            if self.farewell is not None:  # it has been hung up on in this very turn
+                self.farewell = evolve(self.farewell, due=True)
+                return b""
             self._inbox += data
             if self.inside and self._intake is not None:
                 self._intake.heard(self)
@@ -171,6 +179,7 @@ class Connection:
                 gate.end()
             self._keep(data, end)
             if self.refused:  # nobody knows how to refuse that
+                self.out.append(dialect.farewell.word)
                 self.closing = True
         data = self._take()
         return b"" if self._abandoned else data  # what a client has begun is ended, and told to nobody
@@ -179,18 +188,22 @@ class Connection:
         """Have it resumed: it has something to say that its client has not asked for just now."""
         self._ready()
 
-    @property
-    def close_hold_s(self) -> float:
-        """Return for how long nothing must have come before it is closed, s."""
-        return self._dialect.close_hold_s
-
     def hang_up(self) -> None:
         """Close it from here, when what is known has been said."""
         self.closing = self.busy = True
         self._ready()
 
-    def abandon(self) -> None:
-        """Drop what has not been started: the client is gone."""
+    def abandon(self, unheard: bool = False) -> None:
+        """Drop what has not been started: the client is gone, or hung up on.
+
+        Args:
+            unheard: whether the client has said something that was not even taken in.
+        """
+        if self.farewell is None:
+            farewell = self._dialect.farewell
+            due = unheard or farewell.due or bool(self.replies.queue or self._inbox)
+            # Who has said the last word itself, QUIT for one, is owed none.
+            self.farewell = evolve(farewell, word=b"" if self.closing else farewell.word, due=due)
         # Finding 11: what is known now would be taken for the reply to something else.
         self.replies.abandon()
         self.closing = self.busy = self._abandoned = True

@@ -17,13 +17,14 @@ leaves where it is what has come half. It stops, and says so by `Connection.stop
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from memrep.engine.counters import Prefixes
 from memrep.flow_control import FlowControl
 from memrep.protocol.command import Said
+from memrep.protocol.farewell import Farewell
 from memrep.protocol.intake import Intake
 from memrep.protocol.users import Users
 
@@ -74,9 +75,6 @@ class Dialect:
 
     __slots__ = ()
 
-    #: Before the connection is closed nothing must have come for so long, s.
-    close_hold_s: ClassVar[float] = 0.0
-
     def execute(self, data: bytes, start: int) -> int:
         """Execute the commands in `data` from `start`; return where the first unfinished one begins."""
         raise NotImplementedError
@@ -92,6 +90,11 @@ class Dialect:
     def oversized(self, inbox: bytearray) -> bool:
         """Tell whether this beginning of a command is too long to be one."""
         return False
+
+    @property
+    def farewell(self) -> Farewell:
+        """Return how the node hangs up on the client now; a command is `due` a word if it has been taken in."""
+        return Farewell()
 
     def left(self) -> None:
         """Note that the client is gone."""

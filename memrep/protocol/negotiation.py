@@ -14,6 +14,7 @@ from memrep.engine.engine import Engine
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import Dialect, ServerContext
+from memrep.protocol.farewell import Farewell
 from memrep.protocol.memcached.binary.commands import Binary
 from memrep.protocol.memcached.binary.packet import REQUEST
 from memrep.protocol.memcached.text.auth import text_or_login
@@ -55,6 +56,12 @@ def connect(
     make = PORTS[port]
     connection.speak(make(connection, policy.engine, policy.commands(connection), context))
     return connection
+
+
+def farewell(port: str, context: ServerContext) -> Farewell:
+    """Return how a client that has come by this kind of port is hung up on before it is heard."""
+    server = context.redis
+    return server.farewell if port == REDIS and server is not None else Farewell()
 
 
 class Negotiation(Dialect):

@@ -42,7 +42,7 @@ function survived(callable $do): bool
     global $notices;
     try {
         return $do();
-    } catch (RedisException $thrown) {
+    } catch (RedisException|RedisClusterException $thrown) {
         $notices[] = 'thrown: ' . $thrown->getMessage();
         return false;
     }

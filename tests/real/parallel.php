@@ -67,7 +67,7 @@ function survived(callable $do): bool
     global $notices;
     try {
         return $do();
-    } catch (RedisException $thrown) {
+    } catch (RedisException|RedisClusterException $thrown) {
         $notices[] = 'thrown: ' . $thrown->getMessage();
         return false;
     }

@@ -115,6 +115,20 @@ def phpredis(port: int, path: str = "", **more: str) -> dict[str, str]:
     return settings | {name.replace("__", "."): value for name, value in more.items()}
 
 
+def rediscluster(places: Sequence[tuple[str, int]], read_timeout_s: int = 2) -> dict[str, str]:
+    """phpredis' session handler for a Redis Cluster, which is told of all nodes and asks which serve.
+
+    Args:
+        places: host and port of each for Redis' clients.
+        read_timeout_s: how long it waits for a reply.
+    """
+    seeds = "&".join(f"seed[]={host}:{port}" for host, port in places)
+    return {
+        "session.save_handler": "rediscluster",
+        "session.save_path": f"{seeds}&timeout=1&read_timeout={read_timeout_s}&prefix={REDIS_PREFIX}",
+    }
+
+
 # How phpredis' keys begin.
 REDIS_PREFIX = "PHPREDIS_SESSION:"
 
@@ -256,7 +270,7 @@ class Php(Driven):
         script: str = "cycle.php",
         within: Sequence[str] = (),
     ) -> None:
-        handler = settings["session.save_handler"]
+        handler = settings["session.save_handler"].removesuffix("cluster")
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
         argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
         super().__init__(argv, directory, name)

@@ -8,6 +8,8 @@ read_timeout, for there is nobody who refuses; but nothing is lost by it.
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +30,23 @@ PACE_MS = 15
 #: What becomes of a request whose command was in flight when its node died; and of no other.
 IN_FLIGHT = {"failed start", "failed write"}
 
+#: The same where a site gets and sets its sessions itself (plain.php).
+IN_FLIGHT_OF_CLASS = {"failed read", "failed write"}
+
+#: As many as it takes until each kind of PHP has had its thousand cycles.
+MANY_KILLS = 20
+
 KINDS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "plain": ("", {}),
     "persistent": ("&persistent=1", {}),
     "always written": ("", {"session__lazy_write": "0"}),
+}
+
+#: How sessions are locked; test_phpredis_locks.py has more of that.
+LOCKING: Final = {
+    "redis__session__locking_enabled": "1",
+    "redis__session__lock_retries": "1500",
+    "redis__session__lock_wait_time": "20000",  # 20 ms
 }
 
 #: What all kinds have in common is shown with one; that the others have it, too, where tests may be slow.
@@ -67,6 +82,30 @@ def test_nodes_that_are_killed_now_and_then_lose_no_session(kind: str, tmp_path:
         assert set(outcome.anomalies) <= IN_FLIGHT
         assert sum(outcome.anomalies.values()) <= len(kills)
         assert outcome.slowest_ms < 1000
+
+
+@pytest.mark.long
+def test_a_thousand_cycles_with_node_after_node_killed_lose_no_increment(tmp_path: Path) -> None:
+    """About every second: as soon as one is there again the next one goes. All kinds suffer the same kills."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(NamedNodes(3, tmp_path))
+        crowd = {"class": stack.enter_context(plain(cluster, tmp_path))}
+        for i, kind in enumerate([*KINDS, "locking"]):
+            crowd[kind] = stack.enter_context(cycles(cluster, tmp_path, kind, i % 3))
+        for php in crowd.values():
+            php.order("flow", cycles=1000, pace_ms=20)
+        began = time.monotonic()
+        for number in range(MANY_KILLS):
+            cluster.kill_and_restart(number % 3, gone_s=0.4)
+        print(f"a kill every {(time.monotonic() - began) / MANY_KILLS:.2f} s")
+        for php in crowd.values():
+            php.order("stop")
+        for kind, php in crowd.items():
+            outcome = php.summary()
+            print(kind, outcome)
+            assert outcome.cycles >= 1000
+            assert set(outcome.anomalies) <= (IN_FLIGHT_OF_CLASS if kind == "class" else IN_FLIGHT)
+            assert sum(outcome.anomalies.values()) <= MANY_KILLS
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
@@ -118,6 +157,27 @@ def test_a_node_that_stands_still_costs_time_but_no_session(kind: str, tmp_path:
         outcome = hers.ask("round")
         assert set(outcome.anomalies) <= IN_FLIGHT
         assert (hers.ask("round").ok, others.ask("round").ok) == (SESSIONS, SESSIONS)
+
+
+# --- a site that keeps its sessions itself
+
+
+def test_get_never_says_that_a_key_is_missing_that_is_there(tmp_path: Path) -> None:
+    """A node that stands still costs the commands that are in flight there their read_timeout."""
+    with NamedNodes(3, tmp_path) as cluster, plain(cluster, tmp_path) as php:
+        php.order("flow", cycles=CYCLES, pace_ms=PACE_MS)
+        cluster.kill_and_restart(0, gone_s=0.5)
+        cluster.freeze_and_thaw(0, frozen_s=1)
+        cluster.freeze_and_thaw(1, frozen_s=1)
+        cluster.freeze_and_thaw(0, frozen_s=4)
+        cluster.stop(0)
+        cluster.start(0)
+        cluster.wait_healed()
+        php.order("stop")
+        outcome = php.summary()
+        print(outcome)
+        assert set(outcome.anomalies) <= IN_FLIGHT_OF_CLASS
+        assert sum(outcome.anomalies.values()) <= 6
 
 
 # --- what else a request may do with its session
@@ -182,11 +242,18 @@ def test_a_request_that_only_reads_or_gives_up_changes_nothing(tmp_path: Path) -
 
 def cycles(cluster: NamedNodes, directory: Path, kind: str, first: int = 0) -> Php:
     """A PHP of this kind whose web server has this node first."""
-    path, settings = KINDS[kind]
+    path, settings = KINDS.get(kind, ("", LOCKING))
+    name = f"{kind.replace(' ', '-')}{first}"
     return Php(
-        phpredis(cluster.redis_port, path, **settings), directory, f"php{first}", SESSIONS, f"of{first}",
+        phpredis(cluster.redis_port, path, **settings), directory, name, SESSIONS, name,
         within=cluster.beginning_at(first),
     )  # fmt: skip
+
+
+def plain(cluster: NamedNodes, directory: Path) -> Php:
+    """A PHP with the class Redis whose web server has node 0 first."""
+    settings = phpredis(cluster.redis_port)
+    return Php(settings, directory, "plain", SESSIONS, script="plain.php", within=cluster.beginning_at(0))
 
 
 def worker(cluster: NamedNodes, directory: Path, first: int = 0, **settings: str) -> Worker:

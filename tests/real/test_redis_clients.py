@@ -5,6 +5,7 @@ how nodes know of each other's Redis ports.
 """
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, ResponseError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+
+from memrep.protocol.resp.cluster import SLOTS, slot_of
 
 from .cluster import Cluster
 from .processes import PortLease, pause, until
@@ -204,6 +207,44 @@ def _asked(client: Any) -> list[tuple[str, int]]:
     """The masters of all slots, as a node tells them now."""
     client.nodes_manager.initialize()
     return _masters(client)
+
+
+def test_a_clusters_client_asks_again_when_the_node_that_it_has_asked_wakes(cluster_nodes: RedisNodes) -> None:
+    client = _cluster_client(cluster_nodes, 2)
+    key = next(key for key in map(str, range(100)) if slot_of(key.encode()) < SLOTS // 3)
+    client.set(key, "v")
+    with socket.create_connection(cluster_nodes.places(0)[0], timeout=TIMEOUT_S) as plain:
+        plain.sendall(b"PING\r\n")
+        assert plain.recv(100) == b"+PONG\r\n"
+        cluster_nodes.freeze(0)
+        plain.sendall(b"GET %b\r\n" % key.encode())
+        thaw = threading.Timer(1.5, cluster_nodes.thaw, [0])
+        thaw.start()
+        assert client.get(key) == b"v"
+        assert plain.recv(100) == b"-CLUSTERDOWN The cluster is down\r\n"
+        assert plain.recv(100) == b""
+        thaw.join()
+    client.close()
+
+
+def test_a_clusters_client_asks_again_until_a_majority_is_there(tmp_path: Path) -> None:
+    with RedisNodes(3, tmp_path, "--redis-cluster", "--partition", "majority") as nodes:
+        client = _cluster_client(nodes, 2)
+        client.set("k", "v")
+        with socket.create_connection(nodes.places(0)[0], timeout=TIMEOUT_S) as plain:
+            nodes.freeze(1)
+            nodes.freeze(2)
+            plain.sendall(b"SET other v\r\n")
+            thaws = [threading.Timer(2, nodes.thaw, [i]) for i in (1, 2)]
+            for thaw in thaws:
+                thaw.start()
+            assert client.set("k", "w")
+            assert plain.recv(100) == b"-CLUSTERDOWN The cluster is down\r\n"
+            assert plain.recv(100) == b""
+            for thaw in thaws:
+                thaw.join()
+        assert client.get("k") == b"w"
+        client.close()
 
 
 def test_nobody_is_told_of_a_cluster_where_there_is_none(nodes: RedisNodes) -> None:

@@ -188,22 +188,21 @@ class Host:
             ways.say(self, connection, partial(client.answered, connection, replies))
         if connection.closing and not connection.waiting:
             del self.clients[connection]
-            if not connection.close_hold_s:
+            farewell = connection.farewell
+            if farewell is None or not farewell.hold_s:
                 ways.say(self, connection, partial(client.closed, connection), is_end=True)
                 return
-            if self.node is not None:
-                self.node.clients.disconnect(connection)
             self.parting[connection] = client
-            self._part(connection, self._world.now)
+            self._part(connection, farewell.hold_s, self._world.now)
 
-    def _part(self, connection: Connection, quiet_since: float) -> None:
+    def _part(self, connection: Connection, hold_s: float, quiet_since: float) -> None:
         """Say goodbye to a client of which nothing has come for long enough (daemon/lingering_close.py)."""
         quiet_since = max(quiet_since, self._came.pop(connection, 0.0))
-        left = quiet_since + 1_000 * connection.close_hold_s - self._world.now
+        left = quiet_since + 1_000 * hold_s - self._world.now
         if connection not in self.parting:
             return
         if left > 0 or self.frozen:
-            self._world.later(max(left, _LOOK_MS), partial(self._part, connection, quiet_since))
+            self._world.later(max(left, _LOOK_MS), partial(self._part, connection, hold_s, quiet_since))
         else:
             client = self.parting.pop(connection)
             self._world.ways.say(self, connection, partial(client.closed, connection), is_end=True)

@@ -18,6 +18,7 @@ from memrep.engine.operations import STORED, Result
 from memrep.protocol.client_policy import ClientCommands
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
+from memrep.protocol.farewell import Farewell
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
 from memrep.protocol.resp.client import SKIP, Client
@@ -52,10 +53,6 @@ class Resp(Dialect):
     """
 
     __slots__ = ("_client", "_connection", "_engine", "_execution", "_held", "_out", "_parser", "_replies")
-
-    #: phpredis 5 hangs where it finds the end of its connection before it looks for a reply
-    #: (daemon/lingering_close.py); nothing was seen to go wrong at 5 ms.
-    close_hold_s = 0.005
 
     def __init__(
         self, connection: Connection, engine: Engine, commands: ClientCommands, context: ServerContext
@@ -100,6 +97,15 @@ class Resp(Dialect):
     def oversized(self, inbox: bytearray) -> bool:
         """Tell whether this is a line that grows without end; the parser knows of all else."""
         return len(inbox) > LINE_MAX and inbox[0] != _ARRAY and b"\n" not in inbox and not self._parser.need
+
+    @property
+    def farewell(self) -> Farewell:
+        """Return how the node hangs up on the client now."""
+        client, execution = self._client, self._execution
+        farewell = client.server.farewell
+        mute = client.muted or (execution.runs and execution.mute)
+        word = b"" if mute or execution.half_said else farewell.word
+        return Farewell(farewell.hold_s, word, execution.runs or self._held is not None)
 
     def left(self) -> None:
         """Drop what has not been begun, and tell the server that the client is gone."""

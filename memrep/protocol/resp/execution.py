@@ -83,6 +83,11 @@ class Execution:
                 self.runs = False
                 self.say(reply)
 
+    @property
+    def half_said(self) -> bool:
+        """Tell whether a part of its reply may have been said already."""
+        return self.runs and self._plan is None
+
     def say(self, reply: bytes) -> None:
         """Put out a reply, unless none is wanted."""
         if not self.mute:

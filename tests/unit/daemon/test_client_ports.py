@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+import trio
+
 from tests.real.processes import HOST
-from tests.unit.daemon.house import open_house
+from tests.unit.daemon.house import DOWN, comes, hears, open_house
 
 
 async def test_the_port_refuses_until_the_node_serves_and_again_from_when_it_is_shut() -> None:
@@ -64,5 +67,25 @@ async def test_sockets_that_listen_are_described_as_memcached_does() -> None:
     async with open_house() as house:
         assert dict(house.ports.describe()) == {}
         house.open()
-        told = {name.partition(":")[2]: value for name, value in house.ports.describe()}
-        assert told == {"addr": f"tcp:{HOST}:{house.port}", "state": "conn_listening", "secs_since_last_cmd": 0}
+        told = [(name.partition(":")[2], value) for name, value in house.ports.describe()]
+        for port in (house.port, house.redis_port):
+            assert told[:3] == [
+                ("addr", f"tcp:{HOST}:{port}"),
+                ("state", "conn_listening"),
+                ("secs_since_last_cmd", 0),
+            ]
+            del told[:3]
+        assert told == []
+
+
+async def test_a_redis_clusters_client_that_waits_to_be_accepted_hears_a_word_where_others_hear_a_reset() -> (
+    None
+):
+    async with open_house() as house:
+        house.open()
+        async with comes(house.redis_port) as waiting, comes(house.port) as other:
+            house.ports.fence()
+            await waiting.send_all(b"GET a\r\n")
+            assert await hears(house, waiting) == DOWN
+            with pytest.raises(trio.BrokenResourceError):
+                await other.receive_some()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
+import trio
 
 from memrep.daemon.clients import spell
+from memrep.protocol.connection import Connection
 from tests.real.processes import HOST
-from tests.unit.daemon.house import open_house
+from tests.unit.daemon.house import DOWN, comes, hears, open_house
 
 
 async def test_who_is_one_too_many_is_hung_up_on_without_a_word_until_another_goes() -> None:
@@ -86,3 +89,73 @@ async def test_each_socket_is_described_as_memcached_does() -> None:
 )
 def test_addresses_are_spelled_as_memcached_spells_them(address: object, spelled: str) -> None:
     assert spell(address) == spelled
+
+
+# --- what a Redis Cluster's clients are told
+
+
+async def test_who_is_one_too_many_is_told_when_it_says_something() -> None:
+    async with open_house(limit=1) as house:
+        house.open()
+        await house.connect(house.redis_port)
+        async with comes(house.redis_port) as client:
+            await client.send_all(b"GET a\r\n")
+            assert await hears(house, client) == DOWN
+        async with comes(house.redis_port) as client:
+            assert await hears(house, client) == b""
+
+
+async def test_when_all_are_hung_up_on_who_has_said_something_is_told_and_who_has_not_is_not() -> None:
+    async with open_house() as house:
+        house.open()
+        asking, idle = await house.connect(house.redis_port), await house.connect(house.redis_port)
+        for guest in (asking, idle):
+            assert await guest.ask(b"PING\r\n") == b"+PONG\r\n"
+        house.clients.close_all()
+        await asking.stream.send_all(b"GET a\r\n")
+        assert await hears(house, asking.stream) == DOWN
+        assert await hears(house, idle.stream) == b""
+
+
+async def test_in_the_midst_of_a_reply_nobody_is_told_anything_else() -> None:
+    async with open_house() as house:
+        house.open()
+        house.takes_little_at_once()
+        guest = await house.connect(house.redis_port)
+        guest.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        value = bytes(1_000_000)
+        assert await guest.ask(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000000\r\n%b\r\n" % value) == b"+OK\r\n"
+        await guest.stream.send_all(b"GET a\r\n")
+        other = await house.connect()
+        while "conn_mwrite" not in dict(house.clients.describe()).values():
+            await other.ask(b"mn\r\n")
+        house.clients.close_all()
+        told = b""
+        with trio.move_on_after(0.1):
+            while True:
+                told += await guest.stream.receive_some()
+        await guest.stream.send_all(b"PING\r\n")
+        told += await hears(house, guest.stream)
+        assert told.startswith(b"$1000000\r\n")
+        assert b"CLUSTERDOWN" not in told
+
+
+async def test_who_says_something_when_the_process_was_stopped_is_told() -> None:
+    async with open_house() as house:
+        house.open()
+        guest = await house.connect(house.redis_port)
+        assert await guest.ask(b"PING\r\n") == b"+PONG\r\n"
+        (client,) = house.clients._clients.values()
+        client._stopped = lambda: True
+        await guest.stream.send_all(b"GET a\r\n")
+        assert await hears(house, guest.stream) == DOWN
+
+
+async def test_who_meets_a_fault_of_our_own_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_house() as house:
+        house.open()
+        guest = await house.connect(house.redis_port)
+        assert await guest.ask(b"PING\r\n") == b"+PONG\r\n"
+        monkeypatch.setattr(Connection, "receive", lambda connection, data: 1 // 0)
+        await guest.stream.send_all(b"GET a\r\n")
+        assert await hears(house, guest.stream) == DOWN

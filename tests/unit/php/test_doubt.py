@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from memrep.php.lock_index import LockIndex
 from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS
 from memrep.php.observer import PhpObserver
-from memrep.storage.entry import Entry
+from memrep.storage.entry import NEVER, Entry
 from memrep.storage.owner import Owner
 from memrep.storage.store import Store
 from memrep.storage.version import Clock, make
@@ -107,3 +107,13 @@ def test_whose_a_lock_is_changes_neither_its_version_nor_its_end() -> None:
     _lost(store, observer, {2: 2})
     assert store.digest.sums == before
     assert store.get(b"a.lock", end - 1) is not None
+
+
+def test_a_lock_without_a_timeout_that_is_nobodys_comes_into_doubt_wherever_it_is_held() -> None:
+    store, observer = _store()
+    for number, (key, node) in enumerate([(b"a_LOCK", 0), (b"b_LOCK", 1)], start=1):
+        store.put(key, Entry(make(1, number << 20), b"web1|71", 0, NEVER, number, Owner(node, 0)), NOW)
+    orphans = list(observer.index.orphans)
+    for later in (0, 1_000):  # the time is not prolonged by looking again
+        observer.uncertain.inherit(list(orphans), NOW + later)
+        assert observer.uncertain.ends == {b"a_LOCK": (1, NOW + PATIENT_MS)}

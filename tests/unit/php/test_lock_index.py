@@ -54,3 +54,13 @@ def test_a_session_is_guarded_by_what_may_be_its_lock_as_long_as_something_is_le
     assert index.guarded == {b"shop.sid": b"shop.lock.sid"}
     store.remove(b"shop.lock.sid")
     assert index.guarded == {}
+
+
+def test_of_phpredis_locks_without_a_timeout_those_are_noted_that_come_as_nobodys() -> None:
+    index = LockIndex()
+    store = Store(1 << 20, owned=index)
+    locks = [(b"a_LOCK", NEVER, 0), (b"b_LOCK", NOW + 1, 0), (b"c.lock", NEVER, 0), (b"e_LOCK", NEVER, 1)]
+    for number, (key, ends, node) in enumerate(locks, start=1):
+        store.put(key, Entry(make(1, number << 20), b"web1|71", 0, ends, 0, Owner(node, 0)), NOW)
+    store.put(b"d_LOCK", Entry(make(1, 9 << 20), b"anybody's", 0, NEVER), NOW)
+    assert index.orphans == [b"a_LOCK"]

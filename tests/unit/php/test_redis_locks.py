@@ -186,6 +186,22 @@ def test_when_its_node_is_gone_a_lock_without_a_time_ends_soon(gone: str, after:
     assert php(cluster, 2).send(take(OTHER)) == OK
 
 
+def test_a_lock_without_a_time_ends_though_all_who_saw_its_node_go_have_gone_themselves() -> None:
+    cluster = serving_cluster()
+    holding(cluster, 1, px=0)
+    cluster.advance(500)
+    cluster.freeze(1)
+    cluster.advance(1_500)
+    for number in (2, 3):
+        cluster.kill(number)
+        cluster.start(number)
+        cluster.advance(1_500)
+        assert number in cluster.serving()
+    assert php(cluster, 2).send(take(OTHER)) == NIL
+    cluster.advance(PATIENT_MS)
+    assert php(cluster, 2).send(take(OTHER)) == OK
+
+
 def test_a_lock_that_was_granted_in_the_last_moment_ends_soon() -> None:
     cluster = serving_cluster()
     holding(cluster, 1)
