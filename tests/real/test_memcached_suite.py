@@ -1,6 +1,6 @@
 """memcached's own tests, in perl, with memrep in memcached's place.
 
-They are Debian's source package of the installed version, fetched by tools/memcached-source; perl's harness
+They are Debian's source package of the installed version, fetched by tools/debian-source; perl's harness
 starts `memcached-debug`, which here is memcached_wrapper.py. Run are those on what an operator sees and on who
 is hung up on. Of their assertions these are left out, which speak of what memrep has not:
 
@@ -25,7 +25,7 @@ from .processes import find_program, missing
 
 pytestmark = pytest.mark.real
 
-TOOL = CHECKOUT / "tools" / "memcached-source"
+TOOL = CHECKOUT / "tools" / "debian-source"
 WRAPPER = Path(__file__).with_name("memcached_wrapper.py")
 
 #: The assertions that are left out, by file: the names of those that fail.
@@ -43,9 +43,11 @@ LEFT_OUT = {
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like one in which memcached was built."""
-    where = subprocess.run([TOOL, "where"], capture_output=True, text=True, check=True).stdout.strip()
+    where = subprocess.run(
+        [TOOL, "where", "memcached"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not Path(where, "t").is_dir():
-        missing("memcached's source (tools/memcached-source build)")
+        missing("memcached's source (tools/debian-source build memcached)")
     folder = tmp_path_factory.mktemp("memcached")
     shutil.copytree(Path(where, "t"), folder / "t")
     script(folder / "memcached-debug", f'exec {sys.executable} {WRAPPER} "$@"')

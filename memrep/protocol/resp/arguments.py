@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from memrep.protocol.resp.parser import SMALL
@@ -45,6 +46,12 @@ def integer(word: bytes, refusal: bytes = NOT_AN_INTEGER) -> int:
     if not is_integer(word):
         raise CommandError(refusal)
     return int(word)
+
+
+def wrong_words(words: Sequence[bytes]) -> CommandError:
+    """Make the error of a subcommand that has too many words."""
+    said = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."
+    return CommandError(said % (words[1], words[0].upper()))
 
 
 def bad_expire_time(command: bytes) -> CommandError:

@@ -25,8 +25,10 @@ from memrep.storage.entry import NEVER, Entry
 from memrep.storage.namespaces import FLUSH_KEY, flush_key
 from memrep.storage.version import ZERO as NO_VERSION
 
-#: CLIENT REPLY SKIP: the next command is not answered.
+#: CLIENT REPLY OFF: nothing is answered. SKIP: this command is not; SKIP_NEXT: nor is the next one.
+OFF: Final = b"off"
 SKIP: Final = b"skip"
+SKIP_NEXT: Final = b"skip next"
 
 #: The longest key, bytes.
 KEY_MAX: Final = 1 << 16
@@ -46,7 +48,7 @@ class Client:
         user: as whom it has come in; None if it has to say that first.
         number: its own, which no other client of this node has had.
         library: the name and the version of its library, as it says.
-        muted: whether it wants no replies: b"", b"off" or b"skip".
+        muted: whether it wants no replies: b"", OFF, SKIP or SKIP_NEXT.
         closing: whether it has said QUIT.
         transaction: what it has said since MULTI; None if it has not said that.
         watched: the states of the keys that it watches, by their stored names; see transactions.py.
@@ -71,6 +73,7 @@ class Client:
         self.user: bytes | None = None
         self.library = (b"", b"")
         self.closing = False
+        self.muted = b""
         self._since = self.clock.now
         self.subscriber = Subscriber(connection)
         self.reset()
@@ -81,7 +84,7 @@ class Client:
         self.database = ALL[0]
         self.say = SPELLINGS[2]
         self.name = b""
-        self.muted = b""
+        self.muted = SKIP if self.muted == SKIP else b""
         self.transaction: Transaction | None = None
         self.watched: dict[bytes, Result] = {}
         self.settle()
@@ -152,11 +155,17 @@ class Client:
         return self.say.nil if value is None else bulk(value)
 
     def reading(self, word: bytes) -> Step:
-        """Read this key."""
-        return self.looking(self.key(word))
+        """Read the value of this key, which is a use of it."""
+        key = self.key(word)
+        return Step(key, read, count=partial(self._used, key))
+
+    def _used(self, key: bytes, found: Result) -> None:
+        self.engine.count_get(key, found)
+        if isinstance(found, Entry):
+            found.seen = self.clock.now
 
     def looking(self, key: bytes) -> Step:
-        """Read the key of this stored name; that counts as a get, as Redis counts it."""
+        """Look at what is there under this stored name: no use of it, but counted as a get, as by Redis."""
         return Step(key, read, count=partial(self.engine.count_get, key))
 
     def touching(self, key: bytes, decide: Operation, missed: bytes) -> Step:

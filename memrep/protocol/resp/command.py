@@ -31,6 +31,9 @@ MOVABLE_KEYS: Final = 128
 #: It has no keys.
 NO_KEYS: Final = 256
 
+#: What it says is no reply: a client is told it that wants none.
+PUSHES: Final = 512
+
 _FLAGS: Final = (
     (WRITE, b"write"),
     (READ, b"readonly"),
@@ -87,6 +90,10 @@ class Command:
             return ()
         last = self.last if self.last >= 0 else len(words) + self.last
         return words[self.first : last + 1 : self.step]
+
+    def names(self) -> Sequence[bytes]:
+        """Return its name, and those of its subcommands."""
+        return [self.name, *(each.name for each in self.subcommands.values())]
 
     def described(self) -> bytes:
         """Spell the ten elements that COMMAND INFO tells (Redis 7.0)."""

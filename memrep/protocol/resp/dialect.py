@@ -21,8 +21,8 @@ from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
 from memrep.protocol.farewell import Farewell
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
-from memrep.protocol.resp.client import SKIP, Client
-from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, READ, WRITE, Command
+from memrep.protocol.resp.client import OFF, SKIP, SKIP_NEXT, Client
+from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, PUSHES, READ, WRITE, Command
 from memrep.protocol.resp.execution import Execution
 from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
 from memrep.protocol.resp.plan import Plan
@@ -40,6 +40,10 @@ _ARRAY: Final = 0x2A
 
 #: So many words may a command have that has no keys. One with keys is carried out a piece at a time.
 _WORDS_MAX: Final = 1_000
+
+
+#: What is left of a client's silence when its next command comes.
+_MUTED_BEHIND: Final = {OFF: OFF, SKIP_NEXT: SKIP}
 
 
 class Resp(Dialect):
@@ -194,9 +198,8 @@ class Resp(Dialect):
     def _command(self, command: Command | None, words: list[bytes]) -> None:
         """Execute one command, or queue it behind MULTI."""
         client = self._client
-        muted = client.muted
-        if muted == SKIP:
-            client.muted = b""
+        client.muted = _MUTED_BEHIND.get(client.muted, b"")
+        pushes = False
         made: bytes | Plan | Iterator[bytes]
         try:
             command = self._checked(command, words)
@@ -205,10 +208,10 @@ class Resp(Dialect):
         else:
             try:
                 made = self._made(command, words)
+                pushes = bool(command.flags & PUSHES)
             except CommandError as refusal:
                 made = error(refusal.text)
-        # What ends the silence is answered.
-        self._execution.mute = bool(muted) and (muted == SKIP or bool(client.muted))
+        self._execution.mute = bool(client.muted) and not pushes  # what ends the silence is answered
         self._execution.begin(made)
         client.settle()
         self._parser.stranger = client.user is None

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from memrep.protocol.resp.arguments import NOT_AN_INTEGER, SYNTAX, CommandError, integer, is_integer
-from memrep.protocol.resp.client import Client
+from memrep.protocol.resp.arguments import (
+    NOT_AN_INTEGER,
+    SYNTAX,
+    CommandError,
+    integer,
+    is_integer,
+    wrong_words,
+)
+from memrep.protocol.resp.client import OFF, SKIP, SKIP_NEXT, Client
 from memrep.protocol.resp.command import CONTROL, FAST, NO_AUTH, NO_KEYS, Command, container
 from memrep.protocol.resp.databases import ALL
 from memrep.protocol.resp.spelling import OK, PONG, SPELLINGS, ZERO, array, bulk, bulks, simple
@@ -237,10 +244,10 @@ def _reply(client: Client, words: Words) -> bytes:
     if how == b"on":
         client.muted = b""
         return OK
-    if how not in (b"off", b"skip"):
+    if how not in (OFF, SKIP):
         raise CommandError(SYNTAX)
-    if how == b"off" or not client.muted:
-        client.muted = how
+    if client.muted != OFF:
+        client.muted = OFF if how == OFF else SKIP_NEXT
     return b""
 
 
@@ -255,6 +262,8 @@ def _nothing(client: Client, words: Words) -> bytes:
 
 
 def _unblock(client: Client, words: Words) -> bytes:
+    if len(words) > 4:
+        raise wrong_words(words)
     integer(words[2])
     if len(words) > 3 and words[3].lower() not in (b"timeout", b"error"):
         raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from memrep.protocol.resp.arguments import CommandError, integer
+from memrep.protocol.resp.arguments import CommandError, integer, wrong_words
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import FAST, NO_KEYS, Command, container
 from memrep.protocol.resp.databases import ALL
@@ -268,8 +268,18 @@ def _who_am_i(client: Client, words: Words) -> bytes:
     return bulk(client.user or b"default")
 
 
+def _slow(client: Client, words: Words) -> bytes:
+    """SLOWLOG GET [count]: nothing is slow"""
+    if len(words) > 3:
+        raise wrong_words(words)
+    refusal = b"ERR count should be greater than or equal to -1"
+    if len(words) == 3 and integer(words[2], refusal) < -1:
+        raise CommandError(refusal)
+    return EMPTY
+
+
 def _nothing_listed(client: Client, words: Words) -> bytes:
-    """List nothing: nothing is slow, and nothing was noticed."""
+    """List nothing: nothing was noticed."""
     return EMPTY
 
 
@@ -290,7 +300,7 @@ COMMANDS: Final = (
     ),
     container(
         b"slowlog",
-        Command(b"get", -2, NO_KEYS, _nothing_listed),
+        Command(b"get", -2, NO_KEYS, _slow),
         Command(b"len", 2, NO_KEYS, _none),
         Command(b"reset", 2, NO_KEYS, done),
     ),

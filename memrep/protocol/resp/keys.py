@@ -56,12 +56,12 @@ def _how_many(wanted: object, results: Sequence[Result]) -> bytes:
 
 def exists(client: Client, words: Words) -> Plan:
     """EXISTS key ...: each time that one is named counts."""
-    return each((client.reading(word) for word in words[1:]), _found)
+    return each((client.looking(client.key(word)) for word in words[1:]), _found)
 
 
 def touch(client: Client, words: Words) -> Plan:
     """TOUCH key ..."""
-    return exists(client, words)
+    return each((client.reading(word) for word in words[1:]), _found)
 
 
 def _found(results: Sequence[Result]) -> bytes:
@@ -70,7 +70,8 @@ def _found(results: Sequence[Result]) -> bytes:
 
 def type_(client: Client, words: Words) -> Plan:
     """TYPE key"""
-    return one(client.reading(words[1]), lambda found: simple(b"none" if found is None else b"string"))
+    looked = client.looking(client.key(words[1]))
+    return one(looked, lambda found: simple(b"none" if found is None else b"string"))
 
 
 # --- when they end
@@ -104,7 +105,7 @@ def _end(client: Client, word: bytes, spelled: Callable[[int, int], int]) -> Pla
             return spell_integer(_NEVER_ENDS)
         return spell_integer(spelled(max(0, found.expires - client.clock.now), client.clock.wall))
 
-    return one(client.reading(word), spell)
+    return one(client.looking(client.key(word)), spell)
 
 
 def expire(client: Client, words: Words) -> Plan:
@@ -271,7 +272,7 @@ def _usage(client: Client, words: Words) -> Plan:
 def _told(client: Client, words: Words, spell: Callable[[bytes, Entry], bytes]) -> Plan:
     key = client.key(words[2])
     return one(
-        client.reading(words[2]),
+        client.looking(key),
         lambda found: spell(key, found) if isinstance(found, Entry) else client.say.nil,
     )
 

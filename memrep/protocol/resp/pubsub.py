@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from memrep.protocol.resp.arguments import CommandError
+from memrep.protocol.resp.arguments import CommandError, wrong_words
 from memrep.protocol.resp.client import Client
-from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, PUBSUB, Command, container
+from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, PUBSUB, PUSHES, Command, container
 from memrep.protocol.resp.glob import matcher
 from memrep.protocol.resp.spelling import EMPTY, ZERO, array, bulk, bulks
 from memrep.protocol.resp.spelling import integer as spell_integer
 
 Words = Sequence[bytes]
 
-_FLAGS: Final = PUBSUB | CONTROL | NO_KEYS
+_FLAGS: Final = PUBSUB | CONTROL | NO_KEYS | PUSHES
 
 #: What a client of RESP2 may say that has subscribed to something, and what it is told of anything else.
 WHILE_SUBSCRIBED: Final = frozenset(
@@ -93,6 +93,8 @@ def publish(client: Client, words: Words) -> bytes:
 
 
 def _channels(client: Client, words: Words) -> bytes:
+    if len(words) > 3:
+        raise wrong_words(words)
     fits = matcher(words[2] if len(words) > 2 else b"*")
     return bulks([channel for channel in client.server.subscriptions.channels() if fits(channel)])
 

@@ -55,15 +55,16 @@ def _docs(client: Client, words: Words) -> bytes:
 
 
 def _list(client: Client, words: Words) -> bytes:
+    names = [name for each in COMMANDS.values() for name in each.names()]
     if len(words) == 2:
-        return bulks(list(COMMANDS))
+        return bulks(names)
     if len(words) != 5 or words[2].lower() != b"filterby":
         raise CommandError(SYNTAX)
     how = words[3].lower()
     if how not in (b"pattern", b"module", b"aclcat"):
         raise CommandError(SYNTAX)
-    fits = matcher(words[4])
-    return bulks([name for name in COMMANDS if how == b"pattern" and fits(name)])
+    fits = matcher(words[4].lower())
+    return bulks([name for name in names if how == b"pattern" and fits(name)])
 
 
 def _keys_of(client: Client, words: Words) -> bytes:

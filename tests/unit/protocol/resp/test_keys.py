@@ -122,3 +122,26 @@ def test_a_new_end_leaves_memcacheds_cas_unique_alone() -> None:
     before = other.receive(b"gets a\r\n")
     client.receive(said("EXPIRE", "a", 60) + said("PERSIST", "a"))
     assert other.receive(b"gets a\r\n") == before
+
+
+@pytest.mark.parametrize(
+    "command", [("GET", "a"), ("MGET", "b", "a"), ("STRLEN", "a"), ("GETRANGE", "a", 0, 1), ("TOUCH", "b", "a")]
+)
+def test_who_reads_or_touches_a_key_has_used_it(command: tuple[str | int, ...]) -> None:
+    lone = lone_node()
+    client = lone.connect(REDIS)
+    client.receive(said("SET", "a", "x"))
+    lone.advance(9)
+    assert client.receive(said("OBJECT", "IDLETIME", "a")) == b":9\r\n"
+    client.receive(said(*command))
+    assert client.receive(said("OBJECT", "IDLETIME", "a")) == b":0\r\n"
+
+
+@pytest.mark.parametrize("command", [("EXISTS", "a"), ("TYPE", "a"), ("TTL", "a"), ("MEMORY", "USAGE", "a")])
+def test_who_looks_whether_a_key_is_there_has_not_used_it(command: tuple[str, ...]) -> None:
+    lone = lone_node()
+    client = lone.connect(REDIS)
+    client.receive(said("SET", "a", "x"))
+    lone.advance(9)
+    client.receive(said(*command))
+    assert client.receive(said("OBJECT", "IDLETIME", "a")) == b":9\r\n"
