@@ -20,14 +20,18 @@ NAME = "memrep"
 class NamedNodes(Cluster):
     """Nodes whose Redis clients come in on one port at several addresses.
 
+    Args:
+        unnamed: how many of them, the last ones, the name does not mean.
+
     Attributes:
         redis_port: that port.
     """
 
-    def __init__(self, count: int, directory: Path, options: Sequence[str] = ()) -> None:
+    def __init__(self, count: int, directory: Path, options: Sequence[str] = (), *, unnamed: int = 0) -> None:
         if os.geteuid() != 0:
             missing("the right to mount (root)")
         super().__init__(count, directory)
+        self.named = count - unnamed
         self._redis_lease = PortLease(1)
         (self.redis_port,) = self._redis_lease.ports
         self._options = options
@@ -48,7 +52,7 @@ class NamedNodes(Cluster):
     def beginning_at(self, first: int) -> list[str]:
         """The command within which the nodes' name means all of them, this one first."""
         hosts = self.directory / f"hosts{first}"
-        order = [first, *(i for i in range(self.count) if i != first)]
+        order = [first, *(i for i in range(self.named) if i != first)]
         lines = ["127.0.0.1 localhost", *(f"{self.redis_address(i)} {NAME}" for i in order)]
         hosts.write_text("".join(f"{line}\n" for line in lines))
         return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
