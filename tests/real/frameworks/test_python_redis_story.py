@@ -15,6 +15,7 @@ import pytest
 
 from tests.real.named import NamedNodes
 from tests.real.processes import Child, Family, find_program, until
+from tests.real.redis_py_source import source
 
 from .python_redis_sites import DjangoRedis, DjangoRedisPackage, FlaskSession, PythonRedisSite
 from .sites import Refused, Site, Visitor
@@ -80,6 +81,22 @@ def test_a_login_survives_the_replacement_of_every_node(ending: str, grounds: Gr
         cluster.start(i)
         cluster.wait_healed()
         visitors.all(Visitor.tour, f"node {i} replaced")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["5.2.1", "8.1.0"])
+def test_a_login_survives_with_other_versions_of_redis_py(version: str, tmp_path: Path) -> None:
+    with NamedNodes(NODES, tmp_path) as cluster, serving(cluster, tmp_path, source(version)) as sites:
+        visitors = logged_in(cluster, sites)
+        for i in range(NODES):
+            cluster.kill(i)
+            visitors.all(Visitor.tour, f"node {i} gone")
+            cluster.start(i)
+            cluster.wait_healed()
+        cluster.freeze(0)
+        visitors.all(Visitor.tour, "node 0 frozen")
+        cluster.thaw(0)
+        cluster.wait_healed()
 
 
 def test_a_frozen_node_costs_a_page_a_second_and_nobody_a_login(grounds: Grounds) -> None:
