@@ -1,12 +1,12 @@
 """Django's sessions in memrep: `from .memrep_settings import *` at the end of settings.py.
 
-Install pymemcache, put memrep_sessions.py beside this file, and write your project's package before its name,
-as in "mysite.memrep_sessions", in both places.
+Install pymemcache, put memrep_cache.py and memrep_sessions.py beside this file, and write your project's package
+before their names, as in "mysite.memrep_sessions".
 """
 
 CACHES = {
     "default": {
-        "BACKEND": "memrep_sessions.MemrepCache",
+        "BACKEND": "memrep_cache.MemrepCache",
         # All nodes, in any order: pymemcache finds the same one for a key on every web server.
         "LOCATION": ["10.1.1.1:11211", "10.2.2.2:11211", "10.3.3.3:11211"],
         "OPTIONS": {

@@ -4,6 +4,7 @@ files               small files, read whole
 guard               what an error of the operating system may cost
 signals             which signals mean something
 log                 log lines, and what systemd is told; neither can stop a node by not listening
+wall_clock          the time of day, which does not waver against the monotonic clock
 time_slice          how long one part of a turn may last
 reactor             one task, one epoll: every socket of clients and peers, a turn at a time
 listener            bound addresses that listen and refuse when told to

@@ -34,6 +34,7 @@ from typing import Final, Protocol
 import trio
 
 from memrep.daemon.time_slice import Slice
+from memrep.daemon.wall_clock import WallClock
 from memrep.node.node import Node
 from memrep.protocol.connection import Connection
 
@@ -99,6 +100,7 @@ class Reactor:
         self.cut_short = 0
         self.longest_turn = 0.0
         self._node = node
+        self._wall_clock = WallClock()
         self._end_turn = owner.end_turn
         self.distrust = owner.distrust
         self._fence = owner.fence
@@ -174,8 +176,8 @@ class Reactor:
             self._noted, self._worked = now, on_cpu
         self._began = now
         self._part.begin(now)
-        wall = time.time_ns() // 1_000_000
-        stopped = self._node.turn(int(now * 1000), wall, self._unread, worked=int(worked * 1000))
+        ms = int(now * 1000)
+        stopped = self._node.turn(ms, self._wall_clock.at(ms), self._unread, worked=int(worked * 1000))
         if stopped:
             self._fence()
         return stopped

@@ -235,6 +235,7 @@ class Django(Site):
     csrf_field = "csrfmiddlewaretoken"
     settings: ClassVar = {
         "django/memrep_settings.py": "memrep_settings.py",
+        "django/memrep_cache.py": "memrep_cache.py",
         "django/memrep_sessions.py": "memrep_sessions.py",
     }
 
