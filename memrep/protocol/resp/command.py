@@ -31,6 +31,9 @@ MOVABLE_KEYS: Final = 128
 #: It has no keys.
 NO_KEYS: Final = 256
 
+#: It is answered even to who wants no replies (CLIENT REPLY).
+TOLD: Final = 512
+
 _FLAGS: Final = (
     (WRITE, b"write"),
     (READ, b"readonly"),

@@ -21,7 +21,7 @@ from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
 from memrep.protocol.resp.client import SKIP, Client
-from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, READ, WRITE, Command
+from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, READ, TOLD, WRITE, Command
 from memrep.protocol.resp.execution import Execution
 from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
 from memrep.protocol.resp.plan import Plan
@@ -137,15 +137,18 @@ class Resp(Dialect):
                 command = BY_WORD.get(words[0])
                 if command is None or command.subcommands:
                     command = find(words)
-                if parser.passed_over:  # refused at once, whatever it is: its words are not what was said
-                    self._command(command, words)
-                elif (queue or flow.tight) and self._has_to_wait(command, words):
+                # What was passed over is refused at once, whatever it is: its words are not what was said.
+                passed_over = parser.passed_over
+                if (queue or flow.tight) and not passed_over and self._has_to_wait(command, words):
                     self._held = command, words
                     break
-                elif command is not None and command.plain == len(words) and not client.bound:
+                if command is not None and command.plain == len(words) and not (client.bound or passed_over):
                     self._set(command, words)
                 else:
                     self._command(command, words)
+            elif client.muted == SKIP:  # an empty command is one, too
+                client.muted = b""
+                client.settle()
         connection.stopped = not connection.closing
         return start
 
@@ -202,6 +205,9 @@ class Resp(Dialect):
                 made = self._made(command, words)
             except CommandError as refusal:
                 made = error(refusal.text)
+            else:
+                if command.flags & TOLD:
+                    muted = b""
         # What ends the silence is answered.
         self._execution.mute = bool(muted) and (muted == SKIP or bool(client.muted))
         self._execution.begin(made)

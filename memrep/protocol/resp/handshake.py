@@ -255,9 +255,9 @@ def _nothing(client: Client, words: Words) -> bytes:
 
 
 def _unblock(client: Client, words: Words) -> bytes:
-    integer(words[2])
     if len(words) > 3 and words[3].lower() not in (b"timeout", b"error"):
         raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    integer(words[2])
     return ZERO
 
 

@@ -15,14 +15,14 @@ from typing import Final
 
 from memrep.protocol.resp.arguments import CommandError
 from memrep.protocol.resp.client import Client
-from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, PUBSUB, Command, container
+from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, PUBSUB, TOLD, Command, container
 from memrep.protocol.resp.glob import matcher
 from memrep.protocol.resp.spelling import EMPTY, ZERO, array, bulk, bulks
 from memrep.protocol.resp.spelling import integer as spell_integer
 
 Words = Sequence[bytes]
 
-_FLAGS: Final = PUBSUB | CONTROL | NO_KEYS
+_FLAGS: Final = PUBSUB | CONTROL | NO_KEYS | TOLD
 
 #: What a client of RESP2 may say that has subscribed to something, and what it is told of anything else.
 WHILE_SUBSCRIBED: Final = frozenset(
@@ -32,6 +32,7 @@ NOT_WHILE_SUBSCRIBED: Final = (
     b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
     b"context"
 )
+_TOO_MANY: Final = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try PUBSUB HELP."
 
 
 def subscribe(client: Client, words: Words) -> bytes:
@@ -93,6 +94,8 @@ def publish(client: Client, words: Words) -> bytes:
 
 
 def _channels(client: Client, words: Words) -> bytes:
+    if len(words) > 3:
+        raise CommandError(_TOO_MANY % words[1])
     fits = matcher(words[2] if len(words) > 2 else b"*")
     return bulks([channel for channel in client.server.subscriptions.channels() if fits(channel)])
 
@@ -112,6 +115,8 @@ def _no_shards(client: Client, words: Words) -> bytes:
 
 
 def _no_shard_channels(client: Client, words: Words) -> bytes:
+    if len(words) > 3:
+        raise CommandError(_TOO_MANY % words[1])
     return EMPTY
 
 

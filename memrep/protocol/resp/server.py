@@ -48,23 +48,22 @@ class Connected(Receiver, Protocol):
 class Server:
     """One node, as its Redis clients see it.
 
-        Attributes:
-            clock: the time of the present turn.
-            store: what it holds.
-            users: who may come in; None if everybody may.
-            stats: the general group of `stats`.
-            reset_stats: `stats reset`.
-            random_below: gives a number from 0 up to one less than this.
-            flush_all: whether FLUSHALL and FLUSHDB are obeyed.
-            lists_keys: whether KEYS, SCAN and RANDOMKEY are.
-            topology: where the serving nodes are.
-    from memrep.protocol.claim import Claim, as_said
-            run_id: 40 hexadecimal digits that no other start of any node has.
-            port: where its Redis clients come to.
-            mode: what HELLO and INFO say it is.
-            loaded_scripts: scripts that have been loaded, by SHA1.
-            indexes: those of scans that are under way, by database.
-            subscriptions: who has subscribed to what.
+    Attributes:
+        clock: the time of the present turn.
+        store: what it holds.
+        users: who may come in; None if everybody may.
+        stats: the general group of `stats`.
+        reset_stats: `stats reset`.
+        random_below: gives a number from 0 up to one less than this.
+        flush_all: whether FLUSHALL and FLUSHDB are obeyed.
+        lists_keys: whether KEYS, SCAN and RANDOMKEY are.
+        topology: where the serving nodes are.
+        run_id: 40 hexadecimal digits that no other start of any node has.
+        port: where its Redis clients come to.
+        mode: what HELLO and INFO say it is.
+        loaded_scripts: scripts that have been loaded, by SHA1.
+        indexes: those of scans that are under way, by database.
+        subscriptions: who has subscribed to what.
     """
 
     clock: Clock
