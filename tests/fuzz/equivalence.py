@@ -95,6 +95,8 @@ def always_waiting(parts: Iterable[bytes], port: str = "") -> Answer:
     """What an engine answers whose every write has to wait."""
     client = RedisWaiting() if port == REDIS else Waiting()
     client.rig.engine.item_limit.item_max = ITEM_MAX
+    if port == REDIS:
+        client.connection = redis_to(client.rig.engine)  # which looks at the limit when it comes
     replies = b""
     for part in parts:
         if client.connection.closing:

@@ -48,8 +48,5 @@ def _end(data: bytes, start: int) -> int:
 def messages_last(replies: bytes) -> bytes:
     """The same, with what was published behind all else: it comes when the connection has nothing to say."""
     whole, rest = split(replies)
-    return b"".join(sorted(whole, key=_is_message)) + rest
-
-
-def _is_message(reply: bytes) -> bool:
-    return reply.startswith(_PUSHED)
+    ordered: list[bytes] = sorted(whole, key=lambda reply: reply.startswith(_PUSHED))
+    return b"".join(ordered) + rest

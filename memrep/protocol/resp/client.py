@@ -29,6 +29,9 @@ from memrep.storage.version import Version
 #: CLIENT REPLY SKIP: the next command is not answered.
 SKIP: Final = b"skip"
 
+#: It is this one.
+SKIPPED: Final = b"skipped"
+
 #: The longest key, bytes.
 KEY_MAX: Final = 1 << 16
 
@@ -47,7 +50,7 @@ class Client:
         user: as whom it has come in; None if it has to say that first.
         number: its own, which no other client of this node has had.
         library: the name and the version of its library, as it says.
-        muted: whether it wants no replies: b"", b"off" or b"skip".
+        muted: whether it wants no replies: b"", b"off" or one of the above.
         closing: whether it has said QUIT.
         transaction: what it has said since MULTI; None if it has not said that.
         watched: the versions of the keys that it watches, by their stored names; None for one that was missing.

@@ -20,7 +20,7 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
 from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
-from memrep.protocol.resp.client import SKIP, Client
+from memrep.protocol.resp.client import SKIP, SKIPPED, Client
 from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, READ, TOLD, WRITE, Command
 from memrep.protocol.resp.execution import Execution
 from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
@@ -194,7 +194,7 @@ class Resp(Dialect):
         client = self._client
         muted = client.muted
         if muted == SKIP:
-            client.muted = b""
+            client.muted = SKIPPED
         made: bytes | Plan | Iterator[bytes]
         try:
             command = self._checked(command, words)
@@ -209,7 +209,9 @@ class Resp(Dialect):
                 if command.flags & TOLD:
                     muted = b""
         # What ends the silence is answered.
-        self._execution.mute = bool(muted) and (muted == SKIP or bool(client.muted))
+        self._execution.mute = bool(muted and client.muted)
+        if client.muted == SKIPPED:
+            client.muted = b""
         self._execution.begin(made)
         client.settle()
         self._parser.stranger = client.user is None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from memrep.protocol.resp.arguments import NOT_AN_INTEGER, SYNTAX, CommandError, integer, is_integer
-from memrep.protocol.resp.client import Client
+from memrep.protocol.resp.client import SKIPPED, Client
 from memrep.protocol.resp.command import CONTROL, FAST, NO_AUTH, NO_KEYS, Command, container
 from memrep.protocol.resp.databases import ALL
 from memrep.protocol.resp.spelling import OK, PONG, SPELLINGS, ZERO, array, bulk, bulks, simple
@@ -132,7 +132,10 @@ def quit_(client: Client, words: Words) -> bytes:
 def reset(client: Client, words: Words) -> bytes:
     """RESET"""
     client.server.subscriptions.drop(client)
+    skipped = client.muted == SKIPPED
     client.reset()
+    if skipped:  # of the two ways of silence it ends the one only
+        client.muted = SKIPPED
     return b"+RESET\r\n"
 
 
@@ -239,7 +242,7 @@ def _reply(client: Client, words: Words) -> bytes:
         return OK
     if how not in (b"off", b"skip"):
         raise CommandError(SYNTAX)
-    if how == b"off" or not client.muted:
+    if client.muted != b"off":
         client.muted = how
     return b""
 
