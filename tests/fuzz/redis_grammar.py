@@ -19,7 +19,10 @@ get K | get K | set K V | set K V | set K V SET* | set K V SET* | setex K SEC V 
 getset K V | getdel K | getex K | getex K GETEX* | mget K K K | mset K V K V | msetnx K V K V | append K V
 strlen K | getrange K N N | substr K N N | setrange K OFFSET V
 """
-_NUMBERS: Final = "incr K | incr K | decr K | incrby K N | decrby K N | incrbyfloat K FLOAT"
+_NUMBERS: Final = """
+incr K | incr K | decr K | incrby K N | decrby K N
+incrbyfloat F FLOAT | incrbyfloat F FLOAT | set F FLOAT | get F | incr F | strlen F
+"""
 _KEYS: Final = """
 del K | del K K | unlink K K | exists K K K | touch K K | type K | rename K K | renamenx K K | persist K
 ttl K | pttl K | expire K SEC EXPIRE* | pexpire K MSEC EXPIRE* | expireat K AT EXPIRE*
@@ -91,6 +94,7 @@ _DRAWN: Final[Mapping[bytes, Sequence[bytes]]] = {
         b"\n3 a",
         (b"\n3").ljust(251, b"\n"),
     ),
+    b"F": (b"f", b"g"),
     b"V": (
         b"1", b"x", b"", b"-1", b"9223372036854775807", b"hello world", b"3.5", b"01", b" 1", b"a\r\nb", b"100",
         b"0", b"-9223372036854775808", b"1e3", b"\x00\xff", b"v" * (ITEM_MAX - 60),
@@ -105,6 +109,7 @@ _DRAWN: Final[Mapping[bytes, Sequence[bytes]]] = {
     b"MSEC": (b"100000", b"500000", b"100001", b"0", b"-100000", b"x", b"99999999999", b"9223372036854775807"),
     b"AT": (b"9999999999", b"100", b"0", b"-1", b"x", b"9223372036854775807", b"9223372036854776"),
     b"MSAT": (b"9999999999999", b"100", b"0", b"-1", b"x", b"9223372036854775807"),
+    b"LATER": (b"9999999999999", b"0", b"-1", b"x"),  # of an earlier one DBSIZE tells
     b"DB": (b"0", b"0", b"3", b"15", b"16", b"-1", b"x", b"10000000000"),
     b"PATTERN": (
         b"*", b"a*", b"?", b"[a-c]", b"d?", b"[^a]", b"\\a", b"[a", b"", b"*a*b*", b"[c-a]", b"[\\a-b]", b"a\\",
@@ -131,7 +136,8 @@ _DRAWN: Final[Mapping[bytes, Sequence[bytes]]] = {
 
 _OPTIONS: Final[Mapping[bytes, Sequence[bytes]]] = {
     b"SET": (
-        b"NX", b"XX", b"GET", b"KEEPTTL", b"EX SEC", b"PX MSEC", b"EXAT AT", b"PXAT MSAT", b"ex SEC", b"nx",
+        b"NX", b"XX", b"GET", b"KEEPTTL", b"EX SEC", b"PX MSEC", b"EXAT LATER", b"PXAT LATER", b"ex SEC",
+        b"nx",
         b"foo", b"GT", b"EX",
     ),
     b"GETEX": (
@@ -172,8 +178,9 @@ BROKEN: Final = (
 #: What is no command either, and means nothing.
 _NOTHING: Final = (b"\r\n", b"*0\r\n", b"*-1\r\n", b"\n", b"   \r\n", b"*-99\r\n")
 
-#: Where one word more or less makes something else of the whole: a script without its key, a scan in pages.
-_AS_THEY_ARE: Final = frozenset([b"eval", b"scan", b"command", b"script"])
+#: Where one word more or less makes something else of the whole: a script without its key, a scan in pages, a
+#: number of more digits than redis-server counts with.
+_AS_THEY_ARE: Final = frozenset([b"eval", b"scan", b"command", b"script", b"incrbyfloat"])
 
 _BLANKS: Final = frozenset(b" \t\n\v\f\r\0\"'")
 
@@ -195,7 +202,7 @@ def _drawn(source: Source, word: bytes) -> list[bytes]:
 def _words(source: Source, groups: Sequence[Sequence[Sequence[bytes]]]) -> list[bytes]:
     shape = source.pick(source.pick(groups))
     words = [each for word in shape for each in _drawn(source, word)]
-    if words[0] in _AS_THEY_ARE:
+    if words[0] in _AS_THEY_ARE or b"F" in shape:
         return words
     match source.number(0, 39):
         case 39:

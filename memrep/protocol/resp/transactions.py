@@ -155,6 +155,7 @@ class _Execution:
         checks = key in self._watched
         decides: list[Operation] = [step.decide for step in steps]
         version = self._watched.get(key)
+        clock = self._client.clock
 
         def decide(entry: Entry | None) -> Decision:
             found = entry
@@ -164,7 +165,8 @@ class _Execution:
                 decision = each(entry)
                 if isinstance(decision, tuple):
                     new, result = decision
-                    entry = new if new.value is not None else None
+                    # What has ended is gone for the next command, too, though it has not been stored yet.
+                    entry = new if new.value is not None and new.expires > clock.now else None
                 else:
                     result = decision
                 results.append(result)
