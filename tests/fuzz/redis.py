@@ -285,8 +285,7 @@ class _Both:
             return True
         if (client.muted or b"reply" in said) and (_ENDS.search(said) or _breaks(said)):
             return True
-        missing = (key for key, version in client.watched.items() if version is None)
-        return b"exec" in said and any(client.engine.peek(key) is None for key in missing)
+        return b"exec" in said and None in client.watched.values()
 
     def end(self) -> None:
         """All hang up."""

@@ -115,7 +115,7 @@ _DRAWN: Final[Mapping[bytes, Sequence[bytes]]] = {
         b"*", b"a*", b"?", b"[a-c]", b"d?", b"[^a]", b"\\a", b"[a", b"", b"*a*b*", b"[c-a]", b"[\\a-b]", b"a\\",
     ),
     b"TYPE": (b"string", b"list", b"STRING", b"x"),
-    b"CURSOR": (b"x", b"-1x", b"", b"18446744073709551616", b"1.5"),
+    b"CURSOR": (b"x", b"-1x", b"18446744073709551616", b"1.5"),
     b"FLUSH": (b"async", b"SYNC", b"foo"),
     b"RELEASE": (_RELEASE, _RELEASE.replace(b'"', b"'").replace(b" ", b"\n  ")),
     b"EXTEND": (_EXTEND,),
@@ -179,8 +179,8 @@ BROKEN: Final = (
 _NOTHING: Final = (b"\r\n", b"*0\r\n", b"*-1\r\n", b"\n", b"   \r\n", b"*-99\r\n")
 
 #: Where one word more or less makes something else of the whole: a script without its key, a scan in pages, a
-#: number of more digits than redis-server counts with.
-_AS_THEY_ARE: Final = frozenset([b"eval", b"scan", b"command", b"script", b"incrbyfloat"])
+#: number of more digits than redis-server counts with, a wait without an end.
+_AS_THEY_ARE: Final = frozenset([b"eval", b"scan", b"command", b"script", b"incrbyfloat", b"wait"])
 
 _BLANKS: Final = frozenset(b" \t\n\v\f\r\0\"'")
 
