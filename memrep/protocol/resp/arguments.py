@@ -47,6 +47,11 @@ def integer(word: bytes, refusal: bytes = NOT_AN_INTEGER) -> int:
     return int(word)
 
 
+def printed(word: bytes) -> bytes:
+    """Return what C prints of a client's word within a message: up to a NUL."""
+    return word.partition(b"\0")[0]
+
+
 def bad_expire_time(command: bytes) -> CommandError:
     """Make the error of a time to live that is none."""
     return CommandError(b"ERR invalid expire time in '%b' command" % command)
