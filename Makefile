@@ -77,7 +77,7 @@ faults: $(INSTALLED) ## real nodes under a checked load; SECONDS of each of FAUL
 oserrors: $(INSTALLED) ## let every system call of a real node fail, with every error that it can have
 	$(BIN)/python -m tests.oserrors
 
-fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage, and beside memcached
+fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage, beside memcached and redis-server
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]' >/dev/null 2>&1 || \
 	  { echo "make fuzz needs atheris, which cannot be had here for $$($(BIN)/python --version)"; exit 1; }
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

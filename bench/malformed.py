@@ -102,8 +102,35 @@ def redis_requests(chance: random.Random) -> bytes:
             b"POST / HTTP/1.1\r\n",
             b"*\r\n$\r\n" * 50,
             chance.randbytes(200),
+            *_redis_state(chance, key),
         ]
     )
+
+
+def _redis_state(chance: random.Random, key: bytes) -> list[bytes]:
+    """What a node keeps for a client, or for all, until somebody goes: names, patterns, scripts, messages."""
+    names = b" ".join(b"%x" % chance.getrandbits(64) for _ in range(chance.randrange(1, 200)))
+    value = b"$%d\r\n%b\r\n" % (len(key), key)
+    return [
+        b"SUBSCRIBE " + names + b"\r\nPSUBSCRIBE " + names + b"\r\n",
+        b"HELLO 3\r\nPSUBSCRIBE *\r\n" + b"PUBLISH a b\r\n" * chance.randrange(300),
+        b"PUBLISH " + names[:16] + b" " + b"m" * 10_000 + b"\r\n",
+        b"WATCH " + names + b"\r\nMULTI\r\nEXEC\r\nWATCH " + names + b"\r\n",
+        b"CLIENT SETNAME " + b"n" * chance.randrange(2_000) + b"\r\nCLIENT LIST\r\n",
+        b"CLIENT REPLY OFF\r\n" + b"GET a\r\nKEYS *\r\n" * 50 + b"QUIT\r\n",
+        b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n" + value,
+        b"*4\r\n$4\r\nEVAL\r\n" + value + b"$1\r\n1\r\n" + value,
+        b"SCAN 0 COUNT 1\r\nSCAN 1 COUNT 1000000000\r\nSELECT 7\r\nSCAN 0\r\n",
+        b"HELLO 3 AUTH " + names[:40] + b" SETNAME\r\nAUTH x\r\nAUTH " + b"p" * 3_000 + b"\r\n",
+        b"MULTI\r\n" + b"KEYS *\r\n" * 100 + b"FOO\r\nEXEC\r\nEXEC\r\n",
+        b"MULTI\r\nSET a " + b"v" * 5_000 + b"\r\nGET a\r\n" * 300 + b"EXEC\r\n",
+        b"*0\r\n*-1\r\n\r\n" * 500,
+        b"*2\r\n$0000000003\r\nGET\r\n" + value,
+        b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\ntoo much\r\n" * 20,
+        b"ECHO 'a\\'" + b'"\\x0' * chance.randrange(500) + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(300),
+        b"set k 0 0 5\r\nvalue\r\n" * 20,
+    ]
 
 
 def resident(process: int) -> float:

@@ -12,12 +12,13 @@ import click
 
 from tests.faults.faults import FAULTS, PAUSE_S, run_fault
 from tests.faults.network import enter, forbidden
-from tests.faults.nodes import Memcacheds
+from tests.faults.nodes import Memcacheds, Redises
 from tests.faults.report import HEAD, Outcome
 from tests.faults.run import Run
 
 _HELP: Final = """Real nodes under a checked load, and one kind of FAULT again and again.
 
+Clients of memcached's protocol and of Redis' share the sessions and the counters.
 Without FAULTS: all of them in which answers must be right.
 
 \b
@@ -41,6 +42,7 @@ The exit status is 1 if anything was wrong; then what is known of it follows."""
 @click.option("--seconds", default=60.0, show_default=True, help="How long each fault goes on.")
 @click.option("--seed", type=int, help="What chance begins with. [default: the clock]")
 @click.option("--memcached", is_flag=True, help="Against plain memcacheds, which must be found wanting.")
+@click.option("--redis-server", is_flag=True, help="Against plain redis-servers, which must be, too.")
 @click.option(
     "--pause",
     default=PAUSE_S,
@@ -49,17 +51,24 @@ The exit status is 1 if anything was wrong; then what is known of it follows."""
 )
 @click.option("--serve", default="", metavar="OPTIONS", help="More options for `memrep serve`.")
 def main(
-    faults: tuple[str, ...], seconds: float, seed: int | None, pause: float, memcached: bool, serve: str
+    faults: tuple[str, ...],
+    seconds: float,
+    seed: int | None,
+    pause: float,
+    memcached: bool,
+    redis_server: bool,
+    serve: str,
 ) -> None:
     """Run each fault, and report."""
     unknown = [name for name in faults if name not in FAULTS]
     if unknown:
         raise click.UsageError(f"there is no fault {unknown[0]!r}; there are {' '.join(FAULTS)}")
+    strangers = Memcacheds if memcached else Redises if redis_server else None
     seed = seed if seed is not None else int(time.time())
     chosen = faults or tuple(name for name, fault in FAULTS.items() if fault.promised)
     skipped = []
     if any(FAULTS[name].network for name in chosen):
-        why = "plain memcacheds run on loopback" if memcached else forbidden()
+        why = "strangers run on loopback" if strangers else forbidden()
         if why is None:
             enter(sys.argv[1:])
         else:
@@ -70,7 +79,7 @@ def main(
             click.echo(f"{name:<10} SKIPPED: this machine allows no network namespaces ({why})")
             continue
         outcome = run_fault(
-            name, seconds=seconds, seed=seed, kind=Memcacheds if memcached else None,
+            name, seconds=seconds, seed=seed, kind=strangers,
             options=serve.split(), pause=pause, progress=partial(_progress, name),
         )  # fmt: skip
         if sys.stderr.isatty():

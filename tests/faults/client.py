@@ -11,10 +11,12 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
+
+from tests.faults.protocols import MEMCACHED, Complete, Said, Speaks
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -27,25 +29,6 @@ REFUSED: Final = "refused"
 UNREACHABLE: Final = "unreachable"
 CLOSED: Final = "closed"
 SILENT: Final = "silent"
-
-Complete = Callable[[bytes], bool]
-
-
-def lines(count: int) -> Complete:
-    """Whether a reply of so many lines is complete."""
-    return lambda reply: reply.count(b"\r\n") >= count
-
-
-def value(reply: bytes) -> bool:
-    """Whether the reply to a get of one key is complete; an error line is."""
-    if reply.startswith(b"VALUE"):
-        return reply.endswith(b"\r\nEND\r\n")
-    return reply.endswith(b"\r\n")
-
-
-def body(reply: bytes) -> bytes | None:
-    """The value in a complete reply to a get; None for a miss."""
-    return None if reply == b"END\r\n" else reply.partition(b"\r\n")[2].removesuffix(b"\r\nEND\r\n")
 
 
 @attrs.frozen
@@ -66,14 +49,23 @@ class Walk:
         begin: when it began.
         end: when it was answered, or given up.
         attempts: each node that was asked, in order.
+        speaks: the protocol in which they were.
         line: the connection to the node that answered, if it was to be kept.
     """
 
-    def __init__(self, begin: float, end: float, attempts: list[Attempt], line: Line | None = None) -> None:
+    def __init__(
+        self,
+        begin: float,
+        end: float,
+        attempts: list[Attempt],
+        line: Line | None = None,
+        speaks: Speaks = MEMCACHED,
+    ) -> None:
         self.begin = begin
         self.end = end
         self.attempts = attempts
         self.line = line
+        self.speaks = speaks
 
     @property
     def answered(self) -> bool:
@@ -84,6 +76,16 @@ class Walk:
     def reply(self) -> bytes:
         """The answer."""
         return self.attempts[-1].reply
+
+    @property
+    def value(self) -> bytes | None:
+        """The value that was read; None if there was none."""
+        return self.speaks.value(self.reply)
+
+    @property
+    def stored(self) -> bool:
+        """Whether it was a write, and was done."""
+        return self.speaks.stored(self.reply)
 
     @property
     def node(self) -> int:
@@ -102,14 +104,15 @@ class Walk:
             f"@{attempt.end - start:.3f}"
             for attempt in self.attempts
         )
-        return f"{self.begin - start:9.3f}-{self.end - start:.3f} {where}"
+        return f"{self.begin - start:9.3f}-{self.end - start:.3f} {self.speaks.name} {where}"
 
 
 class Line:
-    """A connection to a node."""
+    """A connection to a node, at the port of this protocol."""
 
-    def __init__(self, world: World, node: int) -> None:
+    def __init__(self, world: World, node: int, speaks: Speaks = MEMCACHED) -> None:
         self.node = node
+        self._speaks = speaks
         self._world = world
         self._sock: socket.socket | None = None
         self.fate = ANSWERED
@@ -119,7 +122,7 @@ class Line:
         """Whether the node accepts the connection."""
         try:
             left = max(0.001, deadline - time.monotonic())
-            self._sock = socket.create_connection(self._world.addresses[self.node], timeout=left)
+            self._sock = socket.create_connection(self._world.address(self.node, self._speaks), timeout=left)
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except ConnectionRefusedError:
             self.fate = REFUSED
@@ -154,11 +157,11 @@ class Line:
             self.fate = CLOSED
         return reply
 
-    def ask(self, data: bytes, complete: Complete) -> Attempt:
+    def ask(self, said: Said) -> Attempt:
         """One more request on this connection."""
         begin = time.monotonic()
-        self.send(data)
-        reply = self.receive(complete, begin + GIVE_UP_S)
+        self.send(said.data)
+        reply = self.receive(said.complete, begin + GIVE_UP_S)
         return Attempt(self.node, begin, time.monotonic(), self.fate, reply)
 
     def close(self) -> None:
@@ -169,7 +172,7 @@ class Line:
 
 
 class Client:
-    """One worker of PHP's.
+    """One worker of PHP's, which speaks now one protocol and now the other.
 
     Args:
         world: what it shares with the others.
@@ -181,23 +184,27 @@ class Client:
         self.name = name
         self.rng = random.Random(f"{world.seed} {name}")
 
-    def get(self, key: str, nodes: Sequence[int] | None = None) -> Walk:
-        """Read a key."""
-        return self.request(b"get %b\r\n" % key.encode(), value, nodes)
+    def choose(self) -> Speaks:
+        """The protocol of the next operation."""
+        return self.rng.choice(self.world.protocols)
 
-    def set(self, key: str, data: bytes, nodes: Sequence[int] | None = None, *, verb: str = "set") -> Walk:
+    def get(self, key: str, nodes: Sequence[int] | None = None) -> Walk:
+        """Read a key; one read in four renews it, where that can be."""
+        return self.request(self.choose().get(key, renews=self.rng.random() < 0.25), nodes)
+
+    def set(self, key: str, data: bytes, nodes: Sequence[int] | None = None) -> Walk:
         """Write a key for as long as a PHP session lives."""
-        exptime = int(time.time()) + 1440
-        request = f"{verb} {key} 0 {exptime} {len(data)}\r\n".encode() + data + b"\r\n"
-        return self.request(request, lines(1), nodes)
+        return self.request(self.choose().set(key, data), nodes)
+
+    def add(self, key: str, data: bytes) -> Walk:
+        """The same, if it is missing."""
+        return self.request(self.choose().add(key, data))
 
     def delete(self, key: str, nodes: Sequence[int] | None = None) -> Walk:
         """Delete a key."""
-        return self.request(b"delete %b\r\n" % key.encode(), lines(1), nodes)
+        return self.request(self.choose().delete(key), nodes)
 
-    def request(
-        self, data: bytes, complete: Complete, nodes: Sequence[int] | None = None, *, keep: bool = False
-    ) -> Walk:
+    def request(self, said: Said, nodes: Sequence[int] | None = None, *, keep: bool = False) -> Walk:
         """Ask one node after the other, in random order or that of `nodes`, until one answers."""
         world = self.world
         order = list(nodes) if nodes is not None else self.rng.sample(range(world.count), world.count)
@@ -207,7 +214,7 @@ class Client:
         for node in order:
             if nodes is None and node in world.avoided:
                 continue
-            attempt, line = self._attempt(node, data, complete)
+            attempt, line = self._attempt(node, said)
             attempts.append(attempt)
             if attempt.fate == ANSWERED and keep:
                 kept = line
@@ -215,26 +222,27 @@ class Client:
                 line.close()
             if attempt.fate == ANSWERED:
                 break
-        walk = Walk(begin, time.monotonic(), attempts, kept)
+        walk = Walk(begin, time.monotonic(), attempts, kept, said.speaks)
         if {*order, *world.avoided} == set(
             range(world.count)
         ):  # else it is no whole request, but a look at some
             world.tally.add(walk)
-        if walk.answered and b"ERROR" in walk.reply[:16]:
+        if walk.answered and said.speaks.refuses(walk.reply):
             world.found(
-                "other", f"{self.name} sent {data[:60]!r} and got {walk.reply[:60]!r} from node {walk.node}"
+                "other",
+                f"{self.name} sent {said.data[:60]!r} and got {walk.reply[:60]!r} from node {walk.node}",
             )
         return walk
 
-    def _attempt(self, node: int, data: bytes, complete: Complete) -> tuple[Attempt, Line]:
+    def _attempt(self, node: int, said: Said) -> tuple[Attempt, Line]:
         world = self.world
         begin = time.monotonic()
         healthy = node not in world.faulted
-        line = Line(world, node)
+        line = Line(world, node, said.speaks)
         reply = b""
         if line.connect(begin + GIVE_UP_S):
-            line.send(data)
-            reply = line.receive(complete, begin + GIVE_UP_S)
+            line.send(said.data)
+            reply = line.receive(said.complete, begin + GIVE_UP_S)
         attempt = Attempt(node, begin, time.monotonic(), line.fate, reply)
         world.tally.attempted(attempt, healthy and node not in world.faulted)
         return attempt, line

@@ -1,4 +1,4 @@
-"""Counters: `incr` from many clients at once.
+"""Counters: `incr` and `INCR` from many clients at once.
 
 Each answered value is new, and greater than any that was answered before the request began. In the end the
 value lies between the number of answers and that number plus the attempts that were not answered.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from tests.faults.client import Client, Walk, lines
+from tests.faults.client import Client, Walk
 from tests.faults.findings import Diary
 
 
@@ -62,7 +62,7 @@ class Counting(Client):
             self._create(counter)
             return
         floor = counter.highest
-        walk = self.request(f"incr {counter.key} 1\r\n".encode(), lines(1))
+        walk = self.request(self.choose().increment(counter.key))
         counter.diary.note(self.name, "incr", walk)
         with counter.mutex:
             counter.unknown += walk.unknown
@@ -70,7 +70,7 @@ class Counting(Client):
             self._judge(counter, floor, walk)
 
     def _create(self, counter: Counter) -> None:
-        walk = self.set(counter.key, b"0", verb="add")
+        walk = self.add(counter.key, b"0")
         counter.diary.note(self.name, "add", walk)
         if walk.answered:
             counter.exists = True
@@ -78,10 +78,12 @@ class Counting(Client):
     def _judge(self, counter: Counter, floor: int, walk: Walk) -> None:
         when = f"from {walk.begin - self.world.start:.3f} to {walk.end - self.world.start:.3f} s"
         place = f"{counter.key}: {self.name}, {when} at node {walk.node}"
-        reply = walk.reply.strip()
-        if reply == b"NOT_FOUND":
+        if walk.speaks.refuses(walk.reply):
+            return  # which was found already
+        number = walk.speaks.number(walk.reply)
+        if number is None:
             self.world.found("lost", f"{place}, answered NOT_FOUND; it had been created", counter.diary)
-        elif reply.isdigit():
-            wrong = counter.judge(floor, int(reply), self.name)
+        else:
+            wrong = counter.judge(floor, number, self.name)
             if wrong is not None:
                 self.world.found("counter", f"{place}, {wrong}", counter.diary)

@@ -1,4 +1,4 @@
-"""Session locks, as pecl-memcache takes and releases them.
+"""Locks: who holds them, who may not; and session locks as pecl-memcache takes and releases them.
 
 `incr NAME.lock 1`, `add NAME.lock 768 T 1` and `get NAME` go in one packet; the lock is granted if the first
 returns exactly 1 or the second stores. It is released with `set NAME.lock 768 T 1` 0 on the same connection; if
@@ -23,8 +23,9 @@ from typing import Final
 
 import attrs
 
-from tests.faults.client import ANSWERED, GIVE_UP_S, Attempt, Client, Line, Walk, lines
+from tests.faults.client import ANSWERED, GIVE_UP_S, Attempt, Client, Line, Walk
 from tests.faults.findings import Diary
+from tests.faults.protocols import MEMCACHED, lines
 
 TIMEOUT_S: Final = 3
 _GRANULARITY_S: Final = 1.0
@@ -64,6 +65,7 @@ class Lock:
         self._released = float("-inf")
         self._denied_since: float | None = None
         self._denied_last = 0.0
+        self._maybe_until = 0.0
 
     def granted(self, client: str, walk: Walk, by_incr: bool) -> tuple[Hold, str | None]:
         """Somebody got it; and what is wrong with that."""
@@ -90,10 +92,14 @@ class Lock:
             self._released = time.monotonic()
             self._denied_since = None
 
+    def maybe_taken(self) -> None:
+        """Somebody may have taken it without having been told, and for as long as it lasts nobody gets it."""
+        self._maybe_until = time.monotonic() + TIMEOUT_S
+
     def denied(self, begin: float, now: float) -> str | None:
         """Somebody was told that it is held; and what is wrong with that."""
         with self._mutex:
-            if self._holds:
+            if self._holds or begin < self._maybe_until:
                 self._denied_since = None
                 return None
             if self._denied_since is None or begin - self._denied_last > _ASKED_S:
@@ -112,7 +118,7 @@ def _answers(reply: bytes) -> bool:
 
 
 class Locking(Client):
-    """Takes and releases locks."""
+    """Takes and releases locks; in which way, its kind says."""
 
     def __init__(self, *args: object, locks: Sequence[Lock]) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
@@ -121,6 +127,22 @@ class Locking(Client):
         self._spins = 0
         self._asking_since = 0.0
 
+    def ask(self, lock: Lock) -> Walk:
+        """Ask for it once; the connection to the node that answered is kept."""
+        raise NotImplementedError
+
+    def is_granted(self, walk: Walk) -> bool:
+        """Whether it was granted."""
+        raise NotImplementedError
+
+    def is_older(self, walk: Walk) -> bool:
+        """Whether what was granted has its lifetime from the last release."""
+        return False
+
+    def release(self, lock: Lock, line: Line) -> None:
+        """Release it: over this connection, or otherwise."""
+        raise NotImplementedError
+
     def step(self) -> None:
         """Ask for a lock, once; if it is granted, hold and release it."""
         now = time.monotonic()
@@ -128,11 +150,8 @@ class Locking(Client):
             self._lock = self.rng.choice(self._locks)
             self._asking_since = now
         lock = self._lock
-        key = lock.key.encode()
-        session = key.removesuffix(b".lock")
-        request = b"incr %b 1\r\nadd %b 768 %d 1\r\n1\r\nget %b\r\n" % (key, key, TIMEOUT_S, session)
-        walk = self.request(request, _answers, keep=True)
-        lock.diary.note(self.name, "incr+add+get", walk)
+        walk = self.ask(lock)
+        lock.diary.note(self.name, "take", walk)
         if not walk.answered:
             self._spins += 1
             return
@@ -143,14 +162,14 @@ class Locking(Client):
             walk.line.close()
 
     def _answered(self, lock: Lock, walk: Walk, line: Line) -> None:
-        incremented, added = walk.reply.split(b"\r\n")[:2]
-        if incremented == b"1" or added == b"STORED":
+        if self.is_granted(walk):
             self._spins = 0
-            hold, wrong = lock.granted(self.name, walk, by_incr=incremented == b"1")
+            hold, wrong = lock.granted(self.name, walk, by_incr=self.is_older(walk))
             self._report("double", lock, walk, wrong)
             long = self.rng.random() < 0.1
             time.sleep(self.rng.uniform(0.05, 0.4) if long else self.rng.uniform(0.005, 0.05))
-            self._release(lock, hold, line)
+            lock.releasing(hold)
+            self.release(lock, line)
         else:
             self._spins += 1
             self._report("outlived", lock, walk, lock.denied(walk.begin, walk.end))
@@ -164,10 +183,29 @@ class Locking(Client):
             )
             self.world.found(kind, told, lock.diary)
 
-    def _release(self, lock: Lock, hold: Hold, line: Line) -> None:
+
+class PeclLocking(Locking):
+    """As pecl-memcache does it."""
+
+    def ask(self, lock: Lock) -> Walk:
+        """See `Locking`."""
+        key = lock.key.encode()
+        session = key.removesuffix(b".lock")
+        request = b"incr %b 1\r\nadd %b 768 %d 1\r\n1\r\nget %b\r\n" % (key, key, TIMEOUT_S, session)
+        return self.request(MEMCACHED.said(request, _answers), keep=True)
+
+    def is_granted(self, walk: Walk) -> bool:
+        """See `Locking`."""
+        return self.is_older(walk) or walk.reply.split(b"\r\n")[1] == b"STORED"
+
+    def is_older(self, walk: Walk) -> bool:
+        """See `Locking`."""
+        return walk.reply.startswith(b"1\r\n")
+
+    def release(self, lock: Lock, line: Line) -> None:
+        """See `Locking`."""
         request = b"set %b 768 %d 1\r\n0\r\n" % (lock.key.encode(), TIMEOUT_S)
-        lock.releasing(hold)
-        attempt = line.ask(request, lines(1))
+        attempt = line.ask(MEMCACHED.said(request))
         lock.diary.note(self.name, "release", Walk(attempt.begin, attempt.end, [attempt]))
         self.world.tally.attempted(attempt, healthy=False)
         if attempt.fate != ANSWERED:

@@ -23,6 +23,7 @@ from tests.faults.nodes import Nodes
 from tests.real.processes import Child, until
 
 _PORT: Final = 11211
+_REDIS_PORT: Final = 6379
 _INSIDE: Final = "MEMREP_TEST_FAULTS_INSIDE"
 _PROBE: Final = (
     "ip link set lo up && ip link add name probe type bridge && "
@@ -110,6 +111,7 @@ class Networked(Nodes):
         ip("link", "set", self.bridge, "up")
         for i in range(self.count):
             self._plug_in(i)
+        self.redis_ports = [_REDIS_PORT] * self.count
         return [(self._host(i), _PORT) for i in range(self.count)]
 
     def argv(self, i: int) -> list[str]:

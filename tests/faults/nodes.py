@@ -1,7 +1,8 @@
 """The nodes under test: real processes, addressed by their index.
 
-They run on loopback here, and each in a network namespace of its own in `network`. `Memcacheds` are plain
-memcacheds behind the same interface: they lose and age what they hold, so the checks must say so.
+They run on loopback here, and each in a network namespace of its own in `network`. `Memcacheds` and `Redises`
+are plain memcacheds and redis-servers behind the same interface: they lose and age what they hold, so the
+checks must say so.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
+from tests.faults.protocols import MEMCACHED, REDIS, Speaks
 from tests.real.processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, find_program, until
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 WHOLE_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
+
+#: From memcached's port to Redis'.
+REDIS_OFFSET: Final = 5_000
 
 
 class Nodes(Family):
@@ -28,7 +33,14 @@ class Nodes(Family):
         count: how many.
         directory: where their logs go.
         options: more options for `memrep serve`.
+
+    Attributes:
+        protocols: what they speak.
+        addresses: host and memcached's port of each.
+        redis_ports: Redis' port of each.
     """
+
+    protocols: ClassVar[tuple[Speaks, ...]] = (MEMCACHED, REDIS)
 
     def __init__(self, count: int, directory: Path, options: Sequence[str] = ()) -> None:
         super().__init__()
@@ -36,6 +48,7 @@ class Nodes(Family):
         self.directory = directory
         self.options = options
         self.addresses: list[tuple[str, int]] = []
+        self.redis_ports: list[int] = []
         self._wanted: set[int] = set()
         self._lease: PortLease | None = None
 
@@ -57,14 +70,16 @@ class Nodes(Family):
 
     def find_addresses(self) -> list[tuple[str, int]]:
         """Host and client port of each node."""
-        self._lease = PortLease(self.count, offsets=(0, NODE_LINK_OFFSET))
+        self._lease = PortLease(self.count, offsets=(0, REDIS_OFFSET, NODE_LINK_OFFSET))
+        self.redis_ports = [port + REDIS_OFFSET for port in self._lease.ports]
         return [(HOST, port) for port in self._lease.ports]
 
     def argv(self, i: int) -> list[str]:
         """The command that runs node i."""
         names = [f"{host}:{port}" for host, port in self.addresses]
         nodes = ",".join(f"tcp://{name}" for name in names)
-        return [sys.executable, "-m", "memrep", "serve", "--nodes", nodes, "--self", names[i], *self.options]
+        serve = [sys.executable, "-m", "memrep", "serve", "--nodes", nodes, "--self", names[i]]
+        return [*serve, "--redis", str(self.redis_ports[i]), *self.options]
 
     def node(self, i: int) -> Child:
         """The process of node i."""
@@ -136,14 +151,8 @@ class Nodes(Family):
         return [self.node(i).last_words(lines) for i in range(self.count)]
 
 
-class Memcacheds(Nodes):
-    """Plain memcacheds, which do not know of each other."""
-
-    def argv(self, i: int) -> list[str]:
-        """The command that runs memcached i."""
-        host, port = self.addresses[i]
-        user = ["-u", "root"] if os.geteuid() == 0 else []
-        return [find_program("memcached"), "-l", host, "-p", str(port), *user]
+class Strangers(Nodes):
+    """Programs that do not know of each other."""
 
     def stop(self, i: int) -> int:
         """End it; its exit status after SIGTERM is its own matter."""
@@ -151,8 +160,45 @@ class Memcacheds(Nodes):
         return 0
 
     def _knows_all(self, i: int) -> bool:
+        host, port = self.addresses[i]
         try:
-            socket.create_connection(self.addresses[i], timeout=1).close()
+            socket.create_connection(
+                (host, port if MEMCACHED in self.protocols else self.redis_ports[i]), 1
+            ).close()
         except OSError:
             return False
         return True
+
+
+class Memcacheds(Strangers):
+    """Plain memcacheds."""
+
+    protocols = (MEMCACHED,)
+
+    def argv(self, i: int) -> list[str]:
+        """The command that runs memcached i."""
+        host, port = self.addresses[i]
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+        return [find_program("memcached"), "-l", host, "-p", str(port), *user]
+
+
+class Redises(Strangers):
+    """Plain redis-servers."""
+
+    protocols = (REDIS,)
+
+    def argv(self, i: int) -> list[str]:
+        """The command that runs redis-server i."""
+        host, _ = self.addresses[i]
+        port = str(self.redis_ports[i])
+        return [
+            find_program("redis-server"),
+            "--bind",
+            host,
+            "--port",
+            port,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]

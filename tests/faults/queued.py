@@ -7,8 +7,8 @@ between clients and a node does the same, for the client's kernel goes on sendin
 long after the client hung up.
 
 For each such time some keys are used by nothing else: a `set` that is followed by a newer one through another
-node, an `incr` and an `add` that are sent to that node alone. They go over connections that stood before, and,
-into a frozen node, over ones that were opened meanwhile.
+node, an `incr` and an `add` that are sent to that node alone, each in every protocol. They go over connections
+that stood before, and, into a frozen node, over ones that were opened meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from tests.faults.client import GIVE_UP_S, Client, Line, body, lines
+from tests.faults.client import GIVE_UP_S, Client, Line
 from tests.faults.findings import Diary
+from tests.faults.protocols import Said, Speaks
 
 
 @attrs.frozen
@@ -48,7 +49,7 @@ class Queued(Client):
         self._node = node
         self._why = why
         self._others = [other for other in range(self.world.count) if other != node]
-        self._keys = [f"queued{number}.{i}" for i in range(12)]
+        self._keys = [f"queued{number}.{i}" for i in range(12 * len(self.world.protocols))]
         self._lines: list[Line] = []
         self._ready: set[str] = set()
 
@@ -58,22 +59,22 @@ class Queued(Client):
             verb = _verb(key)
             if verb == "add" or self.set(key, b"0").answered:
                 self._ready.add(key)
-        for _ in self._keys[::2]:
-            line = Line(self.world, self._node)
+        for key in self._keys[::2]:
+            line = Line(self.world, self._node, self._protocol(key))
             if line.connect(time.monotonic() + GIVE_UP_S):
-                line.ask(b"version\r\n", lines(1))
+                line.ask(self._protocol(key).hello)
             self._lines.append(line)
 
     def deaf(self, seconds: float) -> None:
         """Send, and hang up after less than so many seconds; then write something newer elsewhere."""
-        for _ in self._keys[1::2]:
-            line = Line(self.world, self._node)
-            line.connect(time.monotonic() + min(seconds, GIVE_UP_S) / 20)
+        for key in self._keys[1::2]:
+            line = Line(self.world, self._node, self._protocol(key))
+            line.connect(time.monotonic() + min(seconds, GIVE_UP_S) / 20 / len(self.world.protocols))
             self._lines.append(line)
         sent = []
-        for key, line in zip(self._keys, self._lines, strict=True):
+        for key, line in zip([*self._keys[::2], *self._keys[1::2]], self._lines, strict=True):
             if line.fate == "answered" and key in self._ready:
-                line.send(_command(key))
+                line.send(_said(key, self._protocol(key)).data)
                 sent.append(key)
         time.sleep(self.rng.uniform(0.1, 0.9) * min(seconds, GIVE_UP_S))
         for line in self._lines:
@@ -81,7 +82,8 @@ class Queued(Client):
         for key in sent:
             diary = Diary()
             verb = _verb(key)
-            story = f"{verb} was sent to {self._why} node {self._node} by a client that then hung up"
+            sent_to = f"{self._why} node {self._node} by a client of {self._protocol(key).name}"
+            story = f"{verb} was sent to {sent_to} that then hung up"
             if verb == "set":
                 walk = self.set(key, b"newer", self._others)
                 diary.note(self.name, "set newer", walk)
@@ -89,6 +91,10 @@ class Queued(Client):
                     self.expected.append(Expected(key, b"newer", diary, "queued", story))
             else:
                 self.expected.append(Expected(key, b"0" if verb == "incr" else None, diary, "queued", story))
+
+    def _protocol(self, key: str) -> Speaks:
+        """In which a key's command is sent."""
+        return self.world.protocols[_number(key) // 12]
 
     def watch(self, seconds: float) -> None:
         """Look at every key at every node for so long."""
@@ -107,8 +113,8 @@ def check(client: Client, expected: Expected, nodes: Sequence[int]) -> bool:
     for node in nodes:
         walk = client.get(expected.key, [node])
         expected.diary.note(client.name, "get", walk)
-        if walk.answered and body(walk.reply) != expected.value:
-            held = f"at {walk.begin - client.world.start:.3f} s node {node} holds {body(walk.reply)!r}"
+        if walk.answered and walk.value != expected.value:
+            held = f"at {walk.begin - client.world.start:.3f} s node {node} holds {walk.value!r}"
             told = f"{expected.key}: {expected.story}; {held}, not {expected.value!r}"
             client.world.found(expected.kind, told, expected.diary)
             return False
@@ -116,12 +122,15 @@ def check(client: Client, expected: Expected, nodes: Sequence[int]) -> bool:
 
 
 def _verb(key: str) -> str:
-    return ("set", "incr", "add")[int(key.rpartition(".")[2]) // 2 % 3]
+    return ("set", "incr", "add")[_number(key) // 2 % 3]
 
 
-def _command(key: str) -> bytes:
-    return {
-        "set": b"set %b 0 0 5\r\nolder\r\n",
-        "incr": b"incr %b 1\r\n",
-        "add": b"add %b 0 0 5\r\nolder\r\n",
-    }[_verb(key)] % key.encode()
+def _number(key: str) -> int:
+    return int(key.rpartition(".")[2])
+
+
+def _said(key: str, speaks: Speaks) -> Said:
+    verb = _verb(key)
+    if verb == "incr":
+        return speaks.increment(key)
+    return speaks.set(key, b"older") if verb == "set" else speaks.add(key, b"older")

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.faults.client import Client, Walk, body
+from tests.faults.client import Client, Walk
 from tests.faults.counters import Counter, Counting
 from tests.faults.ledger import Ledger
-from tests.faults.locks import Lock, Locking
+from tests.faults.locks import Lock, Locking, PeclLocking
 from tests.faults.nodes import WHOLE_TIMEOUT_S, Nodes
+from tests.faults.protocols import MEMCACHED, REDIS
 from tests.faults.queued import Expected, check
+from tests.faults.redis_locks import PhpredisLocking, TokenLocking
 from tests.faults.sessions import Onlooker, Visitor
 from tests.faults.world import World
 from tests.real.processes import until
@@ -23,12 +25,17 @@ _SESSIONS_EACH: Final = 8
 _ONLOOKERS: Final = 2
 _COUNTERS: Final = 4
 _COUNTING: Final = 3
-_LOCKS: Final = 4
-_LOCKING: Final = 5
+
+#: Of each kind of lock.
+_LOCKS: Final = 3
+_LOCKING: Final = 4
 
 #: Between two operations of a worker, seconds. The load must leave the machine idle now and then, or the
 #: slowest request measures the machine.
 _PAUSE_S: Final = (0.004, 0.024)
+
+
+Worker = Visitor | Onlooker | Counting | Locking
 
 
 class Run:
@@ -46,7 +53,10 @@ class Run:
         self.seconds = seconds
         self.pause = pause
         self.majority = "majority" in nodes.options
-        self.world = World(nodes.addresses, seed)
+        places = [
+            (host, port, redis) for (host, port), redis in zip(nodes.addresses, nodes.redis_ports, strict=True)
+        ]
+        self.world = World(places, seed, nodes.protocols)
         self.rng = random.Random(f"{seed} faults")
         self.deadline = time.monotonic() + seconds
         self.rounds = 0
@@ -119,22 +129,28 @@ class Run:
 
     def _start_load(self) -> None:
         world = self.world
-        clients: list[Visitor | Onlooker | Counting | Locking] = []
+        clients: list[Worker] = []
         for i in range(_VISITORS):
             clients.append(Visitor(world, f"visitor{i}", ledgers=self.ledgers[i::_VISITORS]))
         for i in range(_ONLOOKERS):
             clients.append(Onlooker(world, f"onlooker{i}", ledgers=self.ledgers[: len(self.ledgers) // 2]))
         for i in range(_COUNTING):
             clients.append(Counting(world, f"counting{i}", counters=lambda: self.counters))
-        locks = [Lock(f"session{i}.lock") for i in range(_LOCKS)]
-        for i in range(_LOCKING):
-            clients.append(Locking(world, f"locking{i}", locks=locks))
+        if MEMCACHED in world.protocols:
+            self._add_lockers(clients, PeclLocking, "pecl", "session{}.lock")
+        if REDIS in world.protocols:
+            self._add_lockers(clients, TokenLocking, "token", "lock{}")
+            self._add_lockers(clients, PhpredisLocking, "phpredis", "PHPREDIS_SESSION:session{}_LOCK")
         for client in clients:
             thread = threading.Thread(target=self._work, args=(client,), name=client.name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _work(self, client: Visitor | Onlooker | Counting | Locking) -> None:
+    def _add_lockers(self, clients: list[Worker], kind: type[Locking], name: str, key: str) -> None:
+        locks = [Lock(key.format(i)) for i in range(_LOCKS)]
+        clients.extend(kind(self.world, f"{name}{i}", locks=locks) for i in range(_LOCKING))
+
+    def _work(self, client: Worker) -> None:
         world = self.world
         while not world.stopping.is_set():
             try:
@@ -186,7 +202,7 @@ class Run:
             if walk is None:
                 self.world.found("other", f"{key}: in the end node {node} does not answer")
             else:
-                replies.append((node, body(walk.reply)))
+                replies.append((node, walk.value))
         if len({reply for _, reply in replies}) > 1:
             told = ", ".join(f"node {node}: {reply[:40] if reply else reply!r}" for node, reply in replies)
             self.world.found("other", f"{key}: in the end nodes do not agree; {told}")

@@ -2,14 +2,14 @@
 
 Each session belongs to one thread, as a browser's requests come one after the other; half of them are read by
 other threads at any moment, too. A logout deletes and then looks at every node. The id is used again later, as
-happens with ids that live in cookies.
+happens with ids that live in cookies. What one protocol has written the other reads, renews and deletes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.faults.client import Client, body
+from tests.faults.client import Client
 from tests.faults.ledger import Ledger
 
 _FILLER_MAX = 1_200
@@ -39,7 +39,7 @@ class Visitor(Client):
         walk = self.set(ledger.key, value)
         ledger.diary.note(self.name, f"set number {number}", walk)
         if walk.answered:
-            if walk.reply == b"STORED\r\n":
+            if walk.stored:
                 ledger.acknowledged()
             else:
                 self.world.found("other", f"{self.name} set {ledger.key}: {walk.reply[:60]!r}", ledger.diary)
@@ -79,7 +79,7 @@ def read(client: Client, ledger: Ledger, first: int | None = None) -> None:
     ledger.diary.note(client.name, "get", walk)
     if not walk.answered:
         return
-    wrong = ledger.judge(floor, body(walk.reply))
+    wrong = ledger.judge(floor, walk.value)
     if wrong is not None:
         kind, text = wrong
         when = f"from {walk.begin - client.world.start:.3f} to {walk.end - client.world.start:.3f} s"

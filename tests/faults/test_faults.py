@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.faults.client import ANSWERED, SILENT, Attempt, Walk
 from tests.faults.counters import Counter
 from tests.faults.ledger import Ledger
 from tests.faults.locks import TIMEOUT_S, Lock
+from tests.faults.protocols import MEMCACHED, REDIS, Speaks
 
 
 @pytest.fixture
@@ -132,3 +135,50 @@ def test_a_walk_counts_what_may_have_happened() -> None:
     assert not Walk(0.0, 1.0, [silent]).answered
     walk = Walk(0.0, 1.0, [silent, Attempt(2, 1.0, 1.1, ANSWERED, b"2\r\n")])
     assert walk.answered and walk.unknown == 1
+
+
+def test_a_lock_that_may_have_been_taken_unseen_outlives_nothing_until_its_timeout() -> None:
+    lock = Lock("l")
+    now = time.monotonic()
+    lock.maybe_taken()
+    assert lock.denied(now, now) is None
+    assert lock.denied(now + 1.4, now + 2 * TIMEOUT_S) is None, "as long as whoever took it may have it"
+    begin = now + TIMEOUT_S + 0.1
+    assert lock.denied(begin, begin) is None
+    for second in range(1, TIMEOUT_S + 1):
+        assert lock.denied(begin + second, begin + second) is None
+    assert lock.denied(begin + TIMEOUT_S + 1, begin + TIMEOUT_S + 1.1) is not None
+
+
+def walk(speaks: Speaks, reply: bytes) -> Walk:
+    return Walk(0.0, 0.1, [Attempt(0, 0.0, 0.1, ANSWERED, reply)], speaks=speaks)
+
+
+@pytest.mark.parametrize(
+    ("speaks", "missed", "found", "done", "refused"),
+    [
+        (MEMCACHED, b"END\r\n", b"VALUE k 0 4\r\nx\r\ny\r\nEND\r\n", b"STORED\r\n", b"NOT_STORED\r\n"),
+        (REDIS, b"$-1\r\n", b"$4\r\nx\r\ny\r\n", b"+OK\r\n", b"$-1\r\n"),
+    ],
+    ids=["memcached", "redis"],
+)
+def test_answers_of_both_protocols_are_understood_alike(
+    speaks: Speaks, missed: bytes, found: bytes, done: bytes, refused: bytes
+) -> None:
+    complete = speaks.get("k").complete
+    for reply in (missed, found):
+        assert complete(reply)
+        assert not any(complete(reply[:end]) for end in range(len(reply) - 1))
+    assert (walk(speaks, missed).value, walk(speaks, found).value) == (None, b"x\r\ny")
+    assert walk(speaks, done).stored and not walk(speaks, refused).stored
+    assert not any(speaks.refuses(reply) for reply in (missed, found, done, refused))
+
+
+def test_errors_and_numbers_of_both_protocols_are_understood() -> None:
+    assert MEMCACHED.refuses(b"SERVER_ERROR out of memory\r\n")
+    assert REDIS.refuses(b"-ERR x\r\n")
+    assert (MEMCACHED.number(b"7\r\n"), MEMCACHED.number(b"NOT_FOUND\r\n"), REDIS.number(b":7\r\n")) == (
+        7,
+        None,
+        7,
+    )

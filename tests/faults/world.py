@@ -17,6 +17,7 @@ from typing import Final
 
 from tests.faults.client import ANSWERED, Attempt, Line, Walk
 from tests.faults.findings import Diary, Finding, Findings
+from tests.faults.protocols import MEMCACHED, REDIS, Speaks
 from tests.real.processes import until
 
 _FAILURES_KEPT: Final = 4
@@ -57,13 +58,17 @@ class World:
     """What one run's threads share.
 
     Args:
-        addresses: host and client port of each node.
+        addresses: host and memcached's port of each node, and Redis' port.
         seed: what the run's chance begins with.
+        protocols: those that clients speak.
     """
 
-    def __init__(self, addresses: Sequence[tuple[str, int]], seed: int) -> None:
-        self.addresses = list(addresses)
+    def __init__(
+        self, addresses: Sequence[tuple[str, int, int]], seed: int, protocols: Sequence[Speaks] = (MEMCACHED,)
+    ) -> None:
         self.count = len(addresses)
+        self.protocols = tuple(protocols)
+        self._addresses = list(addresses)
         self.seed = seed
         self.start = time.monotonic()
         self.tally = Tally()
@@ -76,6 +81,11 @@ class World:
         self._gate = threading.Condition()
         self._shut = False
         self._busy = 0
+
+    def address(self, node: int, speaks: Speaks) -> tuple[str, int]:
+        """Host and port at which a node speaks this protocol."""
+        host, memcached, redis = self._addresses[node]
+        return host, redis if speaks is REDIS else memcached
 
     def event(self, what: str) -> None:
         """Something is done to a node now."""

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import click
 
 from tests.conformance.servers import RealMemcached
-from tests.fuzz import reference, seeds
+from tests.fuzz import redis, reference, seeds
 from tests.fuzz.target import KINDS, check, pieces
 from tests.real.processes import find_program
 
@@ -41,7 +42,7 @@ class _Search:
         self.begun = time.time()
         corpus = self.folder / "corpus"
         self._seeds = seeds.write_corpus(kind, corpus)
-        seeds.write_words(self.folder / "words")
+        seeds.write_words(kind, self.folder / "words")
         self._log = self.folder / "log"
         options = [
             f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={_LENGTH_MAX}", f"-timeout={_SLOW_S}",
@@ -91,26 +92,34 @@ class _Search:
 
 
 def _replay(kind: str, file: Path) -> None:
-    data = file.read_bytes()
-    if kind != "memcached":
+    if kind in KINDS:
+        data = file.read_bytes()
         click.echo("\n".join(f"> {piece!r}" for piece in pieces(kind, data)))
         check(kind, data)
         return
+    difference = redis.replay(file) if kind == "redis-server" else _differs_from_memcached(file.read_bytes())
+    if difference is not None:
+        raise AssertionError(difference)
+
+
+def _differs_from_memcached(data: bytes) -> str | None:
+    click.echo(f"> {data!r}")
     with (
         tempfile.TemporaryDirectory() as folder,
         RealMemcached(quiet=True) as memcached,
         reference.NodeAlone(Path(folder)) as node,
     ):
-        difference = reference.Comparison(memcached, node).differs(data)
-    click.echo(f"> {data!r}")
-    if difference is not None:
-        raise AssertionError(difference)
+        return reference.Comparison(memcached, node).differs(data)
+
+
+#: The comparisons, by the program that a node is compared with.
+_COMPARISONS: Final = {"memcached": reference.compare, "redis-server": redis.compare}
 
 
 @click.command()
 @click.option("--minutes", default=10.0, show_default=True, help="How long to search.")
 @click.option("--seed", default=0, help="Of all chance; 0 takes the time.")
-@click.option("--only", type=click.Choice([*KINDS, "memcached"]), multiple=True, help="Only these searches.")
+@click.option("--only", type=click.Choice([*KINDS, *_COMPARISONS]), multiple=True, help="Only these searches.")
 @click.option("--replay", nargs=2, metavar="KIND FILE", help="Say again what was found.")
 def main(minutes: float, seed: int, only: tuple[str, ...], replay: tuple[str, str] | None) -> None:
     """Search for input that breaks a parser."""
@@ -121,18 +130,20 @@ def main(minutes: float, seed: int, only: tuple[str, ...], replay: tuple[str, st
     kinds = [kind for kind in KINDS if not only or kind in only]
     if kinds and importlib.util.find_spec("atheris") is None:
         sys.exit(_NO_ATHERIS)
-    with_memcached = not only or "memcached" in only
-    if with_memcached:
-        find_program("memcached")
+    programs = [name for name in _COMPARISONS if not only or name in only]
+    for name in programs:
+        find_program(name)
     seed = seed or int(time.time())
     click.echo(f"searching for {minutes:g} minutes, seed {seed}")
     seconds = max(1, round(minutes * 60))
     searches = [_Search(kind, seconds, seed) for kind in kinds]
     over = time.monotonic() + seconds
     found: list[tuple[str, Path]] = []
-    if with_memcached:
-        files = reference.compare(seconds, seed, FOLDER / "memcached", click.echo)
-        found += [("memcached", file) for file in files]
+    with ThreadPoolExecutor() as pool:
+        compared = {
+            name: pool.submit(_COMPARISONS[name], seconds, seed, FOLDER / name, click.echo) for name in programs
+        }
+        found += [(name, file) for name, files in compared.items() for file in files.result()]
     for search in searches:
         search.end(max(0.0, over - time.monotonic()) + 60)
         found += [(search.kind, file) for file in search.report()]

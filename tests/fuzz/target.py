@@ -14,8 +14,18 @@ from random import Random
 from typing import Final, TypeVar
 
 from memrep.protocol.memcached.text.commands import LINE_MAX
-from tests.fuzz import grammar
-from tests.fuzz.equivalence import USERS, alone, always_waiting, among_three, cut, never_waiting, without_peers
+from memrep.protocol.negotiation import REDIS
+from tests.fuzz import grammar, redis_grammar
+from tests.fuzz.equivalence import (
+    USERS,
+    alone,
+    always_waiting,
+    among_three,
+    cut,
+    never_waiting,
+    tells_of_peers,
+    without_peers,
+)
 from tests.fuzz.grammar import Command
 
 T = TypeVar("T")
@@ -33,7 +43,17 @@ KINDS: Final[dict[str, tuple[Command, ...]]] = {
     "text": (grammar.text, grammar.meta, grammar.lines),
     "binary": (grammar.binary,),
     "login": (grammar.login, grammar.sasl),
+    "redis": (redis_grammar.command, redis_grammar.command, redis_grammar.login),
+    "redislogin": (redis_grammar.login,),
 }
+
+#: Those in which clients have to say a password first.
+LOGINS: Final = frozenset(["login", "redislogin"])
+
+
+def port_of(kind: str) -> str:
+    """The kind of port at which that is said."""
+    return REDIS if kind.startswith("redis") else ""
 
 
 class Read:
@@ -99,15 +119,17 @@ def check(kind: str, data: bytes) -> None:
     """
     parts = pieces(kind, data)
     talk = b"".join(parts)
-    if not talk.startswith(b"\x80") and max(map(len, talk.split(b"\n"))) > LINE_MAX:
+    port = port_of(kind)
+    is_text = port != REDIS and not talk.startswith(b"\x80")
+    if is_text and max(map(len, talk.split(b"\n"))) > LINE_MAX:
         return  # an endless line, or a long one, if its end is there already
     way = data[0] // 2 % 32 if data else 0
-    if kind == "login":
-        one, other = alone(parts, USERS), alone([talk], USERS)
+    if kind in LOGINS:
+        one, other = alone(parts, USERS, port), alone([talk], USERS, port)
     elif way == _WAITING:
-        one, other = always_waiting(parts), never_waiting(talk)
-    elif way == _AMONG_THREE:
-        one, other = among_three(parts, Random(len(data))), without_peers(talk)
+        one, other = always_waiting(parts, port), never_waiting(talk, port)
+    elif way == _AMONG_THREE and not (port == REDIS and tells_of_peers(talk)):
+        one, other = among_three(parts, Random(len(data)), port), without_peers(talk, port)
     else:
-        one, other = alone(parts), alone([talk])
+        one, other = alone(parts, port=port), alone([talk], port=port)
     assert one == other, f"{talk!r} in the pieces {[len(part) for part in parts]}:\n{one}\n{other}"

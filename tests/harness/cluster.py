@@ -49,6 +49,10 @@ class Client:
         """Hand bytes to the node within a turn of its."""
         self.replies += node.clients.receive(self.connection, data)
 
+    def go_on(self, node: Node) -> None:
+        """Let the node go on, within a turn of its, with what it has put off to one."""
+        self.replies += node.clients.resume(self.connection)
+
     def send(self, data: bytes) -> bytes:
         """Send bytes, let all arrive that is not held; return the replies that have come by then."""
         self._cluster.turn(self._number, lambda node: self.receive(node, data))

@@ -51,7 +51,12 @@ def integer(word: bytes, refusal: bytes = NOT_AN_INTEGER) -> int:
 def wrong_words(words: Sequence[bytes]) -> CommandError:
     """Make the error of a subcommand that has too many words."""
     said = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."
-    return CommandError(said % (words[1], words[0].upper()))
+    return CommandError(said % (printed(words[1]), words[0].upper()))
+
+
+def printed(word: bytes) -> bytes:
+    """Return what C prints of a client's word within a message: up to a NUL."""
+    return word.partition(b"\0")[0]
 
 
 def bad_expire_time(command: bytes) -> CommandError:

@@ -239,10 +239,15 @@ class Client:
     # --- what results tell
 
     def told(self, plan: Plan, results: Sequence[Result]) -> bytes | Plan:
-        """Return what a plan makes of its results."""
+        """Return what a plan makes of its results; or why its second half, made of them, is refused."""
         if NO_MEMORY in results and not plan.mixed:
             return error(OUT_OF_MEMORY)
-        return self.spelled(results[0]) if plan.finish is None else plan.finish(results)
+        if plan.finish is None:
+            return self.spelled(results[0])
+        try:
+            return plan.finish(results)
+        except CommandError as refusal:
+            return error(refusal.text)
 
     def spelled(self, result: Result) -> bytes:
         """Return a result that is spelled already; spell one that tells that it was refused."""

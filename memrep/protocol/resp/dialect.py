@@ -146,15 +146,18 @@ class Resp(Dialect):
                 return start
             if words:
                 command = BY_FIRST_WORD.get(words[0]) or find(words)
-                if parser.passed_over:  # refused at once, whatever it is: its words are not what was said
-                    self._command(command, words)
-                elif (queue or flow.tight) and self._has_to_wait(command, words):
+                # What was passed over is refused at once, whatever it is: its words are not what was said.
+                passed_over = parser.passed_over
+                if (queue or flow.tight) and not passed_over and self._has_to_wait(command, words):
                     self._held = command, words
                     break
-                elif command is not None and command.plain == len(words) and not client.bound:
+                if command is not None and command.plain == len(words) and not (client.bound or passed_over):
                     self._set(command, words)
                 else:
                     self._command(command, words)
+            elif client.muted == SKIP_NEXT:  # an empty command is one, too
+                client.muted = b""
+                client.settle()
         connection.stopped = not connection.closing
         return start
 

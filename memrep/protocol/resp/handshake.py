@@ -11,6 +11,7 @@ from memrep.protocol.resp.arguments import (
     CommandError,
     integer,
     is_integer,
+    printed,
     wrong_words,
 )
 from memrep.protocol.resp.client import OFF, SKIP, SKIP_NEXT, Client
@@ -75,7 +76,7 @@ def _hello_options(client: Client, words: Words) -> None:
             client.name = _checked_name(words[at + 1])
             at += 2
         else:
-            raise CommandError(b"ERR Syntax error in HELLO option '%b'" % words[at])
+            raise CommandError(b"ERR Syntax error in HELLO option '%b'" % printed(words[at]))
 
 
 def auth(client: Client, words: Words) -> bytes:
@@ -169,7 +170,7 @@ def _set_info(client: Client, words: Words) -> bytes:
     elif what == b"lib-ver":
         version = words[3]
     else:
-        raise CommandError(b"ERR Unrecognized option '%b'" % words[2])
+        raise CommandError(b"ERR Unrecognized option '%b'" % printed(words[2]))
     if any(not 0x21 <= byte <= 0x7E for byte in words[3]):
         raise CommandError(b"ERR %b cannot contain spaces, newlines or special characters." % words[2])
     client.library = (name, version)
@@ -218,7 +219,7 @@ def _kill(client: Client, words: Words) -> bytes:
                 found = [one for one in found if one.kind == _kind(value)]
             case b"user":
                 if value != _DEFAULT and (server.users is None or value not in server.users.passwords):
-                    raise CommandError(b"ERR No such user '%b'" % value)
+                    raise CommandError(b"ERR No such user '%b'" % printed(value))
                 found = [one for one in found if one.user == value]
             case b"addr" | b"laddr":
                 found = []
@@ -235,7 +236,7 @@ def _kill(client: Client, words: Words) -> bytes:
 def _kind(name: bytes) -> bytes:
     """Return a kind of client by its name."""
     if name.lower() not in (b"normal", b"master", b"replica", b"slave", b"pubsub"):
-        raise CommandError(b"ERR Unknown client type '%b'" % name)
+        raise CommandError(b"ERR Unknown client type '%b'" % printed(name))
     return name.lower()
 
 
@@ -264,9 +265,9 @@ def _nothing(client: Client, words: Words) -> bytes:
 def _unblock(client: Client, words: Words) -> bytes:
     if len(words) > 4:
         raise wrong_words(words)
-    integer(words[2])
     if len(words) > 3 and words[3].lower() not in (b"timeout", b"error"):
         raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    integer(words[2])
     return ZERO
 
 

@@ -147,13 +147,14 @@ def expiring(
     ends: int, now: int, tombstone: Callable[[], Entry], options: frozenset[bytes] = frozenset()
 ) -> Callable[[Entry | None], Decision]:
     """Let what is there end then (own monotonic ms), if these options allow it."""
+    ends = min(ends, NEVER - 1)
 
     def decide(entry: Entry | None) -> Decision:
         if entry is None or not _allowed(entry.expires, ends, options):
             return ZERO
         if ends <= now:
             return tombstone(), ONE
-        return touched(entry, min(ends, NEVER - 1), now), ONE
+        return touched(entry, ends, now), ONE
 
     return decide
 

@@ -30,6 +30,11 @@ from memrep.storage.version import ZERO as NO_VERSION
 
 Words = Sequence[bytes]
 
+_ENDLESS: Final = b"ERR increment would produce NaN or Infinity"
+
+#: About where C's long double ends.
+_EXPONENT_MAX: Final = 4900
+
 
 def incr(client: Client, words: Words) -> Plan:
     """INCR key"""
@@ -89,6 +94,10 @@ def incrbyfloat(client: Client, words: Words) -> Plan:
             total = number + (_float(entry.value or b"") if entry is not None else 0)
         except CommandError as refusal:
             return error(refusal.text)
+        except ArithmeticError:  # infinity less infinity
+            return error(_ENDLESS)
+        if total.is_infinite():
+            return error(_ENDLESS)
         digits = _spelled(total)
         return changed(entry, digits), bulk(digits)
 
@@ -96,7 +105,7 @@ def incrbyfloat(client: Client, words: Words) -> Plan:
 
 
 def _float(word: bytes) -> Decimal:
-    """Read a number with a fraction, as C's strtold does; refuse what is no number, or none that ends."""
+    """Read a number with a fraction, as C's strtold does, which may be infinite; refuse what is no number."""
     text = word.decode("latin-1")
     try:
         if not text or text != text.strip() or "_" in text:
@@ -104,10 +113,8 @@ def _float(word: bytes) -> Decimal:
         number = Decimal(text)
     except (ValueError, ArithmeticError):
         raise CommandError(NOT_A_FLOAT) from None
-    if number.is_nan():
+    if number.is_nan() or (number.is_finite() and abs(number.adjusted()) > _EXPONENT_MAX):
         raise CommandError(NOT_A_FLOAT)
-    if number.is_infinite() or abs(number.adjusted()) > 4900:
-        raise CommandError(b"ERR increment would produce NaN or Infinity")
     return number
 
 

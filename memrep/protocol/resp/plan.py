@@ -47,7 +47,7 @@ class Plan:
     Attributes:
         steps: what happens to each key; gone through once.
         finish: spells their results, which stand in the same order, or goes on; None if the one result there is
-            spelled already.
+            spelled already. It may refuse to go on (CommandError), as a handler may refuse to begin.
         phased: whether it may go on, or what stands behind it must not be done beside it.
         mixed: whether it tells by itself which of its steps found no memory.
         walk: what is said piece by piece, the one result; then there are no steps.

@@ -114,6 +114,8 @@ def _no_shards(client: Client, words: Words) -> bytes:
 
 
 def _no_shard_channels(client: Client, words: Words) -> bytes:
+    if len(words) > 3:
+        raise wrong_words(words)
     return EMPTY
 
 

@@ -36,6 +36,7 @@ Words = Sequence[bytes]
 Script = Callable[[Client, Words, Words], Plan]
 
 _UNKNOWN: Final = REFUSED + b" memrep runs no Lua, only the known lock scripts; see the documentation"
+_SHA_BYTES: Final = 40
 _NO_SCRIPT: Final = b"NOSCRIPT No matching script. Please use EVAL."
 
 
@@ -275,6 +276,8 @@ def eval_(client: Client, words: Words) -> Plan:
 def evalsha(client: Client, words: Words) -> Plan:
     """EVALSHA sha1 numkeys key ... argument ..."""
     sha = words[1].lower()
+    if len(sha) != _SHA_BYTES:  # which Redis sees before it looks at any other word
+        raise CommandError(_NO_SCRIPT)
     return _run(client, SCRIPTS.get(sha) or client.server.loaded_scripts.get(sha), words, _NO_SCRIPT)
 
 

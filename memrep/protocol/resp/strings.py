@@ -250,18 +250,29 @@ def getdel(client: Client, words: Words) -> Plan:
     return Plan((_showing(client, client.touching(client.key(words[1]), decide, say.nil)),))
 
 
+def _time_or_persist(words: Words) -> tuple[bytes, bytes] | None:
+    """Read the options of GETEX; one may be said again, and the last time counts. None stands for PERSIST."""
+    time: tuple[bytes, bytes] | None = None
+    left = list(words)
+    while left:
+        word = left.pop(0).lower()
+        if word in ENDS and left and (time[0] == word if time else len(left) + 1 == len(words)):
+            time = (word, left.pop(0))
+        elif word != b"persist" or time:
+            raise CommandError(SYNTAX)
+    return time
+
+
 def getex(client: Client, words: Words) -> Plan:
     """GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]"""
-    options = [word.lower() for word in words[2:3]] + list(words[3:])
     say, now = client.say, client.clock.now
-    if not options:
+    if len(words) == 2:
         return get(client, words)
-    if options != [b"persist"] and not (len(options) == 2 and options[0] in ENDS):
-        raise CommandError(SYNTAX)
+    time = _time_or_persist(words[2:])
     bad, expires = b"", NEVER
     try:
-        if len(options) == 2:
-            expires = _expires(client, options[0], options[1], b"getex")
+        if time is not None:
+            expires = _expires(client, *time, b"getex")
     except CommandError as refusal:  # Redis looks for the key first
         bad = error(refusal.text)
 

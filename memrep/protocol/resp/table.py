@@ -21,7 +21,7 @@ from memrep.protocol.resp import (
     transactions,
 )
 from memrep.protocol.resp.absent import first_word
-from memrep.protocol.resp.arguments import SYNTAX, CommandError
+from memrep.protocol.resp.arguments import SYNTAX, CommandError, printed
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import NO_KEYS, Command, container
 from memrep.protocol.resp.glob import matcher
@@ -127,7 +127,7 @@ def find(words: Words) -> Command | None:
 
 def unknown(words: Words) -> bytes:
     """Return what is said of a command that does not exist."""
-    words = [word.partition(b"\0")[0] for word in words]  # as C sees them
+    words = [printed(word) for word in words]
     if words[0].lower() in COMMANDS:
         return b"ERR unknown subcommand '%b'. Try %b HELP." % (words[1][:128], words[0].upper())
     behind = b""

@@ -166,6 +166,7 @@ class _Execution:
         checks = key in self._watched
         decides: list[Operation] = [step.decide for step in steps]
         state = self._watched.get(key)
+        clock = self._client.clock
 
         def decide(entry: Entry | None) -> Decision:
             # Looked at in this very moment: a rival may have been quicker since EXEC began.
@@ -177,7 +178,8 @@ class _Execution:
                 decision = each(entry)
                 if isinstance(decision, tuple):
                     new, result = decision
-                    entry = new if new.value is not None else None
+                    # What has ended is gone for the next command, too, though it has not been stored yet.
+                    entry = new if new.value is not None and new.expires > clock.now else None
                 else:
                     result = decision
                 results.append(result)
@@ -215,7 +217,10 @@ class _Execution:
             self._replies.append(reply)
             return self.go_on()
 
-        return attrs.evolve(plan, finish=finish, phased=True, mixed=True)
+        steps = tuple(plan.steps)
+        for step in steps:  # as above: what it changes it need not watch any more
+            self._watched.pop(step.key, None)
+        return attrs.evolve(plan, steps=steps, finish=finish, phased=True, mixed=True)
 
 
 COMMANDS: Final = (

@@ -14,6 +14,7 @@ from tests.unit.protocol.resp.test_dialect import (
     PONG,
     QUEUED,
     TOO_LARGE,
+    Word,
     bulk,
     lone_client,
     one_told,
@@ -95,3 +96,28 @@ def test_a_client_is_described_by_what_it_has_chosen() -> None:
     fields = dict(field.split(b"=", 1) for field in one_told(client.receive(said("CLIENT", "INFO"))).split())
     expected = {b"db": b"3", b"name": b"me", b"age": b"5", b"multi": b"-1", b"resp": b"2", b"user": b"default"}
     assert expected.items() <= fields.items()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("MSETNX", b"k" * 300, "v" * 200),
+        ("RENAME", "a", b"k" * 300),
+        ("RENAMENX", "a", b"k" * 300),
+        ("EVALSHA", "96da70f7716f27d278a5218544df37fd8b0a5e4c", 1, b"k" * 300, "v" * 200, 5_000),  # redlock's
+        ("EVALSHA", "420ca604de4310d8301943a71390ee669720d640", 1, b"k" * 300, "s", 60, "v" * 200),  # Laravel's
+    ],
+    ids=["msetnx", "rename", "renamenx", "several locks", "limiter"],
+)
+@pytest.mark.parametrize("queued", [False, True], ids=["alone", "in a transaction"])
+def test_what_shows_to_be_too_large_in_the_second_half_of_a_command_is_refused(
+    command: tuple[Word, ...], queued: bool
+) -> None:
+    client = lone_client(item_max=400)
+    client.receive(said("SET", "a", "v" * 200))
+    if queued:
+        client.receive(said("MULTI"))
+        told = client.receive(said(*command) + said("GET", "a") + said("EXEC"))
+        assert told == 2 * QUEUED + b"*2\r\n" + TOO_LARGE + bulk(b"v" * 200)
+    else:
+        assert client.receive(said(*command) + said("GET", "a")) == TOO_LARGE + bulk(b"v" * 200)
