@@ -40,6 +40,9 @@ GROWTH_MB: Final = 8.0
 HALF_OPEN_KB: Final = 10.0
 
 _CROWD: Final = 200
+
+#: So much of a node's log is shown when something is wrong.
+_LOG_BYTES: Final = 10_000
 _CLIENTS_MAX: Final = 1_000
 _TIMEOUT_S: Final = 30.0
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -142,7 +145,7 @@ def resident(process: int) -> float:
 
 def crowd(port: int, size: int, chance: random.Random, say: Say = requests) -> None:
     """So many clients at once; some leave by a reset, some without a word, some read what they are told."""
-    clients = [socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) for _ in range(size)]
+    clients = [_come(port) for _ in range(size)]
     for client in clients:
         with suppress(OSError):
             client.sendall(say(chance))
@@ -154,6 +157,18 @@ def crowd(port: int, size: int, chance: random.Random, say: Say = requests) -> N
             elif way == 1 and select.select([client], [], [], 0.0)[0]:
                 client.recv(1 << 20)
         client.close()
+
+
+def _come(port: int) -> socket.socket:
+    """Connect; a node that the machine has let wait for too long refuses for a moment."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def run(
@@ -240,8 +255,9 @@ def main(connections: int, seed: int, protocol: str) -> None:
     finally:
         process.kill()
         log = process.communicate()[1].decode()
-        if "fault in memrep" in log or "Traceback" in log:
-            click.echo(log)
+        failed = sys.exc_info()[0] not in (None, SystemExit)
+        if failed or "fault in memrep" in log or "Traceback" in log:
+            click.echo(log[-_LOG_BYTES:])
             sys.exit(1)
 
 
