@@ -104,8 +104,8 @@ class Plan:
     redis: RedisPlan = RedisPlan()
 
     @classmethod
-    def draw(cls, rng: Random, redis: Random, only: str = "") -> Plan:
-        """A plan for one seed; of this kind, if one is named."""
+    def draw(cls, rng: Random, redis: Random | None, only: str = "") -> Plan:
+        """A plan for one seed; of this kind, if one is named; without Redis' clients if nothing draws them."""
         nodes = rng.choice([2, 3, 3, 3, 3, 4, 5])
         drawn = rng.choice(KINDS)
         kind = only or drawn
@@ -134,7 +134,7 @@ class Plan:
             plain=rng.choice([0, 2, 3]) if kind != "split" else 0,
             togglers=rng.choice([0, 0, 3]) if kind != "split" else 0,
             own_prefix=rng.random() < 0.15,
-            redis=RedisPlan.draw(redis, kind),
+            redis=RedisPlan.draw(redis, kind) if redis is not None else RedisPlan(),
         )
 
     @property

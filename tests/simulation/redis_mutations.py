@@ -94,8 +94,8 @@ def does_a_queue_piecemeal(patch: MonkeyPatch) -> None:
 def answers_who_was_given_up(patch: MonkeyPatch) -> None:
     """What waited behind a reply is done, and told, though nobody knows that reply any more."""
 
-    def abandon(self: Connection) -> None:
-        real(self)
+    def abandon(self: Connection, unheard: bool = False) -> None:
+        real(self, unheard)
         self._abandoned = False
 
     real = Connection.abandon

@@ -58,6 +58,8 @@ class Breakage:
         breaks: takes the rule away.
         kind: the only kind of run in which the rule matters; empty if it matters in several. The others would
             be searched in vain.
+        redis: whether it is one of those that only Redis' clients need; in the search for others there are
+            none, so that what they draw changes nothing of it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Breakage:
     seed: int
     breaks: Callable[[MonkeyPatch], None]
     kind: str = ""
+    redis: bool = False
 
     def caught(self, seed: int) -> str | None:
         """What this seed says of it; None if it does not notice.
@@ -74,7 +77,7 @@ class Breakage:
         with MonkeyPatch.context() as patch:
             self.breaks(patch)
             try:
-                simulate(seed, self.kind)
+                simulate(seed, self.kind, redis=self.redis)
             except Broken as error:
                 return _in_short(error)
         return None
@@ -576,42 +579,49 @@ _ALL = [
         "two requests of one session would have its lock",
         11,
         redis.grants_without_agreement,
+        redis=True,
     ),
     Breakage(
         "releases-without-comparing",
         "whoever is late would release the next holder's lock",
         3,
         redis.releases_without_comparing,
+        redis=True,
     ),
     Breakage(
         "leaves-phpredis-locks-behind",
         "a lock without a timeout would outlive its request for ever",
         14,
         redis.leaves_locks_behind,
+        redis=True,
     ),
     Breakage(
         "renews-what-it-saw-first",
         "EXPIRE would undo what was written meanwhile",
         11,
         redis.renews_what_it_saw_first,
+        redis=True,
     ),
     Breakage(
         "looks-at-watches-once",
         "of two rivals both would succeed",
         18,
         redis.looks_at_watches_once,
+        redis=True,
     ),
     Breakage(
         "does-a-queue-piecemeal",
         "others would see a key in the midst of a transaction",
         10,
         redis.does_a_queue_piecemeal,
+        redis=True,
     ),
     Breakage(
         "answers-who-was-given-up",
         "a reply would be taken for that to an earlier command",
         19,
         redis.answers_who_was_given_up,
+        redis=True,
     ),
 ]
 

@@ -51,18 +51,21 @@ class Outcome:
     undecided: int
 
 
-def simulate(seed: int, only: str = "", watch: Callable[[World], Watch] | None = None) -> Outcome:
+def simulate(
+    seed: int, only: str = "", watch: Callable[[World], Watch] | None = None, *, redis: bool = True
+) -> Outcome:
     """Run one seed from cold start to healed cluster, and check every promise.
 
     Args:
         seed: what everything is drawn from.
         only: the kind of run, instead of the one that would be drawn.
         watch: makes what is told of everything that happens.
+        redis: whether there may be clients of Redis' protocol.
 
     Raises:
         Broken: with the reason, what happened, and the command that replays it.
     """
-    world = World(seed, only)
+    world = World(seed, only, redis=redis)
     world.watch = watch(world) if watch is not None else None
     try:
         return _simulate(world)

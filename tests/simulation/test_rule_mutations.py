@@ -25,7 +25,9 @@ def test_a_broken_rule_is_noticed(breakage: Breakage) -> None:
     seeds = chain([breakage.seed], SEEDS)
     caught = next((seed for seed in seeds if breakage.caught(seed) is not None), None)
     assert caught is not None, f"nobody noticed in {len(SEEDS)} seeds: {breakage.why}"
-    simulate(caught, breakage.kind)  # where nothing is broken, that seed has nothing to say
+    simulate(
+        caught, breakage.kind, redis=breakage.redis
+    )  # where nothing is broken, that seed has nothing to say
 
 
 @pytest.mark.parametrize("name", REFINEMENTS)

@@ -30,11 +30,11 @@ _REDIAL_MS = 100.0
 class World:
     """Some hosts, their network, their clients, and one seed."""
 
-    def __init__(self, seed: int, only: str = "") -> None:
+    def __init__(self, seed: int, only: str = "", *, redis: bool = True) -> None:
         self.rng = Random(seed)
         self._nonces = Random(seed)  # of its own: the greeting decides nothing
         self.seed = seed
-        self.plan = Plan.draw(self.rng, Random(f"redis {seed}"), only)
+        self.plan = Plan.draw(self.rng, Random(f"redis {seed}") if redis else None, only)
         self.now = 0.0
         self.trace: list[str] = []
         self.watch: Watch | None = None

@@ -29,6 +29,10 @@ NOT_AN_INTEGER: Final = b"ERR value is not an integer or out of range"
 NOT_A_FLOAT: Final = b"ERR value is not a valid float"
 OUT_OF_MEMORY: Final = b"OOM command not allowed when used memory > 'maxmemory'."
 TOO_LARGE: Final = b"ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+
+#: What is larger than one item may be here (-I) is refused as what has no room. Of a word ERR phpredis makes a
+#: warning or nothing, and Laravel goes on as if the session were stored.
+ITEM_TOO_LARGE: Final = b"OOM this value is larger than one may be here (memrep serve -I)"
 NO_SUCH_KEY: Final = b"ERR no such key"
 
 

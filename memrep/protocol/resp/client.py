@@ -13,7 +13,7 @@ from typing import Final
 from memrep.engine.engine import Engine
 from memrep.engine.operations import FLUSHED, NO_MEMORY, Decision, Operation, Result
 from memrep.protocol.connection import Connection
-from memrep.protocol.resp.arguments import OUT_OF_MEMORY, TOO_LARGE, CommandError
+from memrep.protocol.resp.arguments import ITEM_TOO_LARGE, OUT_OF_MEMORY, CommandError
 from memrep.protocol.resp.databases import ALL
 from memrep.protocol.resp.plan import Plan, Step, read
 from memrep.protocol.resp.server import Server
@@ -193,7 +193,7 @@ class Client:
         """
         if len(key) > KEY_MAX or self.engine.item_limit.too_large(key, 0, len(value)):
             self.engine.counters.store_too_large += 1
-            raise CommandError(TOO_LARGE)
+            raise CommandError(ITEM_TOO_LARGE)
 
     def storing(self, key: bytes, value: bytes, decide: Operation) -> Step:
         """Store this value under this stored name, or whatever else `decide` makes.
@@ -218,14 +218,14 @@ class Client:
         """Change the value of this key, or an empty one; `change` makes the new one and a number to be told."""
         key = self.key(word)
         if self.engine.item_limit.too_large(key, 0, length):
-            raise CommandError(TOO_LARGE)
+            raise CommandError(ITEM_TOO_LARGE)
         fits = self.engine.item_limit.fits
 
         def decide(entry: Entry | None) -> Decision:
             value, number = change(b"" if entry is None else entry.value or b"")
             flags, expires = (0, NEVER) if entry is None else (entry.flags, entry.expires)
             if not fits(key, flags, len(value)):
-                return error(TOO_LARGE)
+                return error(ITEM_TOO_LARGE)
             return Entry(NO_VERSION, value, flags, expires), spell_integer(number)
 
         return Step(key, decide, length)

@@ -20,7 +20,7 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK, Dialect, ServerContext
 from memrep.protocol.farewell import Farewell
 from memrep.protocol.replies import OUTPUT_MAX, QUEUE_MAX
-from memrep.protocol.resp.arguments import TOO_LARGE, CommandError, deadline
+from memrep.protocol.resp.arguments import ITEM_TOO_LARGE, CommandError, deadline
 from memrep.protocol.resp.client import OFF, SKIP, SKIP_NEXT, Client
 from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, PUSHES, READ, WRITE, Command
 from memrep.protocol.resp.execution import Execution
@@ -236,7 +236,7 @@ class Resp(Dialect):
         if self._client.user is None and not command.flags & NO_AUTH:
             raise CommandError(_NO_AUTH)
         if self._parser.passed_over:
-            raise CommandError(TOO_LARGE)
+            raise CommandError(ITEM_TOO_LARGE)
         if command.flags & NO_KEYS and len(words) > _WORDS_MAX:
             raise CommandError(b"ERR too many words")
         if self._client.subscriber and self._client.say.version == 2 and command.name not in WHILE_SUBSCRIBED:

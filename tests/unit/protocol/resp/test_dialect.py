@@ -29,7 +29,7 @@ OK = b"+OK\r\n"
 QUEUED = b"+QUEUED\r\n"
 PONG = b"+PONG\r\n"
 NIL = b"$-1\r\n"
-TOO_LARGE = b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"
+TOO_LARGE = b"-OOM this value is larger than one may be here (memrep serve -I)\r\n"
 NO_MEMORY = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
 HUGE = b"x" * 10_000
 

@@ -115,7 +115,7 @@ def test_a_script_that_was_evaluated_is_known_by_its_sha1() -> None:
 def test_a_setrange_beyond_the_limit_of_a_value_evicts_nothing() -> None:
     client = lone_client(memory=1 << 20, item_max=10_000)
     client.receive(said("SET", "a", "x"))
-    assert client.receive(said("SETRANGE", "b", "900000", "x")).startswith(b"-ERR string exceeds")
+    assert client.receive(said("SETRANGE", "b", "900000", "x")).startswith(b"-OOM this value")
     assert client.receive(said("GET", "a")) == b"$1\r\nx\r\n"
 
 
@@ -138,7 +138,7 @@ def test_a_value_that_was_too_large_is_refused_even_if_its_command_has_to_wait()
     cluster.advance(500)
     counted, *refused = told(client.take())
     assert counted == 1
-    assert all(b"string exceeds maximum allowed size" in error for error in refused) and len(refused) == 2
+    assert all(b"this value is larger" in error for error in refused) and len(refused) == 2
     assert cluster.value(1, b"b") is None
 
 
