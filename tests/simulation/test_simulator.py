@@ -23,8 +23,8 @@ def _traces(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[Outcome, list[s
     worlds: list[World] = []
 
     class Remembered(World):
-        def __init__(self, seed: int, only: str) -> None:
-            super().__init__(seed, only)
+        def __init__(self, seed: int, only: str, *, redis: bool = True) -> None:
+            super().__init__(seed, only, redis=redis)
             worlds.append(self)
 
     monkeypatch.setattr(simulator, "World", Remembered)
