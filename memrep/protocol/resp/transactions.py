@@ -20,7 +20,7 @@ import attrs
 from memrep.engine.operations import Decision, Operation, Outcome, Result
 from memrep.protocol.resp.arguments import CommandError
 from memrep.protocol.resp.client import Client
-from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, Command
+from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, WRITE, Command
 from memrep.protocol.resp.plan import NOTHING, Plan, Step
 from memrep.protocol.resp.spelling import OK, array, error
 from memrep.protocol.resp.transaction import Transaction
@@ -151,6 +151,8 @@ class _Execution:
         steps = [self._together(key, steps) for key, steps in by_key.items()]
         for key in by_key:  # from here on it is this transaction that changes them
             self._watched.pop(key, None)
+        if command.flags & WRITE and command.flags & NO_KEYS:
+            self._watched.clear()  # a flush changes all there are, and stands alone in its batch
         if isinstance(batch[0], Plan) and batch[0].walk is not None:
             return self._inner(batch[0])
 
