@@ -93,8 +93,14 @@ class Resp(Dialect):
                 self._set(command, words)
             else:
                 self._command(command, words)
-        if not (self._replies.queue or execution.runs):
-            for message in self._client.subscriber.take():
+        if not execution.runs:
+            self._tell_what_was_published()
+
+    def _tell_what_was_published(self) -> None:
+        """Say it, if nothing that comes before it is still unknown."""
+        subscriber = self._client.subscriber
+        if subscriber.waits and not self._replies.queue:
+            for message in subscriber.take():
                 self._connection.size += len(message)
                 self._out.append(message)
 
@@ -215,6 +221,8 @@ class Resp(Dialect):
             except CommandError as refusal:
                 made = error(refusal.text)
         self._execution.mute = bool(client.muted) and not pushes  # what ends the silence is answered
+        if isinstance(made, bytes):
+            self._tell_what_was_published()  # by this command, maybe, to its own client: before the reply
         self._execution.begin(made)
         client.settle()
         self._parser.stranger = client.user is None
