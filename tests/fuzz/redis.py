@@ -66,6 +66,7 @@ _TIMED: Final = re.compile(rb"ttl|exec|expiretime", re.IGNORECASE)
 _UNORDERED: Final = re.compile(rb"keys|scan|exec|channels|unsubscribe", re.IGNORECASE)
 _PUBLISHED: Final = re.compile(rb"publish", re.IGNORECASE)
 _NOT_BEHIND_MULTI: Final = re.compile(rb"subscribe|reply")
+_RESET_ALONE: Final = re.compile(rb"(?:\*1\r\n\$5\r\n)?reset\r?\n")
 _ENDS: Final = re.compile(rb"quit|kill|post|host:")
 
 
@@ -281,7 +282,7 @@ class _Both:
         client = dialect._client
         if (client.transaction is not None or b"multi" in said) and _NOT_BEHIND_MULTI.search(said):
             return True
-        if client.server.users is not None and b"reset" in said and not said.rstrip().endswith(b"reset"):
+        if client.server.users is not None and b"reset" in said and not _RESET_ALONE.fullmatch(said):
             return True
         if (client.muted or b"reply" in said) and (_ENDS.search(said) or _breaks(said)):
             return True
