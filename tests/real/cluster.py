@@ -113,6 +113,14 @@ class Cluster(Family):
         self.thaw(i)
         self.wait_healed()
 
+    def make_whole(self) -> None:
+        """Let all nodes run and serve, whatever has been done to them."""
+        for i in range(self.count):
+            self.thaw(i)
+            if not self.node(i).running:
+                self.start(i)
+        self.wait_healed()
+
     def stop(self, i: int) -> None:
         """End node i with SIGTERM, as a service manager does; it must drain and exit with 0."""
         with self.stopping(i):

@@ -89,11 +89,7 @@ def nodes(started: Callable[[bool], FoundNodes], request: pytest.FixtureRequest,
     """Three of them, whole and empty, whatever the test before has left."""
     asked = getattr(request.node, "callspec", None)
     shared_nodes = started(asked is None or asked.params["way"].by == "byCluster")
-    for i in range(shared_nodes.count):
-        shared_nodes.thaw(i)
-        if not shared_nodes.node(i).running:
-            shared_nodes.start(i)
-    shared_nodes.wait_healed()
+    shared_nodes.make_whole()
     shared_nodes.talk(0, b"flush_all", b"OK\r\n")
     shared_nodes.directory = tmp_path
     return shared_nodes

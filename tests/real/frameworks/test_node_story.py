@@ -18,7 +18,7 @@ from tests.real.processes import pause
 
 from .node_sites import Express, ExpressCluster, ExpressIoredis, ExpressSentinel
 from .sites import Visitor
-from .visitors import Visitors
+from .visitors import logged_in
 
 pytestmark = pytest.mark.real
 
@@ -48,19 +48,8 @@ def shared_grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds
 def grounds(shared_grounds: Grounds) -> Grounds:
     """The same, whole, whatever the test before has left."""
     nodes, _ = shared_grounds
-    for i in range(nodes.count):
-        nodes.thaw(i)
-        if not nodes.node(i).running:
-            nodes.start(i)
-    nodes.wait_healed()
+    nodes.make_whole()
     return shared_grounds
-
-
-def logged_in(nodes: FoundNodes, sites: list[Express]) -> Visitors:
-    """A visitor at each of these sites, logged in, with a form open in the browser."""
-    visitors = Visitors(nodes, list(sites))
-    visitors.all(Visitor.login, "at first")
-    return visitors
 
 
 @pytest.mark.parametrize("ending", ["kill", pytest.param("stop", marks=pytest.mark.long)])

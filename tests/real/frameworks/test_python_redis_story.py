@@ -19,7 +19,7 @@ from tests.real.redis_py_source import source
 
 from .python_redis_sites import DjangoRedis, DjangoRedisPackage, FlaskSession, PythonRedisSite
 from .sites import Refused, Site, Visitor
-from .visitors import Visitors
+from .visitors import logged_in, replaced_one_by_one
 
 pytestmark = pytest.mark.real
 
@@ -55,32 +55,13 @@ def shared_grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds
 def grounds(shared_grounds: Grounds) -> Grounds:
     """The same, whole, whatever the test before has left."""
     cluster, _ = shared_grounds
-    for i in range(cluster.count):
-        cluster.thaw(i)
-        if not cluster.node(i).running:
-            cluster.start(i)
-    cluster.wait_healed()
+    cluster.make_whole()
     return shared_grounds
-
-
-def logged_in(cluster: NamedNodes, sites: list[Site]) -> Visitors:
-    """A visitor at each of these sites, logged in, with a form open in the browser."""
-    visitors = Visitors(cluster, sites)
-    visitors.all(Visitor.login, "at first")
-    return visitors
 
 
 @pytest.mark.parametrize("ending", [pytest.param("stop", marks=pytest.mark.long), "kill"])
 def test_a_login_survives_the_replacement_of_every_node(ending: str, grounds: Grounds) -> None:
-    cluster, sites = grounds
-    visitors = logged_in(cluster, sites)
-    visitors.all(Visitor.tries_a_forged_form, "before anything")
-    for i in range(NODES):
-        getattr(cluster, ending)(i)
-        visitors.all(Visitor.tour, f"node {i} gone")
-        cluster.start(i)
-        cluster.wait_healed()
-        visitors.all(Visitor.tour, f"node {i} replaced")
+    replaced_one_by_one(*grounds, NODES, ending)
 
 
 @pytest.mark.long

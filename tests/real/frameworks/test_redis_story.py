@@ -22,7 +22,7 @@ from tests.real.named import NAME, LoneServer, NamedNodes
 
 from .redis_sites import Laravel, Laravel10, LaravelPredis, RedisSite, SymfonyNative, SymfonyRedis
 from .sites import WEB_SERVERS, Refused, Visitor
-from .visitors import logged_in
+from .visitors import logged_in, replaced_one_by_one
 
 pytestmark = pytest.mark.real
 
@@ -60,35 +60,19 @@ def shared_grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds
 def grounds(shared_grounds: Grounds) -> Grounds:
     """Nodes and sites that the tests share, whole, whatever the test before has left."""
     nodes, _ = shared_grounds
-    for i in range(nodes.count):
-        nodes.thaw(i)
-        if not nodes.node(i).running:
-            nodes.start(i)
-    nodes.wait_healed()
+    nodes.make_whole()
     return shared_grounds
-
-
-def replaced_one_by_one(nodes: NamedNodes, sites: list[RedisSite], ending: str) -> None:
-    """Let visitors go on while each node ends in this way, and an empty one takes its place."""
-    visitors = logged_in(nodes, sites)
-    visitors.all(Visitor.tries_a_forged_form, "before anything")
-    for i in range(NODES):
-        getattr(nodes, ending)(i)
-        visitors.all(Visitor.tour, f"node {i} gone")
-        nodes.start(i)
-        nodes.wait_healed()
-        visitors.all(Visitor.tour, f"node {i} replaced")
 
 
 def test_a_login_to_laravel_survives_the_loss_of_every_node(tmp_path: Path) -> None:
     with NamedNodes(NODES, tmp_path) as nodes, Laravel(nodes, tmp_path) as site:
-        replaced_one_by_one(nodes, [site], "kill")
+        replaced_one_by_one(nodes, [site], NODES, "kill")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_a_login_survives_the_replacement_of_every_node(ending: str, grounds: Grounds) -> None:
-    replaced_one_by_one(*grounds, ending)
+    replaced_one_by_one(*grounds, NODES, ending)
 
 
 @pytest.mark.long

@@ -21,7 +21,7 @@ from tests.real.cluster import Cluster, Unreplicated
 from tests.real.generation import DEBIAN_13
 
 from .sites import Django, Laravel, Laravel10, Refused, Site, Symfony, SymfonyNative, Visitor, WordPress
-from .visitors import logged_in
+from .visitors import logged_in, replaced_one_by_one
 
 pytestmark = pytest.mark.real
 
@@ -64,25 +64,13 @@ def shared_grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds
 def grounds(shared_grounds: Grounds) -> Grounds:
     """The same, whole, whatever the test before has left."""
     cluster, _ = shared_grounds
-    for i in range(cluster.count):
-        cluster.thaw(i)
-        if not cluster.node(i).running:
-            cluster.start(i)
-    cluster.wait_healed()
+    cluster.make_whole()
     return shared_grounds
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_a_login_survives_the_replacement_of_every_node(ending: str, grounds: Grounds) -> None:
-    cluster, sites = grounds
-    visitors = logged_in(cluster, sites)
-    visitors.all(Visitor.tries_a_forged_form, "before anything")
-    for i in range(NODES):
-        getattr(cluster, ending)(i)
-        visitors.all(Visitor.tour, f"node {i} gone")
-        cluster.start(i)
-        cluster.wait_healed()
-        visitors.all(Visitor.tour, f"node {i} replaced")
+    replaced_one_by_one(*grounds, NODES, ending)
 
 
 def test_a_frozen_node_costs_a_page_a_second_and_nobody_a_login(grounds: Grounds) -> None:

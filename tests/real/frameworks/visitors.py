@@ -38,3 +38,22 @@ def logged_in(cluster: Cluster, sites: Sequence[Site]) -> Visitors:
     visitors = Visitors(cluster, sites)
     visitors.all(Visitor.login, "at first")
     return visitors
+
+
+def replaced_one_by_one(cluster: Cluster, sites: Sequence[Site], known: int, ending: str) -> None:
+    """Let visitors go on while each node ends, and an empty one takes its place.
+
+    Args:
+        cluster: the nodes.
+        sites: where the visitors are.
+        known: of so many nodes, the first ones, the sites know.
+        ending: "stop" or "kill".
+    """
+    visitors = logged_in(cluster, sites)
+    visitors.all(Visitor.tries_a_forged_form, "before anything")
+    for i in range(known):
+        getattr(cluster, ending)(i)
+        visitors.all(Visitor.tour, f"node {i} gone")
+        cluster.start(i)
+        cluster.wait_healed()
+        visitors.all(Visitor.tour, f"node {i} replaced")
