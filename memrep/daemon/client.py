@@ -178,6 +178,10 @@ class Client:
         assert farewell is not None, "its connection is not abandoned"
         return evolve(farewell, word=b"") if self._unsent else farewell
 
+    def rests(self, now: float) -> bool:
+        """Tell whether it is owed nothing, and nothing has come from it for so long that it may be ended."""
+        return not (self.connection.busy or self._unsent) and now - self.heard >= self.connection.hold_s
+
     def forget_unsent(self) -> None:
         """Send nothing more."""
         self._owner.keeps(self, 0, -self._counted)

@@ -189,7 +189,9 @@ class Clients:
             with suppress(OSError):
                 client.sock.close()
         else:
-            self.partings.begin(client.sock, self._reactor, client.farewell)
+            farewell = client.farewell
+            quiet_since = monotonic() if farewell.due else client.heard
+            self.partings.begin(client.sock, self._reactor, farewell, quiet_since)
         client.forget_unsent()
 
     def failed(self, client: Client, error: Exception) -> None:
@@ -200,6 +202,22 @@ class Clients:
     def keeps(self, client: Client, unsent: int, more: int) -> None:
         """Note that so many bytes for a client are unsent now, and so many more than before."""
         self._slow_readers.keeps(client, unsent, more)
+
+    @property
+    def _with_hold(self) -> list[Client]:
+        return [client for client in self._clients.values() if client.connection.hold_s]
+
+    @property
+    def any_with_hold(self) -> bool:
+        """Tell whether there are clients whose end must not come too soon behind a command: Redis'."""
+        return bool(self._with_hold)
+
+    def part_from_resting(self) -> None:
+        """Hang up on those of them that rest; the others are served on, and have their turn when they rest."""
+        now = monotonic()
+        for client in self._with_hold:
+            if client.rests(now) and not self.unread(client.connection):
+                self._node.clients.close(client.connection)
 
     def close_all(self) -> None:
         """Hang up on all clients."""

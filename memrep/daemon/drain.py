@@ -7,9 +7,11 @@ So it goes step by step, each with an end:
 
 1. A node that alone holds everything serves on until another one has fetched it.
 2. Nobody new is accepted; clients that are connected, accepted or not, are served on for a while.
-3. The writes on their way are finished, the peers are told, and they go on without this node in the same
+3. Redis' clients, who keep their connections and whose commands may not be dropped (lingering_close.py), are
+   hung up on each in a moment of rest, while the node still serves.
+4. The writes on their way are finished, the peers are told, and they go on without this node in the same
    instant.
-4. The clients who are left are hung up on, and get a moment to hear it (lingering_close.py).
+5. The clients who are left are hung up on, and get a moment to hear it (lingering_close.py).
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from memrep.node.node import Node
 #: How long a node that alone holds everything waits for another one that fetches it; the unit's TimeoutStopSec=
 #: is above it.
 HANDOVER_S: Final = 60
+
+#: How long a client of Redis that never rests is served on.
+_REST_S: Final = 0.25
 
 _FINISH_S: Final = 0.75
 _PART_S: Final = 0.25
@@ -59,6 +64,10 @@ async def drain(
     with trio.move_on_after(drain_ms / 1000):
         while len(clients):
             await trio.sleep(0.005)
+    with trio.move_on_after(_REST_S):
+        while clients.any_with_hold:
+            reactor.turn(clients.part_from_resting)
+            await trio.sleep(0.001)
     with trio.move_on_after(_FINISH_S):
         done: list[bool] = []
         while not any(done):

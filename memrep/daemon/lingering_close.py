@@ -42,15 +42,23 @@ class LingeringClose:
         """Return how many there are."""
         return len(self._left)
 
-    def begin(self, sock: socket.socket | TlsSocket, reactor: Reactor, farewell: Farewell) -> None:
+    def begin(
+        self,
+        sock: socket.socket | TlsSocket,
+        reactor: Reactor,
+        farewell: Farewell,
+        quiet_since: float | None = None,
+    ) -> None:
         """Part from the client of this socket, which nothing else uses any more.
 
         Args:
             sock: the socket.
             reactor: tells when something comes.
             farewell: what is said, and when.
+            quiet_since: since when nothing has come from it, on the monotonic clock, s; since now if None.
         """
-        parting = _Parting(self, sock, reactor, farewell)
+        now = time.monotonic()
+        parting = _Parting(self, sock, reactor, farewell, now if quiet_since is None else quiet_since)
         try:
             parting.begin()
             reactor.register(sock.fileno(), parting, READ)
@@ -60,7 +68,8 @@ class LingeringClose:
             return
         if len(self._left) >= _MANY:
             next(iter(self._left)).close()
-        self._left[parting] = time.monotonic() + _PATIENCE_S
+        self._left[parting] = now + _PATIENCE_S
+        parting.say_goodbye(now)
 
     def sweep(self) -> None:
         """Say goodbye to those to whom it has been held back; close those that have not ended in time."""
@@ -92,12 +101,17 @@ class _Parting:
     __slots__ = ("_budget", "_due", "_hold_s", "_partings", "_quiet_since", "_reactor", "_sock", "_word")
 
     def __init__(
-        self, partings: LingeringClose, sock: socket.socket | TlsSocket, reactor: Reactor, farewell: Farewell
+        self,
+        partings: LingeringClose,
+        sock: socket.socket | TlsSocket,
+        reactor: Reactor,
+        farewell: Farewell,
+        quiet_since: float,
     ) -> None:
         self._hold_s = farewell.hold_s
         self._word = farewell.word  # until it is said; only one reply can be the next
         self._due = farewell.due
-        self._quiet_since: float | None = time.monotonic()  # None once goodbye is said
+        self._quiet_since: float | None = quiet_since  # None once goodbye is said
         self._partings = partings
         self._sock = sock
         self._reactor = reactor

@@ -188,6 +188,11 @@ class Connection:
         """Have it resumed: it has something to say that its client has not asked for just now."""
         self._ready()
 
+    @property
+    def hold_s(self) -> float:
+        """Return for how long nothing must have come from its client before it is ended, s."""
+        return self._dialect.farewell.hold_s
+
     def hang_up(self) -> None:
         """Close it from here, when what is known has been said."""
         self.closing = self.busy = True

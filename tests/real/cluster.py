@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from .processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, accepts, find_program, pause, until
+from .urgency import as_the_unit_runs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 15
@@ -82,7 +83,7 @@ class Cluster(Family):
         """Start node i, without waiting for it."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
         env |= {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
-        self.add(Child(f"node{i}", self.argv(i), self.directory, env=env))
+        self.add(Child(f"node{i}", as_the_unit_runs(self.argv(i)), self.directory, env=env))
         self._wanted.add(i)
 
     def kill(self, i: int) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.faults.nodes import CHECKOUT
 from tests.real.processes import Child, Family, until
+from tests.real.urgency import as_the_unit_runs
 
 DEPLOY = CHECKOUT / "deploy"
 NODES = ["10.1.1.1", "10.2.2.2", "10.3.3.3"]
@@ -69,7 +70,8 @@ class Pool(Family):
         env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
         command = [sys.executable, "-m", "memrep", "serve", "--config", str(DEPLOY / "memrep.toml"), *options]
         argv = [*self.within(host), *command]
-        self.add(Child(f"node {host}", argv, self._directory, env={**env, "PYTHONPATH": str(CHECKOUT)}))
+        env["PYTHONPATH"] = str(CHECKOUT)
+        self.add(Child(f"node {host}", as_the_unit_runs(argv), self._directory, env=env))
 
     def ask_all(self, client: str, questions: list[tuple[str, int, str]]) -> list[str]:
         """What a client on one host is told; the kind of error if it gets no connection."""

@@ -1,8 +1,8 @@
 """Real nodes that have much to do: none takes itself for stopped, nobody is thrown out, others are answered.
 
-The nodes run at the Nice of deploy/memrep.service, which only root may give them. Each load runs with somebody
-who asks each node for a little all the time. What a machine that others use, too, lets them wait is not judged
-closely; that a node closes a connection, or that a view changes, is.
+The nodes run at the Nice of deploy/memrep.service (urgency.py), which only root may give them. Each load runs
+with somebody who asks each node for a little all the time. What a machine that others use, too, lets them wait
+is not judged closely; that a node closes a connection, or that a view changes, is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from .busy import Onlooker, crowd, load, spinning
-from .cluster import CHECKOUT, Cluster
+from .cluster import Cluster
 from .processes import HOST, until
+from .urgency import unit_nice
 
 pytestmark = pytest.mark.real
 
@@ -34,24 +34,14 @@ FORGOTTEN_S = 5.0
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may come before other programs")
 
-#: Takes a Nice and a command. Where the kernel shares the CPU among terminals' sessions first (autogroup), a
-#: Nice counts only inside of one; systemd's services have their CPUWeight instead. So that takes it, too.
-URGENTLY: Final = """\
-[ ! -e /proc/self/autogroup ] || echo "$1" >/proc/self/autogroup
-nice="$1"
-shift
-exec nice -n "$nice" "$@"
-"""
-
 
 class Busy(Cluster):
-    """Nodes with room for a lot, as urgent as the unit makes them."""
+    """Nodes with room for a lot."""
 
     memory = "1500"
 
     def argv(self, i: int) -> list[str]:
-        urgent = ["sh", "-c", URGENTLY, "sh", unit_nice()] if os.geteuid() == 0 else []
-        return [*urgent, *super().argv(i), "-m", self.memory]
+        return [*super().argv(i), "-m", self.memory]
 
 
 class Small(Cluster):
@@ -59,14 +49,6 @@ class Small(Cluster):
 
     def argv(self, i: int) -> list[str]:
         return [*super().argv(i), "-m", "64"]
-
-
-def unit_nice() -> str:
-    """The Nice of the unit that comes with memrep."""
-    unit = (CHECKOUT / "deploy" / "memrep.service").read_text()
-    found = re.search(r"^Nice=(-?\d+)$", unit, re.MULTILINE)
-    assert found is not None
-    return found[1]
 
 
 def views(cluster: Cluster) -> list[str]:

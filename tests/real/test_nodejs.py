@@ -88,7 +88,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool
 def nodes(started: Callable[[bool], FoundNodes], request: pytest.FixtureRequest, tmp_path: Path) -> FoundNodes:
     """Three of them, whole and empty, whatever the test before has left."""
     asked = getattr(request.node, "callspec", None)
-    shared_nodes = started(asked is None or asked.params["way"].by == "byCluster")
+    shared_nodes = started(asked is not None and asked.params["way"].by == "byCluster")
     shared_nodes.make_whole()
     shared_nodes.talk(0, b"flush_all", b"OK\r\n")
     shared_nodes.directory = tmp_path
@@ -158,7 +158,23 @@ def test_nodes_that_are_killed_and_stopped_under_load_lose_no_session(way: Way, 
         print(outcome)
         assert outcome.cycles >= CYCLES
         assert set(outcome.anomalies) <= ({"failed read", "failed write"} if way.fails_in_flight else set())
-        assert sum(outcome.anomalies.values()) <= 4 * LANES
+        # Of a node that is stopped hears who rests: what crosses that word fails, and not what all lanes say.
+        assert sum(outcome.anomalies.values()) <= 2 * LANES + 2
+        assert js.ask("round").ok == SESSIONS
+
+
+def test_a_planned_stop_fails_at_most_the_one_command_that_crosses_the_end(nodes: FoundNodes) -> None:
+    """node-redis says nothing twice, and its connection is never idle for long."""
+    with Javascript(nodes, "redis", "byName", sessions=SESSIONS) as js:
+        js.told("ready")
+        js.order("flow", cycles=CYCLES, pace_ms=PACE_MS)
+        for node in range(nodes.count):
+            nodes.stop(node)
+            revive(nodes, node)
+        js.order("stop")
+        outcome = js.summary()
+        print(outcome)
+        assert sum(outcome.anomalies.values()) <= nodes.count
         assert js.ask("round").ok == SESSIONS
 
 
@@ -180,12 +196,16 @@ def test_who_does_not_leave_a_node_that_stands_still_loses_no_session_either(
     assert outcome.slowest_ms > FROZEN_S * 1000 - 200
 
 
-def test_node_redis_as_a_clusters_client_waits_for_long_when_a_node_dies(nodes: FoundNodes) -> None:
+def test_node_redis_as_a_clusters_client_waits_for_long_when_a_node_dies(
+    started: Callable[[bool], FoundNodes],
+) -> None:
     """Which is why its settings have no such way."""
     adds = """
         const rootNodes = ["10.1.1.1", "10.2.2.2"].map((host) => ({ socket: { host, port: 6379 } }));
         export const byCluster = () => connected(redis.createCluster({ rootNodes, defaults: { socket } }));
     """
+    nodes = started(True)
+    nodes.make_whole()
     with Javascript(nodes, "redis", "byCluster", sessions=SESSIONS, adds=adds) as js:
         js.told("ready")
         js.order("flow", cycles=CYCLES, pace_ms=PACE_MS)

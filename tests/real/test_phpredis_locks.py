@@ -111,7 +111,10 @@ def test_the_next_request_need_not_wait_for_a_worker_that_died(delay_s: float, t
         assert request.ended - killed < 500
 
 
-def test_a_request_keeps_its_lock_when_its_node_dies_and_frees_it_at_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["kill", pytest.param("stop", marks=pytest.mark.long)])
+def test_a_request_keeps_its_lock_when_its_node_ends_and_frees_it_at_another(
+    ending: str, tmp_path: Path
+) -> None:
     with (
         NamedNodes(3, tmp_path) as cluster,
         locked(cluster, tmp_path, 0, "timeout") as holding,
@@ -119,7 +122,7 @@ def test_a_request_keeps_its_lock_when_its_node_dies_and_frees_it_at_another(tmp
     ):
         holding.hold()
         pause(0.5)
-        cluster.kill(0)
+        getattr(cluster, ending)(0)
         waiting.order("visit")
         pause(2)
         assert waiting.listen() == 0

@@ -17,6 +17,7 @@ from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 
 from .cluster import CHECKOUT, Cluster
 from .processes import HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, until
+from .urgency import as_the_unit_runs
 
 pytestmark = pytest.mark.real
 
@@ -44,7 +45,8 @@ def _alone(port: int, directory: Path, *options: str) -> Iterator[Child]:
     argv = [sys.executable, "-m", "memrep", "serve", "--nodes", nodes, "--self", _nodes(port)[0]]
     env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
     env["PYTHONPATH"] = str(CHECKOUT)
-    child = Child("node", [*argv, "--listen", HOST, "--cold-start", "0.1", *options], directory, env=env)
+    argv = as_the_unit_runs([*argv, "--listen", HOST, "--cold-start", "0.1", *options])
+    child = Child("node", argv, directory, env=env)
     try:
         until(lambda: not child.running or accepts(port), 15, "the node serves alone")
         assert child.running, child.last_words()

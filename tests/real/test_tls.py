@@ -20,6 +20,7 @@ from tests.harness.certificates import Authority
 
 from .cluster import CHECKOUT
 from .processes import HOST, Child, PortLease, accepts, pause, until
+from .urgency import as_the_unit_runs
 
 pytestmark = pytest.mark.real
 
@@ -36,7 +37,7 @@ def _serving(directory: Path, port: int, *options: str) -> Iterator[Child]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
     env["PYTHONPATH"] = str(CHECKOUT)
     argv = [sys.executable, "-m", "memrep", "serve", "-p", str(port), *options]
-    child = Child("node", argv, directory, env=env)
+    child = Child("node", as_the_unit_runs(argv), directory, env=env)
     try:
         until(lambda: not child.running or accepts(port), 15, "the node serves")
         assert child.running, child.last_words()

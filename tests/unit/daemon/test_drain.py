@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import attrs
+import pytest
 
+from memrep.daemon import drain
 from memrep.daemon.options import ServeOptions
-from tests.real.processes import until
+from tests.real.processes import HOST, PortLease, until
 from tests.unit.daemon.served import PATIENCE_S, Served, connect, is_alive, refuses, serve
 
 
@@ -32,3 +34,28 @@ def test_who_stays_when_the_drain_is_over_hears_an_end(options: ServeOptions) ->
             assert client.recv(1) == b""
 
     serve(options, visit)
+
+
+def test_a_client_of_redis_is_answered_whatever_it_says_until_it_rests(
+    options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short the drain: its client would take what is dropped for an empty session, or wait for long."""
+    monkeypatch.setattr(drain, "_REST_S", 3_600)
+    lease = PortLease(1)
+    redis = attrs.evolve(options, redis_listen=HOST, redis_port=lease.ports[0])
+
+    def visit(served: Served) -> None:
+        with connect(attrs.evolve(redis, port=redis.redis_port)) as client:
+
+            def asks() -> bool:
+                client.sendall(b"PING\r\n")
+                return client.recv(100) == b"+PONG\r\n"
+
+            assert asks()
+            served.stop()
+            until(lambda: not asks() or refuses(redis), PATIENCE_S, "the port is shut")
+            assert all(asks() for _ in range(100))
+            assert client.recv(1) == b""
+
+    serve(redis, visit)
+    lease.close()
