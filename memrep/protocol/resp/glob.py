@@ -3,6 +3,8 @@ r"""Patterns over names, as KEYS, SCAN and CONFIG GET take them: `*` `?` `[a-c]`
 They become regular expressions; a run of stars becomes one, and what stands behind a star is looked for lazily,
 piece by piece, and never tried again once it has been found, so that no pattern takes time without bounds:
 where the next star comes the first place that fits is as good as any other.
+
+The empty name fits no pattern but the empty one, not even a star: Redis' own matcher ends before it looks.
 """
 
 from __future__ import annotations
@@ -25,10 +27,15 @@ def matcher(pattern: bytes) -> Callable[[bytes], object]:
         CommandError: it is longer than PATTERN_MAX.
     """
     if pattern.strip(b"*") == b"" and pattern:
-        return _everything
+        return bool
     if len(pattern) > PATTERN_MAX:  # to compile it would stop the node
         raise CommandError(b"ERR the pattern is too long")
     return _compiled(pattern).fullmatch
+
+
+def key_matcher(pattern: bytes) -> Callable[[bytes], object]:
+    """Make one for keys: a lone star is no pattern there, but all of them, the empty one, too."""
+    return _everything if pattern == b"*" else matcher(pattern)
 
 
 def _everything(name: bytes) -> bool:
@@ -59,7 +66,8 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     # An atomic group: the first place where a piece fits is kept (Python 3.11).
     middle = b"".join(b"(?>.*?" + piece + b")" for piece in others[:-1])
     last = b".*" + others[-1] if others else b""
-    return re.compile(first + middle + last, re.DOTALL)
+    some = b"(?=.)" if pattern else b""
+    return re.compile(some + first + middle + last, re.DOTALL)
 
 
 def _class(pattern: bytes, at: int) -> tuple[bytes, int]:

@@ -16,7 +16,7 @@ from memrep.engine.operations import Result
 from memrep.protocol.resp.arguments import SYNTAX, CommandError, integer
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import FAST, NO_KEYS, READ, WRITE, Command
-from memrep.protocol.resp.glob import matcher
+from memrep.protocol.resp.glob import key_matcher
 from memrep.protocol.resp.plan import Plan
 from memrep.protocol.resp.scan_index import Index
 from memrep.protocol.resp.spelling import OK, array, bulk, bulks
@@ -35,7 +35,7 @@ _CURSOR_MAX: Final = (1 << 64) - 1
 def keys(client: Client, words: Words) -> Iterator[bytes]:
     """KEYS pattern"""
     _may_list(client)
-    return _keys(client, matcher(words[1]))
+    return _keys(client, key_matcher(words[1]))
 
 
 def _keys(client: Client, fits: Callable[[bytes], object]) -> Iterator[bytes]:
@@ -62,14 +62,14 @@ def scan(client: Client, words: Words) -> Iterator[bytes]:
     _may_list(client)
     if not _CURSOR.fullmatch(words[1]) or abs(int(words[1] or b"0")) > _CURSOR_MAX:
         raise CommandError(b"ERR invalid cursor")
-    fits, count, kind = matcher(b"*"), _COUNT, b"string"
+    fits, count, kind = key_matcher(b"*"), _COUNT, b"string"
     options = list(words[2:])
     while options:
         if len(options) < 2:
             raise CommandError(SYNTAX)
         option, value, *options = options
         if option.lower() == b"match":
-            fits = matcher(value)
+            fits = key_matcher(value)
         elif option.lower() == b"count":
             count = integer(value)
             if count < 1:

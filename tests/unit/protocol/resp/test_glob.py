@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from memrep.protocol.resp.glob import matcher
+from memrep.protocol.resp.glob import key_matcher, matcher
 
 PATTERN = st.lists(
     st.sampled_from([b"*", b"?", b"[", b"]", b"^", b"-", b"\\", b"a", b"b", b"c", b"\n"]), max_size=9
@@ -18,21 +18,25 @@ NAME = st.lists(st.sampled_from([b"a", b"b", b"c", b"]", b"-", b"^", b"\\", b"*"
 
 def _fits(pattern: bytes, name: bytes) -> bool:
     """What Redis 7.0's util.c says, in few words and much time."""
+    return (bool(name) or not pattern) and _fits_on(pattern, name)
+
+
+def _fits_on(pattern: bytes, name: bytes) -> bool:
     if not pattern:
         return not name
     head, rest = pattern[:1], pattern[1:]
     if head == b"*":
-        return any(_fits(rest, name[at:]) for at in range(len(name) + 1))
+        return any(_fits_on(rest, name[at:]) for at in range(len(name) + 1))
     if not name:
         return False
     if head == b"?":
-        return _fits(rest, name[1:])
+        return _fits_on(rest, name[1:])
     if head == b"[":
         fits, rest = _class(rest, name[0])
-        return fits and _fits(rest, name[1:])
+        return fits and _fits_on(rest, name[1:])
     if head == b"\\" and rest:
         head, rest = rest[:1], rest[1:]
-    return head == name[:1] and _fits(rest, name[1:])
+    return head == name[:1] and _fits_on(rest, name[1:])
 
 
 def _class(pattern: bytes, byte: int) -> tuple[bool, bytes]:
@@ -63,7 +67,13 @@ def test_a_name_fits_as_redis_own_matcher_says(pattern: bytes, name: bytes) -> N
     assert bool(matcher(pattern)(name)) == _fits(pattern, name)
 
 
-@given(st.binary(max_size=10), st.binary(max_size=10), st.binary(max_size=10))
+def test_a_lone_star_is_all_keys_the_empty_one_too() -> None:
+    assert key_matcher(b"*")(b"")
+    assert not key_matcher(b"**")(b"")
+    assert not matcher(b"*")(b"")
+
+
+@given(st.binary(max_size=10), st.binary(min_size=1, max_size=10), st.binary(max_size=10))
 def test_what_stands_behind_backslashes_stands_for_itself(before: bytes, name: bytes, behind: bytes) -> None:
     quoted = b"".join(b"\\" + name[at : at + 1] for at in range(len(name)))
     assert matcher(quoted)(name)
