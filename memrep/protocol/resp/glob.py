@@ -35,10 +35,11 @@ def matcher(pattern: bytes) -> Callable[[bytes], object]:
 
 def key_matcher(pattern: bytes) -> Callable[[bytes], object]:
     """Make one for keys: a lone star is no pattern there, but all of them, the empty one, too."""
-    return _everything if pattern == b"*" else matcher(pattern)
+    return everything if pattern == b"*" else matcher(pattern)
 
 
-def _everything(name: bytes) -> bool:
+def everything(name: bytes) -> bool:
+    """Fit any name."""
     return True
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from memrep.protocol.resp.arguments import CommandError, wrong_words
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, PUBSUB, PUSHES, Command, container
-from memrep.protocol.resp.glob import matcher
+from memrep.protocol.resp.glob import everything, matcher
 from memrep.protocol.resp.spelling import EMPTY, ZERO, array, bulk, bulks
 from memrep.protocol.resp.spelling import integer as spell_integer
 
@@ -95,7 +95,7 @@ def publish(client: Client, words: Words) -> bytes:
 def _channels(client: Client, words: Words) -> bytes:
     if len(words) > 3:
         raise wrong_words(words)
-    fits = matcher(words[2] if len(words) > 2 else b"*")
+    fits = matcher(words[2]) if len(words) > 2 else everything
     return bulks([channel for channel in client.server.subscriptions.channels() if fits(channel)])
 
 

@@ -98,6 +98,13 @@ def test_pubsub_tells_channels_that_fit_and_how_many_listen(node: LoneNode) -> N
     assert asking.receive(b"PUBSUB NUMSUB b c\r\n") == b"*4\r\n$1\r\nb\r\n:1\r\n$1\r\nc\r\n:0\r\n"
 
 
+def test_a_channel_without_a_name_is_told_where_no_pattern_is_asked_for(node: LoneNode) -> None:
+    node.connect("redis").receive(b'SUBSCRIBE ""\r\n')
+    asking = node.connect("redis")
+    assert asking.receive(b"PUBSUB CHANNELS\r\n") == b"*1\r\n$0\r\n\r\n"
+    assert asking.receive(b"PUBSUB CHANNELS *\r\n") == b"*0\r\n"
+
+
 def test_a_message_does_not_fall_into_the_midst_of_a_long_reply() -> None:
     node = lone_node(memory=256 << 20)
     client = node.connect("redis")
