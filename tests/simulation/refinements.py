@@ -30,7 +30,7 @@ from memrep.replication.membership.peer_process import Liveness
 from memrep.replication.message import Past, Vote
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Joiner
-from memrep.storage.entry import Entry
+from memrep.storage.entry import NEVER, Entry
 from memrep.storage.pending import Attempt
 from memrep.storage.version import Clock, Version
 
@@ -46,14 +46,22 @@ class Refinement:
     """A rule that is taken away.
 
     Attributes:
-        rule: its number.
+        rule: its number, or its name where it is one of the first draft.
         story: the test that must fail then, as pytest names it.
         breaks: takes the rule away.
     """
 
-    rule: int
+    rule: int | str
     story: str
     breaks: Callable[[MonkeyPatch], None]
+
+
+def _serves_without_leases(patch: MonkeyPatch) -> None:
+    def end(self: Leases) -> int:
+        state = self._state
+        return NEVER if state.full and not state.paused and self.confirmed else 0
+
+    patch.setattr(Leases, "end", end)
 
 
 def _discards_what_the_donor_has(patch: MonkeyPatch) -> None:
@@ -169,9 +177,13 @@ def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
 _SIDES = "tests/unit/replication/membership/test_sides.py::"
 _BINARY = "tests/unit/php/test_php_binary.py::"
 _MISSED = "tests/unit/replication/membership/test_missed_nodes.py::"
+_MISTAKES = "tests/unit/replication/test_mistakes.py::"
 _LEASES = "tests/unit/replication/membership/test_leases.py::"
 
 REFINEMENTS: Final = {
+    "serves-without-leases": Refinement(
+        "S1", _MISTAKES + "test_14_what_comes_late_is_no_lease", _serves_without_leases
+    ),
     "discards-what-the-donor-has": Refinement(
         29, _SIDES + "test_what_the_donor_has_lost_meanwhile_is_not_yielded_to_and_both_have_the_same",
         _discards_what_the_donor_has,

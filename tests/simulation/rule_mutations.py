@@ -38,7 +38,7 @@ from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
 from memrep.replication.signs_of_life import SignsOfLife
 from memrep.replication.state_transfer import Joiner
-from memrep.storage.entry import NEVER, Entry, RequestId
+from memrep.storage.entry import Entry, RequestId
 from memrep.storage.pending import Pending
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version
@@ -90,14 +90,6 @@ def _in_short(error: Broken) -> str:
 
 
 # --- serving
-
-
-def _serves_without_leases(patch: MonkeyPatch) -> None:
-    def end(self: Leases) -> int:
-        state = self._state
-        return NEVER if state.full and not state.paused and self.confirmed else 0
-
-    patch.setattr(Leases, "end", end)
 
 
 def _opens_before_it_has_everything(patch: MonkeyPatch) -> None:
@@ -483,13 +475,6 @@ _ALL = [
         "PHP goes on from a session that does not exist to the next node, where it meets its own lock",
         2,
         _lets_pecl_walk,
-    ),
-    Breakage(
-        "serves-without-leases",
-        "who was cut off shows old values while the others go on without it",
-        393,
-        _serves_without_leases,
-        "majority",
     ),
     Breakage(
         "goes-on-after-its-vote",

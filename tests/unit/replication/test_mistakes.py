@@ -14,6 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from memrep.node.node import Node
+from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view_id import make_vid, number_of
 from memrep.replication.message import Chunk, Frame, Install, Nack, PeerMessage, Propose, Write
 from memrep.replication.wire import encode
@@ -248,3 +249,30 @@ def test_14_a_node_that_is_cut_off_stops_reading_before_the_others_go_on_without
     assert answered == b"STORED\r\n"
     assert before.startswith(b"VALUE n 0 3\r\nold\r\n")
     assert after == b""
+
+
+@pytest.mark.parametrize("beat", [50, 100, 150])
+def test_14_what_comes_late_is_no_lease(beat: int) -> None:
+    """A lease counts from what was answered in time, not from when the other one was heard last (S1).
+
+    The ways to node 3 are jammed: what was said before the cut comes half a second later. So it hears the
+    others, who say that they hear it, when they are about to go on without it; only its leases tell it.
+    """
+    cluster = serving_cluster(strict=True, timing=Timing(beat=beat))
+    assert cluster.client(1).send(_set(b"old")) == b"STORED\r\n"
+    jammed = [(1, 3), (2, 3)]
+    cluster.hold(*jammed)
+    cluster.advance(150)
+    late = [(cluster.links[pair], cluster.queued(pair)) for pair in jammed]
+    cluster.hold((3, 1), (3, 2))
+    cluster.advance(400)
+    for link, data in late:
+        cluster.turn(3, lambda node, link=link, data=data: node.links.receive(link, data))  # type: ignore[misc]
+    cluster.advance(200)
+    assert cluster.members(1) == cluster.members(2) == [1, 2]
+    assert cluster.client(1).send(_set(b"new")) == b"STORED\r\n"
+    reader = cluster.client(3)
+    reader.post(b"get n\r\n")
+    assert reader.take() == b""
+    assert cluster.members(3) == [1, 2, 3], "it knows of no other view"
+    assert cluster.nodes[3].open, "nor that it hears nobody"

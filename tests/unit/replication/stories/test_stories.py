@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests import stories
+from tests.simulation.refinements import REFINEMENTS
 from tests.simulation.rule_mutations import BREAKAGES
 from tests.unit.replication.stories.script import PATHS, BadStory, Story, read
 
@@ -40,7 +41,8 @@ def test_a_story_goes_red_where_the_rule_is_broken_of_which_it_tells(
 ) -> None:
     (path,) = (path for path in PATHS if path.stem == name)
     story = read(path)
-    BREAKAGES[mutation].breaks(monkeypatch)
+    taken_away = BREAKAGES.get(mutation) or REFINEMENTS[mutation]
+    taken_away.breaks(monkeypatch)
     try:
         noticed = story.difference(story.replayed())
     except (BadStory, AssertionError) as error:  # they do not agree, or they never stop talking
