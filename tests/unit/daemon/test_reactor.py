@@ -180,13 +180,18 @@ def _work(seconds: float) -> None:
         pass
 
 
+def _kept_waiting(one: Bench) -> bool:
+    """Whether other programs kept it from the CPU for so long, in a turn of 0.3 s, that it was stopped, too."""
+    took_ms = one.reactor.longest_turn * 1_000
+    return took_ms > Timing().silence or took_ms - 300 > Timing().fence
+
+
 async def test_a_turn_in_which_the_node_itself_works_is_no_stop() -> None:
     with bench() as one:
         one.reactor.turn(lambda: None)
         one.reactor.turn(lambda: _work(0.3))
         one.reactor.turn(lambda: None)
-        stopped = one.reactor.longest_turn >= Timing().silence / 1000
-        assert one.fenced == stopped  # on a machine that is this busy it was stopped, too
+        assert one.fenced == _kept_waiting(one)
         assert one.reactor.longest_turn >= 0.3
 
 
@@ -228,4 +233,4 @@ async def test_to_work_within_a_turn_shows_as_no_stop_but_ends_the_slice() -> No
 
         one.reactor.turn(act)
         assert seen[1]
-        assert seen[0] == (one.reactor.longest_turn >= Timing().silence / 1000)
+        assert seen[0] == _kept_waiting(one)
