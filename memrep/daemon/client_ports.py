@@ -16,7 +16,7 @@ from functools import partial
 from memrep.daemon.certificate import Certificate
 from memrep.daemon.clients import Clients, spell
 from memrep.daemon.guard import Troubles
-from memrep.daemon.listener import Door, Listener
+from memrep.daemon.listener import Door, Listener, Take
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.tls import TlsDoor
 from memrep.node.node import Node
@@ -51,7 +51,7 @@ class ClientPorts:
         self._reactor = reactor
         self._clients = clients
         troubles = Troubles(log)
-        self._doors: dict[Door, Callable[[socket.socket], None] | None] = {}  # and how they part from whom
+        self._doors: dict[Door, Take | None] = {}  # and how they part from those who wait
         self._tls: list[TlsDoor] = []
         for kind, some in listeners.items():
             tls = None
@@ -63,19 +63,19 @@ class ClientPorts:
                 door = Door(f"clients on {listener}", listener, receive, clients.make_room, troubles)
                 # With the others a reset says all. Without its handshake nothing can be said to who speaks TLS.
                 speaks = tls is None and node.clients.farewell(kind).hold_s
-                self._doors[door] = partial(clients.part, kind) if speaks else None
+                self._doors[door] = partial(self._part, kind) if speaks else None
         self._shut = False
         self._fenced = False
 
     def follow(self) -> None:
         """Listen while the node is open, and only then; to be called at the end of a turn."""
         self._fenced = self._fenced and not self._node.serving
-        if self._node.open and not (self._shut or self._fenced):
-            if not self.listening:
+        if self._node.open and not self._fenced:
+            if not (self.listening or self._shut):
                 self.listening = True
                 for door in reversed(self._doors):  # the port last: where it answers the unix socket does, too
                     door.open(self._reactor)
-        elif self.listening:
+        elif self.listening or self.at_handshakes:
             self.close()
 
     def fence(self) -> None:
@@ -86,22 +86,34 @@ class ClientPorts:
         five.
         """
         self._fenced = True
-        if self.listening:
+        if self.listening or self.at_handshakes:
             self.close()
 
-    def shut(self) -> None:
-        """Accept no client any more but those who wait for it: they are connected, and may have spoken."""
-        if self.listening:
-            for door in self._doors:
-                door.admit_who_waits()
+    def refuse_more(self) -> None:
+        """Accept those who have come: they are connected, and may have spoken. Refuse all others for good."""
         self._shut = True
-        self.follow()
+        for door in self._doors:
+            door.refuse_more()
+
+    def shut(self) -> None:
+        """Accept who was at TCP's handshake when others began to be refused, then nobody any more."""
+        self._shut = True
+        if self.listening:
+            self.listening = False
+            for door in self._doors:
+                door.shut(door.receive)
+
+    @property
+    def at_handshakes(self) -> int:
+        """Return how many clients are connected and not let in yet, for they are at their TLS handshakes."""
+        return sum(len(tls) for tls in self._tls)
 
     def close(self) -> None:
         """Accept no client until the next turn that finds the node open; the addresses are kept."""
-        self.listening = False
-        for door, part in self._doors.items():
-            door.shut(part)
+        if self.listening:
+            self.listening = False
+            for door, part in self._doors.items():
+                door.shut(part)
         for tls in self._tls:
             tls.close_all()
 
@@ -133,3 +145,7 @@ class ClientPorts:
             tls.receive(self._reactor, sock, host)
         else:
             self._clients.admit(kind, sock, host, is_tcp)
+
+    def _part(self, kind: str, sock: socket.socket, host: str, port: int) -> None:
+        """Part from a client that has connected at this kind of port."""
+        self._clients.part(kind, sock)

@@ -6,7 +6,8 @@ and what this node alone holds would be gone with it.
 So it goes step by step, each with an end:
 
 1. A node that alone holds everything serves on until another one has fetched it.
-2. Nobody new is accepted; clients that are connected, accepted or not, are served on for a while.
+2. Nobody new is accepted; clients that are connected are served on for a while, those who wait to be accepted
+   and those who are in the midst of a handshake, TCP's or TLS', among them.
 3. Redis' clients, who keep their connections and whose commands may not be dropped (lingering_close.py), are
    hung up on each in a moment of rest, while the node still serves.
 4. The writes on their way are finished, the peers are told, and they go on without this node in the same
@@ -30,6 +31,9 @@ from memrep.node.node import Node
 #: How long a node that alone holds everything waits for another one that fetches it; the unit's TimeoutStopSec=
 #: is above it.
 HANDOVER_S: Final = 60
+
+#: How long a client may be at TCP's handshake when others are refused already.
+_HANDSHAKE_S: Final = 0.05
 
 #: How long a client of Redis that never rests is served on.
 _REST_S: Final = 0.25
@@ -60,9 +64,11 @@ async def drain(
         peers: those who are told.
         drain_ms: how long clients that are connected are served on.
     """
+    reactor.turn(ports.refuse_more)
+    await trio.sleep(_HANDSHAKE_S)
     reactor.turn(ports.shut)
     with trio.move_on_after(drain_ms / 1000):
-        while len(clients):
+        while len(clients) or ports.at_handshakes:
             await trio.sleep(0.005)
     with trio.move_on_after(_REST_S):
         while clients.any_with_hold:

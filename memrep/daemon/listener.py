@@ -9,6 +9,10 @@ So a port is bound once, and never again: `shutdown` on a listening socket ends 
 wait to be accepted, and leaves it bound; `listen` begins anew. A unix socket cannot do that. It is closed,
 which leaves its file, and a file at which nobody listens refuses; it is made anew when the node serves again.
 
+That resets, too, whoever connects between the last one accepted and the `shutdown`, and who is in the midst of
+TCP's handshake then: connected, and sure to be served. Its request fails, though nothing is wrong. So a door
+that is to serve those who have come refuses all others first, and is shut a little later.
+
 Should the system refuse that, the door stays shut and the operator is told why; it is tried again at each tick.
 A door that cannot accept for want of memory or descriptors rests until the next tick: the loop would spin, for
 who waits to be accepted stays there.
@@ -28,6 +32,10 @@ from memrep.daemon.reactor import READ, Reactor
 
 _BACKLOG: Final = 1024
 _ACCEPTS_A_TURN: Final = 64
+
+# From <asm-generic/socket.h>, which Python's socket does not name; and an interface that no machine has.
+_SO_BINDTOIFINDEX: Final = 62
+_NO_INTERFACE: Final = 0x7FFFFFFF
 
 #: What accept(2) says of the one who has come; the next may come all the same.
 _HIS_OWN: Final = frozenset(
@@ -64,6 +72,7 @@ class Listener:
     def __init__(self, family: int, address: str | tuple[Any, ...]) -> None:
         self.family = family
         self._is_path = family == socket.AF_UNIX
+        self._is_kept = not self._is_path  # while it is shut
         self._address: Any = address
         self.sock: socket.socket | None = self._bind()
         if not self._is_path:
@@ -84,14 +93,30 @@ class Listener:
         """
         if self.sock is None:
             self.sock = self._bind()
+            self._is_kept = not self._is_path
         self.sock.listen(_BACKLOG)
         return self.sock
+
+    def refuse_more(self) -> None:
+        """Refuse whoever comes from now on, but keep those who have come: they can still be accepted.
+
+        A port is bound to a network interface that does not exist. Of what arrives only that which begins a
+        connection is compared with it. Linux does not ask whether the interface is there (sock_bindtoindex),
+        and does not let the port go from it again, so that it is bound anew for `listen`.
+        """
+        if self.sock is not None:
+            with suppress(OSError):  # a kernel older than 5.0: all are let in until it is shut
+                if self._is_path:
+                    self.sock.shutdown(socket.SHUT_RD)
+                else:
+                    self.sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)
+                self._is_kept = False
 
     def shut(self) -> None:
         """Refuse connections from now on, but keep the address."""
         if self.sock is None:
             return
-        if not self._is_path:
+        if self._is_kept:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
                 return
@@ -128,6 +153,10 @@ def close_all(listeners: Iterable[Listener]) -> None:
         listener.close()
 
 
+#: Takes a socket, and the host and port of its other end.
+Take = Callable[[socket.socket, str, int], None]
+
+
 class Door:
     """A listener in the epoll.
 
@@ -137,19 +166,22 @@ class Door:
         receive: takes a socket, and the host and port of its other end ("" and 0 on a unix socket).
         make_room: gives back a descriptor, if it can.
         troubles: where it says what the system refuses.
+
+    Attributes:
+        receive: as given.
     """
 
     def __init__(
         self,
         whose: str,
         listener: Listener,
-        receive: Callable[[socket.socket, str, int], None],
+        receive: Take,
         make_room: Callable[[], None],
         troubles: Troubles,
     ) -> None:
         self._whose = whose
         self._listener = listener
-        self._receive = receive
+        self.receive = receive
         self._make_room = make_room
         self._troubles = troubles
         self._reactor: Reactor | None = None  # while it is to be open
@@ -160,21 +192,23 @@ class Door:
         self._reactor = reactor
         self.tick()
 
-    def admit_who_waits(self) -> None:
-        """Accept the connections that wait now, and not in some later turn."""
-        if self._fd >= 0:
-            self.ready(READ)
+    def refuse_more(self) -> None:
+        """Let in those who have come already, and nobody else; who is at TCP's handshake comes in by `shut`."""
+        self._rest()
+        self._reactor = None
+        self._listener.refuse_more()
+        self._accept_all(self.receive)
 
-    def shut(self, part: Callable[[socket.socket], None] | None = None) -> None:
+    def shut(self, last: Take | None = None) -> None:
         """Let nobody in from now on.
 
         Args:
-            part: what becomes of those who have come already; if nothing, they are reset.
+            last: takes those who have come already, however many there are; without it they are reset.
         """
-        if part is not None and self._fd >= 0:
-            self._send_away(part)
         self._rest()
         self._reactor = None
+        if last is not None:
+            self._accept_all(last)
         self._listener.shut()
 
     def tick(self) -> None:
@@ -204,33 +238,39 @@ class Door:
     def ready(self, events: int) -> None:
         """Accept the connections that wait, as many as there is time for in this turn."""
         for _ in range(_ACCEPTS_A_TURN):
-            if self._listener.sock is None:
-                return
-            try:
-                sock, address = self._listener.sock.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in _HIS_OWN:
-                    continue
-                raise
-            host, port = address[:2] if isinstance(address, tuple) else ("", 0)
-            try:
-                sock.setblocking(False)
-                self._receive(sock, host, port)
-            except OSError as error:
-                hang_up(sock)
-                self._troubles.tell(f"cannot serve {self._whose}", error)
-            if self._reactor is None or self._reactor.spent():
+            if not self._accept(self.receive) or self._reactor is None or self._reactor.spent():
                 return  # who is left comes in in the next turn
 
-    def _send_away(self, part: Callable[[socket.socket], None]) -> None:
-        assert self._listener.sock is not None
-        with suppress(OSError):  # there are no more, or the others are reset
+    def _accept_all(self, take: Take) -> None:
+        with suppress(OSError):  # it does not listen; or the system refuses, and the others are reset
             for _ in range(_BACKLOG):
-                sock, _ = self._listener.sock.accept()
-                sock.setblocking(False)
-                part(sock)
+                if not self._accept(take):
+                    return
+
+    def _accept(self, take: Take) -> bool:
+        """Accept one who waits, if somebody does, and tell whether.
+
+        Raises:
+            OSError: the system does not let anybody in now.
+        """
+        if self._listener.sock is None:
+            return False
+        try:
+            sock, address = self._listener.sock.accept()
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            if error.errno in _HIS_OWN:
+                return True
+            raise
+        host, port = address[:2] if isinstance(address, tuple) else ("", 0)
+        try:
+            sock.setblocking(False)
+            take(sock, host, port)
+        except OSError as error:
+            hang_up(sock)
+            self._troubles.tell(f"cannot serve {self._whose}", error)
+        return True
 
     def _rest(self) -> None:
         if self._reactor is not None and self._fd >= 0:

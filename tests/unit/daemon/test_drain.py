@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+
 import attrs
 import pytest
 
 from memrep.daemon import drain
+from memrep.daemon.certificate import read_certificate
 from memrep.daemon.options import ServeOptions
 from memrep.protocol.resp import server
+from tests.harness.certificates import Authority
 from tests.real.processes import HOST, PortLease, until
 from tests.unit.daemon.served import PATIENCE_S, Served, connect, is_alive, refuses, serve
 
@@ -35,6 +40,25 @@ def test_who_stays_when_the_drain_is_over_hears_an_end(options: ServeOptions) ->
             assert client.recv(1) == b""
 
     serve(options, visit)
+
+
+def test_who_is_at_his_tls_handshake_when_the_port_is_shut_is_served(
+    options: ServeOptions, tmp_path: Path
+) -> None:
+    """He is connected, and goes nowhere else. It waits for him: this would last an hour."""
+    authority = Authority(tmp_path)
+    cert, key = authority.issue("node")
+    certificate = read_certificate(str(cert), str(key), None)
+    context = ssl.create_default_context(cafile=str(authority.cert))
+
+    def visit(served: Served) -> None:
+        with connect(options) as plain:
+            served.stop()
+            until(lambda: refuses(options), PATIENCE_S, "the port is shut")
+            with context.wrap_socket(plain, server_hostname=HOST) as client:
+                assert is_alive(client)
+
+    serve(attrs.evolve(options, certificate=certificate, drain_ms=3_600_000), visit)
 
 
 def test_a_client_of_redis_is_answered_whatever_it_says_until_it_rests(

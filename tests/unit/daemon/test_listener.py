@@ -76,6 +76,43 @@ def test_who_waits_to_be_accepted_hears_an_end_when_the_port_is_shut(listener: L
         assert data == b""
 
 
+FAMILIES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")]
+
+
+@pytest.mark.parametrize(("family", "host"), FAMILIES)
+def test_a_port_can_refuse_all_but_those_who_have_come_and_listen_again_later(family: int, host: str) -> None:
+    lease = PortLease(1)
+    try:
+        listener = Listener(family, (host, lease.ports[0]))
+    except OSError:
+        pytest.skip(f"{host} is no address of this machine")
+    address = (HOST if host == "::" else host, lease.ports[0])
+    sock = listener.listen()
+    with socket.create_connection(address, timeout=5) as waits:
+        listener.refuse_more()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+        waits.sendall(b"mn\r\n")
+        accepted, _ = sock.accept()
+        with accepted:
+            accepted.settimeout(5)
+            assert accepted.recv(100) == b"mn\r\n"
+            accepted.sendall(b"MN\r\n")
+            assert waits.recv(100) == b"MN\r\n"
+        with pytest.raises(BlockingIOError):
+            sock.accept()
+        listener.shut()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+    for _ in range(2):
+        listener.listen()
+        socket.create_connection(address, timeout=5).close()
+        listener.shut()
+        assert listener.sock is not None
+    listener.close()
+    lease.close()
+
+
 @pytest.mark.parametrize(
     ("family", "host", "spelled"),
     [(socket.AF_INET, "127.0.0.1", "127.0.0.1:"), (socket.AF_INET6, "::1", "[::1]:")],
@@ -109,6 +146,26 @@ def test_a_unix_socket_refuses_by_its_file_at_which_nobody_listens(tmp_path: Pat
         assert not _answers(path)
     listener.close()
     assert not path.exists()
+
+
+def test_a_unix_socket_can_refuse_all_but_those_who_have_come(tmp_path: Path) -> None:
+    path = tmp_path / "memrep.sock"
+    listener = Listener(socket.AF_UNIX, str(path))
+    sock = listener.listen()
+    with socket.socket(socket.AF_UNIX) as waits:
+        waits.connect(str(path))
+        listener.refuse_more()
+        assert not _answers(path)
+        waits.sendall(b"mn\r\n")
+        accepted, _ = sock.accept()
+        with accepted:
+            assert accepted.recv(100) == b"mn\r\n"
+        with pytest.raises(BlockingIOError):
+            sock.accept()
+    listener.shut()
+    listener.listen()
+    assert _answers(path)
+    listener.close()
 
 
 def test_a_unix_socket_that_an_earlier_run_has_left_is_replaced(tmp_path: Path) -> None:
@@ -270,6 +327,33 @@ def test_a_shut_door_refuses_and_no_tick_opens_it(house: House, listener: Listen
     assert not _refuses(listener)
     house.door.shut()
     house.door.tick()
+    assert _refuses(listener)
+    assert house.reactor.handlers == {}
+
+
+def test_a_door_shuts_behind_the_last_who_has_come_whatever_time_that_takes(
+    house: House, listener: Listener
+) -> None:
+    """They are connected, and go nowhere else: whoever is left behind fails a request."""
+    house.open()
+    house.reactor.no_time = True
+    knocking = [house.knock() for _ in range(100)]
+    house.unwelcome.add(knocking[0].getsockname()[1])
+    house.door.shut(house.door.receive)
+    assert [port for _, _, port in house.guests] == [sock.getsockname()[1] for sock in knocking[1:]]
+    assert _refuses(listener)
+    assert house.reactor.handlers == {}
+
+
+def test_a_door_that_refuses_more_lets_in_who_has_come_and_wakes_nobody_for_the_others(
+    house: House, listener: Listener
+) -> None:
+    house.open()
+    house.reactor.no_time = True
+    knocking = [house.knock() for _ in range(100)]
+    house.door.refuse_more()
+    house.door.tick()
+    assert len(house.guests) == len(knocking)
     assert _refuses(listener)
     assert house.reactor.handlers == {}
 
