@@ -5,15 +5,18 @@ listens. The port must stay bound all the same, or somebody else could have it. 
 takes more than a running node can count on: its name may not resolve any more, or only after seconds; its
 address may have left the machine; the folder of the unix socket may be gone.
 
-So a port is bound once, and never again: `shutdown` on a listening socket ends the listening, resets those who
-wait to be accepted, and leaves it bound; `listen` begins anew. A unix socket cannot do that. It is closed,
-which leaves its file, and a file at which nobody listens refuses; it is made anew when the node serves again.
+So a port is bound once, and kept as long as the node serves: `shutdown` on a listening socket ends the
+listening, resets those who wait to be accepted, and leaves it bound; `listen` begins anew. A unix socket cannot
+do that. It is closed, which leaves its file, and a file at which nobody listens refuses; it is made anew when
+the node serves again.
 
 That resets, too, whoever connects between the last one accepted and the `shutdown`, and who is in the midst of
 TCP's handshake then: connected, and sure to be served. Its request fails, though nothing is wrong. So a door
-that is to serve those who have come refuses all others first, and is shut a little later.
+that is to serve those who have come refuses all others first, and is shut a little later. That gives its port
+up, and is for a node that ends; should another one take its place in the process, it binds the port anew.
 
-Should the system refuse that, the door stays shut and the operator is told why; it is tried again at each tick.
+Should the system refuse to listen, the door stays shut and the operator is told why; it is tried again at each
+tick.
 A door that cannot accept for want of memory or descriptors rests until the next tick: the loop would spin, for
 who waits to be accepted stays there.
 """
@@ -72,7 +75,7 @@ class Listener:
     def __init__(self, family: int, address: str | tuple[Any, ...]) -> None:
         self.family = family
         self._is_path = family == socket.AF_UNIX
-        self._is_kept = not self._is_path  # while it is shut
+        self._is_spent = False  # it refuses for good
         self._address: Any = address
         self.sock: socket.socket | None = self._bind()
         if not self._is_path:
@@ -91,9 +94,11 @@ class Listener:
         Raises:
             OSError: not possible now; it may be later.
         """
+        if self._is_spent:
+            self.shut()
         if self.sock is None:
             self.sock = self._bind()
-            self._is_kept = not self._is_path
+            self._is_spent = False
         self.sock.listen(_BACKLOG)
         return self.sock
 
@@ -105,18 +110,18 @@ class Listener:
         and does not let the port go from it again, so that it is bound anew for `listen`.
         """
         if self.sock is not None:
-            with suppress(OSError):  # a kernel older than 5.0: all are let in until it is shut
+            with suppress(OSError):  # a kernel older than 5.7, unless root asks: all come in until it is shut
                 if self._is_path:
                     self.sock.shutdown(socket.SHUT_RD)
                 else:
                     self.sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)
-                self._is_kept = False
+                self._is_spent = True
 
     def shut(self) -> None:
-        """Refuse connections from now on, but keep the address."""
+        """Refuse connections from now on, but keep the address, unless it has been spent by `refuse_more`."""
         if self.sock is None:
             return
-        if self._is_kept:
+        if not (self._is_path or self._is_spent):
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
                 return

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import ClassVar, Final, Self
 
 from tests.faults.protocols import MEMCACHED, REDIS, Speaks
-from tests.real.processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, find_program, until
+from tests.real.processes import CHECKOUT, HOST, NODE_LINK_OFFSET, Child, Family, PortLease, find_program, until
+from tests.real.urgency import as_the_unit_runs
 
-CHECKOUT: Final = Path(__file__).resolve().parents[2]
 WHOLE_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
 
@@ -89,7 +89,7 @@ class Nodes(Family):
         """Start node i, without waiting for it."""
         env = {name: text for name, text in os.environ.items() if not name.startswith("MEMREP_")}
         env |= {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
-        self.add(Child(f"node{i}", self.argv(i), self.directory, env=env))
+        self.add(Child(f"node{i}", as_the_unit_runs(self.argv(i)), self.directory, env=env))
         self._wanted.add(i)
 
     def kill(self, i: int) -> None:

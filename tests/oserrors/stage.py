@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.oserrors.load import Load
-from tests.real.processes import NODE_LINK_OFFSET, PortLease, accepts, find_program, until
-
-CHECKOUT: Final = Path(__file__).resolve().parents[2]
+from tests.real.processes import CHECKOUT, NODE_LINK_OFFSET, PortLease, accepts, find_program, until
 
 #: A name, so that looking it up is a part of what can fail.
 HOST: Final = "localhost"

@@ -16,10 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from .processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, accepts, find_program, pause, until
+from .processes import (
+    CHECKOUT,
+    HOST,
+    NODE_LINK_OFFSET,
+    Child,
+    Family,
+    PortLease,
+    accepts,
+    find_program,
+    pause,
+    until,
+)
 from .urgency import as_the_unit_runs
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 10
 

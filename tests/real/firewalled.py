@@ -14,8 +14,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tests.faults.nodes import CHECKOUT
-from tests.real.processes import Child, Family, until
+from tests.real.processes import CHECKOUT, Child, Family, until
 from tests.real.urgency import as_the_unit_runs
 
 DEPLOY = CHECKOUT / "deploy"

@@ -15,9 +15,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from .processes import find_program, missing
+from .processes import CHECKOUT, find_program, missing
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian13"
+TOOL = CHECKOUT / "tools" / "debian13"
 
 
 @attrs.frozen

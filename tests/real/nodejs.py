@@ -16,10 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .cluster import CHECKOUT
 from .named import NAME, in_order
 from .php import ANSWER_TIMEOUT_S, Driven
-from .processes import missing
+from .processes import CHECKOUT, missing
 from .test_redis_clients import RedisNodes
 
 TOOL = CHECKOUT / "tools" / "node-packages"

@@ -19,6 +19,9 @@ from typing import NoReturn, Self
 
 import pytest
 
+#: Where memrep itself is, for programs that are to import it or are given its files.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 HOST = "127.0.0.1"
 
 # memrep's nodes talk to each other on the client port + 10000. Both lie below the kernel's

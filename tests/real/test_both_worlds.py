@@ -16,7 +16,6 @@ from typing import Final
 import pytest
 from pymemcache.client.base import Client
 
-from .cluster import CHECKOUT
 from .generation import both_generations
 from .named import NamedNodes
 from .php import (
@@ -29,7 +28,7 @@ from .php import (
     phpredis,
     session_ids,
 )
-from .processes import HOST
+from .processes import CHECKOUT, HOST
 from .redis_cli import RedisCli
 
 pytestmark = [pytest.mark.real, both_generations]

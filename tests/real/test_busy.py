@@ -21,7 +21,6 @@ import pytest
 from .busy import Onlooker, crowd, load, spinning
 from .cluster import Cluster
 from .processes import HOST, until
-from .urgency import unit_nice
 
 pytestmark = pytest.mark.real
 
@@ -124,16 +123,6 @@ def test_a_million_sessions_come_in_beside_eight_busy_programs(tmp_path: Path) -
             assert load(cluster.ports[0], 1_000_000, 500, 500) == 1_000_000
 
     nothing_fenced(tmp_path, work)
-
-
-@as_root
-def test_the_nodes_of_these_tests_have_the_nice_of_the_unit_wherever_the_kernel_looks(tmp_path: Path) -> None:
-    with Busy(1, tmp_path) as cluster:
-        pid = cluster.node(0).process.pid
-        assert os.getpriority(os.PRIO_PROCESS, pid) == int(unit_nice())
-        autogroup = Path(f"/proc/{pid}/autogroup")
-        if autogroup.exists():
-            assert autogroup.read_text().split()[-2:] == ["nice", unit_nice()]
 
 
 # --- what clients hold back

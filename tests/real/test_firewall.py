@@ -8,8 +8,7 @@ import pytest
 
 from tests.faults.network import forbidden, namespaces, with_sbin
 
-from .cluster import CHECKOUT
-from .processes import find_program, missing
+from .processes import CHECKOUT, find_program, missing
 
 pytestmark = pytest.mark.real
 

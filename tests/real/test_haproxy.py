@@ -18,11 +18,10 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .cluster import CHECKOUT
 from .nodejs import LANES, FoundNodes, Javascript
 from .parallel import Worker
 from .php import Php, phpredis
-from .processes import HOST, Child, Family, PortLease, accepts, find_program, until
+from .processes import CHECKOUT, HOST, Child, Family, PortLease, accepts, find_program, until
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 

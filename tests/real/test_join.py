@@ -6,19 +6,18 @@ The measuring is bench/join.py, which ends with a failure if the restarted node 
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.real
+from .processes import CHECKOUT
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.real
 
 
 def test_a_restarted_node_answers_nobody_before_it_holds_every_session() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "bench.join", "--sessions", "100000", "--size", "1000"],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         capture_output=True,
         text=True,
         timeout=180,

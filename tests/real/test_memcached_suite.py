@@ -20,8 +20,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from .cluster import CHECKOUT
-from .processes import find_program, missing
+from .processes import CHECKOUT, find_program, missing
 
 pytestmark = pytest.mark.real
 

@@ -18,8 +18,8 @@ import pytest
 
 from memrep.engine.ceiling import full_at
 
-from .cluster import CHECKOUT, Cluster
-from .processes import HOST, Child, missing, until
+from .cluster import Cluster
+from .processes import CHECKOUT, HOST, Child, missing, until
 
 pytestmark = pytest.mark.real
 

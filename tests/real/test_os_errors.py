@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import pytest
 
-from .cluster import CHECKOUT, Cluster
-from .processes import HOST, PortLease, accepts, find_program, missing, pause, until
+from .cluster import Cluster
+from .processes import CHECKOUT, HOST, PortLease, accepts, find_program, missing, pause, until
 
 pytestmark = pytest.mark.real
 

@@ -17,9 +17,8 @@ import redis
 from redis.exceptions import LockNotOwnedError, WatchError
 from redis.lock import Lock
 
-from .cluster import CHECKOUT
 from .named import NamedNodes
-from .processes import Child, Family, until
+from .processes import CHECKOUT, Child, Family, until
 
 pytestmark = pytest.mark.real
 

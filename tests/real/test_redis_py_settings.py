@@ -25,9 +25,8 @@ from django.core.cache.backends.redis import RedisCache
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .cluster import CHECKOUT
 from .named import NamedNodes
-from .processes import HOST
+from .processes import CHECKOUT, HOST
 from .redis_py_source import source
 
 pytestmark = pytest.mark.real

@@ -20,8 +20,7 @@ from typing import Final
 import attrs
 import pytest
 
-from .cluster import CHECKOUT
-from .processes import HOST, NODE_LINK_OFFSET, Child, Family, PortLease, find_program, missing
+from .processes import CHECKOUT, HOST, NODE_LINK_OFFSET, Child, Family, PortLease, find_program, missing
 from .redis_reference import RestrictedRedis
 from .test_redis_clients import RedisNodes
 

@@ -15,8 +15,8 @@ import pytest
 from memrep.node.options import NodeOptions
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 
-from .cluster import CHECKOUT, Cluster
-from .processes import HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, until
+from .cluster import Cluster
+from .processes import CHECKOUT, HOST, NODE_LINK_OFFSET, Child, PortLease, accepts, until
 from .urgency import as_the_unit_runs
 
 pytestmark = pytest.mark.real

@@ -18,8 +18,7 @@ from pymemcache.client.base import Client
 
 from tests.harness.certificates import Authority
 
-from .cluster import CHECKOUT
-from .processes import HOST, Child, PortLease, accepts, pause, until
+from .processes import CHECKOUT, HOST, Child, PortLease, accepts, pause, until
 from .urgency import as_the_unit_runs
 
 pytestmark = pytest.mark.real

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from .busy import spinning
-from .cluster import CHECKOUT
-from .processes import until
+from .processes import CHECKOUT, until
 from .witness import Witness, standing_still
 
 pytestmark = [

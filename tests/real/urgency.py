@@ -9,15 +9,16 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults.nodes import CHECKOUT
+from tests.real.processes import CHECKOUT
 
 #: Takes a Nice and a command. Where the kernel shares the CPU among terminals' sessions first (autogroup), a
 #: Nice counts only inside of one; systemd's services have their CPUWeight instead. So that takes it, too.
+#: nice(1) adds to the Nice that it is run with, which whoever runs the tests may have raised.
 _URGENTLY: Final = """\
 [ ! -e /proc/self/autogroup ] || echo "$1" >/proc/self/autogroup
-nice="$1"
+more="$(($1 - $(nice)))"
 shift
-exec nice -n "$nice" "$@"
+exec nice -n "$more" "$@"
 """
 
 

@@ -24,10 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tests.real.cluster import CHECKOUT
 from tests.real.generation import DEBIAN_13, INSTALLED, Generation
 from tests.real.php import find_php
-from tests.real.processes import HOST, Child, Family, PortLease, accepts, find_program, missing, until
+from tests.real.processes import CHECKOUT, HOST, Child, Family, PortLease, accepts, find_program, missing, until
 
 HERE = Path(__file__).parent
 DEPLOY = CHECKOUT / "deploy"

@@ -63,6 +63,15 @@ async def test_a_port_that_is_shut_stays_so_in_whatever_turn() -> None:
         assert await house.refuses()
 
 
+async def test_a_node_that_is_told_to_stop_while_its_port_is_shut_opens_it_no_more() -> None:
+    async with open_house() as house:
+        house.reactor.turn(house.ports.refuse_more)
+        house.reactor.turn(house.node.tick)
+        assert house.node.open
+        assert not house.ports.listening
+        assert await house.refuses()
+
+
 async def test_sockets_that_listen_are_described_as_memcached_does() -> None:
     async with open_house() as house:
         assert dict(house.ports.describe()) == {}

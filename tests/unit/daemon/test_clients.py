@@ -8,10 +8,13 @@ import socket
 import pytest
 import trio
 
+from memrep.daemon.client import Client
 from memrep.daemon.clients import spell
+from memrep.daemon.reactor import READ
 from memrep.protocol.connection import Connection
+from memrep.protocol.resp import server
 from tests.real.processes import HOST
-from tests.unit.daemon.house import DOWN, comes, hears, open_house
+from tests.unit.daemon.house import DOWN, Guest, House, comes, hears, open_house
 
 
 async def test_who_is_one_too_many_is_hung_up_on_without_a_word_until_another_goes() -> None:
@@ -105,7 +108,10 @@ async def test_who_is_one_too_many_is_told_when_it_says_something() -> None:
             assert await hears(house, client) == b""
 
 
-async def test_when_all_are_hung_up_on_who_has_said_something_is_told_and_who_has_not_is_not() -> None:
+async def test_when_all_are_hung_up_on_who_has_said_something_is_told_and_who_has_not_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "_HOLD_S", 0.5)  # this machine may be busy
     async with open_house() as house:
         house.open()
         asking, idle = await house.connect(house.redis_port), await house.connect(house.redis_port)
@@ -159,3 +165,100 @@ async def test_who_meets_a_fault_of_our_own_is_told(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(Connection, "receive", lambda connection, data: 1 // 0)
         await guest.stream.send_all(b"GET a\r\n")
         assert await hears(house, guest.stream) == DOWN
+
+
+# --- who keeps his connection: Redis' clients
+
+LONG_S = 3_600.0
+
+
+async def _long_quiet(house: House) -> tuple[Guest, Client]:
+    """A client of Redis of which nothing has come for long."""
+    guest = await house.connect(house.redis_port)
+    assert await guest.ask(b"PING\r\n") == b"+PONG\r\n"
+    (client,) = (one for one in house.clients._clients.values() if one.connection.hold_s)
+    client.heard -= LONG_S
+    return guest, client
+
+
+async def _long_in_a_command(house: House) -> tuple[Guest, Client]:
+    """One that has waited for long for the end of what it has asked for: the node has much else to do."""
+    guest, client = await _long_quiet(house)
+    client._spent = client.connection.spent = lambda: True
+    os.write(
+        guest.stream.socket.fileno(), b"MSET%b\r\n" % b"".join(b" key%d x" % number for number in range(100))
+    )
+    house.reactor.turn(lambda: client.ready(READ))  # and the reactor has no other
+    client.heard -= LONG_S
+    return guest, client
+
+
+async def test_who_rests_is_hung_up_on_and_whose_word_lies_in_the_socket_is_answered_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "_HOLD_S", LONG_S)
+    async with open_house() as house:
+        house.open()
+        guest, client = await _long_quiet(house)
+        os.write(guest.stream.socket.fileno(), b"PING\r\n")
+        house.reactor.turn(house.clients.part_from_resting)
+        assert await guest.hear(b"\r\n") == b"+PONG\r\n"
+        house.reactor.turn(house.clients.part_from_resting)
+        assert len(house.clients) == 1
+        client.heard -= LONG_S
+        house.reactor.turn(house.clients.part_from_resting)
+        assert await guest.hears_the_end()
+        assert len(house.clients) == 0
+
+
+async def test_who_is_in_the_midst_of_a_command_does_not_rest_however_long_it_takes() -> None:
+    async with open_house() as house:
+        house.open()
+        guest, _ = await _long_in_a_command(house)
+        house.reactor.turn(house.clients.part_from_resting)
+        for _ in range(20):
+            house.reactor.turn(house.node.tick)
+        assert await guest.ask(b"PING\r\n", b"+PONG\r\n") == b"+OK\r\n+PONG\r\n"
+
+
+async def test_who_still_reads_a_reply_does_not_rest_and_what_it_says_next_is_answered() -> None:
+    async with open_house() as house:
+        house.open()
+        house.takes_little_at_once()
+        guest, client = await _long_quiet(house)
+        guest.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        value = bytes(1_000_000)
+        assert await guest.ask(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000000\r\n%b\r\n" % value) == b"+OK\r\n"
+        await guest.stream.send_all(b"GET a\r\n")
+        other = await house.connect()
+        while client.state != "conn_mwrite":
+            await other.ask(b"mn\r\n")
+        client.heard -= LONG_S
+        house.reactor.turn(house.clients.part_from_resting)
+        assert await guest.ask(b"PING\r\n", b"+PONG\r\n") == b"$1000000\r\n%b\r\n+PONG\r\n" % value
+
+
+async def test_who_has_been_quiet_for_long_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it said between the hang-up and the end of its connection would be lost."""
+    monkeypatch.setattr(server, "_HOLD_S", LONG_S)
+    async with open_house() as house:
+        house.open()
+        guest, _ = await _long_quiet(house)
+        house.clients.close_all()
+        with trio.fail_after(5):
+            assert await guest.hears_the_end()
+
+
+async def test_who_has_waited_for_long_hears_the_word_at_once_and_the_end_no_sooner_than_it_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that meets the end before it looks for the reply asks again, and waits for nobody's answer."""
+    monkeypatch.setattr(server, "_HOLD_S", LONG_S)
+    async with open_house() as house:
+        house.open()
+        guest, _ = await _long_in_a_command(house)
+        house.clients.close_all()
+        assert await guest.hear(b"\r\n") == DOWN
+        house.clients.tick()
+        with pytest.raises(BlockingIOError):
+            os.read(guest.stream.socket.fileno(), 1)

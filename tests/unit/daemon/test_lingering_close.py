@@ -162,6 +162,18 @@ def test_a_goodbye_that_is_held_back_is_not_said_before_the_client_has_been_quie
     assert client.recv(1) == b""
 
 
+def test_who_has_been_quiet_for_so_long_already_hears_the_end_at_once(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """Until somebody looks at the clock again, what he says would be thrown away."""
+    node, client = ends
+    partings, reactor = LingeringClose(), _Reactor()
+    long_ago = time.monotonic() - PATIENT.hold_s
+    partings.begin(node, reactor, PATIENT, long_ago)  # type: ignore[arg-type]
+    assert client.recv(1) == b""
+    assert len(partings) == 1
+
+
 def test_who_waits_for_a_reply_hears_the_word_at_once_and_the_end_later(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:

@@ -113,6 +113,13 @@ def test_a_port_can_refuse_all_but_those_who_have_come_and_listen_again_later(fa
     lease.close()
 
 
+def test_a_port_that_refuses_more_listens_again_though_nobody_has_shut_it(listener: Listener) -> None:
+    """A node that is told to stop before it serves shuts nothing, and another one may take its place here."""
+    listener.refuse_more()
+    listener.listen()
+    assert not _refuses(listener)
+
+
 @pytest.mark.parametrize(
     ("family", "host", "spelled"),
     [(socket.AF_INET, "127.0.0.1", "127.0.0.1:"), (socket.AF_INET6, "::1", "[::1]:")],
@@ -162,7 +169,6 @@ def test_a_unix_socket_can_refuse_all_but_those_who_have_come(tmp_path: Path) ->
             assert accepted.recv(100) == b"mn\r\n"
         with pytest.raises(BlockingIOError):
             sock.accept()
-    listener.shut()
     listener.listen()
     assert _answers(path)
     listener.close()

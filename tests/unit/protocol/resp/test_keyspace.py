@@ -122,6 +122,17 @@ def test_what_has_run_out_is_not_listed() -> None:
     assert one_told(client.receive(said("RANDOMKEY"))) == b"b"
 
 
+@pytest.mark.parametrize(("pattern", "fits"), [("*", True), ("", True), ("**", False), ("*?", False)])
+def test_a_key_whose_name_is_empty_is_listed_as_at_redis_server(pattern: str, fits: bool) -> None:
+    """Who deletes what he lists, or copies it, would leave it behind."""
+    client = lone_node().connect(REDIS)
+    client.receive(said("SET", "", "x"))
+    expected = [b""] if fits else []
+    assert one_told(client.receive(said("KEYS", pattern))) == expected
+    assert _scan(client, "MATCH", pattern) == (b"0", expected)
+    assert _scan(client) == (b"0", [b""])
+
+
 def test_a_node_that_lists_no_keys_says_so_and_counts_them_all_the_same() -> None:
     client = lone_node(redis_lists=False).connect(REDIS)
     client.receive(said("SET", "a", "x"))
