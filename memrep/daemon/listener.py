@@ -247,10 +247,14 @@ class Door:
                 return  # who is left comes in in the next turn
 
     def _accept_all(self, take: Take) -> None:
-        with suppress(OSError):  # it does not listen; or the system refuses, and the others are reset
-            for _ in range(_BACKLOG):
+        for _ in range(_BACKLOG + 1):  # Linux keeps one more than it was asked for
+            try:
                 if not self._accept(take):
                     return
+            except OSError as error:  # the others are reset
+                if error.errno != errno.EINVAL:  # it does not listen
+                    self._troubles.tell(f"cannot accept {self._whose}", error)
+                return
 
     def _accept(self, take: Take) -> bool:
         """Accept one who waits, if somebody does, and tell whether.

@@ -364,6 +364,24 @@ def test_a_door_that_refuses_more_lets_in_who_has_come_and_wakes_nobody_for_the_
     assert house.reactor.handlers == {}
 
 
+def test_a_door_without_descriptors_tells_that_it_shuts_before_some_who_have_come(
+    house: House, listener: Listener
+) -> None:
+    house.open()
+    house.knock()
+    with _no_descriptor_left():
+        house.door.shut(house.door.receive)
+    assert house.guests == []
+    assert house.said == ["cannot accept guests: Too many open files"]
+    assert _refuses(listener)
+
+
+def test_a_door_that_never_opened_is_shut_without_a_word(house: House, listener: Listener) -> None:
+    house.door.shut(house.door.receive)
+    assert house.said == []
+    assert _refuses(listener)
+
+
 def test_a_door_that_cannot_open_tries_again_at_each_tick_and_says_why(tmp_path: Path) -> None:
     path = tmp_path / "memrep.sock"
     listener = Listener(socket.AF_UNIX, str(path))
