@@ -12,7 +12,7 @@ FAULTS ?=
 MINUTES ?= 10
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test test-long check lint types unit real php sim fingerprint trace story watch broken faults oserrors fuzz bench malformed join format clean packages
+.PHONY: help run test test-long check lint types unit real php sim fingerprint trace story watch broken faults oserrors fuzz bench compare malformed join format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -82,11 +82,13 @@ fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage
 	  { echo "make fuzz needs atheris, which cannot be had here for $$($(BIN)/python --version)"; exit 1; }
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
-bench: $(INSTALLED) ## CPU per request beside memcached's, and memory per entry
-	$(BIN)/python -m bench.compare
-	$(BIN)/python -m bench.compare --protocol redis --only get
-	$(BIN)/python -m bench.compare --protocol redis --only set
-	$(BIN)/python -m bench.memory
+bench: $(INSTALLED) ## everything in docs/performance.md, beside memcached and Redis; QUICK=1 in five minutes
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' || echo "without pictures"
+	$(BIN)/python -m bench
+
+compare: $(INSTALLED) ## PHP over memrep, memcached and Redis while a server fails: table and picture; QUICK=1
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' >/dev/null 2>&1 || true
+	$(BIN)/python -m bench.comparison $(if $(QUICK),--quick) --into $(or $(INTO),build/comparison)
 
 malformed: $(INSTALLED) ## 100,000 malformed connections; the node's memory must stay flat
 	$(BIN)/python -m bench.malformed

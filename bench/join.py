@@ -1,132 +1,93 @@
 """A node restarts among many sessions: `python -m bench.join`.
 
 Three real nodes are filled, one is killed and started again while clients go on reading and writing through
-the other two. Shown: how long it took to serve again, that it held everything when it did, and the slowest
-request of the others meanwhile. The exit status is 1 if the restarted node answered before it held everything.
+the other two. Shown: how long it took to serve again, that it held everything when it did, and what the
+others' clients waited before and meanwhile. The exit status is 1 if the restarted node answered before it
+held everything.
 """
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
-from itertools import count
+from typing import Final
 
+import attrs
 import click
 
-from bench.compare import _free_port
+from bench.load import Load, Outcome, loading, measure, outcome
+from bench.peers import THREE_NODES, Servers, ask, memrep_command, wait_until
+from bench.sections.entries import fill
 
-_TIMEOUT_S = 120.0
-_BATCH = 1_000
+_RATE: Final = 500
+#: What a session takes at most beside its value, of the memory that a node is given.
+_ENTRY_BYTES: Final = 700
+_JOIN_S_MAX: Final = 120.0
 
 
-class _Node:
-    """A real node, and one connection to it."""
+@attrs.frozen
+class Restart:
+    """How a restart went: `held` of the `wanted` items were there when the node first answered."""
 
-    def __init__(self, nodes: str, port: int, memory_mb: int) -> None:
-        self.port = port
-        self._command = [
-            *(sys.executable, "-m", "memrep", "serve", "--nodes", nodes),
-            *("--self", f"127.0.0.1:{port}", "-m", str(memory_mb)),
-        ]
-        self.process = self.start()
-        self.sock: socket.socket
+    took_s: float
+    held: int
+    wanted: int
+    before: Outcome
+    meanwhile: Outcome
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the process."""
-        self.process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        return self.process
 
-    def connected(self) -> bool:
-        """Connect, if it accepts that."""
+def restart(sessions: int, size: int, normal_s: float) -> Restart:
+    """Restart one of three nodes among so many sessions; the others are watched for so long before it."""
+    megabytes = 64 + sessions * (size + _ENTRY_BYTES) // (1 << 20)
+    load = Load("mixed", normal_s, _RATE)
+    with THREE_NODES["memrep x3"](megabytes) as servers:
+        fill(servers, sessions, size=size)
+        others = Servers(servers.ports[1:], servers.processes[1:])
+        before = measure(others, load)
+        servers.processes[0].kill()
+        servers.processes[0].wait()
+        meanwhile = loading(others, attrs.evolve(load, seconds=_JOIN_S_MAX))
         try:
-            self.sock = socket.create_connection(("127.0.0.1", self.port))
-        except ConnectionRefusedError:
-            return False
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.settimeout(_TIMEOUT_S)
-        return True
+            took_s, held = _started(servers, megabytes)
+        finally:
+            meanwhile.terminate()  # it tells what came until now
+            told = outcome(meanwhile)
+    return Restart(took_s, held, sessions + load.connections, before, told)
 
-    def wait(self) -> None:
-        """Wait until it serves."""
-        deadline = time.monotonic() + _TIMEOUT_S
-        while not self.connected():
-            if time.monotonic() > deadline:
-                raise click.ClickException(f"node {self.port} does not serve")
-            time.sleep(0.005)
 
-    def ask(self, data: bytes, end: bytes, times: int = 1) -> bytes:
-        """Send bytes; return the answer, which is complete when `end` has come so many times."""
-        self.sock.sendall(data)
-        answer = b""
-        while answer.count(end) < times:
-            received = self.sock.recv(1 << 16)
-            if not received:
-                raise click.ClickException(f"node {self.port} closed the connection")
-            answer += received
-        return answer
+def _started(servers: Servers, megabytes: int) -> tuple[float, int]:
+    """Start the first one again: after how many seconds it answers, and what it holds then."""
+    began = time.perf_counter()
+    port = servers.ports[0]
+    servers.processes[0] = subprocess.Popen(
+        memrep_command(servers.ports, port, megabytes), stderr=subprocess.DEVNULL
+    )
+    held = wait_until(lambda: _items(port), f"{port} serves", _JOIN_S_MAX)
+    return time.perf_counter() - began, held
 
-    def items(self) -> int:
-        """How many items it holds."""
-        answer = self.ask(b"stats\r\n", b"END\r\n").decode()
-        return int(next(line for line in answer.splitlines() if " curr_items " in line).split()[2])
+
+def _items(port: int) -> int:
+    told = ask(port, b"stats\r\n", b"END\r\n")
+    (line,) = (line for line in told.splitlines() if b" curr_items " in line)
+    return int(line.split()[2])
 
 
 @click.command()
 @click.option("--sessions", default=100_000, show_default=True)
 @click.option("--size", default=1_000, show_default=True, help="Bytes of a session.")
-def main(sessions: int, size: int) -> None:
+@click.option("--normal", default=5.0, show_default=True, help="Seconds to watch the others before.")
+def main(sessions: int, size: int, normal: float) -> None:
     """Restart one of three nodes among many sessions."""
-    ports = [_free_port() for _ in range(3)]
-    nodes = ",".join(f"127.0.0.1:{port}" for port in ports)
-    memory_mb = 64 + sessions * (size + 600) // (1 << 20)
-    cluster = [_Node(nodes, port, memory_mb) for port in ports]
-    try:
-        early = _run(cluster, sessions, size)
-    finally:
-        for node in cluster:
-            node.process.kill()
-            node.process.wait()
-    sys.exit(early)
-
-
-def _run(cluster: list[_Node], sessions: int, size: int) -> bool:
-    for node in cluster:
-        node.wait()
-    started = time.perf_counter()
-    for begin in range(0, sessions, _BATCH):
-        batch = [
-            b"set session%d 0 1440 %d\r\n%b\r\n" % (i, size, b"%d:" % i + b"x" * (size - len(str(i)) - 1))
-            for i in range(begin, min(begin + _BATCH, sessions))
-        ]
-        cluster[0].ask(b"".join(batch), b"STORED\r\n", len(batch))
-    click.echo(f"{sessions} sessions of {size} bytes stored in {time.perf_counter() - started:.1f} s")
-    back, *others = cluster
-    back.process.kill()
-    back.process.wait()
-    back.start()
-    started = time.perf_counter()
-    slowest = 0.0
-    requests = 0
-    for turn in count():
-        node = others[turn % 2]
-        key = b"session%d" % (turn * 7919 % sessions)
-        for request, end in (
-            (b"get %b\r\n" % key, b"END\r\n"),
-            (b"set new%d 0 1440 %d\r\n%b\r\n" % (turn, size, b"y" * size), b"STORED\r\n"),
-        ):
-            began = time.perf_counter()
-            node.ask(request, end)
-            slowest = max(slowest, time.perf_counter() - began)
-            requests += 1
-        if back.connected():
-            break
-    took = time.perf_counter() - started
-    held, wanted = back.items(), sessions + requests // 2
-    click.echo(f"restarted; served again after {took:.2f} s, then holding {held} of {wanted} items")
-    click.echo(f"meanwhile {requests} requests to the other two, the slowest took {slowest * 1000:.1f} ms")
-    return held < wanted
+    done = restart(sessions, size, normal)
+    click.echo(f"{sessions} sessions of {size} bytes; one node restarted, the other two at {_RATE} requests/s")
+    click.echo(f"served again after {done.took_s:.2f} s, then holding {done.held} of {done.wanted} items")
+    for when, others in (("before", done.before), ("meanwhile", done.meanwhile)):
+        click.echo(
+            f"the others {when}: {others.requests} requests, p50 {others.p50_us / 1000:.1f} ms, "
+            f"p99 {others.p99_us / 1000:.1f} ms, the slowest {others.slowest_us / 1000:.1f} ms"
+        )
+    sys.exit(done.held < done.wanted)
 
 
 if __name__ == "__main__":

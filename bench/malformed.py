@@ -27,8 +27,8 @@ from typing import Final
 
 import click
 
-from bench.compare import _free_port
 from memrep.protocol.memcached.binary.packet import HEADER, REQUEST
+from tests.real.processes import PortLease
 
 _VERSION: Final = b"version\r\n"
 
@@ -228,7 +228,8 @@ def half_open(
 @click.option("--protocol", type=click.Choice(["memcached", "redis"]), default="memcached", show_default=True)
 def main(connections: int, seed: int, protocol: str) -> None:
     """Send very many malformed connections to one node."""
-    port, redis = _free_port(), _free_port()
+    lease = PortLease(2)
+    port, redis = lease.ports
     question = _VERSION if protocol == "memcached" else b"PING\r\n"
     used, say, halves = (
         (port, requests, _HALVES) if protocol == "memcached" else (redis, redis_requests, _REDIS_HALVES)

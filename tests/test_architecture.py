@@ -286,6 +286,8 @@ def test_every_exception_is_caught_only_where_clients_commands_and_tasks_are_run
         "daemon.client",
         "daemon.daemon",
         "daemon.daemon",
+        "daemon.host",
+        "daemon.host",
         "daemon.reactor",
         "node.node",
     ], broad

@@ -6,7 +6,8 @@ signals             which signals mean something
 log                 log lines, and what systemd is told; neither can stop a node by not listening
 wall_clock          the time of day, which does not waver against the monotonic clock
 time_slice          how long one part of a turn may last
-reactor             one task, one epoll: every socket of clients and peers, a turn at a time
+reactor             one epoll: every socket of clients and peers, a turn at a time
+host                the loop round it: sockets, ticks, and trio as a guest
 listener            bound addresses that listen and refuse when told to
 names               which addresses a host stands for
 local_address       which address of the list is this machine's; whether a port can be had

@@ -193,6 +193,7 @@ class Clients:
             quiet_since = monotonic() if farewell.due else client.heard
             self.partings.begin(client.sock, self._reactor, farewell, quiet_since)
         client.forget_unsent()
+        self._reactor.spent()  # for the reactor, which sees it then: very many may leave at once
 
     def failed(self, client: Client, error: Exception) -> None:
         """Hang up on a client because of a mistake of our own."""

@@ -1,9 +1,9 @@
 """A running node: its turns, its tasks, and what happens when one of these fails.
 
-    reactor.run       serves every socket
-    _tick             every 50 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
-    Whereabouts.keep  one for each peer: where it lives
-    Dialler.keep      one for each peer: a link to it
+    Host.run          the loop: serves every socket, ticks, and has the others as its guests
+    _tick             every 50 to 100 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
+    Whereabouts.keep  a task for each peer: where it lives
+    Dialler.keep      a task for each peer: a link to it
 
 Rule: no failure of the system ends a node. A task that fails is begun anew, and so is trio itself; the node and
 its sockets depend on neither. Only a fault of the node's own doing makes it doubtful, see `distrust`.
@@ -11,7 +11,6 @@ its sockets depend on neither. Only a fault of the node's own doing makes it dou
 
 from __future__ import annotations
 
-import gc
 import os
 import secrets
 import signal
@@ -26,6 +25,7 @@ from memrep.daemon.client_ports import ClientPorts
 from memrep.daemon.clients import Clients
 from memrep.daemon.drain import drain, hand_over
 from memrep.daemon.guard import Troubles, in_words
+from memrep.daemon.host import BREATH_S, Host
 from memrep.daemon.log import LAST_WORDS_S, Log, Notifier
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.peers import Peers
@@ -38,13 +38,8 @@ from memrep.node.shell import Lines, ProcessInfo, Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.protocol.negotiation import REDIS
 
-_TICK_S: Final = 0.05
-
-#: Between the failure of a task and its next try.
-BREATH_S: Final = 0.05
-
-#: If trio fails again within so many seconds the node refuses clients until it works.
-_BRIEF_S: Final = 1.0
+#: Between two ticks while clients are parted from: the end of each is held back for a moment.
+_PARTING_S: Final = 0.05
 
 
 class Daemon:
@@ -93,6 +88,7 @@ class Daemon:
         )
         log = self._journal.log
         self._reactor = Reactor(self._node, self, part)
+        self._host = Host(self._reactor, self._tick, self._troubles)
         self._clients = Clients(self._node, self._reactor, options.connections, log, lambda: self._verbose)
         self._ports = ClientPorts(
             self._node,
@@ -152,35 +148,25 @@ class Daemon:
         Raises:
             OSError: the system does not allow what it takes to begin.
         """
-        while not self._run_trio():
-            # What is left of the tasks goes now, or trio would still believe itself at work.
-            gc.collect()
-            time.sleep(BREATH_S)
+        while not self._run_tasks():
+            self._host.wait(BREATH_S)
         self._ports.close()
         self._clients.give_up()
         self._peers.give_up()
+        self._host.close()
         self._reactor.close()
 
-    def _run_trio(self) -> bool:
-        """Run the tasks; False if trio itself has failed. The node and its sockets do not depend on it."""
-        began = time.monotonic()
+    def _run_tasks(self) -> bool:
+        """Serve until the tasks have ended; False if trio itself has failed. No socket depends on it."""
         try:
-            trio.run(self._run)
+            self._host.run(self._run)
         except Exception as error:
             cause = error.__cause__ or error
             if not self._started:
                 raise OSError(f"trio cannot begin: {in_words(cause)}") from error
             self._troubles.tell("trio has failed and is begun anew", cause)
-            if time.monotonic() - began < _BRIEF_S:
-                self._refuse()  # until it works again
             return False
         return True
-
-    def _refuse(self) -> None:
-        """Serve no client until the next turn that finds the node open."""
-        if self._ports.listening:
-            self._ports.close()
-        self._clients.close_all()
 
     async def _run(self) -> None:
         self._end = trio.Event()
@@ -190,8 +176,6 @@ class Daemon:
         async with trio.open_nursery() as nursery:
             self._started = True
             self._peers.open()
-            nursery.start_soon(self._for_ever, "a tick", self._tick)
-            nursery.start_soon(self._for_ever, "serving", self._reactor.run)
             for dialler in self._peers.diallers.values():
                 where = dialler.where
                 nursery.start_soon(self._for_ever, f"looking up {where.address}", where.keep)
@@ -219,17 +203,20 @@ class Daemon:
 
     def _stop(self) -> None:
         self._ending = True
+        self._reactor.errands.append(self._begin_end)
+
+    def _begin_end(self) -> None:
         self._end.set()
 
-    async def _tick(self) -> None:
-        while True:
-            self._heed_signals()
-            self._reactor.turn(self._node.tick)
-            self._peers.tick()
-            self._ports.tick()
-            self._clients.tick()
-            self._notifier.tick()
-            await trio.sleep(_TICK_S)
+    def _tick(self) -> float:
+        """Do what is due by the clock; return in how many seconds to do it again."""
+        self._heed_signals()
+        self._reactor.turn(self._node.tick)
+        self._peers.tick(time.monotonic())
+        self._ports.tick()
+        self._clients.tick()
+        self._notifier.tick()
+        return _PARTING_S if len(self._clients.partings) else self._node.pause / 1000
 
     def _heed_signals(self) -> None:
         while self._signals:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 import trio
@@ -81,19 +82,22 @@ class Dialler:
 
     def poke(self) -> None:
         """Dial now, if there is only a pause between two attempts."""
+        self._reactor.errands.append(self._dial_now)
+
+    def _dial_now(self) -> None:
         self._poked.set()
 
     def dial_afresh(self) -> None:
         """Send a new SYN now: that of an attempt under way comes again only after a second."""
         self.poke()
         if self._attempt is not None:
-            self._attempt.cancel()
+            self._reactor.errands.append(self._attempt.cancel)
 
     def renew(self, now: float) -> None:
         """Close the link if it does not carry what is sent on it, or if no greeting comes about.
 
         Args:
-            now: trio's clock, s.
+            now: the monotonic clock, s.
         """
         link = self.link
         if link is None:
@@ -120,7 +124,7 @@ class Dialler:
                     self._tell(line, told)
                 pause = _REDIAL_S if self._refuses else _RETRY_S
             else:
-                await link.closed.wait()
+                await link.ended.wait()
                 self.link = None
                 if link.outgoing.welcome:
                     told.clear()
@@ -133,7 +137,7 @@ class Dialler:
                 if trio.current_time() - failing_since >= patience:
                     turned = "turned this node away" if link.outgoing.reason else "opens no link"
                     self._tell(f"{address} {turned}: {link.reason}{self._hint()}", told)
-                if trio.current_time() - link.opened > _RENEW_S:
+                if monotonic() - link.opened > _RENEW_S:
                     continue
             with trio.move_on_after(pause):
                 await self._poked.wait()

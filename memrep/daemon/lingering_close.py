@@ -162,6 +162,7 @@ class _Parting:
         with suppress(OSError):
             self._sock.close()
         self._partings.forget(self)
+        self._reactor.spent()  # for the reactor, which sees it then
 
     def _has_been_quiet(self, now: float) -> bool:
         return self._quiet_since is not None and now - self._quiet_since >= self._hold_s

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from time import monotonic
 from typing import Final, Protocol
 
 import trio
@@ -27,7 +28,9 @@ UNSENT_MAX: Final = 64 << 20
 #: How long the greeting of a link may take, s.
 GREETING_S: Final = 3.0
 
-_RECEIVE_BYTES: Final = 1 << 18
+#: What is received is copied out of a buffer of this size, which malloc would map and unmap for each receive if
+#: it were larger than 128 KiB.
+_RECEIVE_BYTES: Final = 1 << 16
 
 
 class OutLink:
@@ -44,15 +47,17 @@ class OutLink:
 
     Attributes:
         outgoing: the greeting, at this end.
-        opened: when it was, on trio's clock.
-        closed: set when it is.
+        opened: when it was, on the monotonic clock, s.
+        closed: whether it is.
+        ended: set a moment after it was closed, for the dialling task.
         reason: why it was closed.
     """
 
     def __init__(self, reactor: Reactor, links: Links, node: int, sock: socket.socket) -> None:
         self.outgoing = links.dialled(node)
-        self.opened = trio.current_time()
-        self.closed = trio.Event()
+        self.opened = monotonic()
+        self.closed = False
+        self.ended = trio.Event()
         self.reason = "it closed the link"
         self._reactor = reactor
         self._links = links
@@ -68,7 +73,7 @@ class OutLink:
 
     def send(self, data: bytes) -> None:
         """Send, now or when the socket takes it."""
-        if self.closed.is_set():
+        if self.closed:
             return
         if self.outgoing.welcome and not self._unsent:
             try:
@@ -118,7 +123,7 @@ class OutLink:
             self.close(outgoing.reason)
         elif answer:
             self._sock.send(answer)  # the first thing that is sent here, and short: there is room for it
-        if outgoing.welcome and self._unsent and not self.closed.is_set():
+        if outgoing.welcome and self._unsent and not self.closed:
             self._reactor.modify(self._sock.fileno(), READ | WRITE)
             self._flush()
 
@@ -130,17 +135,18 @@ class OutLink:
 
     def close(self, reason: str) -> None:
         """Hang up; the dialling task goes on from here."""
-        if not self.closed.is_set():
+        if not self.closed:
+            self.closed = True
             self.reason = reason
             self._reactor.unregister(self._sock.fileno())
             hang_up(self._sock)
-            self.closed.set()
+            self._reactor.errands.append(self.ended.set)
             if self.outgoing.welcome:
                 self._links.let_in(self._node, stands=False)
 
     def abandon(self) -> None:
         """Hang up; the task that waited for that is no more, and must not be woken."""
-        self.closed = trio.Event()
+        self.ended = trio.Event()
         self.close("")
 
 

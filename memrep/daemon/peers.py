@@ -14,9 +14,8 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Final
-
-import trio
 
 from memrep.addresses import Address, plain_host
 from memrep.daemon.dialler import Dialler
@@ -108,7 +107,7 @@ class Peers:
             return
         link = InLink(self, self._reactor, self._node.links, sock, f"{host}:{port}")
         self._accepted[link] = None
-        crowded_out = self._greeting.enter(link, host, trio.current_time())
+        crowded_out = self._greeting.enter(link, host, monotonic())
         if crowded_out is not None:
             crowded_out.close()
 
@@ -144,13 +143,12 @@ class Peers:
         for link in [link for link in self._accepted if link.link.closing]:
             link.close()
 
-    def tick(self) -> None:
-        """Do what is due by the clock."""
+    def tick(self, now: float) -> None:
+        """Do what is due at this time on the monotonic clock, s."""
         for door in self._doors:
             door.tick()
         if self._node.staleness.waiting:
             self._reactor.turn(self._look_for_calls)
-        now = trio.current_time()
         for dialler in self.diallers.values():
             dialler.renew(now)
         self._close_overdue(now)

@@ -1,16 +1,15 @@
-"""The reactor: all sockets of a node, served by one task, a turn at a time.
+"""The reactor: all sockets of a node, served a turn at a time.
 
 Theory: most of a request's cost is the kernel's, and what is left must not go into switching tasks. A trio
-task for each client costs 30 to 50 us a request; one task with an epoll of its own costs little more than
-memcached does. So this task waits until the epoll itself is readable, then handles every socket that is ready
-without waiting in between (receive, Node, send), and ends the turn: everything that happened in it goes to
-each peer as one frame.
-
-With few clients trio's wait costs more than the request. So before it waits the task asks the epoll again, a
-bounded number of times; a client that answers at once is served without trio's scheduler. Every few turns it
-yields, so that the other tasks (ticks, dialling) are never starved.
+task for each client costs 30 to 50 us a request; one epoll for all sockets costs little more than memcached
+does. So the loop of the node (host.py) waits here, then every socket that is ready is handled without waiting
+in between (receive, Node, send), and the turn ends: everything that happened in it goes to each peer as one
+frame.
 
 Ticks and links that come and go are turns too: `turn` runs any function as one.
+
+A turn in which clients have only read has nothing to end: nobody is to be told of it, and nobody waits for it.
+The node tells (`Node.quiet`), and what turns end with is left to the next one, at the latest to the next tick.
 
 No turn may be long, whatever comes: heartbeats, the others' frames and everybody's answers wait for its end.
 So each part of a turn has a slice of time: first the links of peers, then clients, then what the node itself
@@ -26,12 +25,11 @@ from __future__ import annotations
 
 import select
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
-
-import trio
 
 from memrep.daemon.time_slice import Slice
 from memrep.daemon.wall_clock import WallClock
@@ -41,15 +39,6 @@ from memrep.protocol.connection import Connection
 READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT
 HUNG_UP: Final = select.EPOLLRDHUP
-
-#: Turns in a row before the task yields to the others.
-_TURNS: Final = 8
-
-#: Fruitless looks at the epoll before the task waits in trio.
-_LOOKS: Final = 2
-
-#: After so many slices in a row the task yields, too.
-_SLICES_IN_A_ROW: Final = 4
 
 #: How old the last note of the time on the CPU may become, s.
 _NOTED_S: Final = 0.02
@@ -88,6 +77,7 @@ class Reactor:
         part: the slice of time that the present part of a turn has.
 
     Attributes:
+        errands: what a turn asks of trio, which is not called from a turn: to wake a task. See host.py.
         turns: how many turns there were.
         cut_short: how many of them have left something to the next.
         longest_turn: s.
@@ -96,6 +86,7 @@ class Reactor:
     """
 
     def __init__(self, node: Node, owner: Owner, part: Slice) -> None:
+        self.errands: deque[Callable[[], object]] = deque()
         self.turns = 0
         self.cut_short = 0
         self.longest_turn = 0.0
@@ -113,6 +104,7 @@ class Reactor:
         self._urgent: set[int] = set()  # those of links
         self._again: dict[int, None] = {}  # who has something to do though nothing may come
         self._left: list[int] = []  # who was ready but not served, in this order
+        self._has_stopped = False  # so much that it shows in this turn
         self._began = self._noted = monotonic()
         self._worked = time.thread_time()
 
@@ -154,12 +146,18 @@ class Reactor:
 
     def turn(self, act: Callable[[], None]) -> None:
         """Run `act` as a turn of the node."""
+        self._take_turn(act)
+
+    def _take_turn(self, act: Callable[..., object], *args: object) -> None:
+        """Run `act` as a turn; if it tells that only clients had a part in it, there may be nothing to end."""
         began = monotonic()
         try:
+            self._has_stopped = False
             self._look_at_clock()
-            act()
-            self._part.begin(monotonic())
-            self._end_turn()
+            only_clients = act(*args)
+            if self._has_stopped or not (only_clients and self._node.quiet):
+                self._part.begin(monotonic())
+                self._end_turn()
         except Exception as error:  # no system call's, for each of those has its own guard: the node's
             self.distrust(error)
         self.turns += 1
@@ -179,6 +177,7 @@ class Reactor:
         ms = int(now * 1000)
         stopped = self._node.turn(ms, self._wall_clock.at(ms), self._unread, worked=int(worked * 1000))
         if stopped:
+            self._has_stopped = True
             self._fence()
         return stopped
 
@@ -193,8 +192,11 @@ class Reactor:
 
     # --- sockets
 
-    def _serve(self, events: list[tuple[int, int]]) -> None:
-        if self._urgent:
+    def _serve(self, events: list[tuple[int, int]]) -> bool:
+        """Serve who is ready; return whether no link of a peer was among them."""
+        urgent = self._urgent
+        only_clients = not (self._again or (urgent and any(fd in urgent for fd, _ in events)))
+        if not only_clients:
             events = self._serve_urgent(events)
         if self._left:
             events = self._in_order(events)
@@ -205,7 +207,8 @@ class Reactor:
                 ready(mask)
                 if part.over:
                     self._leave(events, fd)
-                    return
+                    break
+        return only_clients
 
     def _leave(self, events: list[tuple[int, int]], last: int) -> None:
         """Leave to the next turn those that come behind this one."""
@@ -237,26 +240,21 @@ class Reactor:
         self._left = []
         return left + list(ready.items())
 
-    async def run(self) -> None:
-        """Serve for ever."""
-        poll = self._epoll.poll
-        fd = self._epoll.fileno()
-        node = self._node
-        while True:
-            if self._left or self._again or node.behind:
-                await trio.lowlevel.checkpoint()
-            else:
-                await trio.lowlevel.wait_readable(fd)
-            turns = looks = 0
-            until = monotonic() + _SLICES_IN_A_ROW * self._part.length
-            while turns < _TURNS and looks < _LOOKS and self._began < until:
-                events = poll(0)
-                if not (events or self._again or node.behind):
-                    looks += 1
-                    continue
-                turns += 1
-                looks = 0
-                self.turn(lambda events=events: self._serve(events))  # type: ignore[misc]
+    @property
+    def pending(self) -> bool:
+        """Tell whether there is something to do though nothing may come."""
+        return bool(self._left or self._again or self._node.behind)
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when something has come."""
+        return self._epoll.fileno()
+
+    def serve(self, timeout: float) -> None:
+        """Wait until there is something to do, for so many seconds at most, and do it in a turn."""
+        pending = self.pending
+        events = self._epoll.poll(0 if pending else max(0, timeout))
+        if events or pending:
+            self._take_turn(self._serve, events)
 
     def close(self) -> None:
         """Close the epoll; the sockets are their owners' to close."""

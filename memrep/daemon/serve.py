@@ -17,7 +17,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from memrep.daemon.daemon import BREATH_S, Daemon
+from memrep.daemon.daemon import Daemon
+from memrep.daemon.host import BREATH_S
 from memrep.daemon.local_address import is_private
 from memrep.daemon.log import LAST_WORDS_S, Log, keep_standard_files_open
 from memrep.daemon.options import ServeOptions

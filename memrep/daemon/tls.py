@@ -19,9 +19,8 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Final
-
-import trio
 
 from memrep.addresses import plain_host
 from memrep.daemon.guard import guarded, hang_up, in_words
@@ -189,7 +188,7 @@ class TlsDoor:
         except OSError:
             hang_up(tls)
             raise
-        crowded_out = self._anteroom.enter(handshake, host, trio.current_time())
+        crowded_out = self._anteroom.enter(handshake, host, monotonic())
         if crowded_out is not None:
             crowded_out.close("")
 
@@ -214,7 +213,7 @@ class TlsDoor:
 
     def tick(self) -> None:
         """Close those who take too long."""
-        for handshake in self._anteroom.overdue(trio.current_time()):
+        for handshake in self._anteroom.overdue(monotonic()):
             handshake.close(f"no TLS handshake in {_HANDSHAKE_S:g} s")
 
     def close_all(self) -> None:

@@ -79,6 +79,16 @@ class Clients:
         self._close_the_late()
 
     @property
+    def unfinished(self) -> bool:
+        """Tell whether a client has something to do at the end of this turn, or has to wait for a later one."""
+        return bool(self._ready or self._unheard or self._crowd)
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether any client waits, be it for an answer or to be heard."""
+        return bool(self._waits)
+
+    @property
     def can_go_on(self) -> bool:
         """Tell whether a client has something to do in the next turn, though nothing may come."""
         if self._crowd and not self._context.flow.tight:

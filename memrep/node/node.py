@@ -5,10 +5,12 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
     node.turn(now, wall)                    the clocks, once, first thing; it tells if the process was stopped
     node.clients.receive(connection, data)  what clients sent; returns what can be answered at once
     node.links.receive(link, data)          what peers sent, and link events
-    node.tick()                             every 50 ms
+    node.tick()                             again after `node.pause` ms
     for target, data in node.end_turn():    what goes to peers (a number each), and to clients (a Connection);
         send it                             before the next is asked for
     if node.behind: another turn at once; this one had no time for everything
+
+If nothing but clients' bytes came in a turn, and the node is `quiet`, the end may be left to the next turn.
 
 A turn ends in this order: what waited is executed, peers are told, clients are answered whose answers had to
 wait. Behind an answer commands may have been kept back, which are executed now; if they have anything to say to
@@ -23,6 +25,7 @@ While the node may not serve (a view change is under way, or its lease has run o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from memrep.engine.counters import Counters
 from memrep.engine.engine import Engine
@@ -49,6 +52,13 @@ from memrep.replication.membership.state import ReplicaState
 from memrep.replication.replica import Replica
 from memrep.storage.pending import PendingWrites
 from memrep.storage.version import Clock
+
+#: Between two ticks, while somebody waits for what the clock brings: an answer, a view, a lease.
+_SOON_MS: Final = 50
+
+#: Between two ticks, while nobody does, at most. Heartbeats go out with a tick, so their interval will do; and
+#: it is far enough below the fence, for a tick that comes late must not be taken for a stop of this process.
+_PAUSE_MS: Final = 100
 
 
 class Node:
@@ -181,7 +191,7 @@ class Node:
         return self.replica.may_serve
 
     def tick(self) -> None:
-        """Do what is due by the clock; every 50 ms or so."""
+        """Do what is due by the clock; to be called again after `pause` ms."""
         self.replica.tick()
         self.store.sweep(self._clock.now)
         self._engine.memory_limit.look(self._memory())
@@ -197,6 +207,13 @@ class Node:
         self.clients.tick()
         self._admission.tick()
 
+    @property
+    def pause(self) -> int:
+        """Return after how many ms the next tick is due: sooner while somebody waits for the clock."""
+        if self.clients.waits or not self.replica.at_rest:
+            return _SOON_MS
+        return max(_SOON_MS, min(_PAUSE_MS, self.options.timing.beat))
+
     def end_turn(self) -> Iterator[tuple[int | Connection, bytes]]:
         """End the turn: run what has waited and need not any more, and say all that is to be said.
 
@@ -210,7 +227,7 @@ class Node:
             if not self._unfinished or self._spent():
                 return
 
-    def _finish(self) -> Iterator[tuple[int, bytes]]:
+    def _finish(self) -> list[tuple[int, bytes]]:
         """Run what waited for keys that are clean now; return what goes to each peer."""
         self._admission.look(len(self.store))
         if not self._admission.open and len(self.clients):
@@ -247,6 +264,12 @@ class Node:
     def _unfinished(self) -> bool:
         """Tell whether what was executed behind the answers has anything to say to peers, or woke others."""
         return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._policy.due))
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether nothing of what this turn has done is to be said to anybody: it need not be ended."""
+        replica = self.replica
+        return not (replica.unfinished or self._writes.woken or self._policy.due or self.clients.unfinished)
 
     @property
     def behind(self) -> bool:

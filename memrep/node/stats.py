@@ -205,7 +205,7 @@ class StatsGroups:
         if peer.process.gone:
             parts.append(f"because {peer.process.gone}")
         else:
-            parts.append(f"lag {self._replica.lag(peer.node)} frames")
+            parts.append(f"lag {self._replica.lag(peer.node)} writes")
             parts.append(f"clock {peer.offset:+d} ms")
             if peer.synced:
                 at = datetime.fromtimestamp(peer.synced / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -157,8 +157,8 @@ class Incoming:
             PeerError: what arrived is no memrep of this version, or one that disagrees. The text is the reason,
                 to be logged; it is put into `unsaid`, too, if the caller had not been greeted before.
         """
-        self._inbox.feed(data)
         if self.node is None:
+            self._inbox.feed(data)
             try:
                 self._greet()
             except PeerError as error:
@@ -166,7 +166,8 @@ class Incoming:
                 raise
             if self.node is None:
                 return []
-        return [read(body) for body in self._inbox.rest()]
+            data = b""
+        return read(self._inbox.take(data))
 
     def _greet(self) -> None:
         try:

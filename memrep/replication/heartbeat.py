@@ -46,6 +46,7 @@ class Heartbeats:
         self._next = self._clock.now
         self._is_due = False
         self._told = NOTHING  # of this side's activity
+        self._past = self._state.past  # what it had behind it when that was looked at last
 
     def tick(self) -> None:
         """Let one go out if the interval is over."""
@@ -60,6 +61,10 @@ class Heartbeats:
     def take(self) -> Heartbeat | None:
         """Take the heartbeat that goes out at this turn's end, behind this turn's frames; None if none does."""
         state = self._state
+        # In most turns nothing happens that was not told before.
+        if not self._is_due and state.past is self._past:
+            return None
+        self._past = state.past
         # Finding 45: who was answered must outlive the node that has answered, so it is told at once.
         if not self._is_due and self._told == state.activity:
             return None

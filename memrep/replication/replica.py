@@ -10,7 +10,7 @@ were), and a view before the frames of that view.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -84,6 +84,7 @@ class Replica:
         self._clock = membership.clock
         self._store = store
         self._observer = observer
+        self._late = 2 * membership.timing.beat  # without a word from a member
         self.news = MembershipLog(membership, log)
         self._outbox = Outbox(self.state, self.detector)
         self._routes = Routes(membership)
@@ -113,6 +114,13 @@ class Replica:
     def may_serve(self) -> bool:
         """Tell whether clients' commands may be executed now. A peer's message in this very turn may end it."""
         return self._clock.now < self.leases.serves_until
+
+    @property
+    def at_rest(self) -> bool:
+        """Tell whether nothing here waits for the clock: this node serves, and no member's word is overdue."""
+        if self._view_change.needed or self.missed or not (self.state.full and self.may_serve):
+            return False
+        return self._clock.now - self.detector.all_heard(self._clock.now) < self._late
 
     @property
     def open(self) -> bool:
@@ -146,7 +154,7 @@ class Replica:
         self._heartbeats.hurry()
 
     def tick(self) -> None:
-        """Do what is due by the clock; call it every 50 ms or so."""
+        """Do what is due by the clock; see `Node.pause`."""
         self.joiner.tick()
         self._routes.consider()
         self._heartbeats.tick()
@@ -316,14 +324,16 @@ class Replica:
         """Tell whether something has been said since the last `take`."""
         return self._stream.unsent
 
-    def take(self) -> Iterator[tuple[int, bytes]]:
+    def take(self) -> list[tuple[int, bytes]]:
         """End the turn; return the bytes for each peer to which there is something to say."""
         self.rounds.progress()
-        # What is said to every member is encoded once for all of them.
-        for frame in self._stream.take_frames():
-            self._outbox.tell(self.state.others, encode(frame))
-        if not self.state.paused:
-            for node, ack in self._stream.take_acks().items():
+        stream = self._stream
+        if stream.unsent:
+            # What is said to every member is encoded once for all of them.
+            for frame in stream.take_frames():
+                self._outbox.tell(stream.others, encode(frame))
+        if stream.owed and not self.state.paused:
+            for node, ack in stream.take_acks():
                 self._send(node, ack)
         beat = self._heartbeats.take()
         if beat is not None:
@@ -336,5 +346,5 @@ class Replica:
     # --- for the operator
 
     def lag(self, node: int) -> int:
-        """Return how many of this node's frames that member has not acknowledged."""
-        return self._stream.lag(node)
+        """Return how many of this node's writes that member has not acknowledged."""
+        return self.rounds.lag(node)

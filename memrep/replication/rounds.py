@@ -80,6 +80,11 @@ class Rounds:
         """Return how many writes of this node's own are on their way."""
         return len(self._own) + len(self.settled)
 
+    def lag(self, node: int) -> int:
+        """Return how many of them that node, if it is a member, has not acknowledged."""
+        acked = self._stream.acked.get(node)
+        return 0 if acked is None else sum(one.frame > acked for one in self._queue if not one.over)
+
     def pending(self, key: bytes) -> bool:
         """Tell whether some write of this key is on its way, this node's own or another's."""
         return key in self._writes.pending
@@ -147,13 +152,13 @@ class Rounds:
 
     def progress(self) -> None:
         """Commit every round that all members acknowledge. Not while a promise pauses this node."""
+        queue = self._queue
         # K1: its vote has told what is in flight here; what it committed behind that, a view could settle
         # otherwise.
-        if self._state.paused:
+        if not (queue or self._aborted) or self._state.paused:
             return
         # K1: frames are acknowledged in order, so the oldest rounds are the first to be done.
         held = self._stream.held_by_all()
-        queue = self._queue
         # What was aborted stays in its place until it is the first.
         while queue and (queue[0].over or queue[0].frame <= held):
             own = queue.popleft()
@@ -207,11 +212,10 @@ class Rounds:
 
     def take(self, node: int, item: Write | Commit | Abort | Nack) -> None:
         """Act on an item of a member's frame."""
-        kind = type(item)
-        if kind is Write:
-            assert isinstance(item, Write)
+        if type(item) is Write:
             self._take_write(item)
             return
+        kind = type(item)
         pending = self._writes.pending.get(item.key)
         if kind is Nack:
             own = self._own.get(Version(item.version))
@@ -232,12 +236,13 @@ class Rounds:
         if write.request_id is not None:
             self._observer.accepted(write.key, write.request_id)
         before = self._writes.pending.get(write.key)
-        if write.base is not None and not self._accept(write, before):
-            # I1: in a frame, so before the acknowledgement of the write, which would commit it.
-            self._stream.add(Nack(write.key, write.version))
-            return
-        # Asked again: `_accept` may have committed what was pending.
-        before = self._writes.pending.get(write.key)
+        if write.base is not None:
+            if not self._accept(write, before):
+                # I1: in a frame, so before the acknowledgement of the write, which would commit it.
+                self._stream.add(Nack(write.key, write.version))
+                return
+            # Asked again: `_accept` may have committed what was pending.
+            before = self._writes.pending.get(write.key)
         # I1: what is not newer than what is here changes nothing; the acknowledgement of its frame tells
         # nothing else to its coordinator, for a plain write has no one to object to.
         if version <= self._store.version(write.key):

@@ -9,6 +9,7 @@ A link begins with a greeting, which is spelled in the same way: handshake.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -54,47 +55,55 @@ class Inbox:
         Raises:
             PeerError: a message is announced that is larger than the limit.
         """
-        bodies = self._cut(1)
+        bodies, end = self._cut(self._buffer, most=1)
+        del self._buffer[:end]
         return bodies[0] if bodies else None
 
     def feed(self, data: bytes) -> None:
         """Put what has arrived behind what is there."""
         self._buffer += data
 
-    def rest(self) -> list[bytes]:
-        """Take the bodies of all messages that are complete.
+    def take(self, data: bytes) -> list[bytes]:
+        """Take what has arrived; return the bodies of all messages that are complete now.
 
         Raises:
             PeerError: a message is announced that is larger than the limit.
         """
-        return self._cut(MESSAGE_BYTES_MAX)
-
-    def _cut(self, most: int) -> list[bytes]:
-        buffer = self._buffer
-        bodies: list[bytes] = []
-        start, end = 0, len(buffer)
-        while end - start >= _LENGTH and len(bodies) < most:
-            size = int.from_bytes(buffer[start : start + _LENGTH], "big")
-            if size > self._limit:
-                raise PeerError(f"a message of {size} bytes was announced")
-            if end - start < _LENGTH + size:
-                break
-            bodies.append(bytes(buffer[start + _LENGTH : start + _LENGTH + size]))
-            start += _LENGTH + size
-        if start:
-            del buffer[:start]
+        # Most of what arrives is whole messages, and nothing of it is put aside.
+        if not self._buffer:
+            bodies, end = self._cut(data)
+            if end < len(data):
+                self._buffer += data[end:]
+            return bodies
+        self._buffer += data
+        bodies, end = self._cut(self._buffer)
+        del self._buffer[:end]
         return bodies
 
+    def _cut(self, data: bytes | bytearray, most: int = MESSAGE_BYTES_MAX) -> tuple[list[bytes], int]:
+        """Return the bodies of the complete messages in this, and where the first of the others begins."""
+        bodies: list[bytes] = []
+        start, size = 0, len(data)
+        while most and (body := start + _LENGTH) <= size:
+            end = body + int.from_bytes(data[start:body], "big")
+            if end - body > self._limit:
+                raise PeerError(f"a message of {end - body} bytes was announced")
+            if end > size:
+                break
+            bodies.append(bytes(data[body:end]))
+            start = end
+            most -= 1
+        return bodies, start
 
-def read(body: bytes) -> PeerMessage:
-    """Read the message in this body.
+
+def read(bodies: Iterable[bytes]) -> list[PeerMessage]:
+    """Read the messages in these bodies.
 
     Raises:
-        PeerError: there is none that could be read.
+        PeerError: there is one that could not be read.
     """
     try:
-        message: PeerMessage = _DECODE(body)
-        return message
+        return list(map(_DECODE, bodies))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PeerError(f"a message that cannot be read: {error}") from None
 
@@ -105,6 +114,4 @@ def decode(data: bytes) -> list[PeerMessage]:
     Raises:
         PeerError: they cannot be read.
     """
-    inbox = Inbox(MESSAGE_BYTES_MAX)
-    inbox.feed(data)
-    return [read(body) for body in inbox.rest()]
+    return read(Inbox(MESSAGE_BYTES_MAX).take(data))

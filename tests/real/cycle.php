@@ -10,6 +10,7 @@
  *   {"do": "round"}                                  one cycle for every id
  *   {"do": "flow", "cycles": 1000, "pace_ms": 20}    cycles until both this many are done and
  *                                                    the next command, {"do": "stop"}, has come
+ *   {"do": "flow", ..., "tell": true}                the same, and each cycle is told, not only anomalies
  *   {"do": "raise", "id": 0, "times": 25}            plain increments, whatever was there before
  *   {"do": "look"}                                   read every session without writing
  *   {"do": "expect", "n": 3}                         from now on every session should hold 3
@@ -58,6 +59,7 @@ final class Cycles
 {
     /** @var string[] */
     public array $ids = [];
+    public bool $tells = false;
     /** @var array<string, array{int, int}> the counts that each session may hold, from and to */
     private array $expected = [];
     private array $tally;
@@ -190,12 +192,15 @@ final class Cycles
         }
         if ($trouble === null) {
             $this->tally['ok']++;
+        } else {
+            $this->tally['anomalies'][$trouble] = ($this->tally['anomalies'][$trouble] ?? 0) + 1;
+        }
+        if ($trouble === null && !$this->tells) {
             return;
         }
-        $this->tally['anomalies'][$trouble] = ($this->tally['anomalies'][$trouble] ?? 0) + 1;
         say(['anomaly' => $trouble, 'id' => $id, 'found' => $found, 'expected' => $due,
             'cycle' => $this->tally['cycles'], 'read_ms' => round($read_ms, 1), 'ms' => round($ms, 1),
-            'at_s' => round(microtime(true) - $this->began, 3), 'notices' => $notices]);
+            'at_s' => round(microtime(true) - $this->began, 3), 'at' => microtime(true), 'notices' => $notices]);
     }
 }
 
@@ -241,6 +246,7 @@ while (true) {
             array_map($cycles->cycle(...), $cycles->ids);
             break;
         case 'flow':
+            $cycles->tells = $order['tell'] ?? false;
             flow($cycles, $order['cycles'], (float) $order['pace_ms']);
             break;
         case 'raise':

@@ -73,12 +73,14 @@ class Host:
         self._able = world.now  # when it last served, or refused, or was stopped
         self._acts: list[Callable[[Node], None]] = []
         self._unread: set[Connection] = set()
+        self._only_clients = True  # nothing else has a part in the next turn
         self._came: dict[Connection, float] = {}  # when something last came from who is parting
 
     def turn(self, act: Callable[[Node], None], sender: Connection | None = None) -> None:
         """Let this happen in the node's next turn, with all that comes until then; `sender` has sent bytes."""
         if self.node is not None:
             self._acts.append(act)
+            self._only_clients &= sender is not None
             if sender is not None:
                 self._unread.add(sender)
                 if sender in self.parting:
@@ -124,6 +126,7 @@ class Host:
             return
         acts, self._acts = self._acts, []
         unread, self._unread = self._unread, set()
+        only_clients, self._only_clients = self._only_clients, True
         before, promised = node.replica.state.view, node.replica.state.promised
         node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
         for act in acts:
@@ -133,7 +136,8 @@ class Host:
             world.spite.strike(self.number)
             if self.node is None or self.frozen:
                 return  # it says no more, or says it when it goes on
-        self._finish_turn(node)
+        if not (only_clients and node.quiet):
+            self._finish_turn(node)
         self._look_at_links(node)
         if node.replica.state.view is not before:
             self._look_for_rivals(node, before)

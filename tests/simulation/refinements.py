@@ -1,8 +1,11 @@
 """Refinements: rules about several faults in a row, each of which some story must miss when it is taken away.
 
 The search of the simulator notices all other rules within 1,000 seeds (rule_mutations.py). These it has found,
-each in one seed of thousands: so a story tells that schedule, and here the rule is taken away under it. As a
-plugin of pytest (`-p tests.simulation.refinements`) this takes away the one that TAKES_AWAY names in the
+each in one seed of thousands: so a story tells that schedule, and here the rule is taken away under it. So
+it is with those breakages that one seed in hundreds notices: whether it is among the first thousand changes
+whenever nodes speak in another order, and the rule must be held meanwhile.
+
+As a plugin of pytest (`-p tests.simulation.refinements`) this takes away the one that TAKES_AWAY names in the
 environment. The numbers are those of docs/replication.md.
 """
 
@@ -22,17 +25,19 @@ from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.protocol.reply_gate import ReplyGate
 from memrep.replication import heartbeat
+from memrep.replication.frames import FrameStream
 from memrep.replication.membership import history, settlement, state
 from memrep.replication.membership.history import NOTHING, WRITTEN
 from memrep.replication.membership.leases import Leases
 from memrep.replication.membership.missed_nodes import MissedNodes
 from memrep.replication.membership.peer_process import Liveness
-from memrep.replication.message import Past, Vote
+from memrep.replication.message import Commit, Frame, Past, Vote
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Joiner
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.pending import Attempt
 from memrep.storage.version import Clock, Version
+from tests.simulation.rule_mutations import BREAKAGES
 
 #: Names the refinement that is taken away.
 TAKES_AWAY: Final = "MEMREP_TESTS_TAKE_AWAY"
@@ -174,15 +179,37 @@ def _yields_to_its_own_generation_only(patch: MonkeyPatch) -> None:
     patch.setattr(settlement, "_yielding", yielding)
 
 
+def _withholds_what_is_said_beside_commits(patch: MonkeyPatch) -> None:
+    def accept(self: FrameStream, node: int, frame: Frame) -> bool:
+        owed = set(self.owed)
+        is_next = real(self, node, frame)
+        if any(type(item) is Commit for item in frame.items):
+            self.owed = owed
+        return is_next
+
+    real = FrameStream.accept
+    patch.setattr(FrameStream, "accept", accept)
+
+
 _SIDES = "tests/unit/replication/membership/test_sides.py::"
 _BINARY = "tests/unit/php/test_php_binary.py::"
 _MISSED = "tests/unit/replication/membership/test_missed_nodes.py::"
 _MISTAKES = "tests/unit/replication/test_mistakes.py::"
+_GATE = "tests/unit/node/test_host_gate.py::"
 _LEASES = "tests/unit/replication/membership/test_leases.py::"
 
 REFINEMENTS: Final = {
     "serves-without-leases": Refinement(
         "S1", _MISTAKES + "test_14_what_comes_late_is_no_lease", _serves_without_leases
+    ),
+    "withholds-what-is-said-beside-commits": Refinement(
+        "F3", "tests/unit/replication/test_frames.py::"
+        "test_what_is_said_beside_commits_is_acknowledged_at_once",
+        _withholds_what_is_said_beside_commits,
+    ),
+    "believes-in-views-that-never-began": Refinement(
+        33, _SIDES + "test_of_a_majoritys_view_that_was_cut_in_two_those_who_stand_in_it_are_not_newer",
+        BREAKAGES["believes-in-views-that-never-began"].breaks,
     ),
     "discards-what-the-donor-has": Refinement(
         29, _SIDES + "test_what_the_donor_has_lost_meanwhile_is_not_yielded_to_and_both_have_the_same",
@@ -205,8 +232,7 @@ REFINEMENTS: Final = {
         35, _SIDES + "test_who_was_out_of_touch_believes_no_older_death", _believes_older_deaths
     ),
     "overlooks-who-returns-while-a-view-is-formed": Refinement(
-        36, "tests/unit/node/test_host_gate.py::"
-        "test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_leaves_out",
+        36, _GATE + "test_a_view_from_before_a_stop_lets_nobody_serve_who_hears_those_that_it_leaves_out",
         _overlooks_who_returns_while_a_view_is_formed,
     ),
     "dates-a-release-by-its-execution": Refinement(
@@ -245,6 +271,44 @@ REFINEMENTS: Final = {
     "tells-nobody-what-has-happened": Refinement(
         45, _SIDES + "test_that_a_client_was_answered_is_told_at_once_for_the_node_may_be_killed",
         _tells_nobody_what_has_happened,
+    ),
+    "remembers-who-has-heard-nothing": Refinement(
+        47, _GATE + "test_a_host_whose_answer_is_not_acknowledged_is_none_that_was_heard_in_a_cut",
+        BREAKAGES["remembers-who-has-heard-nothing"].breaks,
+    ),
+    "executes-what-came-while-it-was-stopped": Refinement(
+        "T1", "tests/unit/node/test_node.py::test_input_that_was_kept_dies_with_a_stop",
+        BREAKAGES["executes-what-came-while-it-was-stopped"].breaks,
+    ),
+    "stamps-without-generations": Refinement(
+        "M7", _SIDES
+        + "test_what_a_majority_wrote_outranks_what_a_node_that_was_cut_off_wrote_later_by_its_clock",
+        BREAKAGES["stamps-without-generations"].breaks,
+    ),
+    "takes-an-answer-for-a-knock": Refinement(
+        "N2", _GATE + "test_a_host_that_was_answered_before_the_cut_is_none_that_was_heard_in_it",
+        BREAKAGES["takes-an-answer-for-a-knock"].breaks,
+    ),
+    "serves-on-when-they-are-back": Refinement(
+        "N3", _GATE + "test_who_is_served_when_the_others_are_back_waits_for_the_view_with_them",
+        BREAKAGES["serves-on-when-they-are-back"].breaks,
+    ),
+    "prefers-the-later-view": Refinement(
+        26, _SIDES + "test_a_side_in_which_nobody_wrote_gives_way_whatever_its_views_number",
+        BREAKAGES["prefers-the-later-view"].breaks,
+    ),
+    "yields-nothing": Refinement(
+        27, _SIDES + "test_what_was_in_flight_on_an_idle_side_yields_to_what_the_other_side_went_on_from",
+        BREAKAGES["yields-nothing"].breaks,
+    ),
+    "lets-the-clock-stand": Refinement(
+        28, _GATE + "test_a_clock_that_was_behind_goes_on_from_what_it_has_seen",
+        BREAKAGES["lets-the-clock-stand"].breaks,
+    ),
+    "votes-beside-who-is-deaf": Refinement(
+        23, "tests/unit/replication/membership/test_view_change.py::"
+        "test_nobody_votes_for_a_view_beside_a_deaf_node_with_data_that_only_the_voter_hears",
+        BREAKAGES["votes-beside-who-is-deaf"].breaks,
     ),
 }  # fmt: skip
 

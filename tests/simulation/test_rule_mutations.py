@@ -20,14 +20,20 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(1, 1001)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=lambda b: b.name)
+@pytest.mark.parametrize("breakage", [b for b in BREAKAGES.values() if b.seed], ids=lambda b: b.name)
 def test_a_broken_rule_is_noticed(breakage: Breakage) -> None:
-    seeds = chain([breakage.seed], SEEDS)
+    seeds = chain([breakage.seed or 1], SEEDS)
     caught = next((seed for seed in seeds if breakage.caught(seed) is not None), None)
     assert caught is not None, f"nobody noticed in {len(SEEDS)} seeds: {breakage.why}"
     simulate(
         caught, breakage.kind, redis=breakage.redis
     )  # where nothing is broken, that seed has nothing to say
+
+
+def test_a_rule_of_which_no_seed_is_known_has_a_story_that_misses_it() -> None:
+    unknown = {breakage.name for breakage in BREAKAGES.values() if breakage.seed is None}
+    assert unknown <= REFINEMENTS.keys()
+    assert all(REFINEMENTS[name].breaks is BREAKAGES[name].breaks for name in unknown)
 
 
 @pytest.mark.parametrize("name", REFINEMENTS)

@@ -126,11 +126,13 @@ class Trace:
         way = "{}>{}".format(*pipe.ends)
         if inbox is None:
             inbox = self._inboxes[pipe] = Inbox(MESSAGE_BYTES_MAX)
-        inbox.feed(data)
-        for body in inbox.rest():
-            greets = pipe not in self._greeted
+        bodies = inbox.take(data)
+        if bodies and pipe not in self._greeted:
             self._greeted.add(pipe)
-            self._line(f"{way} {'(a new link)' if greets else in_short(read(body))}")
+            self._line(f"{way} (a new link)")
+            del bodies[0]
+        for message in read(bodies):
+            self._line(f"{way} {in_short(message)}")
 
     def noted(self, text: str) -> None:
         """Tell it."""

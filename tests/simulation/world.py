@@ -23,7 +23,6 @@ from tests.simulation.spite import Spite
 from tests.simulation.trace import Watch
 from tests.simulation.ways import Ways
 
-_TICK_MS = 50.0
 _REDIAL_MS = 100.0
 
 
@@ -172,7 +171,7 @@ class World:
         host = self.hosts[number]
         if host.node is not None and host.boot == boot:
             host.turn(lambda node: node.tick())
-            self.later(_TICK_MS, partial(self._tick, number, boot))
+            self.later(host.node.pause, partial(self._tick, number, boot))
 
     def dial(self, number: int, other: int, boot: int, established: bool) -> None:
         self.later(2 * self.delay(), partial(self._dialled, number, other, boot, established))

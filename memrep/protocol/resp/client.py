@@ -15,7 +15,7 @@ from memrep.engine.operations import FLUSHED, NO_MEMORY, Decision, Operation, Re
 from memrep.protocol.connection import Connection
 from memrep.protocol.resp.arguments import ITEM_TOO_LARGE, OUT_OF_MEMORY, CommandError
 from memrep.protocol.resp.databases import ALL
-from memrep.protocol.resp.plan import Plan, Step, read
+from memrep.protocol.resp.plan import Made, Plan, Step, read
 from memrep.protocol.resp.server import Server
 from memrep.protocol.resp.spelling import SPELLINGS, bulk, error
 from memrep.protocol.resp.spelling import integer as spell_integer
@@ -238,7 +238,7 @@ class Client:
 
     # --- what results tell
 
-    def told(self, plan: Plan, results: Sequence[Result]) -> bytes | Plan:
+    def told(self, plan: Plan, results: Sequence[Result]) -> Made:
         """Return what a plan makes of its results; or why its second half, made of them, is refused."""
         if NO_MEMORY in results and not plan.mixed:
             return error(OUT_OF_MEMORY)

@@ -9,7 +9,7 @@ A `get` goes a short way: no plan is made for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from memrep.engine.engine import Engine
@@ -25,7 +25,7 @@ from memrep.protocol.resp.client import OFF, SKIP, SKIP_NEXT, Client
 from memrep.protocol.resp.command import CONTROL, NO_AUTH, NO_KEYS, PUSHES, READ, WRITE, Command
 from memrep.protocol.resp.execution import Execution
 from memrep.protocol.resp.parser import LINE_MAX, SMALL, Parser, ProtocolError
-from memrep.protocol.resp.plan import Plan
+from memrep.protocol.resp.plan import Made
 from memrep.protocol.resp.pubsub import NOT_WHILE_SUBSCRIBED, WHILE_SUBSCRIBED
 from memrep.protocol.resp.spelling import OK, QUEUED, error
 from memrep.protocol.resp.table import BY_FIRST_WORD, find, unknown
@@ -209,7 +209,7 @@ class Resp(Dialect):
         client = self._client
         client.muted = _MUTED_BEHIND.get(client.muted, b"")
         pushes = False
-        made: bytes | Plan | Iterator[bytes]
+        made: Made
         try:
             command = self._checked(command, words)
         except CommandError as refusal:
@@ -264,7 +264,7 @@ class Resp(Dialect):
             client.transaction.broken = True
         return error(refusal.text)
 
-    def _made(self, command: Command, words: list[bytes]) -> bytes | Plan | Iterator[bytes]:
+    def _made(self, command: Command, words: list[bytes]) -> Made:
         """Return what this command is going to do, or its reply, whole or in pieces.
 
         Raises:

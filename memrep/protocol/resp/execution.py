@@ -17,7 +17,7 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.resp.client import Client
-from memrep.protocol.resp.plan import NOTHING, Plan, Step
+from memrep.protocol.resp.plan import NOTHING, Made, Plan, Step
 
 
 class Execution:
@@ -52,16 +52,9 @@ class Execution:
         self._walk: Iterator[bytes] | None = None  # what comes piece by piece,
         self._collected: list[bytes] = []  # and, if a plan is to have it, what has come
 
-    def begin(self, made: bytes | Plan | Iterator[bytes]) -> None:
+    def begin(self, made: Made) -> None:
         """Say this reply, carry out this plan, or say this piece by piece."""
-        if isinstance(made, bytes):
-            self.say(made)
-            return
-        if isinstance(made, Plan):
-            self._start(made)
-        else:
-            self._plan, self._walk = None, made
-            self.runs = True
+        self._go_on_with(made)
         self.go_on()
 
     def go_on(self) -> None:
@@ -76,12 +69,7 @@ class Execution:
                 self.runs = False
                 return
             results = [part.result if isinstance(part, Future) else part for part in self._parts]
-            reply = self._client.told(self._plan, results)
-            if isinstance(reply, Plan):
-                self._start(reply)
-            else:
-                self.runs = False
-                self.say(reply)
+            self._go_on_with(self._client.told(self._plan, results))
 
     @property
     def half_said(self) -> bool:
@@ -94,11 +82,15 @@ class Execution:
             self._connection.size += len(reply)
             self._out.append(reply)
 
-    def _start(self, plan: Plan) -> None:
-        self._plan, self._walk = plan, plan.walk
-        self._steps = iter(plan.steps)
+    def _go_on_with(self, made: Made) -> None:
         self._parts, self._collected = [], []
-        self.runs = True
+        self.runs = not isinstance(made, bytes)
+        if isinstance(made, bytes):
+            self.say(made)
+        elif isinstance(made, Plan):
+            self._plan, self._walk, self._steps = made, made.walk, iter(made.steps)
+        else:
+            self._plan, self._walk = None, made
 
     def _do_steps(self) -> bool:
         """Begin what has not been begun; tell whether everything has its result.

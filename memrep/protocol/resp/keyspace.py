@@ -40,16 +40,20 @@ def keys(client: Client, words: Words) -> Iterator[bytes]:
 
 def _keys(client: Client, fits: Callable[[bytes], object]) -> Iterator[bytes]:
     database, is_live = client.database, client.engine.peek
-    found = []
+    count, told = 0, []  # spelled at once: a million keys would be let go of all at once, too
+    found: list[bytes] = []
     for number, stored in enumerate(client.server.keys()):
         key = database.named(stored)
         if key is not None and fits(key) and is_live(stored) is not None:
             found.append(key)
         if number % _PIECE == _PIECE - 1:
+            count += len(found)
+            told.append(b"".join(map(bulk, found)))
+            found.clear()
             yield b""
-    yield b"*%d\r\n" % len(found)
-    for at in range(0, len(found), _PIECE):
-        yield b"".join(map(bulk, found[at : at + _PIECE]))
+    yield b"*%d\r\n" % (count + len(found))
+    yield from told
+    yield b"".join(map(bulk, found))
 
 
 def _may_list(client: Client) -> None:

@@ -12,7 +12,7 @@ Where a command's second half depends on its first, what tells the results gives
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Union
 
 import attrs
 
@@ -40,21 +40,26 @@ class Step:
     count: Callable[[Result], None] | None = None
 
 
+#: What a command makes: its reply, whole or piece by piece, or what has to be done before.
+Made = Union[bytes, "Plan", Iterator[bytes]]
+
+
 @attrs.frozen
 class Plan:
     """What a command does.
 
     Attributes:
         steps: what happens to each key; gone through once.
-        finish: spells their results, which stand in the same order, or goes on; None if the one result there is
-            spelled already. It may refuse to go on (CommandError), as a handler may refuse to begin.
+        finish: spells their results, which stand in the same order, whole or piece by piece, or goes on; None
+            if the one result there is spelled already. It may refuse to go on (CommandError), as a handler may
+            refuse to begin.
         phased: whether it may go on, or what stands behind it must not be done beside it.
         mixed: whether it tells by itself which of its steps found no memory.
         walk: what is said piece by piece, the one result; then there are no steps.
     """
 
     steps: Iterable[Step]
-    finish: Callable[[Sequence[Result]], bytes | Plan] | None = None
+    finish: Callable[[Sequence[Result]], Made] | None = None
     phased: bool = False
     mixed: bool = False
     walk: Iterator[bytes] | None = None
@@ -70,6 +75,6 @@ def one(step: Step, spell: Callable[[Result], bytes]) -> Plan:
     return Plan((step,), lambda results: spell(results[0]))
 
 
-def each(steps: Iterable[Step], spell: Callable[[Sequence[Result]], bytes]) -> Plan:
+def each(steps: Iterable[Step], spell: Callable[[Sequence[Result]], bytes | Iterator[bytes]]) -> Plan:
     """Make a plan of several steps, whose results are spelled so."""
     return Plan(steps, spell)

@@ -6,8 +6,8 @@ nothing, a map, text for people, a message that was not asked for. Each client h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 OK: Final = b"+OK\r\n"
 QUEUED: Final = b"+QUEUED\r\n"
@@ -15,6 +15,8 @@ PONG: Final = b"+PONG\r\n"
 ZERO: Final = b":0\r\n"
 ONE: Final = b":1\r\n"
 EMPTY: Final = b"*0\r\n"
+
+T = TypeVar("T")
 
 
 def bulk(value: bytes) -> bytes:
@@ -39,6 +41,12 @@ def error(text: bytes) -> bytes:
 def array(replies: Sequence[bytes]) -> bytes:
     """Put replies in a list."""
     return b"*%d\r\n%b" % (len(replies), b"".join(replies))
+
+
+def pieces(spell: Callable[[T], bytes], values: Sequence[T]) -> Iterator[bytes]:
+    """Spell values in a list, piece by piece: it may be long."""
+    yield b"*%d\r\n" % len(values)
+    yield from map(spell, values)
 
 
 def bulks(values: Iterable[bytes]) -> bytes:

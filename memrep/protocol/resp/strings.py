@@ -7,6 +7,7 @@ keeps both. Numbers are of 64 bits, signed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from memrep.engine.operations import Decision, Operation, Result, touched
@@ -21,7 +22,7 @@ from memrep.protocol.resp.arguments import (
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import FAST, READ, WRITE, Command
 from memrep.protocol.resp.plan import Plan, Step, each, one
-from memrep.protocol.resp.spelling import OK, ONE, ZERO, bulk, error
+from memrep.protocol.resp.spelling import OK, ONE, ZERO, bulk, error, pieces
 from memrep.protocol.resp.spelling import integer as spell_integer
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import ZERO as NO_VERSION
@@ -42,11 +43,7 @@ def get(client: Client, words: Words) -> Plan:
 
 def mget(client: Client, words: Words) -> Plan:
     """MGET key ..."""
-    shown = client.shown
-    return each(
-        (client.reading(key) for key in words[1:]),
-        lambda results: b"*%d\r\n%b" % (len(results), b"".join(map(shown, results))),
-    )
+    return each((client.reading(key) for key in words[1:]), partial(pieces, client.shown))
 
 
 def strlen(client: Client, words: Words) -> Plan:
@@ -215,7 +212,9 @@ def put_all_if_absent(
     def attempt(results: Sequence[Result]) -> bytes | Plan:
         if any(isinstance(result, Entry) for result in results):
             return refused
-        steps = [client.storing(key, value, put_if_absent(value, expires, ONE, ZERO)) for key, value in pairs]
+        for key, value in pairs:  # all or nothing, as far as that can be known
+            client.check_size(key, value)
+        steps = (client.storing(key, value, put_if_absent(value, expires, ONE, ZERO)) for key, value in pairs)
         return Plan(steps, judge, phased=True)
 
     def judge(results: Sequence[Result]) -> bytes | Plan:
@@ -224,10 +223,10 @@ def put_all_if_absent(
         stored = [pair for pair, result in zip(pairs, results, strict=True) if result == ONE]
         if not stored:
             return refused
-        steps = [Step(key, client.removing_if(value, ONE, ZERO)) for key, value in stored]
+        steps = (Step(key, client.removing_if(value, ONE, ZERO)) for key, value in stored)
         return Plan(steps, lambda results: refused)
 
-    return Plan([client.looking(key) for key, _ in pairs], attempt, phased=True)
+    return Plan((client.looking(key) for key, _ in pairs), attempt, phased=True)
 
 
 def getset(client: Client, words: Words) -> Plan:

@@ -10,7 +10,7 @@ from memrep.protocol.resp.command import Command
 
 Words = Sequence[bytes]
 
-#: A queue may have so many words: what is done with them all is thought out in one turn.
+#: A queue may have so many words.
 _WORDS_MAX: Final = 20_000
 
 #: A queue may cost so many bytes, of which each command costs so many beside its words.

@@ -11,18 +11,20 @@ the change, so that of two rivals on two nodes one loses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import attrs
 
 from memrep.engine.operations import Decision, Operation, Outcome, Result
+from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.resp.arguments import CommandError
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.command import CONTROL, FAST, NO_KEYS, WRITE, Command
-from memrep.protocol.resp.plan import NOTHING, Plan, Step
-from memrep.protocol.resp.spelling import OK, array, error
+from memrep.protocol.resp.plan import NOTHING, Made, Plan, Step
+from memrep.protocol.resp.spelling import OK, error, pieces
 from memrep.protocol.resp.transaction import Transaction
 from memrep.storage.entry import Entry
 
@@ -84,7 +86,7 @@ def exec_(client: Client, words: Words) -> Plan:
         raise CommandError(b"EXECABORT Transaction discarded because of previous errors.")
     queue = transaction.queue
 
-    def begin(results: Sequence[Result]) -> bytes | Plan:
+    def begin(results: Sequence[Result]) -> Made:
         if any(found != state for found, state in zip(results, watched.values(), strict=True)):
             return client.say.nil_array
         return _Execution(client, queue, watched).go_on()
@@ -119,6 +121,20 @@ def _prepared(client: Client, command: Command, words: Words) -> bytes | Plan:
     return Plan((), lambda results: client.spelled(results[0]), phased=True, walk=made)
 
 
+def _whole(reply: bytes | Iterator[bytes]) -> bytes:
+    return reply if isinstance(reply, bytes) else b"".join(reply)
+
+
+def _bit_by_bit(work: Iterator[None], then: Callable[[], Made]) -> Plan:
+    """Do work that grows with the queue, some of it at a time, and then what is made of it."""
+
+    def rest() -> Iterator[bytes]:
+        while len(list(islice(work, COMMANDS_A_LOOK))) == COMMANDS_A_LOOK:
+            yield b""
+
+    return Plan((), lambda results: then(), phased=True, mixed=True, walk=rest())
+
+
 class _Execution:
     """The commands of a queue on their way, as many at a time as need no other one's second half."""
 
@@ -130,44 +146,47 @@ class _Execution:
         self._watched = watched
         self._replies: list[bytes] = []
 
-    def go_on(self) -> bytes | Plan:
-        """Return the next commands up to one with a second half, as one plan; or the reply to EXEC."""
+    def go_on(self) -> Made:
+        """Think the next commands out up to one with a second half, which are one plan; or reply to EXEC."""
+        if len(self._replies) == len(self._queue):
+            return pieces(bytes, self._replies)
         batch: list[bytes | Plan] = []
+        by_key: dict[bytes, list[Step]] = {}
+        return _bit_by_bit(self._prepare(batch, by_key), lambda: self._carry_out(batch, by_key))
+
+    def _prepare(self, batch: list[bytes | Plan], by_key: dict[bytes, list[Step]]) -> Iterator[None]:
+        """Think the commands out, and what they do to each key."""
         for place in range(len(self._replies), len(self._queue)):
             command, words = self._queue[place]
             # One without keys may look at all of them, or change how the next is understood.
             if batch and command.flags & NO_KEYS:
-                break
+                return
             item = _prepared(self._client, command, words)
             batch.append(item)
-            if isinstance(item, Plan) and item.phased:
-                break
-        if not batch:
-            return array(self._replies)
-        by_key: dict[bytes, list[Step]] = {}
-        for item in batch:
             for step in item.steps if isinstance(item, Plan) else ():
                 by_key.setdefault(step.key, []).append(step)
-        steps = [self._together(key, steps) for key, steps in by_key.items()]
-        for key in by_key:  # from here on it is this transaction that changes them
-            self._watched.pop(key, None)
-        if command.flags & WRITE and command.flags & NO_KEYS:
-            self._watched.clear()  # a flush changes all there are, and stands alone in its batch
+            if command.flags & WRITE and command.flags & NO_KEYS:
+                self._watched.clear()  # a flush changes all there are, and stands alone in its batch
+            if isinstance(item, Plan) and item.phased:
+                return
+            yield
+
+    def _carry_out(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, list[Step]]) -> Plan:
         if isinstance(batch[0], Plan) and batch[0].walk is not None:
             return self._inner(batch[0])
 
-        def finish(results: Sequence[Result]) -> bytes | Plan:
+        def finish(results: Sequence[Result]) -> Made:
             if CHANGED in results:
                 return self._client.say.nil_array
             return self._take(batch, dict(zip(by_key, results, strict=True)))
 
-        return Plan(steps, finish, phased=True, mixed=True)
+        return Plan((self._together(*item) for item in by_key.items()), finish, phased=True, mixed=True)
 
     def _together(self, key: bytes, steps: Sequence[Step]) -> Step:
         """Make one step, with a list of results, of what several steps do to one key, one after the other."""
         checks = key in self._watched
         decides: list[Operation] = [step.decide for step in steps]
-        state = self._watched.get(key)
+        state = self._watched.pop(key, None)  # from here on it is this transaction that changes it
         clock = self._client.clock
 
         def decide(entry: Entry | None) -> Decision:
@@ -190,33 +209,36 @@ class _Execution:
         lengths = [step.length for step in steps if step.length != NOTHING]
         return Step(key, decide, sum(lengths) if lengths else NOTHING)
 
-    def _take(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, Result]) -> bytes | Plan:
+    def _take(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, Result]) -> Plan:
         """Spell the replies of this batch; what has a second half is the last."""
         left = {key: iter(results) if isinstance(results, list) else None for key, results in by_key.items()}
-        for item in batch:
-            if isinstance(item, bytes):
-                self._replies.append(item)
-                continue
-            results: list[Result] = []
-            for step in item.steps:
-                these = left[step.key]
-                results.append(by_key[step.key] if these is None else next(these))  # none: there is no memory
-                if step.count is not None:
-                    step.count(results[-1])
-            reply = self._client.told(item, results)
-            if isinstance(reply, Plan):
-                return self._inner(reply)
-            self._replies.append(reply)
-        return self.go_on()
+        second_half: list[Plan] = []
+
+        def spell() -> Iterator[None]:
+            for item in batch:
+                results: list[Result] = []
+                for step in item.steps if isinstance(item, Plan) else ():
+                    these = left[step.key]
+                    results.append(by_key[step.key] if these is None else next(these))  # none: no memory
+                    if step.count is not None:
+                        step.count(results[-1])
+                reply = self._client.told(item, results) if isinstance(item, Plan) else item
+                if isinstance(reply, Plan):
+                    second_half.append(reply)
+                else:
+                    self._replies.append(_whole(reply))
+                yield
+
+        return _bit_by_bit(spell(), lambda: self._inner(second_half[0]) if second_half else self.go_on())
 
     def _inner(self, plan: Plan) -> Plan:
         """Return the second half of a command of the queue."""
 
-        def finish(results: Sequence[Result]) -> bytes | Plan:
+        def finish(results: Sequence[Result]) -> Made:
             reply = self._client.told(plan, results)
             if isinstance(reply, Plan):
                 return self._inner(reply)
-            self._replies.append(reply)
+            self._replies.append(_whole(reply))
             return self.go_on()
 
         steps = tuple(plan.steps)

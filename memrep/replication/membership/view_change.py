@@ -81,6 +81,11 @@ class ViewChange:
         self._latest: Install | None = None  # for who has missed it
         self._highest = 0  # the highest view anybody is known to have promised
 
+    @property
+    def needed(self) -> bool:
+        """Tell whether a view was needed when that was asked last."""
+        return self._needed is not None
+
     def saw_promise(self, vid: int) -> None:
         """Note that a node has promised this view; the next proposal must be above it."""
         self._highest = max(self._highest, vid)

@@ -22,6 +22,7 @@ from memrep.protocol.connection import Connection
 from memrep.protocol.negotiation import REDIS
 from memrep.replication.membership.timing import Timing
 from memrep.storage.entry import NEVER
+from tests.harness.hosted import serve
 from tests.harness.lone_node import WALL
 from tests.real.processes import HOST, PortLease
 
@@ -153,7 +154,7 @@ async def open_house(limit: int = 10) -> AsyncIterator[House]:
     try:
         with trio.fail_after(30):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(house.reactor.run)
+                nursery.start_soon(serve, house.reactor)
                 yield house
                 nursery.cancel_scope.cancel()
     finally:

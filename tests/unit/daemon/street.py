@@ -19,6 +19,7 @@ from memrep.node.shell import Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.replication.membership.timing import Timing
 from memrep.storage.entry import NEVER
+from tests.harness.hosted import serve
 from tests.harness.lone_node import WALL
 from tests.real.processes import HOST, NODE_LINK_OFFSET, PortLease
 
@@ -75,13 +76,13 @@ class House:
         """All that a daemon does for its links."""
         self.peers.open()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.reactor.run)
+            nursery.start_soon(serve, self.reactor)
             for dialler in self.peers.diallers.values():
                 nursery.start_soon(dialler.where.keep)
                 nursery.start_soon(dialler.keep)
             while True:
                 self.reactor.turn(self.node.tick)
-                self.peers.tick()
+                self.peers.tick(time.monotonic())
                 await trio.sleep(0.05)
 
     async def until(self, enough: Callable[[], bool]) -> None:

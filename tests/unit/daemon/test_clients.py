@@ -55,6 +55,21 @@ async def test_when_all_are_hung_up_on_they_hear_an_end_and_may_come_again() -> 
         assert await (await house.connect()).ask(b"mn\r\n") == b"MN\r\n"
 
 
+async def test_not_all_who_leave_at_once_are_let_go_in_one_turn_that_has_no_time_for_it() -> None:
+    async with open_house() as house:
+        house.open()
+        guests = [await house.connect() for _ in range(5)]
+        for guest in guests:
+            await guest.ask(b"mn\r\n")
+        house.reactor._part.length = 0.0
+        before = house.reactor.cut_short
+        for guest in guests:
+            guest.stream.socket.close()
+        while len(house.clients):
+            await trio.sleep(0)
+        assert house.reactor.cut_short > before
+
+
 async def test_what_a_client_has_sent_or_that_it_has_hung_up_is_seen_before_it_is_read() -> None:
     async with open_house() as house:
         house.open()

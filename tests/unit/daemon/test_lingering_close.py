@@ -39,6 +39,9 @@ class _Reactor:
     def unregister(self, fd: int) -> None:
         self.handlers.pop(fd)
 
+    def spent(self) -> bool:
+        return False
+
     def wake(self) -> None:
         """Let them hear what has been sent, which takes its time even to arrive here."""
         _comes(*self.handlers)

@@ -66,7 +66,7 @@ async def test_a_peer_that_does_not_read_costs_a_bounded_amount(
     called.say()
     for _ in range(100):
         called.link.send(b"x" * 100_000)
-    assert called.link.closed.is_set()
+    assert called.link.closed
     assert called.link.reason.startswith("it has not read 1")
     assert called.here.fileno() < 0
     called.close()
@@ -79,7 +79,7 @@ async def test_a_link_that_breaks_is_closed_and_says_why_and_takes_nothing_more(
     called = Called(house)
     called._sock.close()
     called.link.ready(1)
-    assert called.link.closed.is_set()
+    assert called.link.closed
     assert called.link.reason == "it closed the link"
     called.link.send(b"x")
     called.link.close("for another reason")

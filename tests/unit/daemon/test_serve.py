@@ -80,10 +80,10 @@ from memrep.daemon.options import ServeOptions
 from memrep.daemon.serve import serve
 from memrep.node.options import NodeOptions
 
-def fail(function):
+def fail(*given, **named):
     raise trio.TrioInternalError
 
-trio.run, me = fail, Address("127.0.0.1", int(sys.argv[1]))
+trio.lowlevel.start_guest_run, me = fail, Address("127.0.0.1", int(sys.argv[1]))
 node = NodeOptions(nodes=[str(me)])
 serve(ServeOptions(node=node, nodes=[me], me=me, listen=me.host, port=me.port, unix=sys.argv[2]))
 """

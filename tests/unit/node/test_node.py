@@ -615,3 +615,41 @@ def test_the_garbage_collector_walks_through_nothing_that_grows_with_the_keys() 
         sets = [b"set walked%d 0 3600 1\r\nx\r\n" % number for number in range(first, first + 100)]
         assert client.send(b"".join(sets)) == b"STORED\r\n" * 100
     assert walked(b"walked") == []
+
+
+# --- ticks
+
+
+def test_a_node_ticks_less_often_while_nobody_waits_for_the_clock() -> None:
+    cluster = serving_cluster(3)
+    cluster.advance(200)
+    assert [node.pause for node in cluster.nodes.values()] == [100] * 3
+    assert lone_node().node.pause == 100
+
+
+def test_a_node_ticks_soon_while_a_client_waits() -> None:
+    cluster = serving_cluster(3)
+    cluster.advance(200)
+    cluster.hold_all()
+    cluster.client(1).send(_set(b"k", b"v"))
+    assert (cluster.nodes[1].pause, cluster.nodes[2].pause) == (50, 100)
+
+
+def test_a_node_ticks_soon_while_a_member_is_late_and_until_a_view_without_it_stands() -> None:
+    cluster = serving_cluster(2)
+    cluster.advance(200)
+    cluster.freeze(2)
+    cluster.advance(100)
+    assert cluster.nodes[1].pause == 100
+    cluster.advance(200)
+    assert cluster.nodes[1].pause == 50
+    cluster.advance(1_000)
+    assert cluster.members(1) == [1]
+    cluster.kill(2)
+    cluster.advance(1_000)
+    assert cluster.nodes[1].pause == 100
+
+
+def test_a_node_never_pauses_for_longer_than_the_interval_of_its_heartbeats() -> None:
+    assert serving_cluster(2, timing=Timing.scaled(480)).nodes[1].pause == 80
+    assert serving_cluster(2, timing=Timing.scaled(60)).nodes[1].pause == 50

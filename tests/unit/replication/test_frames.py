@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
-from memrep.replication.frames import FRAME_BYTES, FRAME_ITEMS, FrameStream
+from memrep.replication.frames import FRAME_BYTES, FRAME_ITEMS, FrameStream, Item
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.view import View
-from memrep.replication.message import Ack, Commit, Frame, describe
+from memrep.replication.message import Abort, Ack, Commit, Frame, Nack, Write, describe
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.version import make
 
@@ -24,6 +26,10 @@ def _stream(*members: int) -> tuple[ReplicaState, FrameStream]:
 
 def _commit(n: int = 1) -> Commit:
     return Commit(b"k", make(1, n))
+
+
+def _write(n: int = 1) -> Write:
+    return describe(b"k", Entry(make(1, n), b"v", 0, NEVER), None, False, 0)
 
 
 def _say(stream: FrameStream) -> int:
@@ -60,7 +66,7 @@ def test_a_frame_is_held_by_all_when_the_last_member_has_acknowledged_it() -> No
     _say(stream)
     assert stream.acknowledged(2, Ack(VID, 1, 0))
     assert stream.held_by_all() == 0
-    assert (stream.lag(2), stream.lag(3)) == (0, 1)
+    assert stream.acked == {2: 1, 3: 0}
     assert stream.acknowledged(3, Ack(VID, 1, 0))
     assert stream.held_by_all() == 1
 
@@ -74,10 +80,10 @@ def test_an_acknowledgement_counts_only_when_the_frames_before_it_have_been_seen
     _, stream = _stream()
     _say(stream)
     assert not stream.acknowledged(2, Ack(VID, 1, 1))
-    assert stream.lag(2) == 1
+    assert stream.acked[2] == 0
     assert stream.accept(2, Frame(VID, 1, []))
     assert stream.acknowledged(2, Ack(VID, 1, 1))
-    assert stream.lag(2) == 0
+    assert stream.acked[2] == 1
 
 
 def test_an_older_acknowledgement_that_comes_late_takes_nothing_back() -> None:
@@ -86,7 +92,7 @@ def test_an_older_acknowledgement_that_comes_late_takes_nothing_back() -> None:
     _say(stream)
     stream.acknowledged(2, Ack(VID, 2, 0))
     stream.acknowledged(2, Ack(VID, 1, 0))
-    assert stream.lag(2) == 0
+    assert stream.acked[2] == 2
 
 
 def test_an_acknowledgement_of_a_stranger_does_not_count() -> None:
@@ -98,11 +104,30 @@ def test_an_acknowledgement_of_a_stranger_does_not_count() -> None:
 
 def test_frames_in_order_are_taken_and_acknowledged_once() -> None:
     state, stream = _stream()
-    assert stream.accept(2, Frame(VID, 1, []))
-    assert stream.accept(2, Frame(VID, 2, []))
-    assert stream.take_acks() == {2: Ack(VID, 2, 0)}
-    assert stream.take_acks() == {}
+    assert stream.accept(2, Frame(VID, 1, [_write(1)]))
+    assert stream.accept(2, Frame(VID, 2, [_write(2)]))
+    assert stream.take_acks() == [(2, Ack(VID, 2, 0))]
+    assert stream.take_acks() == []
     assert state.view_change_reason == ""
+
+
+def test_that_something_is_committed_is_acknowledged_with_what_follows_or_after_a_heartbeat() -> None:
+    _, stream = _stream()
+    assert stream.accept(2, Frame(VID, 1, [_commit(1), _commit(2)]))
+    assert stream.accept(3, Frame(VID, 1, [_commit(3)]))
+    assert stream.take_acks() == []
+    assert stream.accept(2, Frame(VID, 2, [_write()]))
+    stream.owe(3)
+    assert stream.take_acks() == [(2, Ack(VID, 2, 0)), (3, Ack(VID, 1, 0))]
+
+
+@pytest.mark.parametrize("item", [_write(), Abort(b"k", make(1, 1)), Nack(b"k", make(1, 1))], ids=type)
+def test_what_is_said_beside_commits_is_acknowledged_at_once(item: Item) -> None:
+    beside: list[Item] = [item, _commit(), _commit()]
+    for items in [[item], *map(list, permutations(beside))]:
+        _, stream = _stream()
+        stream.accept(2, Frame(VID, 1, items))
+        assert stream.take_acks() == [(2, Ack(VID, 1, 0))]
 
 
 @pytest.mark.parametrize("number", [1, 3, 9, 0])
@@ -115,7 +140,7 @@ def test_a_gap_or_a_repetition_breaks_the_view_and_nothing_more_is_taken_of_that
     assert not stream.accept(2, Frame(VID, 2, []))
     assert not stream.acknowledged(2, Ack(VID, 0, 0))
     stream.owe(2)
-    assert stream.take_acks() == {}
+    assert stream.take_acks() == []
     assert stream.accept(3, Frame(VID, 1, []))
 
 
@@ -143,34 +168,34 @@ def test_the_first_trouble_is_the_one_that_is_told() -> None:
 
 def test_a_lost_acknowledgement_is_owed_again() -> None:
     _, stream = _stream()
-    stream.accept(2, Frame(VID, 1, []))
-    assert stream.take_acks() == {2: Ack(VID, 1, 0)}  # and is lost
+    stream.accept(2, Frame(VID, 1, [_write()]))
+    assert stream.take_acks() == [(2, Ack(VID, 1, 0))]  # and is lost
     stream.owe(2)
-    assert stream.take_acks() == {2: Ack(VID, 1, 0)}
+    assert stream.take_acks() == [(2, Ack(VID, 1, 0))]
 
 
 def test_nothing_is_owed_to_who_has_said_nothing() -> None:
     _, stream = _stream()
     stream.owe(2)
     stream.owe(9)
-    assert stream.take_acks() == {}
+    assert stream.take_acks() == []
 
 
 def test_an_acknowledgement_tells_how_many_frames_were_sent_before_it() -> None:
     _, stream = _stream()
-    stream.accept(2, Frame(VID, 1, []))
+    stream.accept(2, Frame(VID, 1, [_write()]))
     _say(stream)
-    assert stream.take_acks() == {2: Ack(VID, 1, 1)}
+    assert stream.take_acks() == [(2, Ack(VID, 1, 1))]
 
 
 def test_with_a_new_view_everything_starts_anew() -> None:
     state, stream = _stream()
     _say(stream)
     stream.heard_of(2, 1)
-    stream.accept(3, Frame(VID, 1, []))
+    stream.accept(3, Frame(VID, 1, [_write()]))
     state.view = View(vid=2 * VID, members={1: 7, 2: 7})
     stream.reset()
-    assert stream.take_acks() == {}
+    assert stream.take_acks() == []
     assert stream.sent == 0
     assert stream.accept(2, Frame(2 * VID, 1, []))
     assert stream.add(_commit()) == 1

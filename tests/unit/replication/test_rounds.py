@@ -128,6 +128,20 @@ def test_a_write_that_lost_leaves_nothing_pending_behind() -> None:
         assert not any(node.replica.rounds.pending(b"n") for node in cluster.nodes.values())
 
 
+def test_the_lag_of_a_member_is_the_writes_that_it_has_not_acknowledged() -> None:
+    cluster = serving_cluster(4)
+    cluster.kill(4)
+    cluster.advance(200)
+    node = cluster.nodes[1].replica
+    cluster.hold((1, 3))
+    client = cluster.client(1)
+    client.send(b"set a 0 0 1\r\nx\r\nset b 0 0 1\r\nx\r\n")
+    assert [node.lag(number) for number in (2, 3, 4)] == [0, 2, 0]
+    cluster.release()
+    assert client.take() == b"STORED\r\n" * 2
+    assert [node.lag(number) for number in (2, 3, 4)] == [0, 0, 0], "that both are committed is no write"
+
+
 # --- what only a change of view can bring
 
 

@@ -32,8 +32,7 @@ def _receive(parts: list[bytes]) -> list[PeerMessage]:
     inbox.trust()
     messages = []
     for part in parts:
-        inbox.feed(part)
-        messages += [read(body) for body in inbox.rest()]
+        messages += read(inbox.take(part))
     return messages
 
 
@@ -63,7 +62,7 @@ def test_messages_can_be_taken_one_at_a_time() -> None:
     inbox.feed(b"".join(map(encode, MESSAGES)) + b"\x00")
     first = inbox.next()
     assert first is not None
-    assert [read(first), *(read(body) for body in inbox.rest())] == MESSAGES
+    assert read([first, *inbox.take(b"")]) == MESSAGES
     assert inbox.next() is None
 
 

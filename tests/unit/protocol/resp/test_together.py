@@ -7,8 +7,10 @@ from random import Random
 import pytest
 
 from memrep.node.shell import ProcessInfo
+from memrep.protocol.negotiation import REDIS
 from memrep.protocol.resp.glob import PATTERN_MAX
 from tests.harness.cluster import Cluster
+from tests.harness.lone_node import lone_node
 from tests.unit.protocol.resp.test_dialect import lone_client, one_told, redis_client, said, told
 
 
@@ -157,6 +159,34 @@ def test_a_command_on_very_many_keys_yields_the_turn(command: str) -> None:
     turns = 0
     assert len(told(client.receive(said(command, *words)))) == 1
     assert turns > 20
+
+
+def test_a_queue_of_very_many_commands_yields_the_turn_while_it_is_thought_out_done_and_told() -> None:
+    looks = 0
+
+    def spent() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    client = lone_client(process=ProcessInfo(spent=spent))
+    client.receive(said("MULTI") + b"".join(said("SET", f"k{number}", "v") for number in range(1_000)))
+    looks = 0
+    assert one_told(client.receive(said("EXEC"))) == [b"+OK"] * 1_000
+    assert looks > 3 * 1_000 // 16
+
+
+@pytest.mark.parametrize("ends", [[("MGET", *["big"] * 50)], [("MULTI",), *[("GET", "big")] * 50, ("EXEC",)]])
+def test_many_large_values_are_not_told_in_one_piece(ends: list[tuple[str, ...]]) -> None:
+    clients = lone_node().node.clients
+    connection = clients.connect(port=REDIS)
+    receive = clients.receive
+    receive(connection, said("SET", "big", "x" * 500_000))
+    pieces = [receive(connection, b"".join(said(*words) for words in ends))]
+    while connection.blocked:
+        pieces.append(clients.resume(connection))
+    assert max(map(len, pieces)) < 3 << 20
+    assert sum(map(len, pieces)) > 50 * 500_000
 
 
 def test_a_command_without_keys_may_not_have_very_many_words() -> None:

@@ -101,6 +101,20 @@ def test_what_a_node_settled_for_nobody_while_it_was_cut_off_does_not_come_up_at
         assert [cluster.value(number, key) for key in (b"k", b"only")] == [None, b"before"]
 
 
+def test_what_a_majority_wrote_outranks_what_a_node_that_was_cut_off_wrote_later_by_its_clock() -> None:
+    cluster = serving_cluster(3)
+    cluster.client(1).send(_set(b"old"))
+    cluster.ahead[3] = 60_000
+    _cut_off(cluster, 3)
+    assert cluster.client(1, "web").insist(_set(b"new")) == b"STORED\r\n"
+    cluster.advance(1_000)
+    assert cluster.client(3, "web").insist(_set(b"alone")) == b"STORED\r\n"
+    _heal(cluster)
+    cluster.advance(1_500)
+    assert sorted(cluster.serving()) == [1, 2, 3]
+    assert {cluster.value(number, b"k") for number in cluster.nodes} == {b"new"}
+
+
 def test_what_yields_does_so_though_its_transfer_is_broken_off_and_begins_anew() -> None:
     cluster = serving_cluster(3)
     cluster.hold(*_ways(cluster, 3))
@@ -380,6 +394,22 @@ def test_a_majoritys_view_that_was_cut_in_two_makes_no_side_one_without_clients(
     cluster.advance(2_500)
     assert sorted(cluster.serving()) == [1, 2, 3, 4]
     assert {cluster.value(number, b"k") for number in cluster.nodes} == {b"0!"}
+
+
+@pytest.mark.parametrize("busy", [3, 4])
+def test_of_a_majoritys_view_that_was_cut_in_two_those_who_stand_in_it_are_not_newer(busy: int) -> None:
+    """Nodes 3 and 4 have voted for it and never been in it. They have clients, the others have none."""
+    cluster = serving_cluster(4)
+    cluster.client(1).send(_set(b"0"))
+    cluster.client(1, "gone").post(b"append k 0 0 4\r\nlost\r\n")
+    cluster.nodes[1].replica.state.view_change_reason = "a test"
+    _cut_as_the_next_view_is_formed(cluster)
+    assert cluster.client(busy, "web").insist(b"append k 0 0 1\r\n!\r\n") == b"STORED\r\n"
+    _later_view(cluster, 1)
+    _heal(cluster)
+    cluster.advance(2_500)
+    assert sorted(cluster.serving()) == [1, 2, 3, 4]
+    assert {cluster.value(number, b"k") for number in cluster.nodes} == {b"0lost!"}
 
 
 @pytest.mark.parametrize("survivors", [(1, 3), (1, 4), (2, 3), (2, 4)])
