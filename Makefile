@@ -82,11 +82,11 @@ fuzz: $(INSTALLED) ## search MINUTES for input that breaks a parser: by coverage
 	  { echo "make fuzz needs atheris, which cannot be had here for $$($(BIN)/python --version)"; exit 1; }
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
-bench: $(INSTALLED) ## everything in docs/performance.md, beside memcached and Redis; QUICK=1 in five minutes
+bench: $(INSTALLED) ## what memrep costs beside memcached and Redis (docs/performance.md); QUICK=1; ONLY=idle,paced
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' || echo "without pictures"
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-compare: $(INSTALLED) ## PHP over memrep, memcached and Redis while a server fails: table and picture; QUICK=1
+compare: $(INSTALLED) ## PHP over memrep, memcached and Redis while a server fails; QUICK=1; INTO=docs
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' >/dev/null 2>&1 || true
 	$(BIN)/python -m bench.comparison $(if $(QUICK),--quick) --into $(or $(INTO),build/comparison)
 

@@ -1,38 +1,48 @@
 """`python -m bench`: everything that docs/performance.md states, measured in one run beside its peers.
 
 QUICK=1 in the environment makes it short: under five minutes, of which a ratio is good to about a third.
-`--only` runs one section, several if given several times. The raw rounds go to a JSON file, from which
-`--read` makes the tables again, pictures, and with `--write-docs` the page, without measuring.
+`--only idle,paced` runs these sections. The raw rounds go to a JSON file, from which `--read` makes tables and
+pictures again without measuring. `--write-docs` writes the page, and puts the JSON file beside it, from which a
+test makes the page again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
-import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 from typing import Final
 
-import attrs
 import click
 
+from bench.machine import Watch
 from bench.peers import CannotMeasure
 from bench.plots import draw
-from bench.report import Answer, Report, machine, section, written_into
-from bench.rounds import FULL, QUICK, Scale
+from bench.progress import Progress
+from bench.report import Answer, Report, dumped, emptied, machine, section, written_into
+from bench.rounds import FULL, QUICK, Scale, Shapes
 from bench.sections import SECTIONS, Section
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "performance.md"
+#: The rounds from which its tables are made.
+ROUNDS_OF_PAGE: Final = PAGE.with_suffix(".json")
 RESULTS: Final = ROOT / "bench" / "results"
 
 
+def _chosen(_context: click.Context, _option: click.Parameter, told: tuple[str, ...]) -> tuple[str, ...]:
+    """The sections that are told, in their own order; the beginning of a name is enough."""
+    asked = [part.strip() for each in told for part in each.split(",")]
+    for part in asked:
+        if sum(name.startswith(part) for name in SECTIONS) != 1:
+            raise click.BadParameter(f"{part!r} is none of {', '.join(SECTIONS)}")
+    return tuple(name for name in SECTIONS if any(map(name.startswith, asked)))
+
+
 @click.command()
-@click.option("--only", type=click.Choice(list(SECTIONS)), multiple=True, help="Only this section.")
+@click.option("--only", multiple=True, callback=_chosen, help="Only these sections: idle,paced")
 @click.option("--rounds", type=click.IntRange(1), help="Turns of each competitor.")
 @click.option("--seconds", type=float, help="How long one figure is watched.")
 @click.option(
@@ -64,10 +74,11 @@ def main(
         scale = Scale(rounds or scale.rounds, seconds or scale.seconds, scale.quick)
         report = _measured(names, scale)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(attrs.asdict(report), indent=1), "utf-8")
+        path.write_text(dumped(report), "utf-8")
         click.echo(f"{machine(report)}\n\nThe raw rounds are in {path}.")
     if write_docs:
-        PAGE.write_text(written_into(PAGE.read_text("utf-8"), report), "utf-8")
+        PAGE.write_text(written_into(emptied(PAGE.read_text("utf-8")), report), "utf-8")
+        ROUNDS_OF_PAGE.write_text(dumped(report), "utf-8")
     try:
         for picture in draw(report, plots):
             click.echo(f"Drawn: {picture}")
@@ -76,26 +87,19 @@ def main(
 
 
 def _measured(names: tuple[str, ...], scale: Scale) -> Report:
-    before, stolen = os.getloadavg(), _stolen_s()
-    began = time.monotonic()
+    watch = Watch()
     answers = {}
+    progress = Progress({name: SECTIONS[name].expected_s[scale.quick] for name in names})
     for name in names:
+        click.echo(progress.begin(name), err=True)
         answers[name] = _answer(SECTIONS[name], scale)
         _show(answers[name])
-    passed = time.monotonic() - began
-    stolen = (_stolen_s() - stolen) / passed / (os.cpu_count() or 1)
-    loads = f"load average {before[0]:.1f} before and {os.getloadavg()[0]:.1f} after"
-    command = "python -m bench" + "".join(f" --only {name}" for name in names if len(names) < len(SECTIONS))
+    command = "python -m bench" + (f" --only {','.join(names)}" if len(names) < len(SECTIONS) else "")
     return Report(
         {
             "command": f"{'QUICK=1 ' if scale.quick else ''}{command}",
-            "rounds": f"{scale.rounds}, of {scale.seconds:g} s; {passed:.0f} s in all",
-            "machine": f"{_cpu()}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-            "noise": f"{loads}, {stolen:.1%} of CPU time stolen",
-            "memrep": _version("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
-            "Python": _python(),
-            "memcached": _version("memcached", "--version"),
-            "Redis": _version("redis-server", "--version"),
+            "rounds": f"{scale.rounds}, of {scale.seconds:g} s; {watch.passed_s:.0f} s in all",
+            **watch.facts(),
         },
         scale.quick,
         answers,
@@ -105,43 +109,17 @@ def _measured(names: tuple[str, ...], scale: Scale) -> Report:
 def _answer(asked: Section, scale: Scale) -> Answer:
     began = time.monotonic()
     click.echo(f"## {asked.title}\n")
+    found: Shapes = {}
+    told = ""
     try:
         found = asked.measure(scale)
     except CannotMeasure as missing:
-        found = f"not measured: {missing}"
-    seconds = time.monotonic() - began
-    if isinstance(found, str):
-        return Answer(asked.title, asked.note, seconds, told=found)
-    return Answer(asked.title, asked.note, seconds, found)
+        told = f"not measured: {missing}"
+    return Answer(asked.title, asked.note, time.monotonic() - began, found, told)
 
 
 def _show(answer: Answer) -> None:
     click.echo(f"{section(answer)}\n\n({answer.seconds:.0f} s)\n")
-
-
-def _stolen_s() -> float:
-    """Seconds for which a hypervisor gave our CPUs to others."""
-    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
-
-
-def _python() -> str:
-    """Its version, and whether it was built with profiles (PGO), which weighs more than the version."""
-    built = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return (
-        f"{platform.python_version()}, built {'with' if '--enable-optimizations' in built else 'without'} PGO"
-    )
-
-
-def _version(*command: str) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 if __name__ == "__main__":

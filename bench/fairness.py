@@ -14,30 +14,33 @@ from __future__ import annotations
 import multiprocessing
 import select
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import attrs
 import click
 
-from bench.peers import ONE_NODE, free_ports
+from bench.asking import HOST, stats, wait_until
+from bench.filling import fill
+from bench.peers import ONE_NODE, Servers, free_ports, running, serves_among
 from bench.turns import TurnTimes
 
-HOST: Final = "127.0.0.1"
 MEGABYTE: Final = b"x" * 1_000_000
 KEYS: Final = 10_000
 CROWD: Final = 1_000
 
+_KEY: Final = b"key%d"
+_VALUE_BYTES: Final = 10
+
 _PING_S: Final = 0.002
 _RECEIVE_BYTES: Final = 1 << 18
-_START_S: Final = 15.0
 
 #: What a client does until this moment, on the monotonic clock.
 Load = Callable[[int, float], None]
@@ -58,11 +61,7 @@ def _packet(opcode: int, key: bytes = b"", extras: bytes = b"", value: bytes = b
     return header + bytes(12) + extras + key + value
 
 
-def _key(number: int) -> bytes:
-    return b"key%d" % number
-
-
-_NAMES: Final = [_key(number) for number in range(KEYS)]
+_NAMES: Final = [_KEY % number for number in range(KEYS)]
 
 
 def _pairs() -> Iterator[bytes]:
@@ -146,22 +145,6 @@ def _together(port: int, until: float, answer: Callable[[bytes], bytes], first: 
                 else:
                     poll.unregister(fd)
                     del clients[fd]
-
-
-def fill(port: int, count: int, protocol: str, size: int = 10) -> None:
-    """Store so many keys."""
-    value = b"v" * size
-    with socket.create_connection((HOST, port)) as sock:
-        for at in range(0, count, 500):
-            keys = map(_key, range(at, min(count, at + 500)))
-            if protocol == "redis":
-                said = b"".join(_array(b"SET", key, value) for key in keys)
-            else:
-                said = b"".join(b"set %b 0 0 %d\r\n%b\r\n" % (key, size, value) for key in keys)
-            sock.sendall(said)
-            told = 0
-            while told < min(500, count - at):
-                told += sock.recv(_RECEIVE_BYTES).count(b"\n")
 
 
 # --- the kinds
@@ -262,49 +245,28 @@ class Server:
 
     def stats(self, group: str) -> list[dict[str, str]]:
         """Ask each node for a group of its statistics."""
-        return [_stats(port, group) for port in (self.ports["text"], *self.others)]
-
-
-def _stats(port: int, group: str) -> dict[str, str]:
-    with socket.create_connection((HOST, port), timeout=5) as sock:
-        sock.sendall(f"stats {group}".strip().encode() + b"\r\n")
-        told = b""
-        while not told.endswith(b"END\r\n"):
-            told += sock.recv(_RECEIVE_BYTES)
-    return dict(line.split(" ", 2)[1:] for line in told.decode().splitlines()[:-1])
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + _START_S
-    while True:
-        try:
-            socket.create_connection((HOST, port)).close()
-            return
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+        return [stats(port, group) for port in (self.ports["text"], *self.others)]
 
 
 @contextmanager
 def memrep(count: int) -> Iterator[Server]:
     """Run so many nodes of memrep."""
-    with ExitStack() as stack:
-        free = stack.enter_context(free_ports(2 * count))
+    with free_ports(2 * count) as free, tempfile.TemporaryDirectory() as directory:
         ports, redis = free[:count], free[count:]
         nodes = ["--nodes", ",".join(f"{HOST}:{port}" for port in ports)] if count > 1 else []
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = Server({"text": ports[0], "redis": redis[0]}, ports[1:])
-        for port, its_redis in zip(ports, redis, strict=True):
-            file = directory / str(port)
-            server.times.append(TurnTimes(file))
-            stack.enter_context(_process([
+        files = [Path(directory) / str(port) for port in ports]
+        times = [TurnTimes(file) for file in files]
+        commands = [
+            [
                 sys.executable, "-m", "bench.turns", str(file), "serve", "--self", f"{HOST}:{port}",
                 *nodes, "--redis", str(its_redis), "-m", "1500", "-c", "4000",
-            ]))  # fmt: skip
-        for port in ports:
-            _wait(port)
-        yield server
+            ]
+            for file, port, its_redis in zip(files, ports, redis, strict=True)
+        ]  # fmt: skip
+        with running(commands):
+            for port in ports:
+                wait_until(partial(serves_among, port, count), f"memrep serves at {port}")
+            yield Server({"text": ports[0], "redis": redis[0]}, ports[1:], times)
 
 
 @contextmanager
@@ -312,16 +274,6 @@ def peer(protocol: str) -> Iterator[Server]:
     """Run memcached or redis-server."""
     with ONE_NODE["redis-server" if protocol == "redis" else "memcached"](1_500) as servers:
         yield Server({protocol: servers.ports[0]})
-
-
-@contextmanager
-def _process(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 # --- who waits
@@ -356,7 +308,8 @@ def _described(waits: list[float]) -> str:
 
 def _measure(server: Server, kind: Kind, seconds: float) -> str:
     port = server.ports[kind.protocol]
-    fill(port, kind.keys, kind.protocol)
+    protocol = "redis" if kind.protocol == "redis" else "memcached"
+    fill(Servers([port], [], protocol), kind.keys, size=_VALUE_BYTES, key=_KEY)
     before = [one["view"] for one in server.stats("cluster")] if server.others else []
     time.sleep(0.3)  # what filling has left behind
     for times in server.times:

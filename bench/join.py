@@ -8,7 +8,6 @@ held everything.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from typing import Final
@@ -16,9 +15,11 @@ from typing import Final
 import attrs
 import click
 
-from bench.load import Load, Outcome, loading, measure, outcome
-from bench.peers import THREE_NODES, Servers, ask, memrep_command, wait_until
-from bench.sections.entries import fill
+from bench.asking import stats, wait_until
+from bench.filling import fill
+from bench.load import Load, Outcome
+from bench.loading import loading, measure, outcome
+from bench.peers import THREE_NODES, Servers, launch, memrep_command
 
 _RATE: Final = 500
 #: What a session takes at most beside its value, of the memory that a node is given.
@@ -60,17 +61,9 @@ def _started(servers: Servers, megabytes: int) -> tuple[float, int]:
     """Start the first one again: after how many seconds it answers, and what it holds then."""
     began = time.perf_counter()
     port = servers.ports[0]
-    servers.processes[0] = subprocess.Popen(
-        memrep_command(servers.ports, port, megabytes), stderr=subprocess.DEVNULL
-    )
-    held = wait_until(lambda: _items(port), f"{port} serves", _JOIN_S_MAX)
-    return time.perf_counter() - began, held
-
-
-def _items(port: int) -> int:
-    told = ask(port, b"stats\r\n", b"END\r\n")
-    (line,) = (line for line in told.splitlines() if b" curr_items " in line)
-    return int(line.split()[2])
+    servers.processes[0] = launch(memrep_command(servers.ports, port, megabytes))
+    told = wait_until(lambda: stats(port), f"{port} serves", _JOIN_S_MAX)
+    return time.perf_counter() - began, int(told["curr_items"])
 
 
 @click.command()

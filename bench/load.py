@@ -8,33 +8,33 @@ latencies. What could not be sent within `--seconds` counts as missed. SIGTERM e
 A server may hang up, as a memrep does that a busy machine kept from the CPU for too long: its client comes
 again and repeats the request, whose time runs on; it is counted (`reconnects`).
 
-Run as a process of its own, so that its CPU time is not the server's: `python -m bench.load PORT...`. With
-`--pids` it tells what those processes spent on the CPU between the first request and the last answer;
+Run as a process of its own (`loading`), so that its CPU is not the server's: `python -m bench.load PORT...`.
+With `--pids` it tells what those processes spent on the CPU between the first request and the last answer;
 connecting and a first set of each key lie before that. Every answer is compared with what it must be. It
-prints one JSON line, and ends by itself.
+prints a line when it begins and one of JSON when it has ended.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import math
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 import attrs
 import click
 
-from bench.peers import Servers, cpu_s, wait_until
+from bench.asking import HOST, START_S, wait_until
+from bench.costs import cpu_s
 
 _RECEIVE_BYTES: Final = 1 << 16
-_ANSWER_S: Final = 30.0
 WHATS: Final = ("get", "set", "mixed")
 
 
@@ -95,7 +95,7 @@ class _Connection:
         self.began = 0.0
 
     def _connected(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self._port), timeout=_ANSWER_S)
+        sock = socket.create_connection((HOST, self._port), timeout=START_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
@@ -163,7 +163,7 @@ class _Run:
         for fd in self._by_fd:
             self._epoll.register(fd, select.EPOLLIN)
         self._begun = 0.0
-        self._end = 0.0
+        self._end = math.inf
         self._sent = 0
         self.latencies: list[float] = []
         self.missed = 0
@@ -173,7 +173,7 @@ class _Run:
     def do(self) -> None:
         """Send all requests, and take all answers."""
         self._begun = time.perf_counter()
-        self._end = self._begun + self._load.seconds
+        self._end = min(self._end, self._begun + self._load.seconds)
         if not self._load.rate:
             for each in self._connections:
                 each.send(time.perf_counter())
@@ -182,13 +182,13 @@ class _Run:
                 self._take(each, time.perf_counter() < self._end)
         self.missed = sum(len(each.due) for each in self._connections)
         while any(each.waits for each in self._connections):
-            for each in self._ready(_ANSWER_S):
+            for each in self._ready(START_S):
                 self._take(each, False)
         self.took = time.perf_counter() - self._begun
 
     def stop(self) -> None:
         """Send nothing any more."""
-        self._end = 0.0
+        self._end = -math.inf
 
     def _send_due(self, now: float) -> float:
         """Send what is due to connections that are free; for how long nothing else will be."""
@@ -231,9 +231,14 @@ class _Run:
 
 
 def run(
-    load: Load, ports: list[int], protocol: str = "memcached", replicas: int = 0, pids: tuple[int, ...] = ()
+    load: Load,
+    ports: list[int],
+    protocol: str = "memcached",
+    replicas: int = 0,
+    pids: tuple[int, ...] = (),
+    begins: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Load the servers at these ports, in this process."""
+    """Load the servers at these ports, in this process; `begins` is called right before the first request."""
     clients = [
         _Connection(ports[number % len(ports)], protocol, replicas, number, load)
         for number in range(load.connections)
@@ -245,6 +250,7 @@ def run(
             each.warm()
         gc.collect()
         gc.disable()
+        begins()
         before = cpu_s(pids)
         under_way.do()
         spent = cpu_s(pids) - before
@@ -255,6 +261,8 @@ def run(
             each.sock.close()
     latencies = sorted(under_way.latencies)
     count = len(latencies)
+    if not count:
+        raise RuntimeError("no request was answered")
     p50, p99, slowest = (latencies[min(count - 1, count * part // 100)] * 1e6 for part in (50, 99, 100))
     return Outcome(
         count,
@@ -266,28 +274,6 @@ def run(
         slowest,
         spent / count * 1e6,
     )
-
-
-def loading(servers: Servers, load: Load) -> subprocess.Popen[bytes]:
-    """A process that loads these servers; what it prints is for `outcome`."""
-    command = [sys.executable, "-m", "bench.load", *map(str, servers.ports), "--protocol", servers.protocol]
-    command += ["--replicas", str(servers.replicas), "--pids", ",".join(map(str, servers.pids))]
-    for name, value in attrs.asdict(load).items():
-        command += [f"--{name}", str(value)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE)
-
-
-def outcome(process: subprocess.Popen[bytes]) -> Outcome:
-    """What came of a load, once it is done."""
-    told, _ = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"the load ended with status {process.returncode}")
-    return Outcome(**json.loads(told))
-
-
-def measure(servers: Servers, load: Load) -> Outcome:
-    """Load these servers from a process of its own."""
-    return outcome(loading(servers, load))
 
 
 @click.command()
@@ -314,7 +300,8 @@ def main(
     """Load the servers on 127.0.0.1:PORTS, each with its share of the connections."""
     load = Load(what, seconds, rate, connections, size)
     counted = tuple(int(pid) for pid in pids.split(",") if pid)
-    click.echo(json.dumps(attrs.asdict(run(load, list(ports), protocol, replicas, counted))))
+    done = run(load, list(ports), protocol, replicas, counted, lambda: print("begun", flush=True))
+    click.echo(json.dumps(attrs.asdict(done)))
 
 
 if __name__ == "__main__":

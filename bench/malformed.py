@@ -19,14 +19,14 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Final
 
 import click
 
+from bench.asking import HOST, START_S, ask, wait_until
+from bench.costs import resident
 from memrep.protocol.memcached.binary.packet import HEADER, REQUEST
 from tests.real.processes import PortLease
 
@@ -44,7 +44,6 @@ _CROWD: Final = 200
 #: So much of a node's log is shown when something is wrong.
 _LOG_BYTES: Final = 10_000
 _CLIENTS_MAX: Final = 1_000
-_TIMEOUT_S: Final = 30.0
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -136,16 +135,18 @@ def _redis_state(chance: random.Random, key: bytes) -> list[bytes]:
     ]
 
 
-def resident(process: int) -> float:
-    """The resident memory of a process, MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection((HOST, port), timeout=START_S)
+
+
+def _megabytes(process: int) -> float:
+    return resident([process]) / (1 << 20)
 
 
 def crowd(port: int, size: int, chance: random.Random, say: Say = requests) -> None:
     """So many clients at once; some leave by a reset, some without a word, some read what they are told."""
-    clients = [_come(port) for _ in range(size)]
+    # A node that the machine has let wait for too long refuses for a moment.
+    clients = [wait_until(lambda: _connected(port), "the node takes a client") for _ in range(size)]
     for client in clients:
         with suppress(OSError):
             client.sendall(say(chance))
@@ -157,18 +158,6 @@ def crowd(port: int, size: int, chance: random.Random, say: Say = requests) -> N
             elif way == 1 and select.select([client], [], [], 0.0)[0]:
                 client.recv(1 << 20)
         client.close()
-
-
-def _come(port: int) -> socket.socket:
-    """Connect; a node that the machine has let wait for too long refuses for a moment."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
 
 
 def run(
@@ -183,7 +172,7 @@ def run(
         done += size
         if done - told >= connections // 10 or done == connections:
             told = done
-            yield done, resident(process)
+            yield done, _megabytes(process)
 
 
 #: The beginning of a command of each kind, as long as its kind allows without a word of complaint.
@@ -213,13 +202,15 @@ def half_open(
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, clients + 200)), hard))
-    before = resident(process)
+    before = _megabytes(process)
     with ExitStack() as stack:
         for number in range(clients):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S))
+            client = stack.enter_context(_connected(port))
             client.sendall(halves[number % len(halves)])
-        told = _ask(port, question)  # its turn comes after all of theirs
-        return (resident(process) - before) * 1024 / clients, told
+        with _connected(port) as more:
+            more.sendall(question)
+            told = more.recv(100)  # its turn comes after all of theirs
+        return (_megabytes(process) - before) * 1024 / clients, told
 
 
 @click.command()
@@ -264,20 +255,7 @@ def main(connections: int, seed: int, protocol: str) -> None:
 
 def until_answered(port: int) -> None:
     """Wait until the node serves, and has room for one more."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        with suppress(ConnectionError):
-            if _ask(port).startswith(b"VERSION"):
-                return
-        if time.monotonic() > deadline:
-            raise click.ClickException("the node does not serve")
-        time.sleep(0.01)
-
-
-def _ask(port: int, question: bytes = _VERSION) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as client:
-        client.sendall(question)
-        return client.recv(100)
+    wait_until(lambda: ask(port, _VERSION, b"\r\n").startswith(b"VERSION"), "the node serves")
 
 
 if __name__ == "__main__":

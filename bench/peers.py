@@ -2,31 +2,29 @@
 
 Each is a set of processes that starts afresh on free ports, without a disk and with one thread for its clients,
 and that ends with its block: one memrep or three, as many memcacheds (which know nothing of each other), one
-redis-server, or one with two replicas. What they cost is what the kernel counts, summed over the set: time on a
-CPU (/proc/PID/task/*/schedstat, exact to the nanosecond, user and system together) and resident memory.
+redis-server, or one with two replicas. All are as urgent as memrep's unit makes memrep, where the kernel lets
+us: a node that others keep from the CPU takes itself for stopped, which is right and not what is asked here.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
-from tests.real.processes import HOST, NODE_LINK_OFFSET, PortLease
+from bench.asking import HOST, ask, wait_until
+from tests.real.processes import NODE_LINK_OFFSET, PortLease
+from tests.real.urgency import as_the_unit_runs
 
-Told = TypeVar("Told")
-
-START_S: Final = 30.0
 _STOP_S: Final = 5.0
 _CLIENTS_MAX: Final = 12_000
 
@@ -61,23 +59,6 @@ class Servers:
 Start = Callable[[int], AbstractContextManager[Servers]]
 
 
-def cpu_s(pids: Sequence[int]) -> float:
-    """Seconds on the CPU of all threads of these processes."""
-    threads = (thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir())
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
-
-
-def resident(pids: Sequence[int]) -> int:
-    """Bytes of resident memory of these processes."""
-    return sum(_resident(pid) for pid in pids)
-
-
-def _resident(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
-
-
 def program(name: str) -> str:
     """The path of a program that has to be there."""
     path = shutil.which(name)
@@ -86,42 +67,33 @@ def program(name: str) -> str:
     return path
 
 
-def ask(port: int, question: bytes, end: bytes) -> bytes:
-    """The answer to one question over a connection of its own."""
-    with socket.create_connection((HOST, port), timeout=START_S) as client:
-        client.sendall(question)
-        answer = b""
-        while not answer.endswith(end):
-            received = client.recv(1 << 16)
-            if not received:
-                raise ConnectionResetError(f"port {port} closed the connection after {answer!r}")
-            answer += received
-        return answer
+def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a server, as urgent as memrep's unit makes memrep.
 
-
-def wait_until(asked: Callable[[], Told], what: str, within_s: float = START_S) -> Told:
-    """What it says, once that is something; who is not there yet says nothing."""
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            if told := asked():
-                return told
-        except ConnectionError:
-            pass
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {within_s} s: {what}")
-        time.sleep(0.01)
+    It has a terminal's session of its own, or this process would become as urgent. What is set for a memrep
+    elsewhere is not meant for it.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
+    return subprocess.Popen(
+        as_the_unit_runs(command),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+        start_new_session=True,
+    )
 
 
 @contextmanager
-def _running(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that end with the block: asked together, and killed if they do not."""
+def running(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that end with the block: asked together, and killed if they do not.
+
+    They would outlive a SIGTERM to this one: it ends the block as Ctrl-C does.
+    """
     processes: list[subprocess.Popen[bytes]] = []
+    before_us = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for command in commands:
-            processes.append(
-                subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_env())
-            )
+            processes.append(launch(command))
         yield processes
     finally:
         for process in processes:
@@ -132,11 +104,7 @@ def _running(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Pope
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _env() -> dict[str, str]:
-    """What is set for a memrep elsewhere is not meant for these."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MEMREP_")}
+        signal.signal(signal.SIGTERM, before_us)
 
 
 @contextmanager
@@ -168,46 +136,51 @@ def serves_among(port: int, count: int) -> bool:
 def _memreps(count: int, megabytes: int) -> Iterator[Servers]:
     with (
         free_ports(count) as ports,
-        _running([memrep_command(ports, own, megabytes) for own in ports]) as processes,
+        running([memrep_command(ports, own, megabytes) for own in ports]) as processes,
     ):
         for port in ports:
-            wait_until(lambda port=port: serves_among(port, count), f"memrep serves at {port}")  # type: ignore[misc]
+            wait_until(partial(serves_among, port, count), f"memrep serves at {port}")
         yield Servers(ports, processes)
 
 
 @contextmanager
-def _memrep_by_redis(megabytes: int) -> Iterator[Servers]:
-    with (
-        free_ports(2) as (port, redis),
-        _running([[*memrep_command([port], port, megabytes), "--redis", str(redis)]]) as processes,
-    ):
-        wait_until(lambda: serves_among(port, 1), f"memrep serves at {port}")
-        yield Servers([redis], processes, "redis")
+def _memreps_by_redis(count: int, megabytes: int) -> Iterator[Servers]:
+    with free_ports(2 * count) as free:
+        ports, redis = free[:count], free[count:]
+        commands = [
+            [*memrep_command(ports, own, megabytes), "--redis", str(its_redis)]
+            for own, its_redis in zip(ports, redis, strict=True)
+        ]
+        with running(commands) as processes:
+            for port in ports:
+                wait_until(partial(serves_among, port, count), f"memrep serves at {port}")
+            yield Servers(redis, processes, "redis")
 
 
 @contextmanager
 def _memcacheds(count: int, megabytes: int) -> Iterator[Servers]:
     options = ["-U", "0", "-t", "1", "-u", "nobody", "-l", HOST, "-c", str(_CLIENTS_MAX), "-m", str(megabytes)]
     command = [program("memcached"), *options]
-    with free_ports(count) as ports, _running([[*command, "-p", str(port)] for port in ports]) as processes:
+    with free_ports(count) as ports, running([[*command, "-p", str(port)] for port in ports]) as processes:
         for port in ports:
-            wait_until(lambda port=port: serves_among(port, 1), f"memcached serves at {port}")  # type: ignore[misc]
+            wait_until(partial(serves_among, port, 1), f"memcached serves at {port}")
         yield Servers(ports, processes)
 
 
 @contextmanager
-def _redis(replicas: int) -> Iterator[Servers]:
-    """Without a limit of memory: Redis counts its clients' buffers, too, and refuses writes beyond it."""
+def _redis(replicas: int, megabytes: int) -> Iterator[Servers]:
+    """One that evicts what was used least recently, as the others do."""
     command = [program("redis-server"), "--bind", HOST, "--save", "", "--appendonly", "no"]
+    command += ["--maxmemory", f"{megabytes}mb", "--maxmemory-policy", "allkeys-lru"]
     command += ["--maxclients", str(_CLIENTS_MAX), "--repl-diskless-sync-delay", "0"]
     with TemporaryDirectory() as folder, free_ports(1 + replicas) as ports:
         command += ["--dir", folder]  # a replica writes down what it fetches at first
         commands = [[*command, "--port", str(port)] for port in ports]
         for each in commands[1:]:
             each += ["--replicaof", HOST, str(ports[0])]
-        with _running(commands) as processes:
+        with running(commands) as processes:
             for port in ports:
-                wait_until(lambda port=port: _redis_serves(port, replicas, ports[0]), f"redis at {port}")  # type: ignore[misc]
+                wait_until(partial(_redis_serves, port, replicas, ports[0]), f"redis at {port}")
             yield Servers(ports[:1], processes, "redis", replicas)
 
 
@@ -224,12 +197,22 @@ BY_REDIS: Final = "memrep, Redis' protocol"
 ONE_NODE: Final[dict[str, Start]] = {
     "memrep": lambda megabytes: _memreps(1, megabytes),
     "memcached": lambda megabytes: _memcacheds(1, megabytes),
-    BY_REDIS: _memrep_by_redis,
-    "redis-server": lambda _: _redis(0),
+    BY_REDIS: lambda megabytes: _memreps_by_redis(1, megabytes),
+    "redis-server": lambda megabytes: _redis(0, megabytes),
 }
 #: Three that replicate, three memcacheds that do not, and Redis as it is told to wait for its replicas.
 THREE_NODES: Final[dict[str, Start]] = {
     "memrep x3": lambda megabytes: _memreps(3, megabytes),
     "memcached x3": lambda megabytes: _memcacheds(3, megabytes),
-    "redis-server + 2, WAIT 2": lambda _: _redis(2),
+    "redis-server + 2, WAIT 2": lambda megabytes: _redis(2, megabytes),
 }
+
+
+#: The same for clients of Redis that do not know WAIT.
+THREE_BY_REDIS: Final[dict[str, Start]] = {
+    "memrep x3": lambda megabytes: _memreps_by_redis(3, megabytes),
+    "redis-server + 2": lambda megabytes: _redis(2, megabytes),
+}
+
+#: Alone, each once: where the protocol makes no difference.
+ALONE: Final[dict[str, Start]] = {name: start for name, start in ONE_NODE.items() if name != BY_REDIS}

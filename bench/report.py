@@ -6,12 +6,14 @@ machine.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
 
+from bench.machine import listed
 from bench.rounds import Figures, Shape, Shapes, Spread, ratios
 
 
@@ -21,7 +23,7 @@ class Answer:
 
     Attributes:
         shapes: its rounds.
-        told: what it tells in words of its own: a program's output, or why there is nothing.
+        told: why there is nothing.
     """
 
     title: str
@@ -46,10 +48,18 @@ class Report:
         return cls(parsed["machine"], parsed["quick"], answers)
 
 
+def dumped(report: Report) -> str:
+    """A report as a JSON file, a section a line."""
+    told = attrs.asdict(report)
+    answers = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in told["answers"].items())
+    head = f'"machine": {json.dumps(told["machine"])},\n"quick": {json.dumps(told["quick"])}'
+    return f'{{\n{head},\n"answers": {{\n{answers}\n}}\n}}\n'
+
+
 def machine(report: Report) -> str:
     """Where it was measured, and how loudly."""
     kind = "A short run (QUICK=1)" if report.quick else "A full run"
-    return "\n".join([f"{kind}:", "", *(f"- {name}: {value}" for name, value in report.machine.items())])
+    return f"{kind}:\n\n{listed(report.machine)}"
 
 
 def section(answer: Answer) -> str:
@@ -64,7 +74,9 @@ def section(answer: Answer) -> str:
 
 def _table(shapes: Shapes) -> Iterator[str]:
     names = list(
-        dict.fromkeys(name for shape in shapes.values() for runs in shape.values() for name in runs[0])
+        dict.fromkeys(
+            name for shape in shapes.values() for runs in shape.values() for run in runs for name in run
+        )
     )
     compared = any(ratios(shape, name) for shape in shapes.values() for name in shape)
     heads = ["what", "who", *names, *(["memrep / this"] if compared else [])]
@@ -77,7 +89,8 @@ def _table(shapes: Shapes) -> Iterator[str]:
 
 
 def _cell(runs: list[Figures], name: str) -> str:
-    return _told(Spread.of(run[name] for run in runs)) if name in runs[0] else ""
+    """A figure that only some rounds have tells of what did not happen in the others."""
+    return _told(Spread.of(run.get(name, 0) for run in runs)) if any(name in run for run in runs) else ""
 
 
 def _ratio(shape: Shape, who: str) -> str:
@@ -104,6 +117,11 @@ def _digits(value: float) -> str:
 
 
 _MARKED: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def emptied(page: str) -> str:
+    """A page with nothing between its marks."""
+    return _MARKED.sub(r"\1\3", page)
 
 
 def written_into(page: str, report: Report) -> str:

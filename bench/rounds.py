@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import attrs
+import click
 
 #: What one competitor did in one round: figures with their units in their names. The first one is compared.
 Figures = dict[str, float]
@@ -21,6 +22,10 @@ Shape = dict[str, list[Figures]]
 Shapes = dict[str, Shape]
 
 OURS: Final = "memrep"
+
+#: The figure of how much of a pace was kept. Below this much nothing is compared: it was another load.
+KEPT: Final = "kept %"
+_KEPT_LEAST: Final = 98.0
 
 Competitor = TypeVar("Competitor")
 
@@ -40,8 +45,8 @@ class Scale:
     quick: bool
 
 
-QUICK: Final = Scale(2, 1.0, True)
-FULL: Final = Scale(5, 4.0, False)
+QUICK: Final = Scale(2, 0.7, True)
+FULL: Final = Scale(5, 3.0, False)
 
 
 @attrs.frozen
@@ -67,6 +72,7 @@ def measured(
     names = list(competitors)
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):
+            click.echo(f"  round {number + 1} of {rounds}: {name}", err=True)
             for shape, figures in measure(competitors[name]).items():
                 rows = shapes.setdefault(shape, {each: [] for each in names})
                 rows[name].append(figures)
@@ -78,6 +84,8 @@ def ratios(shape: Shape, name: str) -> Spread | None:
     names = list(shape)
     ours = [each for each in names[: names.index(name)] if each.startswith(OURS)]
     if name.startswith(OURS) or not ours:
+        return None
+    if any(run.get(KEPT, 100.0) < _KEPT_LEAST for run in (*shape[ours[-1]], *shape[name])):
         return None
     pairs = zip(shape[ours[-1]], shape[name], strict=True)
     return _quotients([(_first(mine), _first(others)) for mine, others in pairs])

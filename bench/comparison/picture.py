@@ -16,13 +16,23 @@ from bench.comparison.stories import STORIES
 #: Colours that people tell apart who do not see red and green, each with a shape of its own.
 _MARKS: Final = {LOST: ("#d55e00", "o"), STALE: ("#cc79a7", "s"), FAILED: ("#e69f00", "^")}
 _GREY: Final = "#9aa5b1"
-_SHADE: Final = "#eef1f4"
+_SHADE: Final = "#dde4ea"
 _LEAST_MS: Final = 0.5
 _CALM: Final = "calm"
 
 
+#: What the small picture has: one set-up of each kind, and the faults that tell them apart.
+SMALL: Final = {"memcached", "redis-named", "memrep-memcache"}, {"kill", "freeze", "isolate"}
+
+
+def small(all_measured: Sequence[Measured]) -> list[Measured]:
+    """Those of the small picture."""
+    setups, stories = SMALL
+    return [measured for measured in all_measured if measured.setup in setups and measured.story in stories]
+
+
 def draw(all_measured: Sequence[Measured], file: Path) -> bool:
-    """Draw the picture; return whether there is something to draw it with."""
+    """Draw the picture; return whether there is something to draw, and to draw it with."""
     try:
         import matplotlib as mpl  # noqa: PLC0415 (only whoever wants a picture needs it)
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -31,6 +41,8 @@ def draw(all_measured: Sequence[Measured], file: Path) -> bool:
     found = {(measured.setup, measured.story): measured for measured in all_measured}
     setups = [name for name in SETUPS if any(setup == name for setup, _ in found)]
     stories = [name for name in STORIES if name != _CALM and any(story == name for _, story in found)]
+    if not stories:
+        return False
     # Text stays text, and the same numbers make the same file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "memrep", "font.size": 8}):
         figure = Figure(figsize=(2.0 * len(stories) + 1.6, 1.1 * len(setups) + 1.0), layout="constrained")

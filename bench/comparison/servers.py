@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.network import Networked
-from tests.faults.nodes import CHECKOUT, Memcacheds
-from tests.real.processes import Child, accepts, find_program, until
+from tests.faults.nodes import Memcacheds
+from tests.real.processes import CHECKOUT, Child, accepts, find_program, until
 from tests.real.urgency import as_the_unit_runs
 
 SERVERS: Final = 3

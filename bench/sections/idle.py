@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from bench.peers import BY_REDIS, ONE_NODE, THREE_NODES, Servers, Start, cpu_s
+from bench.costs import cpu_s
+from bench.peers import ALONE, THREE_NODES, Servers, Start
 from bench.rounds import Figures, Scale, Shapes, measured
 
 TITLE: Final = "Idle"
 NOTE: Final = "Nobody is connected. Percent of a core for each process, watched for twice as long as a load."
+EXPECTED_S: Final = {True: 40, False: 260}
 
 _MEGABYTES: Final = 64
 _EACH: Final = "each"
@@ -25,8 +27,7 @@ def measure(scale: Scale) -> Shapes:
             time.sleep(_SETTLE_S)
             return {_EACH: idle(servers, scale.seconds * 2)}
 
-    alone = {name: start for name, start in ONE_NODE.items() if name != BY_REDIS}
-    one, three = (measured(group, scale.rounds, turn) for group in (alone, THREE_NODES))
+    one, three = (measured(group, scale.rounds, turn) for group in (ALONE, THREE_NODES))
     return {"alone": one[_EACH], "three together": three[_EACH]}
 
 

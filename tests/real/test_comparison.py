@@ -12,8 +12,7 @@ import pytest
 from bench.comparison.table import load
 from tests.faults.network import forbidden
 
-from .cluster import CHECKOUT
-from .processes import missing
+from .processes import CHECKOUT, missing
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 
@@ -24,6 +23,6 @@ def test_a_memcached_that_returns_empty_costs_sessions_and_a_memrep_none(tmp_pat
     wanted = ["--setup", "memcached", "--setup", "memrep-memcache", "--setup", "memrep-phpredis"]
     command = [sys.executable, "-m", "bench.comparison", "--quick", "--story", "kill", *wanted]
     subprocess.run([*command, "--into", str(tmp_path)], cwd=CHECKOUT, check=True, timeout=180)
-    memcached, *memreps = load(tmp_path / "comparison.json")
+    memcached, *memreps = load(tmp_path / "comparison.json").found
     assert memcached.lost > 0
     assert [(memrep.lost, memrep.stale) for memrep in memreps] == [(0, 0)] * 2

@@ -56,7 +56,11 @@ class Faults:
                 views[n] = (view.gen, view.vid)
         views = {n: view for n, view in views.items() if n not in self._world.behind}
         # A view in which nobody was served yet may be lost: all that was acknowledged is in the one before.
-        newest = max(views.values(), default=(0, 0)) if self._world.spite is None else self._world.served
+        # Its name tells, not its generation: who comes back from a majority's view that never began has that of
+        # a majority, but nothing of what a minority has acknowledged meanwhile.
+        if self._world.spite is not None:
+            return [n for n, (_, vid) in views.items() if vid >= self._world.served and self.awake(n)]
+        newest = max(views.values(), default=(0, 0))
         return [n for n, view in views.items() if view >= newest and self.awake(n)]
 
     def awake(self, number: int) -> bool:

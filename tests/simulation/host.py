@@ -142,8 +142,7 @@ class Host:
         if node.replica.state.view is not before:
             self._look_for_rivals(node, before)
         if node.serving and self.number not in world.behind:
-            view = node.replica.state.view
-            world.served = max(world.served, (view.gen, view.vid))
+            world.served = max(world.served, node.replica.state.view.vid)
         if node.serving or not node.open:
             self._able = world.now
         elif world.now - self._able > _HANGS_MS + world.plan.turn:

@@ -57,7 +57,7 @@ class World:
         self.ways = Ways(self)
         self.faults = Faults(self)
         self.spite = Spite(self) if self.plan.kind == "spiteful" else None
-        self.served = (0, 0)  # the generation and name of the newest view in which anybody was served, but for
+        self.served = 0  # the name of the newest view in which anybody was served, but for those in `behind`
         self.behind: set[int] = set()  # nodes that were cut off, until a moment after the cut
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0

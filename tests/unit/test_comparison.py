@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.comparison.pages import FAILED, LOST, STALE, Ledger, Page, measure, pages_of, slices_of
-from bench.comparison.picture import draw
-from bench.comparison.table import load, markdown, put_into, save, text
+from bench.comparison.picture import draw, small
+from bench.comparison.table import Run, load, markdown, put_into, put_into_readme, save, text
+
+Put = Callable[[str, Run | None], str]
 
 
 def told(found: int | None, anomaly: str | None = None, **more: Any) -> dict[str, Any]:
@@ -87,9 +91,11 @@ def test_what_is_summed_up_can_be_saved_shown_and_read_again(tmp_path: Path) -> 
     assert (measured.pages, measured.lost, measured.stale, measured.failed) == (3, 1, 0, 1)
     assert measured.whys == {"gone": 1}
     assert (measured.noticed, measured.median_ms, measured.longest_ms) == (1, 2, 1234)
-    save([measured], tmp_path / "it.json")
-    assert load(tmp_path / "it.json") == [measured]
-    assert "| 3 | **1** | 0 | **1** | 1234 ms |" in markdown([measured])
+    run = Run({"command": "make compare"}, [measured])
+    save(run, tmp_path / "it.json")
+    assert load(tmp_path / "it.json") == run
+    assert markdown(run).startswith("- command: make compare\n\n| killed, returns empty |")
+    assert "| 3 | **1** | 0 | **1** | 1234 ms |" in markdown(run)
     assert text([measured]).splitlines()[1].split()[-6:] == ["3", "1", "0", "1", "1234", "ms"]
 
 
@@ -100,8 +106,29 @@ def test_without_matplotlib_there_is_no_picture(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.iterdir())
 
 
+def _run(pages: int) -> Run:
+    return Run({}, [measure("memcached", "kill", 3.0, [Page(0, 1, "")] * pages)])
+
+
+def test_the_small_picture_leaves_out_what_tells_nobody_apart() -> None:
+    run = [*_run(1).found, measure("redis", "kill", 3.0, [Page(0, 1, "")])]
+    assert small(run) == run[:1]
+
+
 def test_a_page_of_docs_keeps_all_but_its_figures() -> None:
-    first = put_into("a\n", "old\n")
-    assert first.startswith("a\n")
-    second = put_into(first + "b\n", "new\n")
-    assert second == first.replace("old", "new") + "b\n"
+    place = "a\n<!-- measured: begin -->\n<!-- measured: end -->\nb\n"
+    first = put_into(place, _run(1))
+    assert "(comparison.svg)" in first
+    assert "| 1 | 0 | 0 | 0 | 1 ms |" in first
+    assert put_into(first, _run(2)) == first.replace("| 1 | 0", "| 2 | 0")
+    assert put_into(first, None) == place
+
+
+@pytest.mark.parametrize(("name", "put"), [("docs/comparison.md", put_into), ("README.md", put_into_readme)])
+def test_figures_and_pictures_of_the_pages_are_what_the_run_beside_them_makes(name: str, put: Put) -> None:
+    """And without a run there are none."""
+    root = Path(__file__).parents[2]
+    page, saved = (root / name).read_text(), root / "docs" / "comparison.json"
+    assert page == put(page, load(saved) if saved.exists() else None)
+    for picture in re.findall(r"\(([\w/-]*comparison[\w-]*\.svg)\)", page):
+        assert ((root / name).parent / picture).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from bench.load import Load, run
+from bench.loading import loading, outcome
+from bench.peers import Servers
 
 Answer = Callable[[bytes], bytes]
 
@@ -100,3 +103,21 @@ def test_a_wrong_answer_ends_the_run() -> None:
         pytest.raises(AssertionError, match="wrong answer"),
     ):
         run(_load("set", 0.1, 0), [port])
+
+
+def test_a_load_that_is_ended_as_soon_as_it_has_begun_tells_what_came_until_then() -> None:
+    with _server(_right) as (port, asked):
+        process = loading(Servers([port], []), Load("get", 600.0, 0, connections=1, size=3))
+        process.terminate()
+        done = outcome(process)
+    assert done.requests == len(asked) - 1 >= 1
+
+
+def test_an_end_before_the_beginning_is_heeded() -> None:
+    with _server(_right) as (port, asked), pytest.raises(RuntimeError, match="no request was answered"):
+        run(
+            Load("get", 600.0, 100, connections=1, size=3),
+            [port],
+            begins=lambda: signal.raise_signal(signal.SIGTERM),
+        )
+    assert len(asked) == 1, "the set before it"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import attrs
-
-from bench.report import Answer, Report, section, written_into
+from bench.report import Answer, Report, dumped, section, written_into
 from bench.sections import SECTIONS
 
 PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
@@ -30,8 +28,17 @@ def test_a_table_has_median_spread_and_ratio_and_leaves_blank_what_was_not_measu
     ]
 
 
+def test_what_happened_in_some_rounds_only_is_shown_and_was_nothing_in_the_others() -> None:
+    shapes = {
+        "get": {"memrep": [{"us": 30.0}, {"us": 30.0, "hung up on": 1.0}], "memcached": [{"us": 10.0}] * 2}
+    }
+    *_, ours, others = section(Answer("A pace", "Note.", 1.0, shapes)).splitlines()
+    assert ours == "| get | memrep | 30 | 0.50 (0-1) |  |"
+    assert others == "| get | memcached | 10 |  | 3 |"
+
+
 def test_a_report_survives_its_file() -> None:
-    assert Report.of(json.loads(json.dumps(attrs.asdict(REPORT)))) == REPORT
+    assert Report.of(json.loads(dumped(REPORT))) == REPORT
 
 
 def test_a_page_takes_what_was_measured_and_keeps_the_rest() -> None:

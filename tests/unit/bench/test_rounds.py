@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.rounds import Figures, Spread, measured, ratios
+from bench.rounds import KEPT, Figures, Spread, measured, ratios
 
 
 def _shape(**runs: list[float]) -> dict[str, list[Figures]]:
@@ -41,3 +41,10 @@ def test_memrep_is_compared_with_nobody_and_nobody_with_nothing() -> None:
     assert ratios(_shape(memrep=[1.0], memcached=[0.0]), "memrep") is None
     assert ratios(_shape(memrep=[1.0], memcached=[0.0]), "memcached") is None
     assert ratios(_shape(memcached=[1.0]), "memcached") is None
+
+
+def test_who_did_not_keep_the_pace_is_compared_with_nobody() -> None:
+    kept = {"memrep": [{"us": 30.0, KEPT: 99.0}], "memcached": [{"us": 10.0, KEPT: 100.0}]}
+    assert ratios(kept, "memcached") == Spread(3.0, 3.0, 3.0)
+    for who in kept:
+        assert ratios(kept | {who: [{"us": 30.0, KEPT: 97.0}]}, "memcached") is None
