@@ -83,7 +83,7 @@ cuts = st.lists(st.integers(0, 5_000), max_size=8)
 
 
 @every_protocol
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data(), cuts)
 def test_any_commands_in_any_cuts_are_answered_as_if_they_came_in_one_piece(
     command: Command, users: Users | None, port: str, data: st.DataObject, places: list[int]
@@ -93,7 +93,7 @@ def test_any_commands_in_any_cuts_are_answered_as_if_they_came_in_one_piece(
 
 
 @every_protocol
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_any_commands_byte_by_byte_are_answered_as_if_they_came_in_one_piece(
     command: Command, users: Users | None, port: str, data: st.DataObject
@@ -103,7 +103,7 @@ def test_any_commands_byte_by_byte_are_answered_as_if_they_came_in_one_piece(
 
 
 @each_without_users
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), cuts)
 def test_a_node_that_has_to_wait_for_each_write_answers_as_one_that_has_not(
     command: Command, port: str, data: st.DataObject, places: list[int]
@@ -113,7 +113,7 @@ def test_a_node_that_has_to_wait_for_each_write_answers_as_one_that_has_not(
 
 
 @each_without_users
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), cuts, st.integers(0, 1_000))
 def test_a_node_among_three_answers_as_one_alone_whenever_its_peers_acknowledge(
     command: Command, port: str, data: st.DataObject, places: list[int], seed: int

@@ -81,7 +81,7 @@ class Counting(RuleBasedStateMachine):
         assert sum(census.of(number)[0] for number in range(NAMESPACES_MAX)) == len(self.store)
 
 
-Counting.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Counting.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestCounting = Counting.TestCase
 
 

@@ -605,7 +605,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
         assert self.store.used == (ENTRY_BYTES + len(b"flush") if self.store.keys() else 0)
 
 
-StoreAgainstDict.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+StoreAgainstDict.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestStoreAgainstDict = StoreAgainstDict.TestCase
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from memrep.engine.engine import Engine
@@ -451,7 +451,6 @@ def test_what_a_client_has_started_is_ended_though_it_has_left() -> None:
     ] * 3
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_no_bytes_break_it_and_what_is_no_command_closes_it(data: bytes, size: int) -> None:
     client = lone_client()

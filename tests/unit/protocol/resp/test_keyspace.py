@@ -23,7 +23,7 @@ def _scan(client: LoneConnection, *options: str | int, cursor: bytes = b"0") -> 
 # --- SCAN
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(KEYS, st.integers(1, 30), st.data())
 def test_a_scan_gives_each_key_that_lives_throughout_whatever_comes_and_goes(
     keys: list[bytes], count: int, data: st.DataObject

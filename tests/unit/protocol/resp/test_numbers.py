@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.protocol.resp.test_dialect import lone_client, one_told, said
@@ -13,7 +13,6 @@ from tests.unit.protocol.resp.test_dialect import lone_client, one_told, said
 DIGITS = st.decimals(-(10**9), 10**9, places=6).map(lambda number: format(number, "f"))
 
 
-@settings(deadline=None)
 @given(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(-(1 << 63), (1 << 63) - 1))
 def test_a_sum_is_told_if_it_has_64_bits_and_refused_otherwise(number: int, delta: int) -> None:
     client = lone_client()
@@ -26,7 +25,6 @@ def test_a_sum_is_told_if_it_has_64_bits_and_refused_otherwise(number: int, delt
     assert one_told(client.receive(said("GET", "n"))) == b"%d" % (reply if isinstance(reply, int) else number)
 
 
-@settings(deadline=None)
 @given(DIGITS, DIGITS)
 def test_a_sum_with_a_fraction_is_exact_and_has_no_nought_at_its_end(number: str, delta: str) -> None:
     client = lone_client()

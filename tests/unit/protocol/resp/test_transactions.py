@@ -115,7 +115,7 @@ COMMAND = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(COMMAND, max_size=8))
 def test_alone_a_queue_does_and_tells_what_its_commands_do_one_by_one(commands: list[tuple[str, ...]]) -> None:
     queued, single = lone_node().connect(REDIS), lone_node().connect(REDIS)

@@ -462,7 +462,7 @@ def _is_bounded(client: LoneConnection) -> None:
     assert held(client.connection) < 2 * LINE_MAX + 1_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(talk, st.lists(st.integers(0, 10_000), max_size=12))
 @example(b"set a 0 0 1\r\nx\rz\r\nget a\r\n", [13, 14, 15, 16])
 @example(b"set a 0 0 200\r\n" + b"v" * 200 + b"\r\nversion\r\n", [14, 100, 215, 216])
@@ -473,14 +473,14 @@ def test_any_bytes_in_any_cuts_are_answered_as_if_they_came_in_one_piece(
     assert _conversation(_cut(data, places), _is_bounded) == whole
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(talk)
 def test_any_bytes_one_by_one_are_answered_as_if_they_came_in_one_piece(data: bytes) -> None:
     whole = _conversation([data], _is_bounded)
     assert _conversation([data[place : place + 1] for place in range(len(data))], _is_bounded) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(st.binary(max_size=3_000), talk), max_size=6))
 def test_no_bytes_make_it_fail_or_hold_more_than_a_line(parts: list[bytes]) -> None:
     _conversation(parts, lambda client: None if client.closing else _is_bounded_by_pieces(client))
@@ -490,7 +490,7 @@ def _is_bounded_by_pieces(client: LoneConnection) -> None:
     assert held(client.connection) < 2 * LINE_MAX + 3_000
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(talk, st.lists(st.integers(0, 10_000), max_size=8))
 def test_a_node_that_has_to_wait_answers_as_one_that_has_not(data: bytes, places: list[int]) -> None:
     alone = connection_to(Rig(item_max=200).engine)
