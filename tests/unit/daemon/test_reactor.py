@@ -12,6 +12,9 @@ import pytest
 from memrep.replication.membership.timing import Timing
 from tests.unit.daemon.workbench import Bench, bench
 
+#: How long a stop is after which a node does not answer what has come meanwhile.
+FENCE_MS = Timing().fence
+
 
 def test_who_had_no_turn_comes_first_in_the_next() -> None:
     with bench() as one:
@@ -76,7 +79,7 @@ def test_a_turn_of_clients_ends_if_the_node_has_something_to_say_and_one_of_link
 
 
 def test_a_turn_in_which_a_stop_shows_ends_whoever_is_served() -> None:
-    with bench() as one:
+    with bench(FENCE_MS) as one:
         one.handler("a", greedy=False)
         one.reactor.turn(lambda: None)
         time.sleep(0.3)
@@ -94,11 +97,11 @@ def _work(seconds: float) -> None:
 def _kept_waiting(one: Bench) -> bool:
     """Whether other programs kept it from the CPU for so long, in a turn of 0.3 s, that it was stopped, too."""
     took_ms = one.reactor.longest_turn * 1_000
-    return took_ms > Timing().silence or took_ms - 300 > Timing().fence
+    return took_ms > Timing().silence or took_ms - 300 > FENCE_MS
 
 
 def test_a_turn_in_which_the_node_itself_works_is_no_stop() -> None:
-    with bench() as one:
+    with bench(FENCE_MS) as one:
         one.reactor.turn(lambda: None)
         one.reactor.turn(lambda: _work(0.3))
         one.reactor.turn(lambda: None)
@@ -108,7 +111,7 @@ def test_a_turn_in_which_the_node_itself_works_is_no_stop() -> None:
 
 @pytest.mark.parametrize("where", ["in a turn", "between turns"])
 def test_to_wait_is_a_stop(where: str) -> None:
-    with bench() as one:
+    with bench(FENCE_MS) as one:
         one.reactor.turn(lambda: None)
         if where == "in a turn":
             one.reactor.turn(lambda: time.sleep(0.3))
@@ -119,7 +122,7 @@ def test_to_wait_is_a_stop(where: str) -> None:
 
 
 def test_a_stop_within_a_turn_shows_before_what_was_read_is_executed() -> None:
-    with bench() as one:
+    with bench(FENCE_MS) as one:
         seen: list[bool] = []
 
         def act() -> None:
@@ -134,7 +137,7 @@ def test_a_stop_within_a_turn_shows_before_what_was_read_is_executed() -> None:
 
 
 def test_to_work_within_a_turn_shows_as_no_stop_but_ends_the_slice() -> None:
-    with bench() as one:
+    with bench(FENCE_MS) as one:
         seen: list[bool] = []
 
         def act() -> None:
