@@ -14,7 +14,7 @@ Rules:
 
 Values and tombstones live in two tables, each in the order in which its entries are to go: values by their
 last use, tombstones by their death (table.py says how exactly). The expiry of values needs no timer for each
-key: they are kept in slots of 4 s by the time at which they are due, each key once. A sweep never takes long:
+key: they are kept in slots of 1 s by the time at which they are due, each key once. A sweep never takes long:
 it stops after a number of keys and goes on in the next turn. Reads check the clock themselves.
 """
 
@@ -57,7 +57,7 @@ ENTRY_BYTES: Final = 520
 #: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.
 _TOMBSTONE_SHARE: Final = 8
 
-_SLOT_BITS: Final = 12  # 4.096 s
+_SLOT_BITS: Final = 10  # 1.024 s
 _SWEEP_KEYS: Final = 2_000
 
 

@@ -20,8 +20,8 @@ from memrep.storage.version import ZERO, make
 from tests.harness.collector import walked
 
 NOW = 1_000_000
-#: Until what is due at some moment has been swept at the latest: slots are 4.096 s wide.
-SLOT_MS = 4_096
+#: Until what is due at some moment has been swept at the latest: slots are 1.024 s wide.
+SLOT_MS = 1_024
 
 
 def _value(number: int, value: bytes = b"v", expires: int = NEVER) -> Entry:
@@ -147,6 +147,16 @@ def test_an_ended_value_becomes_a_tombstone_of_the_same_version() -> None:
     assert store.version(b"a") == make(1, 5)
     assert (store.expired, len(store.tombstones), len(store)) == (1, 1, 1)
     assert not store.put(b"a", _value(4), NOW + 500 + SLOT_MS)
+
+
+def test_what_has_run_out_is_counted_for_no_more_than_a_second_or_so() -> None:
+    """Redis' own tests give it a second and a half (unit/expire)."""
+    for start in range(0, 5_000, 100):
+        store = Store(limit=1 << 20)
+        store.put(b"a", _value(1, expires=start + 500), start)
+        for now in range(start, start + 500 + SLOT_MS + 100, 100):
+            store.sweep(now)
+        assert len(store) == 0
 
 
 def test_a_sweep_ends_nothing_before_its_time() -> None:
