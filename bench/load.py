@@ -47,6 +47,7 @@ class Load:
         seconds: for how long.
         rate: requests a second over all connections; 0 for as many as are answered.
         size: bytes of a value.
+        evicted: whether a miss is an answer to a get, too: others fill the server meanwhile.
     """
 
     what: str = "mixed"
@@ -54,6 +55,7 @@ class Load:
     rate: int = 0
     connections: int = 32
     size: int = 500
+    evicted: bool = False
 
 
 @attrs.frozen
@@ -86,6 +88,8 @@ class _Connection:
         else:
             self.set = b"set %b 0 0 %d\r\n%b\r\n" % (key, load.size, value), b"STORED\r\n"
             self.get = b"get %b\r\n" % key, b"VALUE %b 0 %d\r\n%b\r\nEND\r\n" % (key, load.size, value)
+        self._miss = b"$-1\r\n" if protocol == "redis" else b"END\r\n"
+        self._may_miss = load.evicted
         self._request = b""
         self.what = load.what
         self.turn = number
@@ -129,7 +133,10 @@ class _Connection:
         if not received:
             raise ConnectionResetError("the server closed a connection")
         self.received += received
-        if len(self.received) < len(self.expected):
+        if self.received == self._miss and self._may_miss:
+            self.expected = b""
+            return True
+        if self.received == self.expected[: len(self.received)] != self.expected:
             return False
         assert self.received == self.expected, f"wrong answer: {self.received[:80]!r}"
         self.expected = b""
@@ -182,7 +189,10 @@ class _Run:
                 self._take(each, time.perf_counter() < self._end)
         self.missed = sum(len(each.due) for each in self._connections)
         while any(each.waits for each in self._connections):
-            for each in self._ready(START_S):
+            ready = self._ready(START_S)
+            if not ready:
+                raise RuntimeError(f"an answer is {START_S:g} s late")
+            for each in ready:
                 self._take(each, False)
         self.took = time.perf_counter() - self._begun
 
@@ -285,6 +295,7 @@ def run(
 @click.option("--connections", default=32, show_default=True)
 @click.option("--size", default=500, show_default=True, help="Bytes of a value.")
 @click.option("--replicas", default=0, help="Redis: WAIT for so many behind each set.")
+@click.option("--evicted", is_flag=True, help="A miss is an answer to a get, too: others fill the server.")
 @click.option("--pids", default="", help="Servers whose CPU time counts, with commas.")
 def main(
     ports: tuple[int, ...],
@@ -296,9 +307,11 @@ def main(
     size: int,
     replicas: int,
     pids: str,
+    *,
+    evicted: bool,
 ) -> None:
     """Load the servers on 127.0.0.1:PORTS, each with its share of the connections."""
-    load = Load(what, seconds, rate, connections, size)
+    load = Load(what, seconds, rate, connections, size, evicted)
     counted = tuple(int(pid) for pid in pids.split(",") if pid)
     done = run(load, list(ports), protocol, replicas, counted, lambda: print("begun", flush=True))
     click.echo(json.dumps(attrs.asdict(done)))

@@ -38,7 +38,7 @@ def measure(scale: Scale) -> Shapes:
 
     def turn(start: Start) -> dict[str, Figures]:
         found: dict[str, Figures] = {}
-        with start(64) as servers, ExitStack() as clients:
+        with start(512) as servers, ExitStack() as clients:
             without = load_and_measure(servers, load)
             before = resident(servers.pids)
             here = 0

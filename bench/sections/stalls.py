@@ -35,7 +35,7 @@ _EXPIRE_S: Final = {True: 3.0, False: 20.0}
 #: How many times as long as expected sessions live, one try after the other.
 _SLACKS: Final = (1.5, 3.0, 6.0)
 #: Rarely enough that one long turn does not make the next question late, too.
-_PING: Final = Load("get", seconds=600.0, rate=50, connections=1)
+_PING: Final = Load("get", seconds=600.0, rate=50, connections=1, evicted=True)
 
 
 def measure(scale: Scale) -> Shapes:

@@ -97,12 +97,28 @@ def test_gets_and_sets_take_turns_in_a_mixed_load() -> None:
     assert kinds == [b"set", b"get"] * (len(kinds) // 2) + [b"set"] * (len(kinds) % 2)
 
 
-def test_a_wrong_answer_ends_the_run() -> None:
+@pytest.mark.parametrize("answer", [b"SERVED\r\n", b"ERROR\r\n", b"STORED\r\nSTORED\r\n"])
+def test_a_wrong_answer_ends_the_run(answer: bytes) -> None:
     with (
-        _server(lambda request: b"SERVED\r\n") as (port, _),
+        _server(lambda request: answer) as (port, _),
         pytest.raises(AssertionError, match="wrong answer"),
     ):
         run(_load("set", 0.1, 0), [port])
+
+
+def _missing(request: bytes) -> bytes:
+    return b"STORED\r\n" if request.startswith(b"set") else b"END\r\n"
+
+
+def test_a_miss_is_a_wrong_answer() -> None:
+    with _server(_missing) as (port, _), pytest.raises(AssertionError, match="wrong answer"):
+        run(_load("get", 0.1, 0), [port])
+
+
+def test_where_others_fill_the_server_a_miss_is_an_answer() -> None:
+    with _server(_missing) as (port, asked):
+        done = run(Load("get", 0.1, 100, connections=1, size=3, evicted=True), [port])
+    assert done.requests == len(asked) - 1 >= 1
 
 
 def test_a_load_that_is_ended_as_soon_as_it_has_begun_tells_what_came_until_then() -> None:
