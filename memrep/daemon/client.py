@@ -3,10 +3,10 @@
 Problem: a client may send faster than it is answered, read slower than it asks, hang up in the midst of either,
 or meet a fault of our own; and whatever it does must cost nobody else more than a bounded amount.
 
-So it is read 16 KiB at a time, more only if its connection has room for a large command, and not at all while
-replies to it are unsent or its connection is blocked. What it has asked for is answered even after it has ended
-its own direction. Any error here closes this one socket; only memory that runs out in the midst of a command
-makes the node itself doubtful.
+So it is read 16 KiB at a time, which is what can be parsed in a moment; more only of a large value for which
+its connection has room; and not at all while replies to it are unsent or its connection is blocked. What it has
+asked for is answered even after it has ended its own direction. Any error here closes this one socket; only
+memory that runs out in the midst of a command makes the node itself doubtful.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class Client:
                 if events != READ and events & HUNG_UP and self.connection.late:
                     self._owner.close(self, "it hung up before there was room for what it sends")
                     return
-                data = self._receive(_RECEIVE_MANY if self.connection.inside else _RECEIVE_BYTES)
+                connection = self.connection
+                many = connection.inside and connection.lacks > _RECEIVE_BYTES
+                data = self._receive(_RECEIVE_MANY if many else _RECEIVE_BYTES)
                 if not data:
                     self._hung_up()
                     return

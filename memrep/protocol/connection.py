@@ -231,6 +231,11 @@ class Connection:
     # --- room for large commands
 
     @property
+    def lacks(self) -> int:
+        """Return how many bytes at least its unfinished command lacks, as far as that is known."""
+        return self.need - len(self._inbox)
+
+    @property
     def incomplete(self) -> bool:
         """Tell whether more has to come before its command can be executed."""
         return not (self.closing or self.stopped or self.replies.limited or self.refused)

@@ -18,8 +18,9 @@ from typing import Final
 from memrep.engine.future import Future
 from memrep.engine.operations import Result
 
-#: Replies that had to wait are handed out up to about this many bytes at a time.
-OUTPUT_MAX: Final = 1 << 20
+#: Replies are handed out up to about this many bytes at a time. A megabyte takes a millisecond to be put
+#: together and another one to be sent: large values go one by one, with a look at the time in between.
+OUTPUT_MAX: Final = 1 << 18
 
 #: This many replies may wait for an outcome.
 QUEUE_MAX: Final = 2000

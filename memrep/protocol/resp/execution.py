@@ -1,14 +1,21 @@
 """The command of one client that is running: its plan is carried out, and what it makes is said.
 
 Steps that need no other node are done at once. Of the others each holds a place in the queue of replies,
-silently; when all their results are there the plan says its word, or goes on. One command may be long, by its
-keys (MSET, DEL) or by what it says (KEYS, SCAN): it stops at the end of the turn, or when enough is said or on
-its way, and goes on in another one.
+silently; when all their results are there the plan says its word, or goes on.
+
+Problem: Redis does one command after the other, and nobody sees one half done. Here one may last long, by its
+keys (MSET, DEL) or by what it says (KEYS, SCAN), and everybody would wait for its end.
+
+Rule: what a command does to fewer than MOMENT keys is one moment, and EXEC is one however many there are
+(`Plan.whole`): no other client of this node comes in between, nor is it left half done when its own one leaves.
+Beyond that a command stops at the end of the turn, and goes on in another one. It stops, too, when enough is
+said, or as much on its way to other nodes as may be; what is on its way is no moment, by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from memrep.engine.engine import Engine
 from memrep.engine.future import Future
@@ -18,6 +25,10 @@ from memrep.protocol.dialect import COMMANDS_A_LOOK
 from memrep.protocol.replies import OUTPUT_MAX
 from memrep.protocol.resp.client import Client
 from memrep.protocol.resp.plan import NOTHING, Made, Plan, Step
+
+#: So many keys take some 2 ms, and a turn has room for two such moments; a command that has more gives way to
+#: others in between.
+MOMENT: Final = 16 * COMMANDS_A_LOOK
 
 
 class Execution:
@@ -93,13 +104,8 @@ class Execution:
             self._plan, self._walk = None, made
 
     def _do_steps(self) -> bool:
-        """Begin what has not been begun; tell whether everything has its result.
-
-        One command may have very many keys: it stops where a pipeline would, too, and goes on in another turn.
-        """
-        connection, parts = self._connection, self._parts
-        flow = connection.flow
-        plan = self._plan
+        """Begin what has not been begun; tell whether everything has its result."""
+        parts, plan = self._parts, self._plan
         assert plan is not None
         for step in self._steps:
             part = self._do(step)
@@ -110,11 +116,16 @@ class Execution:
                     return False
                 self._replies.hold(part, _silently)
             parts.append(part)
-            if not len(parts) % COMMANDS_A_LOOK and (
-                connection.spent() or (flow.tight and connection.waits(True, True))
-            ):
+            if not len(parts) % COMMANDS_A_LOOK and self._has_to_stop(part, plan):
                 return False
         return not any(isinstance(part, Future) and not part.settled for part in parts)
+
+    def _has_to_stop(self, part: Result | Future, plan: Plan) -> bool:
+        """Tell whether the rest is left to another turn behind this part, be it for what is on its way."""
+        connection = self._connection
+        if connection.flow.tight and isinstance(part, Future) and connection.waits(True, False):
+            return True
+        return not (plan.whole or len(self._parts) % MOMENT) and connection.spent()
 
     def _do(self, step: Step) -> Result | Future:
         engine = self._engine
@@ -125,15 +136,17 @@ class Execution:
     def _take_pieces(self) -> bool:
         """Say what comes, or collect it for a plan; tell whether that was all."""
         assert self._walk is not None
+        plan, connection = self._plan, self._connection
+        whole = plan is not None and plan.whole
         for piece in self._walk:
-            if self._plan is None:
+            if plan is None:
                 self.say(piece)
             else:
                 self._collected.append(piece)
-            if self._connection.size >= OUTPUT_MAX or self._connection.spent():
+            if not whole and (connection.size >= OUTPUT_MAX or connection.spent()):
                 return False
         self._walk = None
-        if self._plan is not None:
+        if plan is not None:
             self._parts = [b"".join(self._collected)]
         return True
 

@@ -46,8 +46,8 @@ def delete(client: Client, words: Words) -> Plan:
         return NOT_FOUND if entry is None else (engine.tombstone(), DELETED)  # one for each: it gets a version
 
     count = engine.counters.counted("delete")
-    keys = dict.fromkeys(map(client.key, words[1:]))  # a key that is named twice is deleted once
-    return each((Step(key, decide, count=count) for key in keys), partial(_how_many, DELETED))
+    keys = dict.fromkeys(words[1:])  # one that is named twice is deleted once
+    return each((Step(client.key(key), decide, count=count) for key in keys), partial(_how_many, DELETED))
 
 
 def _how_many(wanted: object, results: Sequence[Result]) -> bytes:

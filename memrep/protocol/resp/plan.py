@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Union
 
 import attrs
+import msgspec
 
 from memrep.engine.operations import Decision, Operation, Result
 from memrep.storage.entry import Entry
@@ -23,9 +24,8 @@ from memrep.storage.entry import Entry
 NOTHING: Final = -1
 
 
-@attrs.frozen
-class Step:
-    """What happens to one key.
+class Step(msgspec.Struct, frozen=True):
+    """What happens to one key. A command may have very many, and msgspec makes one in a tenth of the time.
 
     Attributes:
         key: its stored name.
@@ -55,6 +55,7 @@ class Plan:
             refuse to begin.
         phased: whether it may go on, or what stands behind it must not be done beside it.
         mixed: whether it tells by itself which of its steps found no memory.
+        whole: whether it must be done in one moment, together with what stands before and behind it.
         walk: what is said piece by piece, the one result; then there are no steps.
     """
 
@@ -62,6 +63,7 @@ class Plan:
     finish: Callable[[Sequence[Result]], Made] | None = None
     phased: bool = False
     mixed: bool = False
+    whole: bool = False
     walk: Iterator[bytes] | None = None
 
 

@@ -118,7 +118,7 @@ def _if_equal(client: Client, key: bytes, token: bytes, then: Operation) -> Step
 def add_all(client: Client, keys: Words, arguments: Words) -> Plan:
     """Store this value, the first argument, for so many ms under each key, if there is none of them."""
     expires = deadline(arguments[1], 1, client.clock, b"set", relative=True)
-    pairs = [(key, arguments[0]) for key in keys]
+    pairs = dict.fromkeys(keys, arguments[0])
     return put_all_if_absent(client, pairs, expires, spell_integer(len(keys)), ZERO)
 
 

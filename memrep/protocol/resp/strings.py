@@ -6,7 +6,7 @@ keeps both. Numbers are of 64 bits, signed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -179,54 +179,64 @@ def put_if_absent(value: bytes, expires: int, done: bytes, refused: bytes) -> Op
     return lambda entry: (Entry(NO_VERSION, value, 0, expires), done) if entry is None else refused
 
 
+def _check_sizes(client: Client, pairs: Mapping[bytes, bytes]) -> None:
+    """Refuse them all if one is too large for its key: all or nothing, as far as that can be known.
+
+    Raises:
+        CommandError: one is.
+    """
+    if max(map(len, pairs), default=0) + max(map(len, pairs.values()), default=0) > client.small:
+        for key, value in pairs.items():
+            client.check_size(key, value)
+
+
 def mset(client: Client, words: Words) -> Plan:
     """MSET key value ..."""
     pairs = _pairs(client, words)
-    for key, value in pairs:  # all or nothing, as far as that can be known
-        client.check_size(key, value)
-    return each((client.storing(key, value, _put(value, NEVER, OK)) for key, value in pairs), _ok)
+    _check_sizes(client, pairs)
+    return each((Step(key, _put(value, NEVER, OK), len(value)) for key, value in pairs.items()), _ok)
 
 
 def _ok(results: Sequence[Result]) -> bytes:
     return OK
 
 
-def _pairs(client: Client, words: Words) -> list[tuple[bytes, bytes]]:
-    """Return stored keys and values of MSET; of a key that is named twice the last value counts."""
+def _pairs(client: Client, words: Words) -> Mapping[bytes, bytes]:
+    """Return the values of MSET by stored keys; of a key that is named twice the last value counts."""
     if not len(words) % 2:
         raise CommandError(b"ERR wrong number of arguments for '%b' command" % words[0].lower())
-    return list({client.key(words[at]): words[at + 1] for at in range(1, len(words), 2)}.items())
+    return dict(zip(map(client.key, words[1::2]), words[2::2], strict=True))
 
 
 def msetnx(client: Client, words: Words) -> Plan:
     """MSETNX key value ...: all of them or none."""
-    pairs = _pairs(client, words)
-    return put_all_if_absent(client, pairs, NEVER, ONE, ZERO)
+    return put_all_if_absent(client, _pairs(client, words), NEVER, ONE, ZERO)
 
 
 def put_all_if_absent(
-    client: Client, pairs: Sequence[tuple[bytes, bytes]], expires: int, done: bytes, refused: bytes
+    client: Client, pairs: Mapping[bytes, bytes], expires: int, done: bytes, refused: bytes
 ) -> Plan:
-    """Store all these where there is none of them; what was stored before one refused is taken back."""
+    """Store all these values where there is none of them; what was stored before one refused is taken back."""
 
     def attempt(results: Sequence[Result]) -> bytes | Plan:
         if any(isinstance(result, Entry) for result in results):
             return refused
-        for key, value in pairs:  # all or nothing, as far as that can be known
-            client.check_size(key, value)
-        steps = (client.storing(key, value, put_if_absent(value, expires, ONE, ZERO)) for key, value in pairs)
-        return Plan(steps, judge, phased=True)
+        _check_sizes(client, pairs)
+        return Plan((storing(*pair) for pair in pairs.items()), judge, phased=True)
+
+    def storing(key: bytes, value: bytes) -> Step:
+        return Step(key, put_if_absent(value, expires, ONE, ZERO), len(value))
 
     def judge(results: Sequence[Result]) -> bytes | Plan:
         if all(result == ONE for result in results):
             return done
-        stored = [pair for pair, result in zip(pairs, results, strict=True) if result == ONE]
+        stored = [key for key, result in zip(pairs, results, strict=True) if result == ONE]
         if not stored:
             return refused
-        steps = (Step(key, client.removing_if(value, ONE, ZERO)) for key, value in stored)
+        steps = (Step(key, client.removing_if(pairs[key], ONE, ZERO)) for key in stored)
         return Plan(steps, lambda results: refused)
 
-    return Plan((client.looking(key) for key, _ in pairs), attempt, phased=True)
+    return Plan(map(client.looking, pairs), attempt, phased=True)
 
 
 def getset(client: Client, words: Words) -> Plan:

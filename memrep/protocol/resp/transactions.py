@@ -7,6 +7,10 @@ may see one before the other. EXEC answers when all are.
 A WATCH remembers the version that a key has, be it that of a tombstone, and whether there is a value. EXEC does
 nothing if one has another version; of the keys that its queue names that is looked at again in the moment of
 the change, so that of two rivals on two nodes one loses.
+
+A long queue is thought out, and told, a piece at a time, with others in between. From the look at what is
+watched to the last change it is one moment (execution.py): on its own node nobody comes in between. Only a
+command that looks at all keys there are gives way in the midst of it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from itertools import islice
 from typing import Final
 
 import attrs
+import msgspec
 
 from memrep.engine.operations import Decision, Operation, Outcome, Result
 from memrep.protocol.dialect import COMMANDS_A_LOOK
@@ -84,14 +89,7 @@ def exec_(client: Client, words: Words) -> Plan:
     watched, client.watched = client.watched, {}
     if transaction.broken:
         raise CommandError(b"EXECABORT Transaction discarded because of previous errors.")
-    queue = transaction.queue
-
-    def begin(results: Sequence[Result]) -> Made:
-        if any(found != state for found, state in zip(results, watched.values(), strict=True)):
-            return client.say.nil_array
-        return _Execution(client, queue, watched).go_on()
-
-    return Plan([Step(key, partial(_state, client, key)) for key in watched], begin, phased=True)
+    return _Execution(client, transaction.queue, watched).begin()
 
 
 def _looking(client: Client, key: bytes) -> Step:
@@ -109,30 +107,41 @@ def _state(client: Client, key: bytes, entry: Entry | None) -> bytes:
     return (_MISSING if entry is None else _THERE) + client.server.store.version(key)
 
 
-def _prepared(client: Client, command: Command, words: Words) -> bytes | Plan:
+class _Item(msgspec.Struct, frozen=True):
+    """A command of the queue that is thought out: what it says, or the plan, and the steps of that."""
+
+    made: bytes | Plan
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def phased(self) -> bool:
+        return isinstance(self.made, Plan) and self.made.phased
+
+
+def _thought_out(client: Client, command: Command, words: Words) -> _Item:
     try:
         made = command.handler(client, words)
     except CommandError as refusal:
-        return error(refusal.text)
-    if isinstance(made, Plan):
-        return attrs.evolve(made, steps=tuple(made.steps))
+        return _Item(error(refusal.text))
     if isinstance(made, bytes):
-        return made
-    return Plan((), lambda results: client.spelled(results[0]), phased=True, walk=made)
+        return _Item(made)
+    if isinstance(made, Plan):
+        return _Item(made, tuple(made.steps))
+    return _Item(Plan((), lambda results: client.spelled(results[0]), phased=True, walk=made))
 
 
 def _whole(reply: bytes | Iterator[bytes]) -> bytes:
     return reply if isinstance(reply, bytes) else b"".join(reply)
 
 
-def _bit_by_bit(work: Iterator[None], then: Callable[[], Made]) -> Plan:
-    """Do work that grows with the queue, some of it at a time, and then what is made of it."""
+def _bit_by_bit(work: Iterator[None], then: Callable[[], Made], *, whole: bool) -> Plan:
+    """Do work that grows with the queue, some of it at a time or whole, and then what is made of it."""
 
     def rest() -> Iterator[bytes]:
         while len(list(islice(work, COMMANDS_A_LOOK))) == COMMANDS_A_LOOK:
             yield b""
 
-    return Plan((), lambda results: then(), phased=True, mixed=True, walk=rest())
+    return Plan((), lambda results: then(), phased=True, mixed=True, whole=whole, walk=rest())
 
 
 class _Execution:
@@ -144,47 +153,70 @@ class _Execution:
         self._client = client
         self._queue = queue
         self._watched = watched
+        self._has_begun = False
         self._replies: list[bytes] = []
 
-    def go_on(self) -> Made:
+    def begin(self) -> Plan:
+        """Think the first commands out, look at what is watched, and go on if nothing of it has changed."""
+        batch: list[_Item] = []
+        by_key: dict[bytes, list[Step]] = {}
+        return _bit_by_bit(self._think(batch, by_key), lambda: self._look(batch, by_key), whole=False)
+
+    def _look(self, batch: Sequence[_Item], by_key: dict[bytes, list[Step]]) -> Plan:
+        watched = self._watched
+
+        def judge(results: Sequence[Result]) -> Made:
+            if any(found != state for found, state in zip(results, watched.values(), strict=True)):
+                return self._client.say.nil_array
+            self._has_begun = True
+            return self._carry_out(batch, by_key) if batch else self._go_on()
+
+        steps = [Step(key, partial(_state, self._client, key)) for key in watched]
+        return Plan(steps, judge, phased=True, whole=True)
+
+    def _go_on(self) -> Made:
         """Think the next commands out up to one with a second half, which are one plan; or reply to EXEC."""
         if len(self._replies) == len(self._queue):
             return pieces(bytes, self._replies)
-        batch: list[bytes | Plan] = []
+        batch: list[_Item] = []
         by_key: dict[bytes, list[Step]] = {}
-        return _bit_by_bit(self._prepare(batch, by_key), lambda: self._carry_out(batch, by_key))
+        return _bit_by_bit(self._think(batch, by_key), lambda: self._carry_out(batch, by_key), whole=True)
 
-    def _prepare(self, batch: list[bytes | Plan], by_key: dict[bytes, list[Step]]) -> Iterator[None]:
+    def _think(self, batch: list[_Item], by_key: dict[bytes, list[Step]]) -> Iterator[None]:
         """Think the commands out, and what they do to each key."""
         for place in range(len(self._replies), len(self._queue)):
             command, words = self._queue[place]
-            # One without keys may look at all of them, or change how the next is understood.
-            if batch and command.flags & NO_KEYS:
+            # One without keys may look at all of them, change how the next is understood, or act at once.
+            if command.flags & NO_KEYS and (batch or not self._has_begun):
                 return
-            item = _prepared(self._client, command, words)
+            item = _thought_out(self._client, command, words)
             batch.append(item)
-            for step in item.steps if isinstance(item, Plan) else ():
+            for step in item.steps:
                 by_key.setdefault(step.key, []).append(step)
             if command.flags & WRITE and command.flags & NO_KEYS:
                 self._watched.clear()  # a flush changes all there are, and stands alone in its batch
-            if isinstance(item, Plan) and item.phased:
+            if item.phased:
                 return
             yield
 
-    def _carry_out(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, list[Step]]) -> Plan:
-        if isinstance(batch[0], Plan) and batch[0].walk is not None:
-            return self._inner(batch[0])
+    def _carry_out(self, batch: Sequence[_Item], by_key: dict[bytes, list[Step]]) -> Plan:
+        first = batch[0].made
+        if isinstance(first, Plan) and first.walk is not None:
+            return self._inner(first)
 
         def finish(results: Sequence[Result]) -> Made:
             if CHANGED in results:
                 return self._client.say.nil_array
-            return self._take(batch, dict(zip(by_key, results, strict=True)))
+            return self._tell(batch, dict(zip(by_key, results, strict=True)))
 
-        return Plan((self._together(*item) for item in by_key.items()), finish, phased=True, mixed=True)
+        steps = (self._together(*item) for item in by_key.items())
+        return Plan(steps, finish, phased=True, mixed=True, whole=True)
 
     def _together(self, key: bytes, steps: Sequence[Step]) -> Step:
         """Make one step, with a list of results, of what several steps do to one key, one after the other."""
         checks = key in self._watched
+        if len(steps) == 1 and not checks:
+            return Step(key, steps[0].decide, steps[0].length)
         decides: list[Operation] = [step.decide for step in steps]
         state = self._watched.pop(key, None)  # from here on it is this transaction that changes it
         clock = self._client.clock
@@ -209,7 +241,7 @@ class _Execution:
         lengths = [step.length for step in steps if step.length != NOTHING]
         return Step(key, decide, sum(lengths) if lengths else NOTHING)
 
-    def _take(self, batch: Sequence[bytes | Plan], by_key: dict[bytes, Result]) -> Plan:
+    def _tell(self, batch: Sequence[_Item], by_key: dict[bytes, Result]) -> Plan:
         """Spell the replies of this batch; what has a second half is the last."""
         left = {key: iter(results) if isinstance(results, list) else None for key, results in by_key.items()}
         second_half: list[Plan] = []
@@ -217,19 +249,23 @@ class _Execution:
         def spell() -> Iterator[None]:
             for item in batch:
                 results: list[Result] = []
-                for step in item.steps if isinstance(item, Plan) else ():
+                for step in item.steps:
                     these = left[step.key]
-                    results.append(by_key[step.key] if these is None else next(these))  # none: no memory
+                    # None of these: there was this step alone, or no memory for any.
+                    results.append(by_key[step.key] if these is None else next(these))
                     if step.count is not None:
                         step.count(results[-1])
-                reply = self._client.told(item, results) if isinstance(item, Plan) else item
+                reply = self._client.told(item.made, results) if isinstance(item.made, Plan) else item.made
                 if isinstance(reply, Plan):
                     second_half.append(reply)
                 else:
                     self._replies.append(_whole(reply))
                 yield
 
-        return _bit_by_bit(spell(), lambda: self._inner(second_half[0]) if second_half else self.go_on())
+        more = batch[-1].phased or len(self._replies) + len(batch) < len(self._queue)
+        return _bit_by_bit(
+            spell(), lambda: self._inner(second_half[0]) if second_half else self._go_on(), whole=more
+        )
 
     def _inner(self, plan: Plan) -> Plan:
         """Return the second half of a command of the queue."""
@@ -239,12 +275,13 @@ class _Execution:
             if isinstance(reply, Plan):
                 return self._inner(reply)
             self._replies.append(_whole(reply))
-            return self.go_on()
+            return self._go_on()
 
         steps = tuple(plan.steps)
         for step in steps:  # as above: what it changes it need not watch any more
             self._watched.pop(step.key, None)
-        return attrs.evolve(plan, steps=steps, finish=finish, phased=True, mixed=True)
+        whole = plan.walk is None  # else it looks at all keys
+        return attrs.evolve(plan, steps=steps, finish=finish, phased=True, mixed=True, whole=whole)
 
 
 COMMANDS: Final = (

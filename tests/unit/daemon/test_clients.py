@@ -13,6 +13,7 @@ from memrep.daemon.clients import spell
 from memrep.daemon.reactor import READ
 from memrep.protocol.connection import Connection
 from memrep.protocol.resp import server
+from memrep.protocol.resp.execution import MOMENT
 from tests.real.processes import HOST
 from tests.unit.daemon.house import DOWN, Guest, House, comes, hears, open_house
 
@@ -201,7 +202,8 @@ async def _long_in_a_command(house: House) -> tuple[Guest, Client]:
     guest, client = await _long_quiet(house)
     client._spent = client.connection.spent = lambda: True
     os.write(
-        guest.stream.socket.fileno(), b"MSET%b\r\n" % b"".join(b" key%d x" % number for number in range(100))
+        guest.stream.socket.fileno(),
+        b"MSET%b\r\n" % b"".join(b" key%d x" % number for number in range(2 * MOMENT)),
     )
     house.reactor.turn(lambda: client.ready(READ))  # and the reactor has no other
     client.heard -= LONG_S

@@ -14,6 +14,7 @@ from memrep.node.node import Node
 from memrep.node.shell import ProcessInfo
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import COMMANDS_A_LOOK
+from memrep.protocol.negotiation import REDIS
 from memrep.replication.membership.timing import Timing
 from memrep.replication.message import Frame
 from tests.fuzz.grammar import packet
@@ -38,9 +39,10 @@ class Shell:
         self.lone = lone
         self.told: dict[Connection, bytes] = {}
         self.turns = 0
+        self.largest = 0  # of what was handed out at a time
 
-    def connect(self) -> Connection:
-        connection = self.lone.node.clients.connect()
+    def connect(self, port: str = "") -> Connection:
+        connection = self.lone.node.clients.connect(port=port)
         self.told[connection] = b""
         return connection
 
@@ -59,14 +61,22 @@ class Shell:
     def _take(self, connection: Connection, replies: bytes) -> None:
         """As `clients.Client.answer` does when the socket takes everything and time is up."""
         self.told[connection] += replies
+        self.largest = max(self.largest, len(replies))
         if replies and connection.blocked and not connection.waiting:
             self.lone.node.clients.postpone(connection)
 
-    def finish(self) -> None:
-        """Turns until nothing is left."""
+    def finish(self, between: Callable[[], None] = lambda: None) -> None:
+        """Turns until nothing is left; and what happens between two of them."""
         while self.lone.node.behind:
+            between()
             self.turn()
             assert self.turns < 10_000
+
+    def ask(self, connection: Connection, data: bytes) -> bytes:
+        """What this client is told in the very turn in which it says this."""
+        before = len(self.told[connection])
+        self.turn((connection, data))
+        return self.told[connection][before:]
 
 
 SETS = b"".join(b"set k%d 0 0 1\r\nx\r\n" % n for n in range(1_000))
@@ -105,6 +115,17 @@ def test_so_does_a_get_of_very_many_keys() -> None:
     shell.finish()
     assert shell.told[reader] == b"".join(b"VALUE k%d 0 1\r\nx\r\n" % n for n in range(1_000)) + b"END\r\n"
     assert shell.turns - turns >= 1_000 / (2 * COMMANDS_A_LOOK)
+
+
+@pytest.mark.parametrize("port", ["", REDIS])
+def test_large_values_go_out_one_by_one_and_the_time_is_asked_for_behind_each(port: str) -> None:
+    shell = Shell(hurried())
+    reader = shell.connect(port)
+    shell.turn((shell.connect(), _set(b"big", MEGABYTE)))
+    shell.turn((reader, b"get big\r\n" * 5))
+    shell.finish()
+    assert MEGABYTE <= shell.largest < 1.1 * MEGABYTE
+    assert len(shell.told[reader]) > 5 * MEGABYTE
 
 
 def test_others_are_answered_in_between() -> None:

@@ -23,6 +23,7 @@ from memrep.protocol.reply_gate import ReplyGate
 from memrep.storage.version import Clock
 from tests.harness.engine_fixture import Rig
 from tests.unit.protocol.memcached.text.test_commands import connection_to, held
+from tests.unit.protocol.resp.test_dialect import redis_to
 
 #: What the word `big` answers.
 BIG: Final = b"B" * 100_000
@@ -294,3 +295,18 @@ def test_ahead_are_the_commands_behind_the_present_one_and_between_executions_th
     assert list(connection.ahead()) == [Said(b"wait")]
     connection.take_in(b"b c")
     assert list(connection.ahead()) == [Said(b"wait"), Said(b"b")]
+
+
+@pytest.mark.parametrize(
+    ("said", "lacks"), [(b"set k 0 0 1000000\r\nxx", 999_999), (b"set k 0 0 10\r\nxxxx", 7), (b"get k", 0)]
+)
+def test_what_an_unfinished_command_lacks_is_the_rest_of_its_value(said: bytes, lacks: int) -> None:
+    connection = connection_to(Rig().engine)
+    connection.receive(said)
+    assert max(0, connection.lacks) == lacks
+
+
+def test_a_command_of_very_many_words_lacks_little_whatever_is_still_to_come() -> None:
+    connection = redis_to(Rig().engine)
+    connection.receive(b"*10000\r\n" + b"$3\r\nkey\r\n" * 5_000)
+    assert 0 <= connection.lacks < 100

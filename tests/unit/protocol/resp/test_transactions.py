@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memrep.protocol.negotiation import REDIS
+from memrep.protocol.resp.execution import MOMENT
 from memrep.replication.message import Frame, Write
 from tests.harness.cluster import Cluster, serving_cluster
 from tests.harness.lone_node import lone_node
+from tests.unit.node.test_slices import Shell, hurried
 from tests.unit.protocol.resp.test_dialect import (
     NIL,
     OK,
@@ -265,3 +267,110 @@ def test_a_watched_key_that_the_queue_only_reads_has_changed_if_it_has_by_then()
     cluster.release()
     cluster.advance(500)
     assert told(mine.take())[-1] is None
+
+
+# --- one moment, however long the queue; the time of a turn is up at once, and others have one between any two
+
+_LONG = 600
+_SETS = [("SET", f"k{number}", "new") for number in range(_LONG)]
+
+
+def test_nobody_sees_half_of_what_a_long_queue_does() -> None:
+    shell = Shell(hurried())
+    writer, reader = shell.connect(REDIS), shell.connect(REDIS)
+    shell.turn((writer, _as_one(*_SETS)))
+    seen = set()
+
+    def look() -> None:
+        keys = ("k0", "k555", f"k{_LONG - 1}")
+        seen.add(tuple(told(shell.ask(reader, b"".join(said("GET", key) for key in keys)))))
+
+    shell.finish(look)
+    assert seen == {(None, None, None), (b"new", b"new", b"new")}
+    assert told(shell.told[writer])[-1] == [b"+OK"] * _LONG
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [],
+        [("MSETNX", "k0", "1", "k1", "1")],
+        [("RENAME", "k0", "k1")],
+        [("SELECT", "0")],
+        [("PING",)] * 100,
+        [("DBSIZE",), ("RENAME", "none", "k1"), ("SELECT", "0")],
+    ],
+    ids=["one batch", "MSETNX", "RENAME", "SELECT", "PING", "all"],
+)
+def test_nobody_comes_in_between_two_commands_of_a_long_queue(between: list[tuple[str, ...]]) -> None:
+    shell = Shell(hurried())
+    writer, rival = shell.connect(REDIS), shell.connect(REDIS)
+    queue = [("GET", "x"), *_SETS[: _LONG // 2], *between, *_SETS[_LONG // 2 :], ("GET", "y")]
+    shell.turn((writer, _as_one(*queue)))
+    turns = 0
+
+    def write() -> None:
+        nonlocal turns
+        turns += 1
+        assert shell.ask(rival, said("MSET", "x", turns, "y", turns)) == OK
+
+    shell.finish(write)
+    replies = told(shell.told[writer])[-1]
+    assert replies[0] == replies[-1]
+    assert turns > 50
+
+
+def test_what_is_watched_is_looked_at_in_the_moment_in_which_a_long_queue_is_done() -> None:
+    shell = Shell(hurried())
+    writer, rival = shell.connect(REDIS), shell.connect(REDIS)
+    shell.ask(writer, said("WATCH", "w"))
+    shell.turn((writer, _as_one(*_SETS)))
+    while shell.lone.node.behind and not shell.told[writer].endswith(QUEUED * _LONG):
+        shell.turn()
+    assert shell.ask(rival, said("SET", "w", "his")) == OK
+    assert one_told(shell.ask(rival, said("GET", "k0"))) is None
+    shell.finish()
+    assert told(shell.told[writer])[-1] is None
+    assert one_told(shell.ask(rival, said("DBSIZE"))) == 1
+
+
+def test_however_many_keys_are_watched_none_changes_between_the_look_and_the_deed() -> None:
+    shell = Shell(hurried())
+    writer, rival = shell.connect(REDIS), shell.connect(REDIS)
+    watched = [f"w{number}" for number in range(3 * MOMENT)]
+    shell.turn((writer, said("WATCH", *watched)))
+    shell.finish()
+    shell.turn((writer, _as_one(("MSET", "done", "1", "last", "1"))))
+    seen = []
+
+    def change() -> None:
+        done, _ = told(shell.ask(rival, said("GET", "done") + said("SET", watched[0], "his")))
+        seen.append(done)
+
+    shell.finish(change)
+    is_done = told(shell.told[writer])[-1] is not None
+    assert is_done == (not seen or seen[0] == b"1"), "who came in between was not overlooked"
+
+
+def test_nothing_is_done_where_a_watch_was_broken_be_it_a_command_without_keys() -> None:
+    lone = lone_node()
+    client, other = lone.connect(REDIS), lone.connect(REDIS)
+    client.receive(said("WATCH", "a"))
+    other.receive(said("SET", "a", "his"))
+    assert told(client.receive(_as_one(("SELECT", "1"), ("FLUSHDB",))))[-1] is None
+    assert client.receive(said("GET", "a")) == bulk(b"his")
+
+
+@pytest.mark.parametrize("turns", [1, 20, 37, 38, 39, 60])
+def test_a_client_that_leaves_in_the_midst_of_a_long_queue_leaves_all_of_it_done_or_nothing(turns: int) -> None:
+    shell = Shell(hurried())
+    writer, other = shell.connect(REDIS), shell.connect(REDIS)
+    shell.turn((writer, said("MULTI") + b"".join(said(*command) for command in _SETS)))
+    shell.finish()
+    shell.turn((writer, said("EXEC")))
+    for _ in range(turns):
+        shell.turn()
+    shell.lone.node.clients.disconnect(writer)
+    shell.finish()
+    assert one_told(shell.ask(other, said("DBSIZE"))) in (0, _LONG)
+    assert not shell.lone.node.clients.waits

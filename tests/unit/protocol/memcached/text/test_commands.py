@@ -27,7 +27,7 @@ from tests.harness.engine_fixture import Rig
 from tests.harness.lone_node import LoneConnection, lone_node
 
 #: As much as the daemon reads at a time.
-PIECE = 1 << 16
+PIECE = 1 << 14
 
 
 Code = type | FunctionType | MethodType | ModuleType
