@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -211,11 +212,17 @@ class PhpCommands(LockCommands):
         quiet: bool = False,
         size: int = 0,
     ) -> Result | Future:
-        """Release a lock, unless it is another client's; or do what is to be done with any other key."""
+        """Release a lock, unless it is another client's; or do what is to be done with any other key.
+
+        The release of a lock of PHP's is answered as soon as it is on its way to all nodes. Others would wait
+        until they have it: PHP is told the same whatever comes of it, and that promises no more than the end of
+        a connection does, with which a lock ends as well.
+        """
         table = self._table
         engine = table.engine
         came = table.came(self.gate)
         unique = self.locks.pop(key, None)
+        early = self._is_phps(key) and not (unique is not None and key in engine.keyspace.writes.pending)
         if table.owners.get(key, (None, 0))[0] is self:
             del table.owners[key]
         if result is DELETED and self._last.quiet and self._last.key == may_name(key):
@@ -235,8 +242,24 @@ class PhpCommands(LockCommands):
             return freed(entry), result
 
         if result is STORED:
-            return engine.store_if(key, size, decide)
-        return engine.modify(key, decide, engine.counters.counted("delete"))
+            outcome = engine.store_if(key, size, decide)
+        else:
+            outcome = engine.modify(key, decide, engine.counters.counted("delete"))
+        if not (early and isinstance(outcome, Future)):
+            return outcome
+        told = Future()
+        engine.keyspace.writes.woken.append(partial(told.resolve, result))
+        return told
+
+    def _is_phps(self, key: bytes) -> bool:
+        """Tell whether there is a lock here that was proved to be PHP's."""
+        entry = self._table.store.peek(key)
+        return (
+            entry is not None
+            and entry.owner is not None
+            and not (entry.owner.maybe or self.shared)
+            and not self._table.store.is_miss(key, self._table.clock.now)
+        )
 
     def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
         """Tell whether this release of a lock is not its holder's; remember it if it may turn out to be."""

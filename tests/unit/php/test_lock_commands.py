@@ -88,13 +88,53 @@ def test_a_lock_that_was_asked_for_and_given_up_before_it_was_free_is_not_taken(
     cluster = serving_cluster()
     owner = granted(cluster, 1)
     cluster.hold((3, 1))
-    assert owner.send(RELEASE) == b""
+    assert owner.send(RELEASE) == b"STORED\r\n"
     waits = cluster.client(2)
     assert waits.send(ASK + READ) == b""
     waits.hang_up()
     cluster.release()
     cluster.advance(50)
     assert not is_held(cluster)
+
+
+@pytest.mark.parametrize(
+    ("take", "release", "done", "again", "yes"),
+    [
+        (ASK + ADD + READ, RELEASE, b"STORED\r\n", ASK + READ, b"1\r\n"),
+        (ADD_SID, DELETE_SID, b"DELETED\r\n", ADD_SID, b"STORED\r\n"),
+    ],
+    ids=["pecl", "php-memcached"],
+)
+def test_a_release_is_answered_at_once_and_who_asks_for_the_lock_waits_for_it(
+    take: bytes, release: bytes, done: bytes, again: bytes, yes: bytes
+) -> None:
+    cluster = serving_cluster()
+    owner = cluster.client(1)
+    owner.send(take)
+    cluster.hold((3, 1))
+    assert owner.send(release) == done
+    rivals = [cluster.client(number) for number in (1, 2)]
+    assert [one.send(again) for one in rivals] == [b"", b""]
+    cluster.release()
+    assert sum(one.take().startswith(yes) for one in rivals) == 1
+
+
+def test_a_release_is_under_way_when_it_is_answered_and_survives_the_node_that_has_answered() -> None:
+    cluster = serving_cluster()
+    assert granted(cluster, 1).send(RELEASE) == b"STORED\r\n"
+    cluster.kill(1)
+    cluster.advance(1_000)
+    assert cluster.client(2).send(ASK + READ) == b"1\r\n" + shown(b"")
+
+
+def test_a_release_of_what_is_not_proved_to_be_phps_is_answered_when_all_nodes_have_it() -> None:
+    cluster = serving_cluster()
+    client = cluster.client(1)
+    assert client.send(b"set other.key.lock.job 0 15 1\r\n1\r\n") == b"STORED\r\n"
+    cluster.hold((3, 1))
+    assert client.send(b"delete other.key.lock.job\r\n") == b""
+    cluster.release()
+    assert client.take() == b"DELETED\r\n"
 
 
 def test_what_only_looks_like_a_held_lock_is_answered_as_any_other_value() -> None:
