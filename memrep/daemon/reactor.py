@@ -96,7 +96,7 @@ class Reactor:
         self.distrust = owner.distrust
         self._fence = owner.fence
         self._unread = owner.unread
-        self._fence_s = node.options.timing.fence / 1000
+        self._fence_s = node.options.fence / 1000
         self._part = part
         self.spent = part.spent
         self._epoll = select.epoll()

@@ -17,13 +17,16 @@ from memrep.engine.counters import Counters
 from memrep.engine.keyspace import Keyspace
 from memrep.log_limit import Recurrence
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.store import EVICTED, EVICTED_MS, idle
+from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, idle
 from memrep.storage.version import ZERO
 
 _RAISE: Final = "raise MemoryMax= (systemd) or the container's limit, or lower -m on every server"
 
 #: How far above the memory limit the store may be while evictions are on their way round the cluster.
 _OVERSHOOT: Final = 1.1
+
+#: How many are evicted in a turn for nobody: behind a limit that is much lower than before. Takes about 2 ms.
+_PIECE: Final = 150
 
 
 class MemoryLimit:
@@ -38,6 +41,7 @@ class MemoryLimit:
         evictions: those of values that had not run out, for the operator.
         ceiling: what the kernel leaves.
         memory: what the operator allows, bytes.
+        behind: whether more has to go at once than went in one piece.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class MemoryLimit:
         store = keyspace.store
         self.memory = store.limit
         self.ceiling = Ceiling()
+        self.behind = False
         self.evictions = Recurrence(
             log,
             lambda count: (
@@ -57,6 +62,8 @@ class MemoryLimit:
         self._was_cramped = False  # at the last tick
         self._squeezed = False  # when a value was last dropped
         self._evicting = 0
+        self._started = 0  # how much the last piece was, bytes
+        self._swept = -1  # when a sweep was last begun here, own monotonic ms
         self._store = store
         self._pending = keyspace.writes.pending
         self._replicator = keyspace.replicator
@@ -111,34 +118,51 @@ class MemoryLimit:
 
     def make(self, size: int) -> bool:
         """Evict for a write of this size (bytes); say whether it may go on."""
-        if size > self._store.limit:
+        store = self._store
+        if size > store.limit:
             return False  # nobody has to go for what will never have room
+        far_above = store.used > store.limit * _OVERSHOOT
         leaving = self.evict(size)
-        limit = self._store.limit * (_OVERSHOOT if leaving else 1)
-        return self._store.used + size <= limit
+        if far_above and self._started >= size:
+            return True  # the limit has been lowered, and what is above it goes bit by bit
+        return store.used + size <= store.limit * (_OVERSHOOT if leaving else 1)
 
-    def evict(self, size: int = 0) -> bool:
+    def go_on(self) -> None:
+        """Evict a piece of what is above the limit, if anything is."""
+        self.behind = False
+        if self._store.used > self._store.limit:
+            self.evict(most=_PIECE)
+
+    def evict(self, size: int = 0, most: int = 0) -> bool:
         """Get the store `size` bytes below its limit: by what has run out, old tombstones, the least used.
+
+        Of a great excess only a piece goes: `most` entries, or those that together cost twice `size`.
 
         Returns:
             Whether something leaves it: this node, or another one that is as full, is about to drop it.
         """
         others = False
-        store = self._store
-        store.sweep(self._clock.now)
+        store, now = self._store, self._clock.now
+        if self._swept != now:  # once a turn, however many writes want room in it
+            self._swept = now
+            store.sweep(now)
         excess = store.used + size - self._evicting - store.limit
-        excess -= store.purge(excess)
-        for key, entry, cost in store.victims(excess):
+        enough = min(excess, 2 * size + most * ENTRY_BYTES)
+        started = store.purge(enough)
+        for key, entry, cost in store.victims(enough - started):
+            started += cost
             if key in self._pending:
                 others = True
             else:
                 self._evicting += cost
                 self._describe(entry)
-                gone = Entry(ZERO, None, EVICTED, self._clock.now + EVICTED_MS)
+                gone = Entry(ZERO, None, EVICTED, now + EVICTED_MS)
                 if self._replicator.commit(key, gone):
                     self.evicted(cost, done=True)
                 else:
                     self._replicator.propose(key, gone, entry.version, _Eviction(self, cost))
+        self._started = started
+        self.behind = excess > enough and started > 0
         return others or self._evicting > 0
 
     def _describe(self, entry: Entry) -> None:

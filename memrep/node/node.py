@@ -60,6 +60,9 @@ _SOON_MS: Final = 50
 #: it is far enough below the fence, for a tick that comes late must not be taken for a stop of this process.
 _PAUSE_MS: Final = 100
 
+#: The same for a node without peers.
+_PAUSE_ALONE_MS: Final = 250
+
 
 class Node:
     """A whole memrep.
@@ -81,6 +84,7 @@ class Node:
         self.options = options
         log = self._log = shell.log
         self._inc = start.inc
+        self._ticked = False  # in this turn
         self._spent = shell.process.spent
         self._memory = shell.process.memory
         self.counters = Counters()
@@ -173,8 +177,8 @@ class Node:
         self.clients.begin_turn()
         stopped = now - self._clock.now
         self._clock.turn(now, wall)
-        timing = self.options.timing
-        if stopped - worked <= timing.fence and stopped <= max(timing.fence, timing.silence):
+        fence = self.options.fence
+        if stopped - worked <= fence and stopped <= max(fence, self.options.timing.silence):
             return False
         old = [c for c in self.clients if c.waiting or self.clients.unheard(c) or unread(c)]
         self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
@@ -193,13 +197,13 @@ class Node:
     def tick(self) -> None:
         """Do what is due by the clock; to be called again after `pause` ms."""
         self.replica.tick()
+        self._ticked = True
         self.store.sweep(self._clock.now)
         self._engine.memory_limit.look(self._memory())
         self._intake.tick()
         if self.serving:
             self._engine.flush.tick()
-            if self.store.used > self.store.limit:
-                self._engine.memory_limit.evict()
+            self._engine.memory_limit.go_on()
         self._engine.memory_limit.tick()
         self._redis.tick()
         self._policy.tick(self.replica.detector.all_heard(self._clock.now))
@@ -212,6 +216,8 @@ class Node:
         """Return after how many ms the next tick is due: sooner while somebody waits for the clock."""
         if self.clients.waits or not self.replica.at_rest:
             return _SOON_MS
+        if self.options.alone:
+            return _PAUSE_ALONE_MS
         return max(_SOON_MS, min(_PAUSE_MS, self.options.timing.beat))
 
     def end_turn(self) -> Iterator[tuple[int | Connection, bytes]]:
@@ -221,11 +227,22 @@ class Node:
             To whom, and what: to a peer, by its number, or to a client, who may be `closing`, and then there
             may be nothing to say. It is to be sent before the next is asked for, for that may depend on it.
         """
+        self._go_on()
         while True:
             yield from self._finish()
             yield from self.clients.replies()
             if not self._unfinished or self._spent():
                 return
+
+    def _go_on(self) -> None:
+        """Do a piece of what has to be done for very many keys: sweep them, evict them."""
+        if self._ticked:
+            self._ticked = False  # the tick has done one
+            return
+        if self.store.behind:
+            self.store.sweep(self._clock.now)
+        if self._engine.memory_limit.behind and self.serving:
+            self._engine.memory_limit.go_on()
 
     def _finish(self) -> list[tuple[int, bytes]]:
         """Run what waited for keys that are clean now; return what goes to each peer."""
@@ -269,13 +286,20 @@ class Node:
     def quiet(self) -> bool:
         """Tell whether nothing of what this turn has done is to be said to anybody: it need not be ended."""
         replica = self.replica
-        return not (replica.unfinished or self._writes.woken or self._policy.due or self.clients.unfinished)
+        said = replica.unfinished or self._writes.woken or self._policy.due or self.clients.unfinished
+        return not (said or self._has_pieces)
+
+    @property
+    def _has_pieces(self) -> bool:
+        """Tell whether there is more to do for very many keys."""
+        return self.store.behind or (self._engine.memory_limit.behind and self.serving)
 
     @property
     def behind(self) -> bool:
         """Tell whether the next turn has something to do, though nothing may have come."""
         ready = self._writes.woken or self._policy.due or self.clients.can_go_on
-        return self.clients.suspended or self.replica.unfinished or bool(ready and self.serving)
+        unfinished = self.clients.suspended or self.replica.unfinished or self._has_pieces
+        return unfinished or bool(ready and self.serving)
 
     @property
     def open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -11,6 +12,9 @@ from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
 from memrep.storage.store import TOMBSTONE_MS
+
+#: A node without peers need not know so soon that it was stopped: nobody has gone on without it meanwhile.
+_FENCE_ALONE_MS: Final = 1_000
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +58,16 @@ class NodeOptions:
     users: Users | None = None
     flush_all: bool = True
     lists: bool = True
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether this node has no peers."""
+        return len(self.nodes) == 1
+
+    @property
+    def fence(self) -> int:
+        """Return for how long (ms) this process may be stopped without any consequence."""
+        return max(self.timing.fence, _FENCE_ALONE_MS) if self.alone else self.timing.fence
 
     @property
     def terms(self) -> str:

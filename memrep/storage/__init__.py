@@ -9,6 +9,7 @@ census      how many values each of them has
 flushes     what has been flushed, and when
 table       keys to entries, in many small dicts
 digest      where two stores differ, without listing their keys
+sweep       ends what has had its time, bit by bit, round after round
 store       the committed entries: expiry, least-recently-used order, tombstones, cost
 pending     writes in flight, and who waits for them
 """

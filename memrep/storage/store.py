@@ -13,26 +13,27 @@ Rules:
 - `used` counts what entries really cost (ENTRY_BYTES was measured as resident memory, see bench/memory.py).
 
 Values and tombstones live in two tables, each in the order in which its entries are to go: values by their
-last use, tombstones by their death (table.py says how exactly). The expiry of values needs no timer for each
-key: they are kept in slots of 1 s by the time at which they are due, each key once. A sweep never takes long:
-it stops after a number of keys and goes on in the next turn. Reads check the clock themselves.
+last use, tombstones by their death (table.py says how exactly). Reads check the clock themselves. What has run
+out, or was flushed, and tombstones that have had their time, are found by sweeps, which go round all of them
+and never take long (sweep.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 from typing import Final
 
 from msgspec.structs import replace
 
 from memrep.storage.census import Census
 from memrep.storage.digest import Digest
-from memrep.storage.entry import NEVER, Entry
+from memrep.storage.entry import Entry
 from memrep.storage.flushes import Flushes
 from memrep.storage.namespaces import FLUSHES
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
+from memrep.storage.sweep import Sweep
 from memrep.storage.table import Table
 from memrep.storage.version import ZERO, Clock, Version, milliseconds
 
@@ -56,9 +57,6 @@ ENTRY_BYTES: Final = 520
 
 #: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.
 _TOMBSTONE_SHARE: Final = 8
-
-_SLOT_BITS: Final = 10  # 1.024 s
-_SWEEP_KEYS: Final = 2_000
 
 
 class Store:
@@ -105,11 +103,9 @@ class Store:
         self._tombstone_ms = tombstone_ms
         self.flushes = Flushes()
         self.census = Census()
-        self._flushing: tuple[bytes, ...] = ()  # keys that may still hold what a flush has ended
-        self._flushing_left = 0  # so many of them, from the first on
         self.owned = owned or OwnedKeys()
-        self._slots: dict[int, dict[bytes, None]] = {}  # no sets: those are tracked, see table.py
-        self._swept = 0
+        self._sweep_values = Sweep(self.values, self._ended_in, self._end)
+        self._sweep_tombstones = Sweep(self.tombstones, _purgeable, self._purge)
 
     def get(self, key: bytes, now: int) -> Entry | None:
         """Return the entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
@@ -172,9 +168,8 @@ class Store:
             return False
         if key in FLUSHES and entry.value is not None:
             self.flushes.took_place(key, entry.version)
-            self._flushing = self.values.keys()
-            self._flushing_left = len(self._flushing)
-            self._clear_flushed(now)
+            self._sweep_values.hurry()
+            self._sweep_values.go_on(now)
         elif entry.value is not None:
             flushed = self.flushes.end(key, entry.version)
             if flushed or entry.expires <= now:
@@ -208,41 +203,40 @@ class Store:
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)
 
-    def sweep(self, now: int) -> None:
-        """Turn values that have run out into tombstones and purge old tombstones, a bounded number of them."""
-        self._purge_old(now)
-        self._clear_flushed(now)
-        budget = _SWEEP_KEYS
-        due = now >> _SLOT_BITS
-        if not self._slots:
-            self._swept = due
-        while self._swept < due:
-            keys = self._slots.get(self._swept)
-            while keys and budget:
-                key, _ = keys.popitem()
-                entry = self.values[key]
-                self.expired += 1
-                self.expired_unfetched += not entry.seen
-                self._place(key, entry, self._ended(entry, now, RAN_OUT))
-                budget -= 1
-            if not budget:
-                return
-            self._slots.pop(self._swept, None)
-            self._swept += 1
-            if due - self._swept > len(self._slots):  # the clock has leapt: most slots in between are empty
-                self._swept = min([due, *self._slots])
+    @property
+    def behind(self) -> bool:
+        """Tell whether a sweep has more to do at once."""
+        return self._sweep_values.behind or self._sweep_tombstones.behind
 
-    def _purge_old(self, now: int) -> None:
-        """Forget a bounded number of tombstones that have had their time."""
-        budget = _SWEEP_KEYS
-        for part in self.tombstones.parts:
-            if not part:
-                continue
-            first = islice(part.items(), budget)
-            old = [key for key, _ in takewhile(lambda item: item[1].expires <= now, first)]
-            for key in old:
-                self.remove(key)
-            budget -= len(old)
+    def sweep(self, now: int) -> None:
+        """Turn values that have ended into tombstones, purge old ones: a piece of what is due at `now`."""
+        left = self._sweep_values.go_on(now)
+        self._sweep_tombstones.go_on(now, left)
+
+    def _ended_in(self, part: dict[bytes, Entry], now: int) -> tuple[bytes, ...]:
+        """Find the values in a part that have run out, or been flushed."""
+        newest = self.flushes.newest
+        if newest is ZERO:
+            return tuple([key for key, entry in part.items() if entry.expires <= now])
+        return tuple([k for k, entry in part.items() if entry.expires <= now or entry.version <= newest])
+
+    def _end(self, key: bytes, now: int) -> None:
+        """Make a tombstone of a value, if it has ended."""
+        entry = self.values.get(key)
+        if entry is None:
+            return
+        if self.flushes.end(key, entry.version) and key not in FLUSHES:
+            self._place(key, entry, self._ended(entry, now, WAS_FLUSHED))
+        elif entry.expires <= now:
+            self.expired += 1
+            self.expired_unfetched += not entry.seen
+            self._place(key, entry, self._ended(entry, now, RAN_OUT))
+
+    def _purge(self, key: bytes, now: int) -> None:
+        """Forget a tombstone, if it has had its time."""
+        entry = self.tombstones.get(key)
+        if entry is not None and entry.expires <= now:
+            self.remove(key)
 
     def purge(self, excess: int) -> int:
         """Forget old tombstones early, to get `excess` bytes back; how many bytes that gave.
@@ -291,19 +285,8 @@ class Store:
                 excess -= cost
                 yield key, entry, cost
 
-    def _clear_flushed(self, now: int) -> None:
-        """Give back the memory of a bounded number of values that a flush_all has ended."""
-        left = max(0, self._flushing_left - _SWEEP_KEYS)
-        for key in self._flushing[left : self._flushing_left]:
-            entry = self.values.get(key)
-            if entry is not None and self.flushes.end(key, entry.version) and key not in FLUSHES:
-                self._place(key, entry, self._ended(entry, now, WAS_FLUSHED))
-        self._flushing_left = left
-        if not left:
-            self._flushing = ()
-
     def _place(self, key: bytes, old: Entry | None, new: Entry) -> None:
-        """Put `new` where `old` was: dict, order, slot, cost; `put` and `remove` keep the digest."""
+        """Put `new` where `old` was: table, order, cost, census; `put` and `remove` keep the digest."""
         if new.owner is not None or self.owned.keys:
             self.owned.placed(key, new)
         if old is not None and old.value is not None and new.value is not None and old.expires == new.expires:
@@ -318,23 +301,20 @@ class Store:
             return
         self.values.append(key, new)
         self.census.change(key, new.expires, 1)
-        if new.expires < NEVER:
-            self._slots.setdefault(max(new.expires >> _SLOT_BITS, self._swept), {})[key] = None
 
     def _take_out(self, key: bytes, entry: Entry) -> None:
-        """Take an entry out of its dict, slot and cost."""
+        """Take an entry out of its table, cost and census."""
         self.used -= cost_of(key, entry)
         if entry.value is None:
             del self.tombstones[key]
-            return
-        del self.values[key]
-        self.census.change(key, entry.expires, -1)
-        slot = max(entry.expires >> _SLOT_BITS, self._swept)
-        keys = self._slots.get(slot)
-        if keys is not None:
-            keys.pop(key, None)
-            if not keys:
-                del self._slots[slot]
+        else:
+            del self.values[key]
+            self.census.change(key, entry.expires, -1)
+
+
+def _purgeable(part: dict[bytes, Entry], now: int) -> tuple[bytes, ...]:
+    """Find the tombstones in a part that have had their time: those that died first stand first."""
+    return tuple([key for key, _ in takewhile(lambda item: item[1].expires <= now, part.items())])
 
 
 def cost_of(key: bytes, entry: Entry) -> int:

@@ -44,7 +44,6 @@ def test_a_version_that_ends_at_quite_another_time_is_a_difference() -> None:
 def test_a_value_that_only_one_node_has_found_to_have_run_out_is_the_same() -> None:
     swept = _store(b"v", expires=NOW - 1)
     swept.flushes.took_place(FLUSH_KEY, make(1, 1))
-    swept._flushing, swept._flushing_left = (b"k",), 1
     swept.sweep(NOW)
     assert list(swept.tombstones) == [b"k"]
     assert _same(swept, _store(b"v", expires=NOW - 1))

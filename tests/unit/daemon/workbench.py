@@ -30,7 +30,8 @@ class Bench:
         self.fenced = 0
         self.ended = 0
         now = time.monotonic_ns() // 1_000_000
-        options = NodeOptions(timing=Timing(fence=fence))
+        nodes = ["127.0.0.1:11211", "127.0.0.1:11212"]  # for one without peers has another fence
+        options = NodeOptions(nodes=nodes, timing=Timing(fence=fence))
         self.node = Node(options, Start(inc=1, now=now, wall=WALL), Shell(random_bytes=bytes))
         self.faults: list[Exception] = []
         self.reactor = Reactor(self.node, self, self.part)

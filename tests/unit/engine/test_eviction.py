@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -174,6 +175,38 @@ def test_an_eviction_goes_round_as_a_read_modify_write() -> None:
     assert (write.key, write.base) == (b"new", None)
     rig.later.succeed()
     assert (rig.value(b"k00"), rig.counters.evictions) == (None, 1)
+
+
+def test_behind_a_limit_that_is_much_lower_than_before_a_piece_goes_at_a_time() -> None:
+    rig = _full(1_000, prefix=b"")
+    rig.engine.memory_limit.allow(100 * COST)
+    gone = []
+    rig.engine.memory_limit.go_on()
+    while rig.engine.memory_limit.behind:
+        gone.append(rig.counters.evictions)
+        rig.engine.memory_limit.go_on()
+    assert rig.store.used <= rig.store.limit
+    assert 3 < len(gone) < 20
+    assert max(after - before for before, after in pairwise([0, *gone])) < 1_000 / 3
+
+
+def test_who_writes_meanwhile_is_let_in_and_more_goes_than_comes() -> None:
+    rig = _full(1_000, prefix=b"")
+    rig.engine.memory_limit.allow(100 * COST)
+    before = rig.store.used
+    assert rig.engine.set(b"new", 0, NEVER, VALUE) is STORED
+    assert before - 5 * COST < rig.store.used < before
+    assert rig.value(b"new") == VALUE
+
+
+def test_a_limit_under_which_nothing_can_go_is_not_worked_at_for_ever() -> None:
+    rig = Rig()
+    for number in range(400):
+        assert _lock(rig, b"%d.lock" % number) is STORED
+    rig.engine.memory_limit.allow(COST)
+    rig.engine.memory_limit.go_on()
+    assert len(rig.store) == 400
+    assert not rig.engine.memory_limit.behind
 
 
 def test_what_is_on_its_way_out_is_not_evicted_twice() -> None:

@@ -581,6 +581,40 @@ def test_or_when_its_time_is_up_and_then_the_next_one_goes_on() -> None:
     assert (len(ran), lone.node.behind) == (3, False)
 
 
+def test_what_has_to_be_done_for_very_many_keys_is_done_a_piece_a_turn() -> None:
+    lone = lone_node()
+    client = lone.connect()
+    count = 2_000
+    for number in range(count):
+        client.receive(b"set k%d 0 1 1\r\nx\r\n" % number)
+    lone.advance(20)
+    left = []
+    while lone.node.behind:
+        assert not lone.node.quiet, "the turn has an end"
+        left.append(len(lone.node.store))
+        lone.begin()
+        lone.end()
+    assert len(left) > 5
+    assert left == sorted(set(left), reverse=True), "each turn has got on"
+    assert (len(lone.node.store), lone.node.store.expired) == (0, count)
+
+
+def test_so_is_what_a_much_lower_limit_leaves_no_room_for() -> None:
+    lone = lone_node()
+    client = lone.connect()
+    for number in range(2_000):
+        client.receive(b"set k%d 0 0 1000\r\n%b\r\n" % (number, bytes(1_000)))
+    before = len(lone.node.store)
+    lone.node._engine.memory_limit.allow(1 << 20)
+    lone.advance(1)
+    assert lone.node.behind
+    assert before - 1_000 < len(lone.node.store) < before
+    while lone.node.behind:
+        lone.begin()
+        lone.end()
+    assert lone.node.store.used <= lone.node.store.limit
+
+
 def test_a_fault_in_a_command_that_waited_costs_its_client_only() -> None:
     lines: list[str] = []
     node = lone_node().node
@@ -624,7 +658,7 @@ def test_a_node_ticks_less_often_while_nobody_waits_for_the_clock() -> None:
     cluster = serving_cluster(3)
     cluster.advance(200)
     assert [node.pause for node in cluster.nodes.values()] == [100] * 3
-    assert lone_node().node.pause == 100
+    assert lone_node().node.pause == 250
 
 
 def test_a_node_ticks_soon_while_a_client_waits() -> None:
@@ -648,6 +682,14 @@ def test_a_node_ticks_soon_while_a_member_is_late_and_until_a_view_without_it_st
     cluster.kill(2)
     cluster.advance(1_000)
     assert cluster.nodes[1].pause == 100
+
+
+def test_a_node_without_peers_has_long_pauses_and_is_not_taken_for_stopped_for_them() -> None:
+    cluster = serving_cluster(1, timing=Timing.scaled(60))
+    node = cluster.nodes[1]
+    now, wall = node._clock.now, node._clock.wall
+    assert not node.turn(now + 4 * node.pause, wall)
+    assert node.turn(now + 8 * node.pause + 1, wall)
 
 
 def test_a_node_never_pauses_for_longer_than_the_interval_of_its_heartbeats() -> None:
