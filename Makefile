@@ -29,7 +29,8 @@ run: $(INSTALLED) ## three nodes on 127.0.0.1:11211-11213, in the foreground
 test: packages check sim real ## everything: lint, types, unit tests, simulator, real clients
 
 test-long: packages $(INSTALLED) ## what is slow by nature: what only long runs, or every case of a kind, can show
-	$(BIN)/pytest -q -m long tests
+	$(BIN)/pytest -q -n 2 -m "long and not alone" tests
+	$(BIN)/pytest -q -m "long and alone" tests
 	$(BIN)/python -m tests.faults --seconds 30 isolate halves
 
 packages: $(INSTALLED) ## install the Debian packages that the tests need, if allowed

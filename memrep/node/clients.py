@@ -142,7 +142,7 @@ class Clients:
         for connection in list(self._ready):
             if not self._has_to_wait(connection):
                 del self._ready[connection]
-                yield connection, self.resume(connection)
+                yield connection, self._go_on(connection)
                 if self._context.spent():
                     self.suspended = True
                     return
@@ -168,6 +168,10 @@ class Clients:
         if self._has_to_wait(connection):
             self._is_ready(connection)
             return b""
+        return self._go_on(connection)
+
+    def _go_on(self, connection: Connection) -> bytes:
+        """Go on with a connection that has not to wait."""
         sure = self._leases.serves_all_until or not self._replica.missed
         replies = connection.resume() if sure else self._staleness.execute(connection, connection.resume)
         self._counters.bytes_written += len(replies)

@@ -82,6 +82,7 @@ class Node:
 
     def __init__(self, options: NodeOptions, start: Start, shell: Shell) -> None:
         self.options = options
+        self._fence = options.fence
         log = self._log = shell.log
         self._inc = start.inc
         self._ticked = False  # in this turn
@@ -177,7 +178,7 @@ class Node:
         self.clients.begin_turn()
         stopped = now - self._clock.now
         self._clock.turn(now, wall)
-        fence = self.options.fence
+        fence = self._fence
         if stopped - worked <= fence and stopped <= max(fence, self.options.timing.silence):
             return False
         old = [c for c in self.clients if c.waiting or self.clients.unheard(c) or unread(c)]
@@ -246,13 +247,12 @@ class Node:
 
     def _finish(self) -> list[tuple[int, bytes]]:
         """Run what waited for keys that are clean now; return what goes to each peer."""
-        self._admission.look(len(self.store))
+        self._admission.look(self.store)
         if not self._admission.open and len(self.clients):
             self.clients.close_all()
             if self.replica.state.full:
                 self.replica.lost_clients()
-        if self.serving:
-            self.clients.hear()
+        self.clients.hear()
         if self._policy.due and self.serving:
             self._policy.release()
         if self._writes.woken and self.serving:
@@ -280,7 +280,7 @@ class Node:
     @property
     def _unfinished(self) -> bool:
         """Tell whether what was executed behind the answers has anything to say to peers, or woke others."""
-        return self.replica.unfinished or (self.serving and bool(self._writes.woken or self._policy.due))
+        return self.replica.unfinished or (bool(self._writes.woken or self._policy.due) and self.serving)
 
     @property
     def quiet(self) -> bool:

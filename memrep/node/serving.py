@@ -16,7 +16,7 @@ second begins when it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from typing import Final
 
 from memrep.replication.membership.one_way import gives_way_to, leaves_beginning_to
@@ -59,13 +59,13 @@ class Admission:
         self._waited = ""
         self._waited_at = clock.now
 
-    def look(self, items: int) -> None:
-        """Open or close, at the end of each turn; `items` is how many this node holds."""
+    def look(self, items: Sized) -> None:
+        """Open or close, at the end of each turn; `items` is what this node holds."""
         replica, now = self._replica, self._clock.now
         if replica.open and replica.may_serve:
             self._served = now
             if not (self.open and self._told):
-                self._opens(items)
+                self._opens(len(items))
         elif self.open:
             if not replica.open:
                 self._closes(self._why_at_once())

@@ -80,6 +80,7 @@ class Store:
         expired: how many values have run out so far.
         expired_unfetched: how many of them nobody had read here.
         owned: the keys whose entry has an owner.
+        behind: whether a sweep has more to do at once.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
     """
 
@@ -104,6 +105,7 @@ class Store:
         self.flushes = Flushes()
         self.census = Census()
         self.owned = owned or OwnedKeys()
+        self.behind = False
         self._sweep_values = Sweep(self.values, self._ended_in, self._end)
         self._sweep_tombstones = Sweep(self.tombstones, _purgeable, self._purge)
 
@@ -170,6 +172,7 @@ class Store:
             self.flushes.took_place(key, entry.version)
             self._sweep_values.hurry()
             self._sweep_values.go_on(now)
+            self._look_at_sweeps()
         elif entry.value is not None:
             flushed = self.flushes.end(key, entry.version)
             if flushed or entry.expires <= now:
@@ -203,15 +206,14 @@ class Store:
         if self._compared:
             self.digest.replace(key, entry.version, ZERO)
 
-    @property
-    def behind(self) -> bool:
-        """Tell whether a sweep has more to do at once."""
-        return self._sweep_values.behind or self._sweep_tombstones.behind
-
     def sweep(self, now: int) -> None:
         """Turn values that have ended into tombstones, purge old ones: a piece of what is due at `now`."""
         left = self._sweep_values.go_on(now)
         self._sweep_tombstones.go_on(now, left)
+        self._look_at_sweeps()
+
+    def _look_at_sweeps(self) -> None:
+        self.behind = self._sweep_values.behind or self._sweep_tombstones.behind
 
     def _ended_in(self, part: dict[bytes, Entry], now: int) -> tuple[bytes, ...]:
         """Find the values in a part that have run out, or been flushed."""

@@ -14,7 +14,7 @@ from tests.faults.network import forbidden
 
 from .processes import CHECKOUT, missing
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.alone]
 
 
 def test_a_memcached_that_returns_empty_costs_sessions_and_a_memrep_none(tmp_path: Path) -> None:

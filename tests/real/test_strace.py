@@ -57,6 +57,7 @@ def test_a_call_that_fails_at_the_start_ends_it_with_what_to_do(tmp_path: Path) 
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_every_system_call_may_fail_with_every_error_it_can_have(tmp_path: Path) -> None:
     outcomes = play(tmp_path, (), jobs=3, part="all")
     report(outcomes)

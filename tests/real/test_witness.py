@@ -16,7 +16,8 @@ from .witness import Witness, standing_still
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.long,  # it stops this machine, and nobody else should be tested meanwhile
+    pytest.mark.long,
+    pytest.mark.alone,  # it stops this machine, and nobody else should be tested meanwhile
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may come before other programs"),
 ]
 

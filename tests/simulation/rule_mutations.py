@@ -11,7 +11,7 @@ seeds are hints, to save time: which seed notices changes with whatever the simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import Final
 
 import attrs
@@ -352,7 +352,7 @@ def _tells_of_the_lock_at_once(patch: MonkeyPatch) -> None:
 def _never_refuses(patch: MonkeyPatch) -> None:
     look = Admission.look
 
-    def lenient(self: Admission, items: int) -> None:
+    def lenient(self: Admission, items: Sized) -> None:
         self._served = self._clock.now
         look(self, items)
 
