@@ -48,6 +48,9 @@ _NO_LIMIT: Final = 1 << 60
 #: How often (s) the limits are read anew, and how much of what is taken is file cache.
 _AGAIN_S: Final = 1.0
 
+#: How often (s) it is looked whether there is a limit by now: that is a dozen files, for what hardly ever comes.
+_WITHOUT_AGAIN_S: Final = 5.0
+
 _FILE_BYTES: Final = 1 << 14
 
 #: What a line of mountinfo has before its hyphen, at least, and behind it.
@@ -233,8 +236,8 @@ class Memory:
         """
         now = monotonic()
         if now >= self._next:
-            self._next = now + _AGAIN_S
             self._look_for_limits()
+            self._next = now + (_AGAIN_S if self._limited else _WITHOUT_AGAIN_S)
         if not self._limited:
             return 0, 0
         looks = [(taken, one.limit) for one in self._limited if (taken := one.taken()) is not None]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BREATH_S: Final = 0.05
 
 #: How long an errand may lie if its bell has failed.
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 5.0
 
 
 class Host:
