@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -72,9 +73,9 @@ def main(
     else:
         scale = QUICK if os.environ.get("QUICK", "0") not in ("", "0") else FULL
         scale = Scale(rounds or scale.rounds, seconds or scale.seconds, scale.quick)
-        report = _measured(names, scale)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dumped(report), "utf-8")
+        for report in _measured(names, scale):
+            path.write_text(dumped(report), "utf-8")  # after each section, should a later one fail
         click.echo(f"{machine(report)}\n\nThe raw rounds are in {path}.")
     if write_docs:
         PAGE.write_text(written_into(emptied(PAGE.read_text("utf-8")), report), "utf-8")
@@ -86,24 +87,25 @@ def main(
         click.echo("No pictures: matplotlib is not installed (pip install '.[bench]').")
 
 
-def _measured(names: tuple[str, ...], scale: Scale) -> Report:
+def _measured(names: tuple[str, ...], scale: Scale) -> Iterator[Report]:
+    """Measure these sections; yield what is known behind each of them."""
     watch = Watch()
-    answers = {}
+    answers: dict[str, Answer] = {}
+    command = "python -m bench" + (f" --only {','.join(names)}" if len(names) < len(SECTIONS) else "")
     progress = Progress({name: SECTIONS[name].expected_s[scale.quick] for name in names})
     for name in names:
         click.echo(progress.begin(name), err=True)
         answers[name] = _answer(SECTIONS[name], scale)
         _show(answers[name])
-    command = "python -m bench" + (f" --only {','.join(names)}" if len(names) < len(SECTIONS) else "")
-    return Report(
-        {
-            "command": f"{'QUICK=1 ' if scale.quick else ''}{command}",
-            "rounds": f"{scale.rounds}, of {scale.seconds:g} s; {watch.passed_s:.0f} s in all",
-            **watch.facts(),
-        },
-        scale.quick,
-        answers,
-    )
+        yield Report(
+            {
+                "command": f"{'QUICK=1 ' if scale.quick else ''}{command}",
+                "rounds": f"{scale.rounds}, of {scale.seconds:g} s; {watch.passed_s:.0f} s in all",
+                **watch.facts(),
+            },
+            scale.quick,
+            answers,
+        )
 
 
 def _answer(asked: Section, scale: Scale) -> Answer:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import attrs
 import click
 import pytest
 from click.testing import CliRunner
 
+import bench.__main__ as bench
 from bench.__main__ import PAGE, ROUNDS_OF_PAGE, main
 from bench.__main__ import _chosen as chosen
 from bench.report import Report, dumped, emptied, written_into
+from bench.rounds import Scale, Shapes
+from bench.sections import Section
 
 OPTION = click.Option(["--only"])
 
@@ -46,3 +51,16 @@ def test_every_table_of_the_page_is_what_the_tool_makes_of_the_rounds_beside_it(
         assert page == written_into(emptied(page), report)
     else:
         assert page == emptied(page)
+
+
+def test_what_was_measured_before_a_section_fails_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(scale: Scale) -> Shapes:
+        raise RuntimeError("a server ended")
+
+    sound = Section("Sound", "", {True: 1, False: 1}, lambda scale: {})
+    monkeypatch.setattr(bench, "SECTIONS", {"sound": sound, "broken": attrs.evolve(sound, measure=fail)})
+    done = CliRunner().invoke(main, ["--json", str(tmp_path / "bench.json"), "--plots", str(tmp_path)])
+    assert isinstance(done.exception, RuntimeError)
+    assert list(Report.of(json.loads((tmp_path / "bench.json").read_text("utf-8"))).answers) == ["sound"]
