@@ -48,7 +48,7 @@ _NO_LIMIT: Final = 1 << 60
 #: How often (s) the limits are read anew, and how much of what is taken is file cache.
 _AGAIN_S: Final = 1.0
 
-#: How often (s) it is looked whether there is a limit by now: that is a dozen files, for what hardly ever comes.
+#: How often (s) it is looked whether there is a limit by now: that is a dozen files for what hardly ever comes.
 _WITHOUT_AGAIN_S: Final = 5.0
 
 _FILE_BYTES: Final = 1 << 14
