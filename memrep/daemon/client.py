@@ -3,7 +3,7 @@
 Problem: a client may send faster than it is answered, read slower than it asks, hang up in the midst of either,
 or meet a fault of our own; and whatever it does must cost nobody else more than a bounded amount.
 
-So it is read 16 KiB at a time, which is what can be parsed in a moment; more only of a large value for which
+So it is read 16 KiB at a time, which is what can be parsed in a moment; more only of a large command for which
 its connection has room; and not at all while replies to it are unsent or its connection is blocked. What it has
 asked for is answered even after it has ended its own direction. Any error here closes this one socket; only
 memory that runs out in the midst of a command makes the node itself doubtful.
@@ -27,6 +27,9 @@ from memrep.protocol.farewell import Farewell
 
 _RECEIVE_BYTES: Final = 1 << 14
 _RECEIVE_MANY: Final = 1 << 17
+
+#: Of a command that has become so large the rest is read in large pieces, whatever it consists of.
+_MUCH_BYTES: Final = 1 << 19
 
 
 class Owner(Protocol):
@@ -97,7 +100,9 @@ class Client:
                     self._owner.close(self, "it hung up before there was room for what it sends")
                     return
                 connection = self.connection
-                many = connection.inside and connection.lacks > _RECEIVE_BYTES
+                many = connection.inside and (
+                    connection.lacks > _RECEIVE_BYTES or connection.kept > _MUCH_BYTES
+                )
                 data = self._receive(_RECEIVE_MANY if many else _RECEIVE_BYTES)
                 if not data:
                     self._hung_up()

@@ -121,10 +121,11 @@ class MemoryLimit:
         store = self._store
         if size > store.limit:
             return False  # nobody has to go for what will never have room
-        far_above = store.used > store.limit * _OVERSHOOT
+        before = store.used
         leaving = self.evict(size)
-        if far_above and self._started >= size:
-            return True  # the limit has been lowered, and what is above it goes bit by bit
+        # The limit has been lowered, and what is above it goes bit by bit: as much as comes has gone, or will.
+        if store.used + size <= before or (before > store.limit * _OVERSHOOT and self._started >= size):
+            return True
         return store.used + size <= store.limit * (_OVERSHOOT if leaving else 1)
 
     def go_on(self) -> None:

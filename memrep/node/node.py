@@ -228,12 +228,12 @@ class Node:
             To whom, and what: to a peer, by its number, or to a client, who may be `closing`, and then there
             may be nothing to say. It is to be sent before the next is asked for, for that may depend on it.
         """
-        self._go_on()
         while True:
             yield from self._finish()
             yield from self.clients.replies()
             if not self._unfinished or self._spent():
-                return
+                break
+        self._go_on()  # behind the answers, which wait for nothing else then
 
     def _go_on(self) -> None:
         """Do a piece of what has to be done for very many keys: sweep them, evict them."""

@@ -51,6 +51,21 @@ class _Write:
 
 
 @attrs.frozen
+class _Release:
+    """A release that has come. It may be judged later, when its client has gone on to another session.
+
+    Attributes:
+        last: the session that was written before it on its connection.
+        came: when, ms.
+        quiet: whether no answer was asked for.
+    """
+
+    last: _Write
+    came: int
+    quiet: bool
+
+
+@attrs.frozen
 class _Arrival:
     """A session's write has come: whether it is a copy, and else what to send round with it."""
 
@@ -214,13 +229,14 @@ class PhpCommands(LockCommands):
     ) -> Result | Future:
         """Release a lock, unless it is another client's; or do what is to be done with any other key.
 
-        The release of a lock of PHP's is answered as soon as it is on its way to all nodes. Others would wait
-        until they have it: PHP is told the same whatever comes of it, and that promises no more than the end of
-        a connection does, with which a lock ends as well.
+        The release of a lock of PHP's is answered before all nodes have it: as soon as it is on its way, or, if
+        it is a copy of one that is, or something else is on its way, as soon as it waits for that. PHP is told
+        the same whatever comes of it, and that promises no more than the end of a connection does, with which a
+        lock ends as well.
         """
         table = self._table
         engine = table.engine
-        came = table.came(self.gate)
+        release = _Release(self._last, table.came(self.gate), quiet)
         unique = self.locks.pop(key, None)
         early = self._is_phps(key) and not (unique is not None and key in engine.keyspace.writes.pending)
         if table.owners.get(key, (None, 0))[0] is self:
@@ -232,10 +248,10 @@ class PhpCommands(LockCommands):
             if entry is None:
                 return NOT_FOUND if result is DELETED else (freed(entry), result)
             if entry.owner is not None and entry.owner.maybe:
-                if quiet and self._is_no_release(key, entry):
+                if quiet and self._is_no_release(key, entry, release):
                     return result
             elif is_held(entry.value, entry.owner) and entry.cas_unique != unique and not self.shared:
-                if self._is_anothers(key, entry, quiet, came):
+                if self._is_anothers(key, entry, release):
                     return result
             elif entry.owner is not None and is_free(entry.value) and result is STORED:
                 return result
@@ -261,37 +277,37 @@ class PhpCommands(LockCommands):
             and not self._table.store.is_miss(key, self._table.clock.now)
         )
 
-    def _is_anothers(self, key: bytes, entry: Entry, quiet: bool, came: int) -> bool:
+    def _is_anothers(self, key: bytes, entry: Entry, release: _Release) -> bool:
         """Tell whether this release of a lock is not its holder's; remember it if it may turn out to be."""
         table = self._table
-        current = self._is_current(key, entry) and self._is_no_copy(key, entry, came)
+        current = self._is_current(key, entry, release) and self._is_no_copy(key, entry, release)
         owned = table.has_owner(key, entry, self)
         if current and owned:
             table.remember(key, entry.cas_unique)
-        elif owned and not quiet:
+        elif owned and not release.quiet:
             table.pass_over(key, entry.cas_unique)
         return owned or not current
 
-    def _is_no_release(self, key: bytes, entry: Entry) -> bool:
+    def _is_no_release(self, key: bytes, entry: Entry, release: _Release) -> bool:
         """Tell whether a quiet release of what may be php-memcached's lock is a copy.
 
         Its request's own is loud, and comes over the connection that took the lock, if that is still there.
         """
-        paired = self._last.key == may_name(key)
-        if paired and self._last.tenure not in (0, entry.cas_unique):
+        paired = release.last.key == may_name(key)
+        if paired and release.last.tenure not in (0, entry.cas_unique):
             return True
         known = paired or self._table.learned.covers(key)
         return known and self._table.has_owner(key, entry, self)
 
-    def _is_current(self, key: bytes, entry: Entry) -> bool:
+    def _is_current(self, key: bytes, entry: Entry, release: _Release) -> bool:
         """Tell whether a release on this connection can be that of the request that holds the lock now.
 
         What was written before it tells, as pecl and php-memcached always do where they have changed anything.
         """
-        last = self._last
+        last = release.last
         return last.key != self._table.php_options.session_of(key) or last.tenure == entry.cas_unique
 
-    def _is_no_copy(self, key: bytes, entry: Entry, came: int) -> bool:
+    def _is_no_copy(self, key: bytes, entry: Entry, release: _Release) -> bool:
         """Tell whether a release cannot be a late copy of the one that let the present holder in.
 
         What was written, or touched, on the same connection tells (see `_is_current`), as it always is by pecl.
@@ -302,9 +318,9 @@ class PhpCommands(LockCommands):
         table = self._table
         php_options = table.php_options
         session = php_options.session_of(key)
-        if self._last.key == session or not php_options.is_memcacheds(session):
+        if release.last.key == session or not php_options.is_memcacheds(session):
             return True
-        return entry.cas_unique <= latest_unique(table.clock, came - _COPY_MS)
+        return entry.cas_unique <= latest_unique(table.clock, release.came - _COPY_MS)
 
     def _freed_as_sent(self, key: bytes, deadline: int) -> Callable[[Entry | None], Entry]:
         """Make a release as pecl does; it is pecl's if it has written the session before, or the lock is."""

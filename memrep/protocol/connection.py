@@ -236,6 +236,11 @@ class Connection:
         return self.need - len(self._inbox)
 
     @property
+    def kept(self) -> int:
+        """Return how many bytes of its unfinished command it keeps; each further piece costs a look at all."""
+        return len(self._inbox)
+
+    @property
     def incomplete(self) -> bool:
         """Tell whether more has to come before its command can be executed."""
         return not (self.closing or self.stopped or self.replies.limited or self.refused)

@@ -295,7 +295,7 @@ def _takes_quiet_writes_for_loud_ones(patch: MonkeyPatch) -> None:
 
 def _obeys_foreign_releases(patch: MonkeyPatch) -> None:
     patch.setattr(LockTable, "has_owner", lambda self, key, entry, holder: False)
-    patch.setattr(PhpCommands, "_is_current", lambda self, key, entry: True)
+    patch.setattr(PhpCommands, "_is_current", lambda self, key, entry, release: True)
 
 
 def _grants_what_is_left_of_the_timeout(patch: MonkeyPatch) -> None:

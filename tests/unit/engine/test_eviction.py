@@ -199,6 +199,18 @@ def test_who_writes_meanwhile_is_let_in_and_more_goes_than_comes() -> None:
     assert rig.value(b"new") == VALUE
 
 
+@pytest.mark.parametrize("fits", [100, 920, 990])
+def test_nobody_is_refused_while_more_than_the_limit_is_on_its_way_out(fits: int) -> None:
+    rig = _full(1_000, prefix=b"")
+    rig.engine.memory_limit.allow(fits * COST)
+    number = 0
+    while rig.store.used > rig.store.limit:
+        assert rig.engine.set(b"n%d" % number, 0, NEVER, VALUE) is STORED
+        number += 1
+        assert number < 2_000
+    assert rig.value(b"n%d" % (number - 1)) == VALUE
+
+
 def test_a_limit_under_which_nothing_can_go_is_not_worked_at_for_ever() -> None:
     rig = Rig()
     for number in range(400):

@@ -599,6 +599,21 @@ def test_what_has_to_be_done_for_very_many_keys_is_done_a_piece_a_turn() -> None
     assert (len(lone.node.store), lone.node.store.expired) == (0, count)
 
 
+def test_who_waited_is_answered_before_a_piece_of_it_is_done() -> None:
+    lone = lone_node()
+    client = lone.connect()
+    for number in range(2_000):
+        client.receive(b"set k%d 0 1 1\r\nx\r\n" % number)
+    lone.advance(1_100)
+    assert lone.node.behind
+    before = lone.node.store.expired
+    lone.begin()
+    told = []
+    lone.node._writes.woken.append(lambda: told.append(lone.node.store.expired))
+    lone.end()
+    assert told == [before] != [lone.node.store.expired]
+
+
 def test_so_is_what_a_much_lower_limit_leaves_no_room_for() -> None:
     lone = lone_node()
     client = lone.connect()

@@ -154,6 +154,28 @@ def test_a_release_that_came_while_the_owners_node_was_dying_counts_when_it_is_g
     assert not is_held(cluster)
 
 
+def test_a_release_is_judged_by_what_its_client_had_written_before_it_not_by_what_it_has_since() -> None:
+    cluster = serving_cluster()
+    first, copy = granted(cluster, 1), cluster.client(2)
+    assert first.send(set_to(b"one") + RELEASE) == b"STORED\r\n" * 2
+    taken = cluster.client(3).send(b"incr t.lock 1\r\nadd t.lock 768 15 1\r\n1\r\nget t\r\n")
+    assert taken.startswith(b"NOT_FOUND\r\nSTORED\r\n")
+    cluster.hold((3, 1))
+    second = cluster.client(1)
+    assert second.send(ASK + READ) == b""
+    assert copy.send(set_to(b"one") + RELEASE) == b"STORED\r\n" * 2, (
+        "though the second one's grant is on its way"
+    )
+    assert copy.send(set_to(b"another", b"t")) == b"STORED\r\n"
+    cluster.release()
+    cluster.advance(500)
+    assert second.take() == b"1\r\n" + shown(b"one")
+    cluster.kill(1)
+    cluster.deliver()
+    cluster.advance(50)
+    assert is_held(cluster)
+
+
 def test_an_earlier_requests_release_is_not_remembered() -> None:
     cluster = serving_cluster()
     first, copy = granted(cluster, 1), cluster.client(2)

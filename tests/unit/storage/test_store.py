@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from memrep.storage.digest import Digest
 from memrep.storage.entry import NEVER, Entry
-from memrep.storage.namespaces import FLUSH_KEY
+from memrep.storage.namespaces import FLUSH_KEY, flush_key
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
 from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, TOMBSTONE_MS, Store
@@ -368,6 +368,29 @@ def test_a_flush_gives_the_memory_of_the_values_back() -> None:
     store.put(b"a", _value(1, b"x" * 10_000), NOW)
     store.put(FLUSH_KEY, _flush(5), NOW)
     assert store.used < 10_000
+
+
+def _turns(store: Store, now: int) -> int:
+    """How many turns a sweep takes that begins now."""
+    store.sweep(now)
+    turns = 1
+    while store.behind:
+        store.sweep(now)
+        turns += 1
+    return turns
+
+
+def test_after_the_flush_of_one_namespace_the_others_are_looked_through_as_fast_as_before() -> None:
+    store = Store(1 << 22)
+    store.put(b"\n1 flushed", _value(1), NOW)
+    for number in range(2_000):
+        store.put(b"%d" % number, _value(number + 2), NOW)
+    before = _turns(store, NOW + ROUND_MS_MAX)
+    store.put(flush_key(1), _flush(3_000), NOW + ROUND_MS_MAX)
+    _turns(store, NOW + 2 * ROUND_MS_MAX)
+    assert _turns(store, NOW + 3 * ROUND_MS_MAX) == before
+    assert len(store) == 2_000
+    assert b"\n1 flushed" in store.tombstones
 
 
 # --- cost ---------------------------------------------------------------------------------------------------
