@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -56,7 +57,9 @@ def _cpu() -> str:
 
 
 def _python() -> str:
-    """Its version, and whether it was built with profiles (PGO), which weighs more than the version."""
+    """Its version, and how it was built, which weighs more; Debian does not tell of its PGO."""
+    if sys.base_prefix == "/usr":
+        return f"{platform.python_version()}, the distribution's"
     built = sysconfig.get_config_var("CONFIG_ARGS") or ""
     with_or_without = "with" if "--enable-optimizations" in built else "without"
     return f"{platform.python_version()}, built {with_or_without} PGO"

@@ -52,8 +52,8 @@ EVICTED_MS: Final = 10_000
 #: The flags of a tombstone that stands for an eviction.
 EVICTED: Final = 1
 
-#: What one entry costs beside its key and value: the struct, the version, the table, the digest, and what malloc
-#: loses. Values of other lengths leave larger holes than those of the bench, so it is not the least that was seen.
+#: What one entry costs beside its key and value: the struct, the version, the table, the digest, and what
+#: malloc loses. Values whose lengths change leave larger holes than those of the bench, which sees less.
 ENTRY_BYTES: Final = 520
 
 #: Tombstones may take this share of the memory; if more is needed the oldest go before any value does.

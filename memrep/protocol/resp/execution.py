@@ -9,8 +9,8 @@ keys (MSET, DEL) or by what it says (KEYS, SCAN), and everybody would wait for i
 Rule: what a command does to fewer than MOMENT keys is one moment, and EXEC is one however many there are
 (`Plan.whole`): no other client of this node comes in between, nor is it left half done when its own one leaves.
 Beyond that a command stops at the end of the turn, and goes on in another one. It stops, too, when enough is
-said, or as much on its way to other nodes as may be, or where it has to wait for them; that is no moment, and who
-leaves meanwhile leaves the rest undone.
+said, or as much on its way to other nodes as may be, or where it has to wait for them; that is no moment, and
+who leaves meanwhile leaves the rest undone.
 """
 
 from __future__ import annotations
