@@ -1,7 +1,7 @@
 """A running node: its turns, its tasks, and what happens when one of these fails.
 
     Host.run          the loop: serves every socket, ticks, and has the others as its guests
-    _tick             every 50 to 250 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
+    _tick             every 50 to 200 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
     Whereabouts.keep  a task for each peer: where it lives
     Dialler.keep      a task for each peer: a link to it
 

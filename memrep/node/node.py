@@ -60,8 +60,8 @@ _SOON_MS: Final = 50
 #: it is far enough below the fence, for a tick that comes late must not be taken for a stop of this process.
 _PAUSE_MS: Final = 100
 
-#: The same for a node without peers.
-_PAUSE_ALONE_MS: Final = 250
+#: The same for a node without peers, whose fence is so much farther away (options.py).
+_PAUSE_ALONE_MS: Final = 200
 
 
 class Node:

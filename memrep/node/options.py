@@ -13,8 +13,8 @@ from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
 from memrep.storage.store import TOMBSTONE_MS
 
-#: A node without peers need not know so soon that it was stopped: nobody has gone on without it meanwhile.
-_FENCE_ALONE_MS: Final = 1_000
+#: A node without peers need not know quite so soon that it was stopped: nobody has gone on without it meanwhile.
+_FENCE_ALONE_MS: Final = 350
 
 
 @attrs.frozen(kw_only=True)
