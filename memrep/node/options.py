@@ -13,7 +13,7 @@ from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
 from memrep.storage.store import TOMBSTONE_MS
 
-#: A node without peers need not know quite so soon that it was stopped: nobody has gone on without it meanwhile.
+#: A node without peers need not know quite so soon that it was stopped: nobody has gone on without it.
 _FENCE_ALONE_MS: Final = 350
 
 

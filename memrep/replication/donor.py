@@ -1,11 +1,12 @@
 """The giving side of a transfer: one bounded piece of work a request, so that clients are served in between.
 
-The keys are those that were there when the transfer began. What is written meanwhile goes round to all members
-of the view, the one that lacks data among them, so none of it has to be in a chunk.
+The keys are those that are there all the time. What is written meanwhile goes round to all members of the view,
+the one that lacks data among them, so none of it has to be in a chunk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -44,7 +45,9 @@ class Donor:
         # Who comes back with most of its data gets what differs; who comes with none, everything.
         digest = self._store.digest
         buckets = digest.differing(message.sums) if message.sums else None
-        self._transfers[node] = _Transfer(self._store.keys(), buckets)
+        store = self._store
+        total = len(store.values) + len(store.tombstones)
+        self._transfers[node] = _Transfer(store.walk(), total, buckets)
 
     def on_chunk_request(self, node: int, message: ChunkRequest) -> Chunk | None:
         """Return the chunk that a member asks for; None if it asks out of turn."""
@@ -59,32 +62,52 @@ class Donor:
 
     def _chunk(self, transfer: _Transfer) -> Chunk:
         now = self._clock.now
-        store, keys, buckets = self._store, transfer.keys, transfer.buckets
+        store, buckets = self._store, transfer.buckets
         records: list[Write] = []
-        size = 0
-        start = transfer.position
-        position = start
-        end = min(len(keys), start + CHUNK_KEYS)
-        while position < end and size < CHUNK_BYTES:
-            key = keys[position]
-            position += 1
+        size = looked = 0
+        while looked < CHUNK_KEYS and size < CHUNK_BYTES and transfer.goes_on:
+            key = transfer.next_key()
+            looked += 1
             entry = store.peek(key)
             if entry is not None and (buckets is None or bucket_of(key) in buckets):
                 records.append(describe(key, entry, None, False, now))
                 size += len(entry.value or b"")
-        transfer.position = position
         number, transfer.chunks = transfer.chunks, transfer.chunks + 1
         differing = [] if number or buckets is None else sorted(buckets)
         # Finding 13: the horizon as it is behind the last look at a key, for a tombstone may go meanwhile.
-        last = position >= len(keys)
-        return Chunk(self._state.view.vid, number, records, len(keys), differing, last, store.horizon)
+        last = not transfer.goes_on
+        return Chunk(self._state.view.vid, number, records, transfer.total, differing, last, store.horizon)
 
 
 @attrs.define(eq=False)
 class _Transfer:
-    """How far a transfer has come: the keys as they were when it began, those of interest, the place."""
+    """How far a transfer has come.
 
-    keys: tuple[bytes, ...]
+    Attributes:
+        pieces: the keys that are still to come.
+        total: how many there were when it began.
+        buckets: those of interest; None for all.
+        chunks: how many were given.
+    """
+
+    pieces: Iterator[tuple[bytes, ...]]
+    total: int
     buckets: frozenset[int] | None
-    position: int = 0
     chunks: int = 0
+    _piece: tuple[bytes, ...] = ()
+    _position: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether there is a next key."""
+        while self._position >= len(self._piece):
+            piece = next(self.pieces, None)
+            if piece is None:
+                return False
+            self._piece, self._position = piece, 0
+        return True
+
+    def next_key(self) -> bytes:
+        """Take the next key, of which `goes_on` has told."""
+        self._position += 1
+        return self._piece[self._position - 1]

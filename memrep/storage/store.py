@@ -21,7 +21,7 @@ and never take long (sweep.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import chain, takewhile
+from itertools import takewhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -152,9 +152,13 @@ class Store:
             return 0 if entry is None else entry.seen
         return WAS_FLUSHED if self.flushes.end(key, entry.version) else RAN_OUT if entry.expires <= now else 0
 
-    def keys(self) -> tuple[bytes, ...]:
-        """Return all keys that have an entry, tombstones among them, in no particular order."""
-        return tuple(chain.from_iterable([*self.values.parts, *self.tombstones.parts]))
+    def walk(self) -> Iterator[tuple[bytes, ...]]:
+        """Yield all keys that have an entry, tombstones among them, a bounded number at a time.
+
+        One that has an entry all the time comes at least once: who dies meanwhile is among the tombstones then.
+        """
+        yield from self.values.walk()
+        yield from self.tombstones.walk()
 
     def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[Entry, ...]]]:
         """Return all keys that have an entry, and their entries, in pieces of bounded size."""

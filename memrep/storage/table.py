@@ -20,7 +20,6 @@ enough.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -65,9 +64,15 @@ class Table(Generic[T]):
         for part in self.parts:
             yield from part
 
-    def keys(self) -> tuple[bytes, ...]:
-        """Return all keys as they are now, in a tuple: the garbage collector looks at that just once."""
-        return tuple(chain.from_iterable(self.parts))
+    def walk(self, first: int = 0) -> Iterator[tuple[bytes, ...]]:
+        """Yield the keys of one part after the other, from this part on, each as it is when its turn comes.
+
+        A key that is here all the time comes just once, however long it takes: when a part is split two new
+        ones take its place, and what is walked through is the old one, as it was then.
+        """
+        for part in self.parts[first:] + self.parts[:first]:
+            if part:
+                yield tuple(part)
 
     def pieces(self) -> list[tuple[tuple[bytes, ...], tuple[T, ...]]]:
         """Return the keys and the entries of each part that has any, as they are now."""

@@ -27,7 +27,7 @@ def differences(one: Store, other: Store, now: int, *, purged: bool) -> list[str
         now: their monotonic clock, ms.
         purged: whether tombstones may be purged by now, which nodes do at different moments.
     """
-    keys = sorted({*one.keys(), *other.keys()})
+    keys = sorted({key for store in (one, other) for piece in store.walk() for key in piece})
     return [
         f"{key!r}: {one.peek(key)} against {other.peek(key)}"
         for key in keys

@@ -91,9 +91,8 @@ def _scan(
     database, server = client.database, client.server
     index = server.indexes.get(database.number)
     if index is None or not cursor or not index.serves(cursor):
-        names = server.keys()
-        index = Index(client.clock.wall, len(names))
-        for number, stored in enumerate(names):
+        index = Index(client.clock.wall, len(server.store.values))
+        for number, stored in enumerate(server.keys()):
             if database.named(stored) is not None:
                 index.add(stored)
             if number % _PIECE == _PIECE - 1:
@@ -128,16 +127,19 @@ def randomkey(client: Client, words: Words) -> Iterator[bytes]:
 
 
 def _random_key(client: Client) -> Iterator[bytes]:
-    names = client.server.keys()
-    start = client.server.random_below(len(names)) if names else 0
-    for number in range(len(names)):
-        stored = names[(start + number) % len(names)]
-        key = client.database.named(stored)
-        if key is not None and client.engine.peek(stored) is not None:
-            yield bulk(key)
-            return
-        if number % _PIECE == _PIECE - 1:
-            yield b""
+    server = client.server
+    values, below = server.store.values, server.random_below
+    parts = len(values.parts)
+    for names in values.walk(below(parts) if parts > 1 else 0):
+        start = below(len(names))
+        for number in range(len(names)):
+            stored = names[(start + number) % len(names)]
+            key = client.database.named(stored)
+            if key is not None and client.engine.peek(stored) is not None:
+                yield bulk(key)
+                return
+            if number % _PIECE == _PIECE - 1:
+                yield b""
     yield client.say.nil
 
 

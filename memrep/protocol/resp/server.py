@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import attrs
@@ -127,9 +128,9 @@ class Server:
         for switch in self.topology.switches():
             self.subscriptions.publish(b"+switch-master", switch)
 
-    def keys(self) -> tuple[bytes, ...]:
-        """Return the stored names of all keys with a value, as they are now."""
-        return self.store.values.keys()
+    def keys(self) -> Iterator[bytes]:
+        """Yield the stored names of all keys with a value; those that have one all the time come once."""
+        return chain.from_iterable(self.store.values.walk())
 
     def load_script(self, sha: bytes, script: Script) -> None:
         """Remember a script by its SHA1."""

@@ -47,9 +47,26 @@ def test_each_key_comes_once_and_the_last_piece_says_so(keys: int) -> None:
     giving.ask([])
     chunks = giving.chunks()
     came = [write.key for chunk in chunks for write in chunk.records]
-    assert sorted(came) == sorted(giving.store.keys())
+    assert sorted(came) == sorted(key for piece in giving.store.walk() for key in piece)
     assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
     assert all(len(chunk.records) <= CHUNK_KEYS for chunk in chunks)
+
+
+def test_who_dies_while_the_keys_are_gone_through_comes_all_the_same() -> None:
+    """Values come before tombstones, so what is no value any more when its turn comes is a tombstone then."""
+    giving = _Giving(4 * CHUNK_KEYS)
+    giving.ask([])
+    first = giving.chunk(0)
+    assert first is not None
+    for number in range(4 * CHUNK_KEYS):
+        giving.store.put(b"k%d" % number, Entry(make(1, number + 1), None, 0, NEVER), 0)
+        giving.store.put(b"k%d" % number, Entry(make(2, number + 1), None, 0, NEVER), 0)
+    came = {write.key for write in first.records}
+    while chunk := giving.chunk(giving.donor._transfers[2].chunks):
+        came |= {write.key for write in chunk.records}
+        if chunk.last:
+            break
+    assert came == {b"k%d" % number for number in range(4 * CHUNK_KEYS)}
 
 
 def test_a_piece_of_large_values_is_closed_by_its_bytes() -> None:

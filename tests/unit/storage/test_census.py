@@ -73,7 +73,7 @@ class Counting(RuleBasedStateMachine):
 
     @invariant()
     def the_census_is_what_one_counts(self) -> None:
-        values = dict(self.store.values)
+        values = {key: self.store.values[key] for key in self.store.values}
         census = self.store.census
         for number in range(NAMESPACES_MAX):
             assert census.of(number) == _by_hand({key: self.store.values[key] for key in values}, number)

@@ -151,7 +151,8 @@ class Narrator:
         if replica.state.view_change_reason:
             told.append(f"needs a view: {replica.state.view_change_reason}")
         self.tell(", ".join(told))
-        for key, entry in sorted({**node.store.values, **node.store.tombstones}.items()):
+        tables = node.store.values, node.store.tombstones
+        for key, entry in sorted((key, table[key]) for table in tables for key in table):
             self.add(f"{text_of(key)}={text_of(entry.value)} {self.version(entry.version)}")
         for key, pending in sorted(self._cluster.pending(number).items()):
             base = "" if pending.base is None else f" from {self.version(pending.base)}"
