@@ -230,7 +230,8 @@ def _resolver_hangs(nodes: Named) -> None:
             assert nodes.stats(0)
             slowest = max(slowest, time.monotonic() - asked)
             pause(0.01)
-    assert slowest < 0.5, f"a client waited for {slowest:.2f} s"
+    # G6, G11: who has died, or is back and may know more, costs up to 0.8 s; a resolver many seconds.
+    assert slowest < 0.8, f"a client waited for {slowest:.2f} s"
 
 
 def _localhost(nodes: Named) -> None:
