@@ -100,6 +100,8 @@ class Named(Networked):
             socket.create_connection(self.addresses[i], timeout=1).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:  # it shuts at this very moment
+            return False
         return False
 
     def says(self, i: int, text: str) -> bool:
