@@ -20,7 +20,7 @@ from typing import Final
 import trio
 
 from memrep.daemon.guard import hang_up, in_words
-from memrep.daemon.names import NOT_NOW, REFUSES, SILENT, Call, Endpoint, Whereabouts, is_loopback
+from memrep.daemon.names import NOT_NOW, REFUSES, Call, Endpoint, Whereabouts, is_loopback
 from memrep.daemon.peer_links import GREETING_S, OutLink
 from memrep.daemon.reactor import Reactor
 from memrep.replication.links import Links
@@ -114,9 +114,7 @@ class Dialler:
         while True:
             self._poked = trio.Event()
             pause = _REDIAL_S
-            link, reason = None, SILENT
-            with trio.CancelScope() as self._attempt:
-                link, reason = await self._dial()
+            link, reason = await self._dial()
             if link is None:
                 self._links.unreachable(self._node, reason, self._refuses)
                 line = f"cannot reach {address} on port {address.link_port}: {reason}"
@@ -146,8 +144,11 @@ class Dialler:
         """Call the peer at all of its endpoints; return a new link to it, or why there is none."""
         where = self.where
         call = Call(self._last, self._sources, self._refused)
-        sock = await call.connect(await where.ask())
-        link, reason = None, ""
+        found = await where.ask()
+        sock, link, reason = None, None, ""
+        with trio.CancelScope() as self._attempt:  # not the look-up: nothing was sent that could be sent afresh
+            sock = await call.connect(found)
+        self._attempt = None
         if sock is None:
             reason = where.why(call.outcomes) + self._hint()
         else:

@@ -101,7 +101,7 @@ class Named(Networked):
         except ConnectionRefusedError:
             return True
         except ConnectionResetError:  # it shuts at this very moment
-            return False
+            pass
         return False
 
     def says(self, i: int, text: str) -> bool:
@@ -232,8 +232,7 @@ def _resolver_hangs(nodes: Named) -> None:
             assert nodes.stats(0)
             slowest = max(slowest, time.monotonic() - asked)
             pause(0.01)
-    # G6, G11: who has died, or is back and may know more, costs up to 0.8 s; a resolver many seconds.
-    assert slowest < 0.8, f"a client waited for {slowest:.2f} s"
+    assert slowest < 0.5, f"a client waited for {slowest:.2f} s"
 
 
 def _localhost(nodes: Named) -> None:

@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 import trio
 
+from memrep.daemon.names import Endpoint
 from tests.unit.daemon.street import Street
 
 
@@ -92,5 +93,29 @@ async def test_a_peer_that_has_just_called_is_dialled_without_a_pause(
             nursery.start_soon(one.live)
             await one.until(lambda: bool(refused))
         nursery.start_soon(other.live)
+        await one.until(lambda: one.members == [1, 2])
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_look_up_is_not_called_off_for_a_fresh_attempt(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is wanted at each tick would never be dialled where the resolver takes as long as a tick."""
+    one, other = street.build(1), street.build(2)
+    dialler = one.peers.diallers[2]
+    ask, errands = dialler.where.ask, one.reactor.errands
+
+    async def slowly() -> list[Endpoint]:
+        found = await ask()
+        dialler.dial_afresh()
+        while errands:
+            errands.popleft()()
+        await trio.lowlevel.checkpoint()
+        return found
+
+    monkeypatch.setattr(dialler.where, "ask", slowly)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other.live)
+        nursery.start_soon(one.live)
         await one.until(lambda: one.members == [1, 2])
         nursery.cancel_scope.cancel()
