@@ -295,7 +295,7 @@ def run(
 @click.option("--connections", default=32, show_default=True)
 @click.option("--size", default=500, show_default=True, help="Bytes of a value.")
 @click.option("--replicas", default=0, help="Redis: WAIT for so many behind each set.")
-@click.option("--evicted", is_flag=True, help="A miss is an answer to a get, too: others fill the server.")
+@click.option("--evicted", default=False, help="Whether a miss is an answer to a get: others fill the server.")
 @click.option("--pids", default="", help="Servers whose CPU time counts, with commas.")
 def main(
     ports: tuple[int, ...],

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import attrs
+
 from bench.load import Load, Outcome
 from bench.peers import Servers
 
@@ -17,9 +19,8 @@ def loading(servers: Servers, load: Load) -> subprocess.Popen[bytes]:
     """
     command = [sys.executable, "-m", "bench.load", *map(str, servers.ports), "--protocol", servers.protocol]
     command += ["--replicas", str(servers.replicas), "--pids", ",".join(map(str, servers.pids))]
-    command += ["--evicted"] if load.evicted else []
-    for name in ("what", "seconds", "rate", "connections", "size"):
-        command += [f"--{name}", str(getattr(load, name))]
+    for name, value in attrs.asdict(load).items():
+        command += [f"--{name}", str(value)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()  # empty if it has failed, of which its status tells `outcome`

@@ -74,4 +74,4 @@ class FlowControl:
         self._look()
 
     def _look(self) -> None:
-        self.tight = self.round > ROUND_MAX or self.unsent > self.unsent_max
+        self.tight = self.writes_wait or self.reads_wait
