@@ -10,9 +10,10 @@ SECONDS ?= 60
 RUNS ?= 1
 FAULTS ?=
 MINUTES ?= 10
+PORT ?= 8080
 NODES := tcp://127.0.0.1:11211,tcp://127.0.0.1:11212,tcp://127.0.0.1:11213
 
-.PHONY: help run test test-long check lint types unit real php sim fingerprint trace story watch broken faults oserrors fuzz bench compare malformed join format clean packages
+.PHONY: help run demo test test-long check lint types unit real php sim fingerprint trace story watch broken faults oserrors fuzz bench compare malformed soak watched join man format clean packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +26,9 @@ $(INSTALLED): setup.cfg pyproject.toml
 
 run: $(INSTALLED) ## three nodes on 127.0.0.1:11211-11213, in the foreground
 	@$(BIN)/python -m bench.run_three "$(NODES)"
+
+demo: packages $(INSTALLED) ## a visit counter, and buttons that kill, freeze and cut off its servers; PORT=8080
+	@$(BIN)/python -m bench.demo --port $(PORT)
 
 test: packages check sim real ## everything: lint, types, unit tests, simulator, real clients
 
@@ -75,6 +79,9 @@ broken: $(INSTALLED) ## break each rule of replication on purpose; some seed mus
 faults: $(INSTALLED) ## real nodes under a checked load; SECONDS of each of FAULTS="kill freeze ..."
 	$(BIN)/python -m tests.faults --seconds $(SECONDS) $(FAULTS)
 
+man: $(INSTALLED) ## man pages of all commands, into build/man
+	$(BIN)/python -m memrep.cli.man_page build/man
+
 oserrors: $(INSTALLED) ## let every system call of a real node fail, with every error that it can have
 	$(BIN)/python -m tests.oserrors
 
@@ -93,6 +100,12 @@ compare: $(INSTALLED) ## PHP over memrep, memcached and Redis while a server fai
 
 malformed: $(INSTALLED) ## 100,000 malformed connections; the node's memory must stay flat
 	$(BIN)/python -m bench.malformed
+
+soak: $(INSTALLED) ## three nodes with everything on for 60 minutes; their memory and descriptors must stay flat
+	$(BIN)/python -m bench.soak
+
+watched: $(INSTALLED) ## what a scrape a second and an open page cost the nodes and their clients
+	$(BIN)/python -m bench.watched
 
 join: $(INSTALLED) ## restart a node among 100,000 sessions; the slowest request meanwhile
 	$(BIN)/python -m bench.join

@@ -1,1 +1,1 @@
-"""Benchmarks: what memrep costs beside its reference, measured in one run on one machine."""
+"""Benchmarks: what memrep costs beside its reference, measured in one run on one machine; and `make demo`."""

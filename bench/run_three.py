@@ -44,7 +44,7 @@ Three nodes run here. In another terminal:
     printf 'set cart 0 0 5\\r\\nbooks\\r\\nquit\\r\\n' | nc {first.host} {first.port}   write to the first node
     kill -9 {processes[first].pid}                                                   kill it
     printf 'get cart\\r\\nquit\\r\\n' | nc {second.host} {second.port}                     the second one has it
-    printf 'stats cluster\\r\\nquit\\r\\n' | nc {second.host} {second.port}                and knows who is down
+    .venv/bin/memrep status                                       and knows who is down, and what to do
     .venv/bin/memrep serve --nodes "{nodes}" --self {first}
                                                                      bring it back: it fetches everything first
 

@@ -40,8 +40,12 @@ class FlowControl:
     def __init__(self, memory: int = 1 << 26) -> None:
         self.round = 0
         self.unsent = 0
-        self.unsent_max = memory // _UNSENT_SHARE
         self.tight = False
+        self.allow(memory)
+
+    def allow(self, memory: int) -> None:
+        """Bound what is on its way by a limit for entries (bytes) that is another one now."""
+        self.unsent_max = memory // _UNSENT_SHARE
 
     @property
     def writes_wait(self) -> bool:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from memrep.events import Line, Tell
+
 #: Different lines about one host.
 _LINES_MAX: Final = 4
 
@@ -29,11 +31,11 @@ class RateLimitedLog:
         log: takes a line for the operator.
     """
 
-    def __init__(self, log: Callable[[str], None]) -> None:
+    def __init__(self, log: Tell) -> None:
         self._log = log
-        self._told: dict[str, list[str]] = {}
+        self._told: dict[str, list[Line]] = {}
 
-    def about(self, host: str, line: str) -> None:
+    def about(self, host: str, line: Line) -> None:
         """Tell the operator, unless that has been told of this host already."""
         told = self._told.setdefault(host, [])
         if line in told or len(told) >= _LINES_MAX:
@@ -56,7 +58,7 @@ class Recurrence:
         line: what to say of so many of them.
     """
 
-    def __init__(self, log: Callable[[str], None], line: Callable[[int], str]) -> None:
+    def __init__(self, log: Tell, line: Callable[[int], Line]) -> None:
         self._log = log
         self._line = line
         self._total = 0  # up to now

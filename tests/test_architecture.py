@@ -233,10 +233,28 @@ def test_no_name_is_one_that_has_been_overtaken(name: str) -> None:
     assert not words & OVERTAKEN
 
 
+#: Who reaches the world without a daemon: a command that asks a node is a process of its own, which opens one
+#: socket, has the clock bound its wait, and looks in the user's directories for where to ask. So is the doctor,
+#: who looks at what a daemon would need. What moves sessions is a client of the servers that have them, keeps
+#: to a rate, and writes files that their owner alone may read.
+ASKS_THE_WORLD: Final = {
+    "cli.asking": {"os", "socket", "time"},
+    "doctor.inward": {"secrets", "select", "socket", "time"},
+    "doctor.machine": {"os", "resource"},
+    "doctor.outward": {"socket"},
+    "doctor.ports": {"os"},
+    "move.archive": {"os"},
+    "move.connection": {"socket"},
+    "move.lines": {"os"},
+    "move.pace": {"time"},
+    "move.php_files": {"os"},
+}
+
+
 @each_module
 def test_only_the_daemon_reaches_the_world(name: str) -> None:
     if name.split(".", maxsplit=1)[0] != "daemon":
-        assert not _foreign(MODULES[name]) & DAEMONS_OWN
+        assert _foreign(MODULES[name]) & DAEMONS_OWN == ASKS_THE_WORLD.get(name, set())
 
 
 @each_module
@@ -247,6 +265,16 @@ def test_nobody_below_the_daemon_asks_what_time_it_is(name: str) -> None:
         assert not any(
             isinstance(node, ast.Attribute) and node.attr == "now" and ast.unparse(node.value) == "datetime"
             for node in ast.walk(MODULES[name])
+        )
+
+
+@each_module
+def test_a_node_that_runs_begins_no_thread(name: str) -> None:
+    """Without memory that may never return, see daemon/threads.py; and so may what trio does in threads."""
+    if _floor(name) <= _floor("daemon") and name != "daemon.threads":
+        text = ast.unparse(MODULES[name])
+        assert not re.findall(
+            r"\bThread\(|start_new_thread|\bto_thread\b|ThreadPool|start_thread_soon|Timer\(", text
         )
 
 
@@ -288,7 +316,9 @@ def test_every_exception_is_caught_only_where_clients_commands_and_tasks_are_run
         "daemon.daemon",
         "daemon.host",
         "daemon.host",
+        "daemon.http_exchange",
         "daemon.reactor",
+        "daemon.threads",
         "node.node",
     ], broad
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from memrep.cli.main import ABSENT, MISTAKE
 from memrep.daemon.cgroup import Memory
 from memrep.daemon.drain import HANDOVER_S
 from memrep.errors import UsageError
@@ -108,10 +109,25 @@ def test_the_unit_lets_a_node_hand_over_before_it_is_killed() -> None:
     assert int(unit_value("TimeoutStopSec")) >= HANDOVER_S + documented_options()["drain"] + finish_s
 
 
+def test_systemd_starts_a_node_again_if_something_was_missing_and_not_after_a_mistake() -> None:
+    assert unit_value("Restart") == "always"
+    statuses = {MISTAKE: True, ABSENT: False}
+    assert {
+        status: str(status) in unit_value("RestartPreventExitStatus").split() for status in statuses
+    } == statuses
+
+
+def test_the_credential_in_the_unit_is_the_secret_of_the_config_file() -> None:
+    text = UNIT.read_text()
+    assert f"#LoadCredential=secret:{documented_options()['secret_file']}\n" in text
+    assert "#Environment=MEMREP_SECRET_FILE=%d/secret\n" in text
+
+
 def test_the_units_socket_directory_is_the_one_in_config_and_php() -> None:
     directory = f"/run/{unit_value('RuntimeDirectory')}"
     socket = documented_options()["unix"]
     assert str(Path(socket).parent) == directory
+    assert documented_options()["admin"] == f"{directory}/admin.sock"
     assert php_settings(MEMCACHE, "local node only")["session.save_path"] == f"unix://{socket}"
     assert php_settings(MEMCACHED, "local node only")["session.save_path"] == socket
 
@@ -127,11 +143,11 @@ def documented_options() -> dict[str, Any]:
 def option_names() -> frozenset[str]:
     """The keys that memrep itself takes from a config file."""
     try:
-        cli = importlib.import_module("memrep.cli")
+        cli = importlib.import_module("memrep.cli.serve")
     except ModuleNotFoundError as error:
-        if error.name not in {"memrep", "memrep.cli"}:
+        if error.name not in {"memrep", "memrep.cli", "memrep.cli.serve"}:
             raise
-        lacking("memrep.cli")
+        lacking("memrep.cli.serve")
     names: frozenset[str] = cli.OPTION_NAMES
     return names
 

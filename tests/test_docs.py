@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 import memrep
+from memrep.cli.main import cli
+from memrep.move.places import parse_place
 from tests.diagrams import DIAGRAMS, PAGE, drawn
+from tests.metrics_page import PAGE as METRICS_PAGE
+from tests.metrics_page import written
 
 PACKAGE = Path(memrep.__file__).parent
 DOCS = PACKAGE.parent / "docs"
@@ -40,10 +46,53 @@ def test_links_between_pages_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_pictures_are_shown_somewhere_and_small_enough_for_a_repository() -> None:
+    pages = "".join(page.read_text("utf-8") for page in [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")])
+    pictures = list(DOCS.rglob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert f"{picture.name})" in pages, picture.name
+        assert picture.stat().st_size < 150_000, picture.name
+
+
 def test_the_diagrams_of_states_are_those_of_the_tables() -> None:
     text = PAGE.read_text("utf-8")
     assert drawn(text) == text, "tools/draw-states draws them anew"
     assert text.count("stateDiagram-v2") == len(DIAGRAMS)
+
+
+def test_the_table_of_metrics_is_what_a_node_tells() -> None:
+    """So no name, kind or label changes by chance: they are in other people's alarms."""
+    text = METRICS_PAGE.read_text("utf-8")
+    assert written(text) == text, "tools/write-metrics writes it anew"
+
+
+def test_every_tool_that_works_is_run_by_a_test_and_every_such_test_is_on_the_page() -> None:
+    rows = _rows("monitoring.md")
+    named = {test.strip("`") for *_, test in rows}
+    assert {verdict for _, _, verdict, _ in rows} == {"works"}
+    real = DOCS.parent / "tests" / "real"
+    there = {
+        name
+        for path in real.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert named - there == set()
+    watchers = re.findall(r"^def (test_\w+)", (real / "test_watchers.py").read_text("utf-8"), re.MULTILINE)
+    assert set(watchers) <= named
+
+
+def test_every_command_of_the_page_on_moving_is_one() -> None:
+    page = (DOCS / "moving.md").read_text("utf-8")
+    lines = [line for line in page.splitlines() if re.match(r" {4}memrep (import|dump|restore) [^F\[]", line)]
+    assert len(lines) > 12
+    for line in lines:
+        words = shlex.split(re.split(r" {4,}", line.strip())[0])[1:]
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command is not None
+        context = command.make_context(words[0], words[1:])
+        if words[0] == "import":
+            assert parse_place(context.params["origin"]), line
 
 
 #: Pages that lead through the code.

@@ -15,6 +15,7 @@ import attrs
 
 from memrep.daemon.files import read_file
 from memrep.errors import UsageError
+from memrep.events import CERTIFICATE_EXPIRES, Line
 
 #: So long before a certificate expires the operator is told.
 _SOON: Final = timedelta(days=14)
@@ -37,15 +38,12 @@ class Certificate:
     context: ssl.SSLContext
     expires: datetime
 
-    def warning(self, now: datetime) -> str:
-        """Return what the operator has to be told about its age; "" for nothing."""
+    def warning(self, now: datetime) -> Line | None:
+        """Return what the operator has to be told about its age; None for nothing."""
         if now + _SOON < self.expires:
-            return ""
+            return None
         tense = "has expired" if self.expires <= now else "expires"
-        return (
-            f"warning: the certificate in {self.path} {tense} on {self.expires:%Y-%m-%d}; put a new one there, "
-            "then restart one node at a time"
-        )
+        return CERTIFICATE_EXPIRES(file=self.path, tense=tense, date=f"{self.expires:%Y-%m-%d}")
 
 
 def read_certificate(cert: str, key: str | None, ca: str | None) -> Certificate:

@@ -35,8 +35,8 @@ _MUCH_BYTES: Final = 1 << 19
 class Owner(Protocol):
     """Whoever keeps the clients."""
 
-    def close(self, client: Client, reason: str, *, unheard: bool = False) -> None:
-        """Hang up on this client, for a reason that is logged if it is one; something may not be executed."""
+    def close(self, client: Client, reason: str, *, unheard: bool = False, lives: bool = False) -> None:
+        """Hang up on this client, which may live; the reason is logged, something may not be executed."""
 
     def failed(self, client: Client, error: Exception) -> None:
         """Hang up on this client because of a mistake of our own."""
@@ -57,13 +57,19 @@ class Client:
         is_tcp: whether this is no unix socket.
 
     Attributes:
+        host: where it comes from; "" on a unix socket. Set by its owner,
+        port: as is by what kind of port it has come in.
         ended: whether the client sends no more.
-        heard: when it last sent something, on the monotonic clock, s.
+        since: when it came,
+        heard: and when it last sent something, on the monotonic clock, s.
+        reads: how often something was read of it.
+        received: how many bytes that was.
     """
 
     __slots__ = (
         "_counted", "_events", "_execute", "_is_tcp", "_node", "_owner", "_reactor", "_receive", "_send",
-        "_spent", "_stopped", "_unsent", "connection", "ended", "heard", "sock",
+        "_spent", "_stopped", "_unsent", "connection", "ended", "heard", "host", "port", "reads", "received",
+        "since", "sock",
     )  # fmt: skip
 
     def __init__(
@@ -89,7 +95,9 @@ class Client:
         self._unsent = b""
         self._counted = 0  # bytes of it that the node knows of
         self.ended = False
-        self.heard = monotonic()
+        self.host = self.port = ""
+        self.since = self.heard = monotonic()
+        self.reads = self.received = 0
         self._events = READ
 
     def ready(self, events: int) -> None:
@@ -108,9 +116,11 @@ class Client:
                     self._hung_up()
                     return
                 if self._stopped():
-                    self._owner.close(self, "what it sent may be old", unheard=True)
+                    self._owner.close(self, "what it sent may be old", unheard=True, lives=True)
                     return
                 self.heard = monotonic()
+                self.reads += 1
+                self.received += len(data)
                 replies = self._execute(self.connection, data)
                 if self.connection.busy or not replies:
                     self.answer(replies)
@@ -130,7 +140,7 @@ class Client:
         except OSError as error:
             self._owner.close(self, str(error))
         except MemoryError as error:  # in the midst of a command: the node may be torn
-            self._owner.close(self, "no memory", unheard=True)
+            self._owner.close(self, "no memory", unheard=True, lives=True)
             self._reactor.distrust(error)
         except Exception as error:  # our own mistake must cost this client only
             self._owner.failed(self, error)

@@ -10,7 +10,7 @@ With TLS (tls.py) a client on the port comes in when its handshake is done. The 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from memrep.daemon.certificate import Certificate
@@ -19,6 +19,7 @@ from memrep.daemon.guard import Troubles
 from memrep.daemon.listener import Door, Listener, Take
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.tls import TlsDoor
+from memrep.events import Tell
 from memrep.node.node import Node
 
 
@@ -44,7 +45,7 @@ class ClientPorts:
         clients: Clients,
         listeners: Mapping[str, list[Listener]],
         certificate: Certificate | None,
-        log: Callable[[str], None],
+        log: Tell,
     ) -> None:
         self.listening = False
         self._node = node
@@ -66,6 +67,11 @@ class ClientPorts:
                 self._doors[door] = partial(self._part, kind) if speaks else None
         self._shut = False
         self._fenced = False
+
+    def show(self, certificate: Certificate) -> None:
+        """Show this certificate to clients who come from now on."""
+        for tls in self._tls:
+            tls.context = certificate.context
 
     def follow(self) -> None:
         """Listen while the node is open, and only then; to be called at the end of a turn."""
@@ -102,6 +108,12 @@ class ClientPorts:
             self.listening = False
             for door in self._doors:
                 door.shut(door.receive)
+
+    def let_in_again(self) -> None:
+        """Listen again in spite of `refuse_more` and `shut`, from the end of this turn on."""
+        if self._shut:
+            self.shut()  # a port that refuses is no use any more, and is bound anew
+            self._shut = False
 
     @property
     def at_handshakes(self) -> int:

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic
 
 from memrep.daemon.client import Client
+from memrep.daemon.client_census import ClientCensus
 from memrep.daemon.delivery import withhold
 from memrep.daemon.lingering_close import LingeringClose
 from memrep.daemon.reactor import READ, Reactor
 from memrep.daemon.slow_readers import SlowReaders
 from memrep.daemon.tls import TlsSocket
+from memrep.events import CLIENT_CLOSED, CLIENT_CONNECTED, CLIENT_FAILED, CLIENTS_TOO_MANY, Tell
 from memrep.log_limit import Recurrence
 from memrep.node.node import Node
 from memrep.protocol.connection import Connection
+from memrep.status.client_facts import ClientsStatus, ClientStatus
 
 
 class Clients:
@@ -34,7 +37,6 @@ class Clients:
         reactor: tells when their sockets are ready.
         limit: the most clients at a time.
         log: takes a line for the operator.
-        verbose: whether to log each connection.
 
     Attributes:
         partings: those who have been hung up on and may not have noticed.
@@ -45,23 +47,19 @@ class Clients:
         node: Node,
         reactor: Reactor,
         limit: int,
-        log: Callable[[str], None],
-        verbose: Callable[[], bool],
+        log: Tell,
     ) -> None:
         self.partings = LingeringClose()
         self._node = node
         self._reactor = reactor
-        self._limit = limit
+        self.limit = limit
         self._log = log
-        self._verbose = verbose
         self._clients: dict[Connection, Client] = {}
+        self._census = ClientCensus()
         self._slow_readers: SlowReaders[Client] = SlowReaders(node.flow, node.counters, log)
         self._rejections = Recurrence(
             log,
-            lambda count: (
-                f"sends clients away ({count}): {limit} are connected; raise -c on every server, to the number "
-                "of workers of all web servers"
-            ),
+            lambda count: CLIENTS_TOO_MANY(clients=count, limit=self.limit),
         )
 
     def __len__(self) -> int:
@@ -100,11 +98,11 @@ class Clients:
     def make_room(self) -> None:
         """Hang up on the oldest client, for no descriptor is left and another one waits to come in."""
         if self._clients and not len(self.partings):
-            self.close(next(iter(self._clients.values())), "no file descriptor left")
+            self.close(next(iter(self._clients.values())), "no file descriptor left", lives=True)
         self.partings.close()
 
     def _has_room(self) -> bool:
-        if len(self._clients) < self._limit:
+        if len(self._clients) < self.limit:
             return True
         self._node.counters.rejected_connections += 1
         self._rejections.happened()
@@ -113,14 +111,15 @@ class Clients:
     def _add(self, port: str, sock: socket.socket | TlsSocket, host: str, is_tcp: bool) -> Client:
         connection = self._node.clients.connect(host, port)
         client = Client(self, self._node, self._reactor, sock, connection, is_tcp)
+        client.host, client.port = host, port
         try:
             self._reactor.register(sock.fileno(), client, READ)
         except OSError:
             self._node.clients.disconnect(connection)
             raise
         self._clients[connection] = client
-        if self._verbose():
-            self._log(f"client {sock.fileno()}: connected")
+        self._census.came(client)
+        self._log(CLIENT_CONNECTED(number=sock.fileno()))
         return client
 
     # --- turns
@@ -139,7 +138,7 @@ class Clients:
         """Do what is due by the clock."""
         self._rejections.tick(time.monotonic_ns() // 1_000_000)
         for client in self._slow_readers.overdue():
-            self.close(client, "it does not read its replies")
+            self.close(client, "it does not read its replies", lives=True)
         self._slow_readers.tick()
         self.partings.sweep()
         if self._node.staleness.wary:
@@ -156,7 +155,7 @@ class Clients:
                     self._node.staleness.undelivered(client.connection)
                     withhold(client.sock)
                     client.ended = True
-                    self.close(client, "its machine acknowledges nothing")
+                    self.close(client, "its machine acknowledges nothing", lives=True)
 
     def unread(self, connection: Connection) -> bool:
         """Tell whether something of this client lies in its socket, be it only that it has hung up."""
@@ -170,21 +169,23 @@ class Clients:
 
     # --- who leaves
 
-    def close(self, client: Client, reason: str, *, unheard: bool = False) -> None:
+    def close(self, client: Client, reason: str, *, unheard: bool = False, lives: bool = False) -> None:
         """Hang up on a client; if it has not, it gets time to notice (lingering_close.py).
 
         Args:
             client: who.
             reason: why, for the log.
             unheard: whether something was read that is not executed.
+            lives: whether that is this node's wish, and the client may go on at another one.
         """
         if client.sock.fileno() < 0:
             return
-        if reason and self._verbose():
-            self._log(f"client {client.sock.fileno()}: {reason}")
+        if reason:
+            self._log(CLIENT_CLOSED(number=client.sock.fileno(), reason=reason))
         self._reactor.unregister(client.sock.fileno())
-        self._clients.pop(client.connection, None)
-        self._node.clients.disconnect(client.connection, unheard=unheard)
+        if self._clients.pop(client.connection, None) is not None:
+            self._census.went(client)
+        self._node.clients.disconnect(client.connection, unheard=unheard, lives=lives)
         if client.ended:
             with suppress(OSError):
                 client.sock.close()
@@ -197,8 +198,8 @@ class Clients:
 
     def failed(self, client: Client, error: Exception) -> None:
         """Hang up on a client because of a mistake of our own."""
-        self._log(f"closes a client's connection because of a fault in memrep: {error!r}")
-        self.close(client, "a fault in memrep", unheard=True)
+        self._log(CLIENT_FAILED(error=repr(error)))
+        self.close(client, "a fault in memrep", unheard=True, lives=True)
 
     def keeps(self, client: Client, unsent: int, more: int) -> None:
         """Note that so many bytes for a client are unsent now, and so many more than before."""
@@ -232,6 +233,42 @@ class Clients:
             self.close(client, "")
         self.partings.close()
 
+    def kill(self, whom: str) -> int:
+        """Hang up on the client at this address, or on all of this host; return how many there were."""
+        found = [client for client in self._clients.values() if whom in (client.host, _address(client))]
+        for client in found:
+            self.close(client, "an operator ended it", lives=True)
+        return len(found)
+
+    def address_of(self, connection: Connection | None) -> str:
+        """Return where the client of this connection is; "" if it is not connected."""
+        client = None if connection is None else self._clients.get(connection)
+        return "" if client is None else _address(client)
+
+    def status(self, node: str) -> ClientsStatus:
+        """Return who is connected, and who has asked how much, for an operator.
+
+        Args:
+            node: this node's address.
+        """
+        now = monotonic()
+        clients = list(self._clients.values())
+        told = [
+            ClientStatus(
+                address=_address(client),
+                host=client.host,
+                protocol=client.port or "memcached",
+                tls=isinstance(client.sock, TlsSocket),
+                state=client.state,
+                age_s=now - client.since,
+                idle_s=now - client.heard,
+                reads=client.reads,
+                received=client.received,
+            )
+            for client in clients
+        ]
+        return ClientsStatus(node, now, self.limit, self._census.sums(clients), told)
+
     def describe(self) -> Iterator[tuple[str, object]]:
         """Describe each socket, as in memcached's `stats conns`: address, state, how long it has been quiet."""
         now = monotonic()
@@ -244,6 +281,15 @@ class Clients:
                 yield f"{number}:listen_addr", spell(own)
                 yield f"{number}:state", "conn_parse_cmd" if client is asking else client.state
                 yield f"{number}:secs_since_last_cmd", int(now) - int(client.heard)  # on whole seconds
+
+
+def _address(client: Client) -> str:
+    """Return where a client is: host and port, or the path of the unix socket; "" if it has just gone."""
+    try:
+        peer = client.sock.getpeername() or client.sock.getsockname()
+    except OSError:
+        return ""
+    return spell(peer).partition(":")[2]
 
 
 def spell(address: object) -> str:

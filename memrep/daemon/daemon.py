@@ -1,9 +1,12 @@
 """A running node: its turns, its tasks, and what happens when one of these fails.
 
+    HttpServer.serve  a task at the admin socket, one at the port for HTTP: from the first moment to the last
     Host.run          the loop: serves every socket, ticks, and has the others as its guests
+    ReloadTask.keep   a task that reads options anew when they are others
     _tick             every 50 to 200 ms: heartbeats, views, expiry; SIGTERM and SIGINT begin the end (drain.py)
     Whereabouts.keep  a task for each peer: where it lives
     Dialler.keep      a task for each peer: a link to it
+    Standby.keep      takes the node out of service when an operator asks for that
 
 Rule: no failure of the system ends a node. A task that fails is begun anew, and so is trio itself; the node and
 its sockets depend on neither. Only a fault of the node's own doing makes it doubtful, see `distrust`.
@@ -17,26 +20,37 @@ import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final
 
+import attrs
 import trio
 
 from memrep.daemon.client_ports import ClientPorts
 from memrep.daemon.clients import Clients
-from memrep.daemon.drain import drain, hand_over
+from memrep.daemon.drain import HANDOVER_S, Drain
 from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.host import BREATH_S, Host
-from memrep.daemon.log import LAST_WORDS_S, Log, Notifier
+from memrep.daemon.log import LAST_WORDS_S, Log
+from memrep.daemon.notifier import Notifier
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.peers import Peers
 from memrep.daemon.place import Place
-from memrep.daemon.process_stats import process, settings
+from memrep.daemon.process_stats import figures, process, settings
 from memrep.daemon.reactor import Reactor
+from memrep.daemon.reload import Reloader
+from memrep.daemon.reload_task import ReloadTask
+from memrep.daemon.signals import ENDING
+from memrep.daemon.standby import Standby
 from memrep.daemon.time_slice import Slice
+from memrep.daemon.told_by_http import ToldByHttp
+from memrep.events import BEGINS_ANEW, FAULT, SIGNAL_IGNORED, STOPS, STOPS_AT_ONCE, Level
 from memrep.node.node import Node
 from memrep.node.shell import Lines, ProcessInfo, Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.protocol.negotiation import REDIS
+from memrep.status.metric import Gathered
+from memrep.status.service_facts import DRAINING
 
 #: Between two ticks while clients are parted from: the end of each is held back for a moment.
 _PARTING_S: Final = 0.05
@@ -46,7 +60,7 @@ class Daemon:
     """A node, its sockets and its tasks.
 
     Args:
-        options: what it was told.
+        reloader: what it was told, and may be told anew.
         place: where it lives.
         journal: where its log lines go.
         signals: those that have come, until they are heeded.
@@ -55,10 +69,10 @@ class Daemon:
         distrusted: whether another one has to take its place; see `distrust`.
     """
 
-    def __init__(self, options: ServeOptions, place: Place, journal: Log, signals: deque[int]) -> None:
+    def __init__(self, reloader: Reloader, place: Place, journal: Log, signals: deque[int]) -> None:
         self.distrusted = False
-        self._options = options
-        self._verbose = options.verbose
+        self._reloader = reloader
+        options = reloader.options
         self._end = trio.Event()
         self._ending = False
         self._started = False
@@ -66,7 +80,7 @@ class Daemon:
         self._ready = False
         self._journal = journal
         self._troubles = Troubles(journal.log)
-        self._notifier = Notifier()
+        self._notifier = Notifier(time.monotonic())
         part = Slice(options.node.timing.fence)
         now, wall = time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000
         self._node = Node(
@@ -76,10 +90,14 @@ class Daemon:
                 random_bytes=secrets.token_bytes,
                 log=self._journal.log,
                 process=ProcessInfo(
-                    process=self._process,
-                    settings=self._settings,
+                    process=lambda: process(reloader.options, self._clients, self._ports, self._reactor),
+                    settings=lambda: settings(reloader.options, journal.level),
                     connections=self._connections,
                     spent=part.spent,
+                    clients=lambda: len(self._clients),
+                    clients_max=lambda: reloader.options.connections,
+                    log_lost=lambda: journal.lost,
+                    reload_refused=lambda: "; ".join(reloader.refused),
                     memory=place.memory.look,
                 ),
                 set_verbosity=self._set_verbosity,
@@ -89,7 +107,7 @@ class Daemon:
         log = self._journal.log
         self._reactor = Reactor(self._node, self, part)
         self._host = Host(self._reactor, self._tick, self._troubles)
-        self._clients = Clients(self._node, self._reactor, options.connections, log, lambda: self._verbose)
+        self._clients = Clients(self._node, self._reactor, options.connections, log)
         self._ports = ClientPorts(
             self._node,
             self._reactor,
@@ -99,6 +117,33 @@ class Daemon:
             log,
         )
         self._peers = Peers(self._node, self._reactor, options.nodes, place.links, place.sources, log)
+        self._drain = Drain(self._node, self._reactor, self._clients, self._ports, self._peers)
+        self._standby = Standby(self._node, self._drain, self._begin_end, log)
+        tell = self._notifier.tell
+        self._reloads = ReloadTask(
+            reloader,
+            place.fit,
+            self._take,
+            log,
+            lambda **lines: tell(**lines) if self._ready and not self._ending else None,
+        )
+        told = ToldByHttp(
+            node=self._node,
+            reactor=self._reactor,
+            clients=self._clients,
+            standby=self._standby,
+            journal=journal,
+            reloads=self._reloads,
+            hindrance=self._hindrance,
+            gather=self._gather,
+        )
+        self._told_by_http = told.servers(place, self._troubles)
+        self._resolver = place.resolver
+
+    @property
+    def resumes(self) -> bool:
+        """Tell whether it was drained, and another one is to take its place (standby.py)."""
+        return self._standby.resumes and not self._ending
 
     # --- turns
 
@@ -115,7 +160,7 @@ class Daemon:
             self._peers.diallers[node].dial_afresh()
         if self._ports.listening and not self._ready:
             self._ready = True
-            self._notifier.tell("READY=1\nSTATUS=serving")
+            self._notifier.tell(READY="1", STATUS=self._node.report.line())
 
     def unread(self, connection: Connection) -> bool:
         """Tell whether something of this client lies in its socket."""
@@ -134,11 +179,11 @@ class Daemon:
         """
         if self._node.replaceable:
             if not self.distrusted:
-                self._journal.log(f"a fault in memrep ({in_words(error)}): begins anew, as after a restart")
+                self._journal.log(BEGINS_ANEW(error=in_words(error)))
             self.distrusted = True
             self._stop()
         else:
-            self._troubles.tell("a fault in memrep; goes on, for no other node holds everything", error)
+            self._troubles.tell("a fault in memrep; goes on, for no other node holds everything", error, FAULT)
 
     # --- tasks
 
@@ -170,27 +215,52 @@ class Daemon:
 
     async def _run(self) -> None:
         self._end = trio.Event()
-        if self._ending:
+        if self._ending or self._standby.has_left:
             self._end.set()
         self._peers.begin_anew()
+        trio.socket.set_custom_hostname_resolver(self._resolver)
         async with trio.open_nursery() as nursery:
             self._started = True
+            for what, server in self._told_by_http.items():
+                nursery.start_soon(self._for_ever, what, server.serve)
+            nursery.start_soon(self._for_ever, "looking after options", self._reloads.keep)
+            await self._take_part()
+            await self._stand_by()
+            nursery.cancel_scope.cancel()  # only now: the drain is told of by HTTP, too
+
+    async def _take_part(self) -> None:
+        """Be a node among the others until this one is to end, or has left."""
+        async with trio.open_nursery() as nursery:
             self._peers.open()
             for dialler in self._peers.diallers.values():
                 where = dialler.where
                 nursery.start_soon(self._for_ever, f"looking up {where.address}", where.keep)
                 nursery.start_soon(self._for_ever, f"dialling {where.address}", dialler.keep)
+            nursery.start_soon(self._for_ever, "draining", self._standby.keep)
             await self._end.wait()
-            if not self.distrusted:
-                await self._end_in_order()
+            if self._standby.has_left:
+                await self._drain.part()
+            else:
+                self._standby.give_way()
+                if not self.distrusted:
+                    await self._end_in_order()
             nursery.cancel_scope.cancel()
 
     async def _end_in_order(self) -> None:
-        self._notifier.tell("STOPPING=1\nSTATUS=serving on until another node holds everything")
-        await hand_over(self._node, self._journal.log)
-        self._notifier.tell("STATUS=serving the clients that are connected")
-        drain_ms = self._options.drain_ms
-        await drain(self._node, self._reactor, self._clients, self._ports, self._peers, drain_ms)
+        self._notifier.tell(STOPPING="1", STATUS="serving on until another node holds everything")
+        await self._drain.hand_over(HANDOVER_S, self._journal.log)
+        self._notifier.tell(STATUS="serving the clients that are connected")
+        await self._drain.end(self._reloader.options.drain_ms)
+
+    async def _stand_by(self) -> None:
+        """Let others ask this node, if it has left, until another one is to take its place."""
+        if not self._standby.has_left:
+            return
+        self._peers.give_up()
+        self._reactor.turn(self._node.rest)
+        while not (self._ending or self._standby.resumes):
+            self._end = trio.Event()
+            await self._end.wait()
 
     async def _for_ever(self, what: str, task: Callable[[], Awaitable[None]]) -> None:
         """Do this until the end; what fails is given up and begun anew."""
@@ -212,36 +282,63 @@ class Daemon:
         """Do what is due by the clock; return in how many seconds to do it again."""
         self._heed_signals()
         self._reactor.turn(self._node.tick)
-        self._peers.tick(time.monotonic())
+        if not self._standby.has_left:
+            self._peers.tick(time.monotonic())
         self._ports.tick()
         self._clients.tick()
-        self._notifier.tick()
+        if self._notifier.wanted:
+            status = "" if self._ending else self._node.report.line()
+            self._notifier.tick(time.monotonic(), status, starting=not (self._ready or self._ending))
         return _PARTING_S if len(self._clients.partings) else self._node.pause / 1000
 
     def _heed_signals(self) -> None:
         while self._signals:
             number = self._signals.popleft()
             if number == signal.SIGHUP:
-                self._journal.log("SIGHUP: nothing is read anew; restart one node at a time for that")
+                self._reactor.errands.append(self._reloads.wish)
+                continue
+            if number not in ENDING:
+                self._journal.log(SIGNAL_IGNORED(signal=signal.Signals(number).name))
                 continue
             if self._ending:
-                self._journal.log("a second signal: stops at once")
+                self._journal.log(STOPS_AT_ONCE())
                 self._journal.close(LAST_WORDS_S)
                 os._exit(1)
-            self._journal.log(f"{signal.Signals(number).name}: stops")
+            self._journal.log(STOPS(why=signal.Signals(number).name))
             self._stop()
+
+    def _take(self, options: ServeOptions) -> None:
+        """Make these the options of this node; those that were settled at the start are as they were."""
+        before = self._reloader.options
+        self._reactor.turn(lambda: self._node.take(options.node))
+        self._clients.limit = options.connections
+        if options.certificate is not None:
+            self._ports.show(options.certificate)
+            if warning := options.certificate.warning(datetime.now(UTC)):
+                self._journal.log(warning)
+        if options.log_level != before.log_level:
+            self._journal.level = options.log_level
+        self._journal.form = attrs.evolve(self._journal.form, json=options.log_json)
 
     # --- what only the daemon knows
 
     def _set_verbosity(self, level: int) -> None:
-        self._verbose = level > 0
+        usual = min(self._reloader.options.log_level, Level.INFO)
+        self._journal.level = Level.DEBUG if level > 0 else usual
 
-    def _process(self) -> Lines:
-        return process(self._options, self._clients, self._ports, self._reactor)
+    def _hindrance(self) -> str:
+        """Tell why nobody new should come, whatever the node itself says of its state; "" if nothing is why."""
+        if self._ending:
+            return "leaving: was told to stop"
+        if self._standby.state == DRAINING:
+            return "draining: an operator takes it out of service"
+        return "" if self._ports.listening else "waiting: its ports for clients are shut"
+
+    def _gather(self) -> Gathered:
+        report = self._node.report
+        process = figures(self._reactor, self._journal, self._reloader, self._hindrance())
+        return Gathered(report.status(), report.figures(), process)
 
     def _connections(self) -> Lines:
         yield from self._ports.describe()
         yield from self._clients.describe()
-
-    def _settings(self) -> Lines:
-        return settings(self._options, self._verbose)

@@ -13,7 +13,7 @@ the old one waits for a retransmission that comes later the longer the cut has l
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
@@ -23,6 +23,7 @@ from memrep.daemon.guard import hang_up, in_words
 from memrep.daemon.names import NOT_NOW, REFUSES, Call, Endpoint, Whereabouts, is_loopback
 from memrep.daemon.peer_links import GREETING_S, OutLink
 from memrep.daemon.reactor import Reactor
+from memrep.events import CANNOT_REACH, LINK_REFUSED, Line, Tell
 from memrep.replication.links import Links
 
 _REDIAL_S: Final = 0.1
@@ -57,7 +58,7 @@ class Dialler:
         sources: Sequence[Endpoint],
         reactor: Reactor,
         links: Links,
-        log: Callable[[str], None],
+        log: Tell,
     ) -> None:
         self.link: OutLink | None = None
         self.where = where
@@ -108,7 +109,7 @@ class Dialler:
 
     async def keep(self) -> None:
         """Keep the link open, for ever; tell the node what becomes of it."""
-        told: list[str] = []
+        told: list[Line] = []
         address = self.where.address
         failing_since = trio.current_time()
         while True:
@@ -117,9 +118,8 @@ class Dialler:
             link, reason = await self._dial()
             if link is None:
                 self._links.unreachable(self._node, reason, self._refuses)
-                line = f"cannot reach {address} on port {address.link_port}: {reason}"
                 if trio.current_time() - failing_since > _PATIENCE_S:
-                    self._tell(line, told)
+                    self._tell(CANNOT_REACH(peer=str(address), port=address.link_port, reason=reason), told)
                 pause = _REDIAL_S if self._refuses else _RETRY_S
             else:
                 await link.ended.wait()
@@ -133,8 +133,9 @@ class Dialler:
                     self._links.turned_away(self._node, link.reason)
                     pause, patience = _RETRY_S, 0.0
                 if trio.current_time() - failing_since >= patience:
-                    turned = "turned this node away" if link.outgoing.reason else "opens no link"
-                    self._tell(f"{address} {turned}: {link.reason}{self._hint()}", told)
+                    refuses = "turned this node away" if link.outgoing.reason else "opens no link"
+                    reason = f"{link.reason}{self._hint()}"
+                    self._tell(LINK_REFUSED(peer=str(address), refuses=refuses, reason=reason), told)
                 if monotonic() - link.opened > _RENEW_S:
                     continue
             with trio.move_on_after(pause):
@@ -199,7 +200,7 @@ class Dialler:
             self._established = False
             self._reactor.turn(lambda: self._links.refused(self._node, "its process is gone"))
 
-    def _tell(self, line: str, told: list[str]) -> None:
+    def _tell(self, line: Line, told: list[Line]) -> None:
         if line not in told and len(told) < _TOLD_MAX:
             told.append(line)
             self._log(line)

@@ -22,6 +22,8 @@ from contextlib import suppress
 from socket import socket
 from typing import Final, Protocol, TypeVar
 
+from memrep.events import TROUBLE, Event, Tell
+
 _AGAIN_S: Final = 60.0
 
 
@@ -32,17 +34,18 @@ class Troubles:
         log: takes a line for the operator.
     """
 
-    def __init__(self, log: Callable[[str], None]) -> None:
+    def __init__(self, log: Tell) -> None:
         self._log = log
         self._told: dict[str, float] = {}
         self._untold: dict[str, int] = {}
 
-    def tell(self, kind: str, reason: object) -> None:
+    def tell(self, kind: str, reason: object, event: Event = TROUBLE) -> None:
         """Tell the operator, unless that has been done within the last minute.
 
         Args:
             kind: what was not possible; one of a few.
             reason: what the system says.
+            event: as what it is told.
         """
         line = f"{kind}: {in_words(reason)}"
         now = time.monotonic()
@@ -51,7 +54,7 @@ class Troubles:
             return
         self._told[line] = now
         count = self._untold.pop(line, 0)
-        self._log(f"{line} ({count} more times since it was last said)" if count else line)
+        self._log(event(what=kind, reason=in_words(reason), more=count))
 
 
 def in_words(reason: object) -> str:

@@ -12,15 +12,19 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from memrep.addresses import Address, plain_host
 from memrep.daemon.guard import in_words
 from memrep.daemon.listener import Listener, close_all
 from memrep.daemon.names import Endpoint, is_loopback, look_up
-from memrep.errors import UsageError
+from memrep.errors import AbsentError, UsageError
 
 _CORRECT: Final = "correct /etc/hosts or DNS on this machine, or write addresses into --nodes"
+
+#: Nothing is ever sent there.
+_ANY_PORT: Final = 9
 
 #: What bind(2) says of an address that is not this machine's.
 _ELSEWHERE: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
@@ -79,8 +83,9 @@ def find_self(nodes: list[Address], named: Address | None) -> Address:
         )
     unknown = [node.host for node in nodes if not addresses_of(node.host)]
     hint = f"; nothing is known here of {' '.join(unknown)}: {_CORRECT}" if unknown else ""
-    raise UsageError(
-        f"none of --nodes ({listed}) is an address of this machine; correct the list, or give --self{hint}"
+    raise AbsentError(
+        f"none of --nodes ({listed}) is an address of this machine{_what_it_has(nodes[0].host)}; correct the "
+        f"list, or behind NAT or in a container give --self and --listen 0.0.0.0 (or ::){hint}"
     )
 
 
@@ -128,7 +133,7 @@ def check_listen(named: str | None, own: str) -> str:
         ipaddress.ip_address(named)
     except ValueError:
         if not is_own(named):
-            raise UsageError(f"--listen {named} is no address of this machine") from None
+            raise AbsentError(f"--listen {named} is no address of this machine") from None
     return named
 
 
@@ -173,13 +178,26 @@ def bind_link_port(address: Address, host: str) -> list[Listener]:
     Raises:
         UsageError: it cannot be had.
     """
-    listeners = _bind(host, address.link_port, "for the other nodes")
+    return _listen(host, address.link_port, "for the other nodes")
+
+
+def bind_http_port(host: str, port: int) -> list[Listener]:
+    """Bind the port where an operator's programs come in, at every address of this host; it listens.
+
+    Raises:
+        UsageError: it cannot be had.
+    """
+    return _listen(host, port, "for HTTP")
+
+
+def _listen(host: str, port: int, use: str) -> list[Listener]:
+    listeners = _bind(host, port, use)
     try:
         for listener in listeners:
             listener.listen()
     except OSError as error:
         close_all(listeners)
-        raise port_error(host, address.link_port, error, "for the other nodes") from None
+        raise port_error(host, port, error, use) from None
     return listeners
 
 
@@ -188,7 +206,7 @@ def _bind(host: str, port: int, use: str) -> list[Listener]:
         found = look_up(host, port)
     except (OSError, UnicodeError) as error:
         reason = f"{host} stands for no address on this machine ({in_words(error)}); {_CORRECT}"
-        raise UsageError(f"cannot listen on {host}:{port} {use}: {reason}") from None
+        raise AbsentError(f"cannot listen on {host}:{port} {use}: {reason}") from None
     listeners: list[Listener] = []
     elsewhere: OSError | None = None
     for endpoint in found:
@@ -205,11 +223,26 @@ def _bind(host: str, port: int, use: str) -> list[Listener]:
     return listeners
 
 
-def port_error(host: str, port: int, error: OSError, use: str) -> UsageError:
+def port_error(host: str, port: int, error: OSError, use: str) -> AbsentError:
     """Return the error with the one line that an operator needs when a port cannot be had."""
     remedy = (
-        "it is no address of this machine; behind NAT or in a container give --listen 0.0.0.0 (or ::)"
+        f"{host} is no address of this machine{_what_it_has(host)}; behind NAT or in a container give --listen "
+        "0.0.0.0 (or ::)"
         if error.errno in _ELSEWHERE
         else f"see who has it with `ss -ltnp 'sport = :{port}'`, or choose another port"
     )
-    return UsageError(f"cannot listen on {host}:{port} {use}: {error.strerror}; {remedy}")
+    return AbsentError(f"cannot listen on {host}:{port} {use}: {error.strerror}; {remedy}")
+
+
+def _what_it_has(host: str) -> str:
+    """Tell from which address this machine would call that host, in brackets; empty if from none.
+
+    A datagram socket that is connected sends nothing, but has the address that the kernel would take.
+    """
+    with suppress(OSError, UnicodeError):
+        for endpoint in look_up(host, _ANY_PORT):
+            with suppress(OSError), socket.socket(endpoint.family, socket.SOCK_DGRAM) as sock:
+                sock.connect(endpoint.where)
+                own = str(sock.getsockname()[0])
+                return "" if is_loopback(own) else f" (it has {own})"
+    return ""

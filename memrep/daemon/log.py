@@ -1,6 +1,6 @@
-"""What the operator and systemd are told. Neither of them can stop a node by not listening.
+"""The log of a node. Whoever reads it cannot stop the node by not listening.
 
-A log line goes to standard error; under systemd the journal adds the time, elsewhere it is put in front.
+A log line goes to standard error, written as log_format.py says.
 
 Problem: whoever reads the log may read no more (a pager, a full pipe), be gone (a closed pipe), or have no room
 (a full disk). A write to standard error then waits for ever or fails, and an error in the midst of a turn ends
@@ -9,8 +9,6 @@ the node: all nodes at the same moment, if their logs share a disk.
 So lines are only queued here, and a thread of its own writes them. It may wait as long as it must; the queue is
 bounded; what does not fit, or cannot be written, is counted, and the number is told when the next line gets
 through. Whatever else prints to standard error in this process comes the same way.
-
-The notification protocol of systemd (sd_notify(3)) is one datagram to a unix socket, which needs no library.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from __future__ import annotations
 import io
 import os
 import select
-import socket
 import sys
 import threading
 import time
@@ -27,10 +24,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from memrep.errors import UsageError
-
-#: Standard error.
-_STDERR: Final = 2
+from memrep.daemon.journal import STDERR
+from memrep.daemon.log_format import LogFormat
+from memrep.daemon.threads import begin_thread
+from memrep.events import LINES_LOST, STDERR_SAID, Level, Line
 
 #: Lines that may wait to be written.
 _LINES_MAX: Final = 1_000
@@ -46,46 +43,55 @@ class Log:
     """The log of one node. None of its methods ever waits for a reader, or raises.
 
     Args:
-        name: put in front of each line, to tell several nodes in one terminal apart; may be empty.
+        form: how lines are written.
+        level: what matters less than this is not told.
         fd: where the lines go.
 
+    Attributes:
+        form: see above; it may be changed at any time,
+        level: and so may this.
+
     Raises:
-        UsageError: the system allows no thread.
+        AbsentError: the system allows no thread.
     """
 
-    def __init__(self, name: str = "", fd: int = _STDERR) -> None:
-        self._name = f"{name} " if name else ""
-        self._timed = "JOURNAL_STREAM" not in os.environ
+    def __init__(self, form: LogFormat, level: Level = Level.INFO, fd: int = STDERR) -> None:
+        self.form = form
+        self.level = level
         self._fd = fd
         self._lines: deque[bytes] = deque()
         self._lost = 0
+        self._lost_ever = 0
         self._why = ""
         self._torn = b""  # ends the half of a line that has come through
         self._failing = False
         self._closing = False
         # Reentrant: a collection of garbage inside of `log` may log in its turn.
         self._changed = threading.Condition(threading.RLock())
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:
-            raise UsageError(
-                "the system allows no thread, which the log needs; raise TasksMax= (systemd) or `ulimit -u`, "
-                "or free memory"
-            ) from None
+        self._thread = begin_thread("log", self._run, "the log")
 
-    def log(self, line: str) -> None:
-        """Write one line, soon."""
+    def log(self, line: Line) -> None:
+        """Write one line, soon, if it matters enough."""
+        if line.event.level > self.level:
+            return
         with suppress(MemoryError):  # no line is worth a node
-            now = datetime.now(UTC)
-            stamp = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d} " if self._timed else ""
-            data = f"{stamp}{self._name}{line}\n".encode(errors="backslashreplace")
+            data = self.form.spell(line, datetime.now(UTC))
             with self._changed:
                 if len(self._lines) < _LINES_MAX:
                     self._lines.append(data)
                 else:
                     self._lose("nobody reads it")
                 self._changed.notify()
+
+    @property
+    def lost(self) -> int:
+        """Return how many lines could not be written, as long as no line can be."""
+        return self._lost
+
+    @property
+    def lost_ever(self) -> int:
+        """Return how many lines could not be written since it began."""
+        return self._lost_ever
 
     def close(self, patience_s: float) -> None:
         """Give what is still queued so many seconds to get through."""
@@ -102,9 +108,11 @@ class Log:
         """
         sys.stderr = _Stderr(self)
         sys.unraisablehook = lambda what: self.log(
-            f"{what.err_msg or 'nobody could take an error'}: {what.exc_value!r}"
+            STDERR_SAID(text=f"{what.err_msg or 'nobody could take an error'}: {what.exc_value!r}")
         )
-        threading.excepthook = lambda what: self.log(f"a thread has failed: {what.exc_value!r}")
+        threading.excepthook = lambda what: self.log(
+            STDERR_SAID(text=f"a thread has failed: {what.exc_value!r}")
+        )
 
     # --- the thread
 
@@ -132,7 +140,7 @@ class Log:
             if self._failing:
                 self._lose("")
         elif lost:
-            self._failing = not self._write(f"{self._name}{lost} lines of the log were lost: {why}\n".encode())
+            self._failing = not self._write(self.form.spell(LINES_LOST(lines=lost, why=why), datetime.now(UTC)))
             if not self._failing:
                 with self._changed:
                     self._lost -= lost
@@ -141,6 +149,7 @@ class Log:
     def _lose(self, why: str) -> None:
         with self._changed:
             self._lost += 1
+            self._lost_ever += 1
             self._why = why or self._why
 
     def _write(self, data: bytes) -> bool:
@@ -188,7 +197,7 @@ class _Stderr(io.TextIOBase):
         for line in lines:
             self._in_traceback = line.startswith("Traceback ") or (self._in_traceback and line.startswith(" "))
             if line and not self._in_traceback:
-                self._journal.log(line)
+                self._journal.log(STDERR_SAID(text=line))
         return len(text)
 
 
@@ -199,47 +208,6 @@ def keep_standard_files_open() -> None:
     """
     with suppress(OSError):
         fd = os.open(os.devnull, os.O_RDWR)
-        while fd <= _STDERR:
+        while fd <= STDERR:
             fd = os.dup(fd)
         os.close(fd)
-
-
-def say(line: str) -> None:
-    """Write the last words of a program that exits; whoever cannot take them misses them."""
-    with suppress(OSError):
-        os.write(_STDERR, line.encode(errors="backslashreplace") + b"\n")
-
-
-class Notifier:
-    """What systemd is told: "READY=1", "STOPPING=1", "STATUS=..." (sd_notify(3)).
-
-    Where it cannot take it now it is told at the next `tick`; the latest state is what counts then.
-    """
-
-    def __init__(self) -> None:
-        path = os.environ.get("NOTIFY_SOCKET", "")
-        self._address = "\0" + path[1:] if path.startswith("@") else path
-        self._untold = b""
-
-    def tell(self, state: str) -> None:
-        """Tell systemd, if it wants to know."""
-        if self._address:
-            self._untold = state.encode()
-            self.tick()
-
-    def tick(self) -> None:
-        """Tell what could not be told yet."""
-        if not self._untold:
-            return
-        try:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        except OSError:
-            return
-        try:
-            sock.sendto(self._untold, self._address)
-            self._untold = b""
-        except OSError:
-            return
-        finally:
-            with suppress(OSError):
-                sock.close()

@@ -8,8 +8,8 @@ Rule: a node listens at all addresses of its own name (local_address.py), and ca
 turn, each a moment after the one before or at once when that has failed; the first that answers counts. The one
 that answered last time is the first to be called.
 
-Names are looked up again for each attempt, in a thread, one look-up at a time for each name: the resolver may
-take many seconds, and then those addresses are called that are known from before.
+Names are looked up again for each attempt, in a thread (resolver.py), one look-up at a time for each name: the
+resolver may take many seconds, and then those addresses are called that are known from before.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _STAGGERS_S: Final = 0.3
 _KNOWN_S: Final = 0.1
 _UNKNOWN_S: Final = 0.5
 
-#: After so long a look-up is begun anew: its thread may have found nobody to tell.
+#: After so long a look-up is given up, for the operator to hear of it.
 _LOST_S: Final = 6.0
 
-#: Why a name may not be looked up, or a peer not be called now. Without a thread to look its name up there is a
-#: RuntimeError; if the codec for names cannot be loaded, a LookupError.
-NOT_NOW: Final = (OSError, UnicodeError, RuntimeError, LookupError, MemoryError)
+#: Why a name may not be looked up, or a peer not be called now. A LookupError it is if the codec for names
+#: cannot be loaded.
+NOT_NOW: Final = (OSError, UnicodeError, LookupError, MemoryError)
 
 #: What the other side's kernel says if nobody listens.
 REFUSES: Final = "its port refuses"

@@ -11,7 +11,6 @@ at a time.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -27,6 +26,7 @@ from memrep.daemon.peer_allowlist import PeerAllowlist
 from memrep.daemon.peer_links import GREETING_S, InLink
 from memrep.daemon.pending_handshakes import PendingHandshakes
 from memrep.daemon.reactor import Reactor
+from memrep.events import NO_GREETING, STRANGER_TURNED_AWAY, Tell
 from memrep.log_limit import RateLimitedLog
 from memrep.node.node import Node
 from memrep.replication.handshake import Sorry
@@ -58,7 +58,7 @@ class Peers:
         addresses: list[Address],
         listeners: list[Listener],
         sources: list[Endpoint],
-        log: Callable[[str], None],
+        log: Tell,
     ) -> None:
         me = node.options.me
         others = {n: a for n, a in enumerate(addresses, start=1) if n != me}
@@ -102,7 +102,7 @@ class Peers:
     def _receive(self, sock: socket.socket, host: str, port: int) -> None:
         """Greet a caller that may be a node; turn strangers away."""
         host = plain_host(host)
-        if not self._node.options.secret and not self._allowlist.expects(host):
+        if not self._node.options.secrets and not self._allowlist.expects(host):
             self._turn_away(sock, host)
             return
         link = InLink(self, self._reactor, self._node.links, sock, f"{host}:{port}")
@@ -116,11 +116,11 @@ class Peers:
         if not self._allowlist.known:  # a moment after the start; should it be a node, it comes again
             hang_up(sock)
             return
-        reason = f"no other node in --nodes has the address {host}, from which it calls"
+        reason = f"--nodes of the called node has no other node at {host}, from which the caller calls"
         with suppress(OSError):
             sock.send(encode(Sorry(reason)))
         hang_up(sock)
-        self._limited_log.about(host, f"turned away a stranger from {host} at the nodes' port: {reason}")
+        self._limited_log.about(host, STRANGER_TURNED_AWAY(host=host, reason=reason))
 
     def forget(self, link: InLink) -> None:
         """Note that a link that was accepted is closed."""
@@ -163,7 +163,7 @@ class Peers:
         """Close the links that were accepted and on which no greeting comes about."""
         for guest in self._greeting.overdue(now):
             host = guest.link.address.rpartition(":")[0]
-            self._limited_log.about(host, f"closed a node's link from {host}: no greeting in {GREETING_S:g} s")
+            self._limited_log.about(host, NO_GREETING(host=host, seconds=GREETING_S))
             guest.close()
 
     @property

@@ -14,15 +14,19 @@ from typing import Final
 
 import attrs
 
+from memrep.daemon.admin_socket import AdminSocket
 from memrep.daemon.cgroup import Memory
+from memrep.daemon.http_port import HttpPort
 from memrep.daemon.listener import Listener, close_all
 from memrep.daemon.local_address import bind_client_port, bind_link_port, sources_of_links
 from memrep.daemon.names import Endpoint
 from memrep.daemon.options import ServeOptions
+from memrep.daemon.resolver import Resolver
+from memrep.daemon.threads import Worker
 from memrep.errors import UsageError
 
-#: For links, those who have not shown yet who they are, and the program itself.
-SPARE_DESCRIPTORS: Final = 448
+#: For links, those who have not shown yet who they are, those who ask by HTTP, and the program itself.
+SPARE_DESCRIPTORS: Final = 512
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +39,10 @@ class Place:
         links: where the other nodes come in.
         sources: the addresses from which the others may be called; none for any.
         memory: what the kernel lets this process have.
+        admin: where an operator asks; there is none if it could not be had where nobody has asked for it.
+        http: where his programs ask from elsewhere.
+        resolver: looks up the names of the other nodes.
+        reader: the thread that reads files.
     """
 
     listeners: list[Listener]
@@ -42,6 +50,10 @@ class Place:
     links: list[Listener]
     sources: list[Endpoint]
     memory: Memory
+    admin: AdminSocket
+    http: HttpPort
+    resolver: Resolver
+    reader: Worker
 
     @classmethod
     def of(cls, options: ServeOptions) -> Place:
@@ -51,11 +63,14 @@ class Place:
             UsageError: a port cannot be had, or the system's limits do not allow what is asked.
             OSError: the system refuses something else.
         """
-        _raise_descriptor_limit(options.connections)
         with ExitStack() as given_back:
             memory = Memory()
             given_back.callback(memory.close)
-            memory.check(options.node.memory, options.connections)
+            _make_room(memory, options)
+            admin = AdminSocket(options.admin)  # before names are looked up, which may take long
+            given_back.callback(admin.close)
+            http = HttpPort.of(options.http, options.me)
+            given_back.callback(http.close)
             listeners = bind_client_port(options.listen, options.port)
             given_back.callback(close_all, listeners)
             if options.unix:
@@ -65,14 +80,45 @@ class Place:
             links = bind_link_port(options.me, options.listen) if len(options.nodes) > 1 else []
             given_back.callback(close_all, links)
             sources = sources_of_links(options.me.host)
-            place = cls(memory=memory, listeners=listeners, redis=redis, links=links, sources=sources)
+            resolver = Resolver(node for node in options.nodes if node != options.me)
+            given_back.callback(resolver.close)
+            reader = Worker("files", "reading options anew")
+            given_back.callback(reader.close)
+            place = cls(
+                memory=memory,
+                admin=admin,
+                http=http,
+                listeners=listeners,
+                redis=redis,
+                links=links,
+                sources=sources,
+                resolver=resolver,
+                reader=reader,
+            )
             given_back.pop_all()  # it is had as a whole
         return place
+
+    def fit(self, options: ServeOptions) -> None:
+        """Make room for these options, which are to be those of the node.
+
+        Raises:
+            UsageError: the system does not allow it.
+        """
+        _make_room(self.memory, options)
 
     def give_up(self) -> None:
         """Give all of it back; the node is gone for good."""
         close_all((*self.listeners, *self.redis, *self.links))
         self.memory.close()
+        self.http.close()
+        self.admin.close()
+        self.resolver.close()
+        self.reader.close()
+
+
+def _make_room(memory: Memory, options: ServeOptions) -> None:
+    memory.check(options.node.memory, options.connections)
+    _raise_descriptor_limit(options.connections)
 
 
 def _bind_unix_socket(path: str) -> Listener:

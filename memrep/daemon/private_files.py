@@ -14,6 +14,9 @@ from memrep.protocol.users import Users, parse_users
 _BYTES_MIN: Final = 16
 _BYTES_MAX: Final = 4_096
 
+#: The one that is proved, the one before, and the one that is to come.
+_SECRETS_MAX: Final = 3
+
 
 def read_private(path: str, option: str) -> bytes:
     """Return what is in this file, or a little more than `_BYTES_MAX` of it.
@@ -45,20 +48,26 @@ def read_auth_file(path: str) -> Users:
     return parse_users(text, path)
 
 
-def read_secret(path: str) -> bytes:
-    """Return the secret in this file.
+def read_secrets(path: str) -> tuple[bytes, ...]:
+    """Return the secrets in this file, of which the first is proved and any is taken.
 
     Raises:
-        UsageError: it cannot be read, others can read it, or it holds no secret.
+        UsageError: it cannot be read, others can read it, or it holds no secret, or too many.
     """
     text = read_private(path, "--secret-file")
-    secret = text.strip()
-    if b"\n" in secret or len(text) > _BYTES_MAX:
-        raise UsageError(f"--secret-file {path} must hold one line; make one with {_make(path)}")
-    if len(secret) < _BYTES_MIN:
-        held = f"{len(secret)} bytes, {_BYTES_MIN} are the least"
-        raise UsageError(f"--secret-file {path} holds {held}; make one with {_make(path)}")
-    return secret
+    secrets = tuple(filter(None, map(bytes.strip, text.split(b"\n")))) or (b"",)
+    if len(secrets) > _SECRETS_MAX or len(text) > _BYTES_MAX:
+        raise UsageError(
+            f"--secret-file {path} must hold one line, or up to {_SECRETS_MAX} while secrets are changed; make "
+            f"one with {_make(path)}"
+        )
+    least = min(map(len, secrets))
+    if least < _BYTES_MIN:
+        held = f"{least} bytes" if len(secrets) == 1 else f"a line of {least} bytes"
+        raise UsageError(
+            f"--secret-file {path} holds {held}, {_BYTES_MIN} are the least; make one with {_make(path)}"
+        )
+    return secrets
 
 
 def _make(path: str) -> str:

@@ -15,7 +15,11 @@ import signal
 from collections import deque
 from typing import Final
 
-_HEARD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: What ends a node.
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+
+#: The last two say nothing to memrep, but to many programs: whoever sends one is told so.
+_HEARD: Final = (*ENDING, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 #: What the kernel does by itself then is right.
 _LEFT: Final = frozenset(

@@ -10,10 +10,11 @@ that has been silent the longest goes first, and no more go than must.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
 from memrep.engine.counters import Counters
+from memrep.events import SLOW_READERS, Tell
 from memrep.flow_control import FlowControl
 from memrep.log_limit import Recurrence
 
@@ -32,11 +33,11 @@ class SlowReaders(Generic[Reader]):
         log: takes a line for the operator.
     """
 
-    def __init__(self, flow: FlowControl, counters: Counters, log: Callable[[str], None]) -> None:
+    def __init__(self, flow: FlowControl, counters: Counters, log: Tell) -> None:
         self._flow = flow
         self._counters = counters
         self._since: dict[Reader, float] = {}  # in the order of their times
-        self._drops = Recurrence(log, _dropped)
+        self._drops = Recurrence(log, lambda count: SLOW_READERS(clients=count))
 
     def keeps(self, reader: Reader, unsent: int, more: int) -> None:
         """Note that so many bytes for a client are unsent now, and so many more than before."""
@@ -59,9 +60,3 @@ class SlowReaders(Generic[Reader]):
     def tick(self) -> None:
         """Tell the operator what is due."""
         self._drops.tick(time.monotonic_ns() // 1_000_000)
-
-
-def _dropped(count: int) -> str:
-    return (
-        f"hung up on {count} clients that did not read their replies, to have memory for others (unsent_bytes)"
-    )

@@ -26,6 +26,7 @@ from memrep.addresses import plain_host
 from memrep.daemon.guard import guarded, hang_up, in_words
 from memrep.daemon.pending_handshakes import PendingHandshakes
 from memrep.daemon.reactor import READ, WRITE, Reactor
+from memrep.events import CLIENT_TURNED_AWAY, Tell
 from memrep.log_limit import RateLimitedLog
 
 #: The most that one record carries (RFC 8446, 5.1).
@@ -156,12 +157,13 @@ class TlsDoor:
         context: the certificate, and what is demanded of clients.
         admit: takes a client whose handshake is done, and the address that it comes from.
         log: takes a line for the operator.
+
+    Attributes:
+        context: what is shown to and demanded of those who come from now on.
     """
 
-    def __init__(
-        self, context: ssl.SSLContext, admit: Callable[[TlsSocket, str], None], log: Callable[[str], None]
-    ) -> None:
-        self._context = context
+    def __init__(self, context: ssl.SSLContext, admit: Callable[[TlsSocket, str], None], log: Tell) -> None:
+        self.context = context
         self._admit = admit
         self._limited_log = RateLimitedLog(log)
         self._anteroom: PendingHandshakes[_Handshake] = PendingHandshakes(_HANDSHAKES_MAX, _HANDSHAKE_S)
@@ -179,7 +181,7 @@ class TlsDoor:
             OSError: the system has no room for it.
         """
         try:
-            tls = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            tls = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:  # it has hung up already
             hang_up(sock)
             return
@@ -209,7 +211,7 @@ class TlsDoor:
         self._anteroom.leave(handshake)
         if reason:
             host = plain_host(handshake.host)
-            self._limited_log.about(handshake.host, f"closed a client from {host}: {reason}")
+            self._limited_log.about(handshake.host, CLIENT_TURNED_AWAY(host=host, reason=reason))
 
     def tick(self) -> None:
         """Close those who take too long."""

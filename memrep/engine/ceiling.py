@@ -5,7 +5,10 @@ sizes; and others take some in the same cgroup. Who goes beyond the cgroup's lim
 hold the same, all of them are. On the other hand memory that entries give back is rarely given back to the
 kernel: it lies free in the process. Evicting until the cgroup is emptier would evict everything.
 
-So 90 % of the cgroup's limit counts as full, and there are three rules, applied at each look:
+So 90 % of the cgroup's limit counts as full, or all of it but 12 MB if that is less: what a crowd of clients
+takes between two looks, and finds no room for that entries have left, does not shrink with the limit. (Whether
+-m fits at all is another question: there each client counts as it is, see daemon/cgroup.py.) There are three
+rules, applied at each look:
 
 - Below that the store may grow by what is left.
 - Above it, and when more is taken than before, the store may hold what it holds now, less twice what has been
@@ -24,6 +27,7 @@ from typing import Final
 
 #: Of the limit, beyond which the store does not grow,
 _FULL: Final = 0.9
+_SPARE: Final = 12 << 20
 
 #: and how much it gives way beyond that, for each byte that is added.
 _GIVES_WAY: Final = 2
@@ -74,7 +78,7 @@ class Ceiling:
         if not self.limit:
             self.full, self.bytes, self._most = False, None, 0
             return
-        full = full_at(self.limit)
+        full = max(0, min(full_at(self.limit), self.limit - _SPARE))
         left = full - self.taken
         if left <= 0:
             self._is_full(used, allowed)

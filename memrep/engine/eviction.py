@@ -9,12 +9,12 @@ The limit is the operator's (-m, `cache_memlimit`), or the ceiling where the ker
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from memrep.engine.ceiling import Ceiling
 from memrep.engine.counters import Counters
 from memrep.engine.keyspace import Keyspace
+from memrep.events import CGROUP_FULL, CGROUP_HAS_ROOM, MEMORY_FULL, Line, Tell
 from memrep.log_limit import Recurrence
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.store import ENTRY_BYTES, EVICTED, EVICTED_MS, idle
@@ -44,19 +44,14 @@ class MemoryLimit:
         behind: whether more has to go at once than went in one piece.
     """
 
-    def __init__(
-        self, keyspace: Keyspace, counters: Counters, log: Callable[[str], None] = lambda line: None
-    ) -> None:
+    def __init__(self, keyspace: Keyspace, counters: Counters, log: Tell = lambda line: None) -> None:
         store = keyspace.store
         self.memory = store.limit
         self.ceiling = Ceiling()
         self.behind = False
         self.evictions = Recurrence(
             log,
-            lambda count: (
-                f"memory is full: {count} live sessions or other values were dropped, the least recently used "
-                f"first; {self._remedy}"
-            ),
+            lambda count: MEMORY_FULL(evicted=count, remedy=self._remedy),
         )
         self._changes = Recurrence(log, lambda count: self._of_memory())
         self._was_cramped = False  # at the last tick
@@ -98,17 +93,13 @@ class MemoryLimit:
         self._changes.tick(now)
         self.evictions.tick(now)
 
-    def _of_memory(self) -> str:
-        allowed = f"entries may take {self._store.limit >> 20} MB"
+    def _of_memory(self) -> Line:
+        taken, limit, allowed = (
+            size >> 20 for size in (self.ceiling.taken, self.ceiling.limit, self._store.limit)
+        )
         if self.cramped:
-            return (
-                f"the memory cgroup is nearly full ({self._of_cgroup}): until there is room {allowed}; {_RAISE}"
-            )
-        return f"the memory cgroup has room again ({self._of_cgroup}): {allowed}"
-
-    @property
-    def _of_cgroup(self) -> str:
-        return f"{self.ceiling.taken >> 20} of {self.ceiling.limit >> 20} MB are taken"
+            return CGROUP_FULL(taken_mb=taken, limit_mb=limit, allowed_mb=allowed, remedy=_RAISE)
+        return CGROUP_HAS_ROOM(taken_mb=taken, limit_mb=limit, allowed_mb=allowed)
 
     @property
     def _remedy(self) -> str:

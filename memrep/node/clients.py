@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memrep.node.slow_commands import LOCK, PEERS, ROOM, SLOW_MS, VIEW, Begun, SlowCommands
 from memrep.node.staleness import StalenessGuard
 from memrep.protocol.client_policy import ClientPolicy
 from memrep.protocol.connection import Connection
 from memrep.protocol.dialect import ServerContext
 from memrep.protocol.farewell import Farewell
+from memrep.protocol.first_command import HEAD_BYTES
 from memrep.protocol.negotiation import connect, farewell
 from memrep.replication.replica import Replica
 from memrep.storage.version import Clock
@@ -32,8 +34,11 @@ class Clients:
         staleness: knows whom, while the node may have been left behind.
         clock: the time of the present turn.
 
+        slow_ms: who has waited for so long is slow.
+
     Attributes:
         suspended: whether this turn had no time for all who are ready.
+        slow: the last slow commands.
     """
 
     def __init__(
@@ -43,8 +48,10 @@ class Clients:
         replica: Replica,
         staleness: StalenessGuard,
         clock: Clock,
+        slow_ms: int = SLOW_MS,
     ) -> None:
         self.suspended = False
+        self.slow = SlowCommands(replica, clock, slow_ms)
         self._counters = policy.engine.counters
         self._policy = policy
         self._context = context
@@ -56,7 +63,7 @@ class Clients:
         self._ready: dict[Connection, None] = {}  # in the order in which they became so
         self._unheard: dict[Connection, bytes] = {}  # what came while this node might not serve
         self._cut: set[Connection] = set()  # those that hung up before they were answered
-        self._waits: dict[Connection, None] = {}  # those that wait; see Connection.waits_since
+        self._waits: dict[Connection, Begun] = {}  # those that wait; see Connection.waits_since
         self._crowd: dict[Connection, None] = {}  # whose next command waits until less is on its way
 
     def __len__(self) -> int:
@@ -114,6 +121,7 @@ class Clients:
         """Take what a client sent; return the replies that can be sent to it now."""
         counters = self._counters
         counters.bytes_read += len(data)
+        connection.heard = self._clock.now
         # Findings 6 and 12: since this very turn, maybe, and what comes now stands behind it.
         kept = self._unheard and connection in self._unheard
         if kept or self._clock.now >= self._leases.serves_all_until:
@@ -121,7 +129,7 @@ class Clients:
                 return connection.receive(data)  # which executes nothing any more
             if kept or not (self._replica.may_serve and self._staleness.lets_in(connection)):
                 self._unheard[connection] = self._unheard.get(connection, b"") + data
-                self._begin_wait(connection)
+                self._begin_wait(connection, VIEW, data)
                 return b""
             replies = self._staleness.execute(connection, lambda: connection.receive(data))
         else:
@@ -131,7 +139,7 @@ class Clients:
             if connection.crowded:
                 self._crowd[connection] = None
             if connection.waiting or connection.crowded:
-                self._begin_wait(connection)
+                self._begin_wait(connection, _why(connection), data)
             elif not replies and connection.blocked and not connection.outside:
                 self._counters.conn_yields += 1
                 self.postpone(connection)  # it has done its share of this turn, and has nothing to say yet
@@ -179,8 +187,7 @@ class Clients:
             self._crowd[connection] = None
         if connection.waiting or connection.crowded:
             if sure:  # else what counts is when it was heard last
-                self._waits[connection] = None
-                connection.waits_since = self._clock.now
+                self._wait_anew(connection)
         else:
             self._end_wait(connection)
             if not replies and connection.blocked and not (connection.closing or connection.outside):
@@ -205,13 +212,17 @@ class Clients:
         """Return how a client is hung up on that has come by this kind of port and is not taken in."""
         return farewell(port, self._context)
 
-    def disconnect(self, connection: Connection, *, unheard: bool = False) -> None:
+    def disconnect(self, connection: Connection, *, unheard: bool = False, lives: bool = False) -> None:
         """Forget a client that is gone. What it has started completes all the same.
 
         Args:
             connection: its own.
             unheard: whether the shell has read something of it that is not executed.
+            lives: whether it is this node that hangs up. The client may go on at another one then, with the
+                locks that it was granted.
         """
+        if lives:
+            self._policy.deserted(connection)
         self.hung_up(connection)
         cut = connection in self._cut
         self._cut.discard(connection)
@@ -224,13 +235,23 @@ class Clients:
         self._ready.pop(connection, None)
         self._crowd.pop(connection, None)
 
-    def _begin_wait(self, connection: Connection) -> None:
+    def _begin_wait(self, connection: Connection, why: str, data: bytes) -> None:
         if connection not in self._waits:
-            self._waits[connection] = None
+            self._waits[connection] = why, data[:HEAD_BYTES]
             connection.waits_since = self._clock.now
 
+    def _wait_anew(self, connection: Connection) -> None:
+        """Note that one thing has been waited for and another one is; its place among those that wait stays."""
+        begun = self._waits.get(connection)
+        if begun is not None:
+            self.slow.ended(connection, begun)
+        self._waits[connection] = _why(connection), b""
+        connection.waits_since = self._clock.now
+
     def _end_wait(self, connection: Connection) -> None:
-        if self._waits.pop(connection, connection) is None:
+        begun = self._waits.pop(connection, None)
+        if begun is not None:
+            self.slow.ended(connection, begun)
             connection.waits_since = None
 
     def waiting(self) -> list[Connection]:
@@ -249,7 +270,8 @@ class Clients:
 
     def _may_answer(self, connection: Connection) -> bool:
         """Tell whether what is known for this client may be said, and what was kept of it be executed."""
-        since = self._clock.now if connection.waits_since is None else connection.waits_since
+        # N2, finding 38: who asked before the others fell silent shows nothing, however late it began to wait.
+        since = self._clock.now if connection.asked is None else connection.asked
         return self._replica.may_serve and self._staleness.answers(connection, since)
 
     def _has_to_wait(self, connection: Connection) -> bool:
@@ -274,6 +296,8 @@ class Clients:
                 self._is_ready(connection)
 
     def _close_the_late(self) -> None:
+        if self._waits:
+            self.slow.look(min(c.waits_since or 0 for c in self._waits))
         late = self._clock.now - self._staleness.patience
         for connection in [c for c in self._waits if c.waits_since is not None and c.waits_since <= late]:
             self.close(connection)
@@ -285,7 +309,14 @@ class Clients:
             self.close(connection)
 
     def close(self, connection: Connection) -> None:
-        """Hang up on a client, which may live, and go on at another node with the locks that it was granted."""
-        self._policy.deserted(connection)
-        self.disconnect(connection)
+        """Hang up on a client."""
+        self.disconnect(connection, lives=True)
         self._is_ready(connection)
+
+
+def _why(connection: Connection) -> str:
+    """Return what a connection waits for that has just been served."""
+    if connection.crowded:
+        return ROOM
+    gate = connection.gate
+    return LOCK if gate is not None and gate.waiting else PEERS

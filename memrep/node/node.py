@@ -32,17 +32,18 @@ from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
 from memrep.engine.item_limit import ItemLimit
 from memrep.engine.keyspace import Keyspace
+from memrep.events import COMMAND_FAILED, WAS_STOPPED
 from memrep.flow_control import FlowControl
-from memrep.node.build import make_policy, make_store
+from memrep.node.build import make_context, make_policy, make_store
 from memrep.node.clients import Clients
 from memrep.node.options import NodeOptions
 from memrep.node.redis_nodes import make_topology
 from memrep.node.serving import Admission
 from memrep.node.shell import Shell, Start
 from memrep.node.staleness import StalenessGuard
-from memrep.node.stats import VERSION, StatsGroups
+from memrep.node.stats import StatsGroups
+from memrep.node.status import StatusReport
 from memrep.protocol.connection import Connection
-from memrep.protocol.dialect import ServerContext
 from memrep.protocol.intake import Intake
 from memrep.protocol.resp.server import CLUSTER, STANDALONE, Server
 from memrep.replication.handshake import Identity
@@ -76,7 +77,9 @@ class Node:
         counters: what `stats` shows.
         links: those with the other nodes.
         clients: their connections.
+        policy: what clients mean by what they say.
         staleness: whether this node may have been left behind, and whom it may serve meanwhile.
+        report: what the operator is told of the cluster.
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
@@ -98,7 +101,7 @@ class Node:
         membership = Membership(options.nodes, state, options.timing, self._clock)
         self.replica = Replica(membership, self.store, self._writes, observer, log)
         identity = Identity(
-            me=options.me, inc=start.inc, nodes=options.nodes, terms=options.terms, secret=options.secret
+            me=options.me, inc=start.inc, nodes=options.nodes, terms=options.terms, secrets=options.secrets
         )
         self.links = Links(identity, self.replica, self._clock, shell.random_bytes, log, self._spent)
         self._admission = Admission(options.nodes, self.replica, options.timing, self._clock, log)
@@ -106,11 +109,13 @@ class Node:
         keyspace = Keyspace(self.store, self._writes, self.replica.rounds, self._clock)
         limit = MemoryLimit(keyspace, self.counters, log)
         self._engine = Engine(keyspace, self.counters, limit, ItemLimit(options.item_max))
-        self._policy = make_policy(options, self._engine, observer, state, log)
+        self.policy = make_policy(options, self._engine, observer, state, log)
+        self.report = StatusReport(options, self.replica, self._engine, self._admission, self.policy, shell)
+        self.replica.heartbeats.about = self.report.about
         reports = StatsGroups(self._engine, self.replica, options, shell.process, self._intake)
         self._redis = self._make_redis(shell, reports)
-        context = self._make_context(shell, reports)
-        self.clients = Clients(self._policy, context, self.replica, self.staleness, self._clock)
+        context = make_context(options, shell, reports, self.flow, self._intake, self._redis)
+        self.clients = Clients(self.policy, context, self.replica, self.staleness, self._clock, options.slow_ms)
 
     def _make_redis(self, shell: Shell, reports: StatsGroups) -> Server:
         """Make what Redis clients see of this node."""
@@ -125,28 +130,10 @@ class Node:
             flush_all=options.flush_all,
             lists_keys=options.redis_lists,
             topology=make_topology(options, self.replica),
-            claim=self._policy.claim,
+            claim=self.policy.claim,
             run_id=b"%040x" % self._inc,
             port=options.redis_port,
             mode=CLUSTER if options.redis_cluster else STANDALONE,
-        )
-
-    def _make_context(self, shell: Shell, reports: StatsGroups) -> ServerContext:
-        """Make what connections see of this node."""
-        return ServerContext(
-            version=VERSION.encode(),
-            reports=reports.groups,
-            reset=reports.reset,
-            set_verbosity=shell.set_verbosity,
-            shutdown=shell.shutdown,
-            users=self.options.users,
-            flush_all=self.options.flush_all,
-            lists=self.options.lists,
-            prefixes=reports.prefixes,
-            spent=self._spent,
-            flow=self.flow,
-            intake=self._intake,
-            redis=self._redis,
         )
 
     # --- turns
@@ -182,7 +169,7 @@ class Node:
         if stopped - worked <= fence and stopped <= max(fence, self.options.timing.silence):
             return False
         old = [c for c in self.clients if c.waiting or self.clients.unheard(c) or unread(c)]
-        self._log(f"was stopped for {stopped} ms: closes {len(old)} connections unread, asks for a new view")
+        self._log(WAS_STOPPED(ms=stopped, connections=len(old)))
         self.counters.fences += 1
         self.replica.was_stopped(stopped)
         self._admission.was_stopped()
@@ -197,6 +184,8 @@ class Node:
 
     def tick(self) -> None:
         """Do what is due by the clock; to be called again after `pause` ms."""
+        if self.report.rests:
+            return
         self.replica.tick()
         self._ticked = True
         self.store.sweep(self._clock.now)
@@ -207,14 +196,17 @@ class Node:
             self._engine.memory_limit.go_on()
         self._engine.memory_limit.tick()
         self._redis.tick()
-        self._policy.tick(self.replica.detector.all_heard(self._clock.now))
+        self.policy.tick(self.replica.detector.all_heard(self._clock.now))
         self.staleness.tick()
         self.clients.tick()
         self._admission.tick()
+        self.report.tick()
 
     @property
     def pause(self) -> int:
         """Return after how many ms the next tick is due: sooner while somebody waits for the clock."""
+        if self.report.rests:
+            return _PAUSE_ALONE_MS
         if self.clients.waits or not self.replica.at_rest:
             return _SOON_MS
         if self.options.alone:
@@ -253,8 +245,8 @@ class Node:
             if self.replica.state.full:
                 self.replica.lost_clients()
         self.clients.hear()
-        if self._policy.due and self.serving:
-            self._policy.release()
+        if self.policy.due and self.serving:
+            self.policy.release()
         if self._writes.woken and self.serving:
             if self.replica.missed:
                 self.staleness.go_on(self.clients.waiting(), self._wake)
@@ -275,18 +267,18 @@ class Node:
         try:
             waiter()
         except Exception as error:
-            self._log(f"a command is left unanswered because of a fault in memrep: {error!r}")
+            self._log(COMMAND_FAILED(error=repr(error)))
 
     @property
     def _unfinished(self) -> bool:
         """Tell whether what was executed behind the answers has anything to say to peers, or woke others."""
-        return self.replica.unfinished or (bool(self._writes.woken or self._policy.due) and self.serving)
+        return self.replica.unfinished or (bool(self._writes.woken or self.policy.due) and self.serving)
 
     @property
     def quiet(self) -> bool:
         """Tell whether nothing of what this turn has done is to be said to anybody: it need not be ended."""
         replica = self.replica
-        said = replica.unfinished or self._writes.woken or self._policy.due or self.clients.unfinished
+        said = replica.unfinished or self._writes.woken or self.policy.due or self.clients.unfinished
         return not (said or self._has_pieces)
 
     @property
@@ -297,7 +289,7 @@ class Node:
     @property
     def behind(self) -> bool:
         """Tell whether the next turn has something to do, though nothing may have come."""
-        ready = self._writes.woken or self._policy.due or self.clients.can_go_on
+        ready = self._writes.woken or self.policy.due or self.clients.can_go_on
         unfinished = self.clients.suspended or self.replica.unfinished or self._has_pieces
         return unfinished or bool(ready and self.serving)
 
@@ -317,7 +309,19 @@ class Node:
         """Tell whether this node alone holds everything, and another one is about to: it must not leave yet."""
         return not self.replaceable and bool(self.replica.detector.here(self._clock.now))
 
-    # --- the end
+    # --- the end and other options
+
+    def take(self, options: NodeOptions) -> None:
+        """Take these options from now on; they differ in nothing that was settled at the start."""
+        if options.memory != self.options.memory:  # a client may have changed it since
+            for limit in (self._engine.memory_limit, self.flow, self._intake):
+                limit.allow(options.memory)
+        self._engine.item_limit.item_max = options.item_max
+        self.links.take_secrets(options.secrets)
+        self.clients.slow.limit_ms = options.slow_ms
+        if self._redis.users is not None and options.users is not None:
+            self._redis.users.passwords = options.users.passwords  # connections have the same
+        self.options = options
 
     def leave(self) -> bool:
         """Stop: the shell has closed its listener and reads no client any more.
@@ -330,3 +334,9 @@ class Node:
             return False
         self.replica.leave()
         return True
+
+    def rest(self) -> None:
+        """Do nothing more: this node has left, and is only asked how it is."""
+        self.replica.leave()
+        self._admission.rest()
+        self.report.rest()

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from memrep.addresses import Address
+from memrep.node.slow_commands import SLOW_MS
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
 from memrep.replication.membership.timing import Timing
@@ -30,7 +31,8 @@ class NodeOptions:
         timing: the constants of membership.
         php_options: which of PHP's habits are provided for.
         users: who may come in; None if everybody may.
-        secret: what nodes prove to each other that they know; empty if there is none.
+        secrets: what nodes prove to each other that they know: the first is proved, any is taken; empty if
+            nothing has to be proved.
         flush_all: whether any client may end everything at once.
         lists: whether a client that wants a list of keys gets an empty one, and no refusal.
         redis_port: where clients of Redis' protocol come in; 0 if they do not.
@@ -38,6 +40,7 @@ class NodeOptions:
         redis_address: where they are told to find this node; None for its own host and that port.
         redis_masters: names under which the nodes are known to them as a sentinel's master.
         redis_cluster: whether the nodes are a cluster to them.
+        slow_ms: which commands are slow: those that have waited for so long, ms.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
     """
 
@@ -47,7 +50,8 @@ class NodeOptions:
     item_max: int = 1 << 20
     tombstone_ms: int = TOMBSTONE_MS
     timing: Timing = attrs.Factory(Timing)
-    secret: bytes = attrs.field(default=b"", repr=False)
+    secrets: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    slow_ms: int = SLOW_MS
     strict: bool = False
     redis_port: int = 0
     redis_lists: bool = True

@@ -16,9 +16,10 @@ second begins when it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Iterator, Sized
 from typing import Final
 
+from memrep.events import DOES_NOT_BEGIN, SERVES, SERVES_AGAIN, SERVES_NOT, Tell
 from memrep.replication.membership.one_way import gives_way_to, leaves_beginning_to
 from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.timing import Timing
@@ -44,11 +45,10 @@ class Admission:
         open: whether clients are let in.
     """
 
-    def __init__(
-        self, names: list[str], replica: Replica, timing: Timing, clock: Clock, log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, names: list[str], replica: Replica, timing: Timing, clock: Clock, log: Tell) -> None:
         self.open = replica.may_serve  # a node without peers, from the start
         self._told = False
+        self._rests = False
         self._names = names
         self._replica = replica
         self._timing = timing
@@ -62,6 +62,8 @@ class Admission:
     def look(self, items: Sized) -> None:
         """Open or close, at the end of each turn; `items` is what this node holds."""
         replica, now = self._replica, self._clock.now
+        if self._rests:
+            return
         if replica.open and replica.may_serve:
             self._served = now
             if not (self.open and self._told):
@@ -73,6 +75,10 @@ class Admission:
                 self._refused_since = self._served
                 seconds = (now - self._served) / 1000
                 self._closes(f"it could not for {seconds:.1f} s: {'; '.join(self.reasons())}")
+
+    def rest(self) -> None:
+        """Stay closed, whatever comes: this node has left."""
+        self.open, self._rests = False, True
 
     def was_stopped(self) -> None:
         """Give this process, which was stopped, its second to meet the others again: they may have gone on."""
@@ -88,20 +94,20 @@ class Admission:
         line = "; ".join(self._reason_of(peer) for peer in unmet)
         if line and line != self._waited:
             self._waited, self._waited_at = line, now + _TOLD_MS
-            self._log(f"does not begin: {line}; make that each node reaches each other one's link port")
+            self._log(DOES_NOT_BEGIN(reason=line))
 
     def _opens(self, items: int) -> None:
         self.open = self._told = True
         if self._refused_since is None:
-            self._log(f"serves clients: it holds everything ({items} items)")
+            self._log(SERVES(items=items))
         else:
             seconds = (self._clock.now - self._refused_since) / 1000
-            self._log(f"serves clients again, after {seconds:.1f} s ({items} items)")
+            self._log(SERVES_AGAIN(seconds=seconds, items=items))
         self._refused_since = None
 
     def _closes(self, reason: str) -> None:
         self.open = False
-        self._log(f"serves no clients: {reason}")
+        self._log(SERVES_NOT(reason=reason))
 
     def _why_at_once(self) -> str:
         if self._replica.state.full:

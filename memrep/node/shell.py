@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
+from memrep.events import Tell
+
 Lines = Iterable[tuple[str, object]]
 
 
@@ -44,6 +46,10 @@ class ProcessInfo:
         connections: (name, value) lines on each connection.
         spent: whether this turn has lasted long enough. Asked between commands, messages and connections; what
             has not begun then is left to the next turn.
+        clients: how many are connected,
+        clients_max: and how many may be; 0 if that is not known.
+        log_lost: how many lines of the log could not be written.
+        reload_refused: why options that were read anew last will not do; empty if they were taken.
         memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
             there is no limit. None if it cannot be told now.
     """
@@ -52,6 +58,10 @@ class ProcessInfo:
     settings: Callable[[], Lines] = nothing_known
     connections: Callable[[], Lines] = nothing_known
     spent: Callable[[], bool] = lambda: False
+    clients: Callable[[], int] = lambda: 0
+    clients_max: Callable[[], int] = lambda: 0
+    log_lost: Callable[[], int] = lambda: 0
+    reload_refused: Callable[[], str] = lambda: ""
     memory: Callable[[], tuple[int, int] | None] = lambda: None
 
 
@@ -68,7 +78,7 @@ class Shell:
     """
 
     random_bytes: Callable[[int], bytes]
-    log: Callable[[str], None] = lambda line: None
+    log: Tell = lambda line: None
     process: ProcessInfo = attrs.Factory(ProcessInfo)
     set_verbosity: Callable[[int], None] = lambda level: None
     shutdown: Callable[[], None] | None = None

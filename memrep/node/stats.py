@@ -19,10 +19,12 @@ from memrep.engine.counters import ITEMS, Counters, Prefixes
 from memrep.engine.engine import Engine
 from memrep.node.options import NodeOptions
 from memrep.node.shell import Lines, ProcessInfo, nothing_known
+from memrep.node.status import state_of
 from memrep.protocol.intake import Intake
 from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.replica import Replica
+from memrep.status.facts import WAITING
 
 #: What `version` answers: memcached's, of the version that memrep answers like, and nothing else. Clients learn
 #: from it what a server can; some take the first three numbers in it, some the last, some split at the dots.
@@ -48,6 +50,7 @@ class StatsGroups:
         self, engine: Engine, replica: Replica, options: NodeOptions, process: ProcessInfo, intake: Intake
     ) -> None:
         self._memory_limit = engine.memory_limit
+        self._item_limit = engine.item_limit
         self._flow = engine.keyspace.writes.flow
         self._intake = intake
         self._counters = engine.counters
@@ -125,7 +128,7 @@ class StatsGroups:
     def settings(self) -> Lines:
         """Tell the options in force."""
         yield "maxbytes", self._memory_limit.memory
-        yield "item_size_max", self._options.item_max
+        yield "item_size_max", self._item_limit.item_max
         yield "evictions", "on"
         yield "cas_enabled", "yes"
         yield "num_threads", 1
@@ -190,27 +193,26 @@ class StatsGroups:
             yield f"node:{peer.name}", self._peer(peer)
 
     def _state(self) -> str:
-        replica = self._replica
-        if replica.leaving:
-            return "leaving"
-        if replica.open:
-            return "serving" if replica.may_serve else "waiting for the others"
-        return "joining" if replica.state.view.vid else "starting"
+        state = state_of(self._replica)
+        return "waiting for the others" if state == WAITING else state
 
     def _peer(self, peer: Peer) -> str:
         parts = [peer.state]
-        if peer.since:
-            at = datetime.fromtimestamp(peer.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            parts.append(f"since {at} ({(self._clock.wall - peer.since) // 1000} s)")
+        if peer.since is not None:
+            parts.append(f"since {self._date(peer.since)} ({(self._clock.now - peer.since) // 1000} s)")
         if peer.process.gone:
             parts.append(f"because {peer.process.gone}")
         else:
-            parts.append(f"lag {self._replica.lag(peer.node)} writes")
+            parts.append(f"lag {self._replica.rounds.lag(peer.node)} writes")
             parts.append(f"clock {peer.offset:+d} ms")
-            if peer.synced:
-                at = datetime.fromtimestamp(peer.synced / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                parts.append(f"in sync since {at}")
+            if peer.synced is not None:
+                parts.append(f"in sync since {self._date(peer.synced)}")
         return ", ".join(parts)
+
+    def _date(self, then: int) -> str:
+        """Spell this moment (own monotonic ms) by the wall clock as it goes now."""
+        wall = self._clock.wall - (self._clock.now - then)
+        return datetime.fromtimestamp(wall / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _yes(whether: bool) -> str:

@@ -81,9 +81,12 @@ observer       what is made of what replication tells
 learned_prefixes  prefixes of php-memcached's that nobody has declared
 session_state  what the entries show of a session and its lock
 lock_holder    a client as the holder of locks
+lock_waiters   who has asked for a lock that was held
 lock_table     which client of this node holds which lock, and what becomes of it
 redis_locks    how phpredis takes a lock
 lock_commands  one client, and how it takes locks
+session_search  sessions by name, key or content, for an operator
+held_locks     the locks that are held, for an operator
 commands       one client, and what it writes and releases
 policy         which commands a client is given, and what becomes of its locks
 """

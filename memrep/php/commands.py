@@ -132,7 +132,7 @@ class PhpCommands(LockCommands):
         table = self._table
         engine = table.engine
         self._asked = b""
-        if table.php_options.names_lock(key) or (table.index.guarded and may_name(key)):
+        if table.php_options.names_lock(key) or self._may_be_a_lock(key):
             return self._release(key, lambda entry: engine.tombstone(), DELETED, quiet=quiet)
         lock = table.sessions.lock_of(key)
         if not (table.replicated and table.sessions.may_be_session(lock)):
@@ -145,6 +145,11 @@ class PhpCommands(LockCommands):
             dead = table.store.is_miss(key, table.clock.now)
             return engine.keyspace.when_clean(key, NOT_FOUND if dead else DELETED)
         return engine.delete(key, arrival.request_id)
+
+    def _may_be_a_lock(self, key: bytes) -> bool:
+        """Tell whether this may be a lock of php-memcached's under a prefix that nobody has declared."""
+        index = self._table.index
+        return bool(index.guarded or index.coming) and bool(may_name(key))
 
     # --- copies
 

@@ -71,10 +71,14 @@ class DuplicateWrites:
 
     Args:
         clock: the time.
+
+    Attributes:
+        copies: how many were recognised here.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.copies = 0
         self._seen: OrderedDict[tuple[bytes, int], list[_Seen]] = OrderedDict()
         self._latest: OrderedDict[bytes, int] = (
             OrderedDict()
@@ -100,6 +104,7 @@ class DuplicateWrites:
     def came(self, key: bytes, fingerprint: int, tenure: int) -> None:
         """Note that the copy that belongs to this tenure has come to this node."""
         self._look_up(key, fingerprint, tenure).here += 1
+        self.copies += 1
 
     def accepted(self, key: bytes, fingerprint: int, tenure: int, *, original: bool = False) -> RequestId:
         """Note that this node executes such a write of that tenure; return what is to be sent round with it.

@@ -7,7 +7,7 @@ Rule: such a lock ends soon, by a write and not by another expiry on each node: 
 come back with the same version, alive. How soon depends on who may hold it. pecl-memcache writes to all nodes
 at once and gives up after a second; php-memcached writes to one after another, and its request may be waiting
 for seconds at a node that has fallen silent: where its own node is merely silent its lock is not doubted at
-all.
+all. Where others may yet live this node may let the holder wait, too, for more than a second (host_gate.py).
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ class UncertainGrants:
 
     Attributes:
         ends: by lock, the cas unique of the grant, and when it is to end, own monotonic ms.
+        ended: how many doubts are over.
     """
 
     def __init__(self, store: Store) -> None:
         self.ends: dict[bytes, tuple[int, int]] = {}
+        self.ended = 0
         self._store = store
 
     def doubt(self, key: bytes, entry: Entry, now: int, away: Collection[int]) -> None:
@@ -40,7 +42,7 @@ class UncertainGrants:
             key: the lock.
             entry: what it is now.
             now: own monotonic ms.
-            away: the other nodes that have just been left out and may yet live.
+            away: the other nodes that this one is without and that may yet live.
         """
         if not is_held(entry.value, entry.owner):
             return
@@ -77,4 +79,5 @@ class UncertainGrants:
         over = [(key, unique) for key, (unique, end) in self.ends.items() if end <= all_heard]
         for key, _ in over:
             del self.ends[key]
+        self.ended += len(over)
         return over

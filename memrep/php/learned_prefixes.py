@@ -11,9 +11,9 @@ lock's end with its client needs `--lock-prefix`, of which the operator is told 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
+from memrep.events import PREFIX_LEARNED, Tell
 from memrep.php.lock_names import MEMCACHED_WORD
 
 #: The names that PHP gives to sessions are not shorter, unless the site names them.
@@ -31,7 +31,7 @@ class LearnedPrefixes:
         log: takes a line for the operator.
     """
 
-    def __init__(self, declared: tuple[bytes, ...], log: Callable[[str], None]) -> None:
+    def __init__(self, declared: tuple[bytes, ...], log: Tell) -> None:
         self._declared = declared
         self._learned: set[bytes] = set()
         self._log = log
@@ -44,10 +44,7 @@ class LearnedPrefixes:
             return
         if len(self._learned) < _LEARNED_MAX:
             self._learned.add(prefix)
-            self._log(
-                f"php-memcached locks sessions under {prefix.decode(errors='replace')!r}: its copies are known "
-                "by what it does; name that with --lock-prefix, so that a worker that dies holds nobody up, too"
-            )
+            self._log(PREFIX_LEARNED(prefix=prefix.decode(errors="replace")))
 
     def covers(self, lock: bytes) -> bool:
         """Tell whether php-memcached has been seen to lock sessions under such a name."""

@@ -161,6 +161,8 @@ class LockCommands(LockHolder):
             self._asks()
             if not self.shared and table.sessions.may_grant(key, initial):
                 takes = proof.takes(self.gate.lookahead(), key, table.php_options.session_of(key))
+            else:
+                table.waiters.refused(key, self)
         if takes is False:
             return self._count(key, operations.incr(delta), "incr", initial, show)
         trial = self._try(key, proof.takes, _TAKE_TICKS) if takes is None else None
@@ -216,7 +218,10 @@ class LockCommands(LockHolder):
         def decide(entry: Entry | None) -> Decision:
             new = grant(entry)
             taken[:] = [] if new is None or new.owner is None else [new]
-            return refuse(entry) if new is None else (new, new if show else granted)
+            if new is None:
+                table.waiters.refused(key, self)
+                return refuse(entry)
+            return new, new if show else granted
 
         def done(result: Result) -> None:
             count(result)

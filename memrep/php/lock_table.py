@@ -21,9 +21,11 @@ from msgspec.structs import replace
 from memrep.engine import operations
 from memrep.engine.engine import Engine
 from memrep.engine.operations import NOT_FOUND, STORED, Decision
+from memrep.events import Tell
 from memrep.php.learned_prefixes import LearnedPrefixes
 from memrep.php.lock_holder import LockHolder
 from memrep.php.lock_names import ORPHAN_MS, PATIENT_MS, PECL_FLAGS, is_endless, is_free
+from memrep.php.lock_waiters import LockWaiters
 from memrep.php.observer import PhpObserver
 from memrep.php.options import PhpOptions
 from memrep.php.session_state import SessionState
@@ -56,6 +58,7 @@ class LockTable:
     Attributes:
         due: what `release` has to do.
         owners: who of this node's clients holds each lock, and the cas unique of the grant.
+        waiters: who has been refused a lock.
         sessions: what the entries tell of sessions and their locks.
         learned: the prefixes of php-memcached's that were not declared.
     """
@@ -66,7 +69,7 @@ class LockTable:
         engine: Engine,
         observer: PhpObserver,
         state: ReplicaState,
-        log: Callable[[str], None] = lambda line: None,
+        log: Tell = lambda line: None,
     ) -> None:
         self.php_options = php_options
         self.engine = engine
@@ -81,12 +84,15 @@ class LockTable:
         self._remembered: dict[bytes, int] = {}  # ignored, for the owner's node is there
         self._passed_over: dict[bytes, int] = {}  # ignored, for the owner is another client of this node
         self.due: list[tuple[bytes, int, Change]] = []
+        self._grants = 0
+        self.waiters = LockWaiters(observer.clock)
         self.sessions = SessionState(engine.keyspace, observer.index, php_options)
         self.learned = LearnedPrefixes(php_options.prefixes, log)
 
     def granted(self, holder: LockHolder, key: bytes, entry: Entry) -> None:
         """Note that a lock was granted to a client; one that is gone meanwhile releases it at once."""
         unique = entry.cas_unique
+        self._grants += 1
         # pecl gives up on a node after a second and goes to the next one. What it has sent is executed all the
         # same, and without this the lock would be a phantom that stands in its own way.
         if holder.gone:
@@ -174,6 +180,15 @@ class LockTable:
         # Their copies come to no connection of this node any more.
         self.duplicates.clear()
 
+    def figures(self) -> dict[str, int]:
+        """Return how many locks were granted here, are in doubt, have ended by that; and the copies."""
+        return {
+            "lock_grants": self._grants,
+            "locks_in_doubt": len(self._uncertain.ends),
+            "locks_ended": self._uncertain.ended,
+            "copies": self.duplicates.copies,
+        }
+
     def remember(self, key: bytes, unique: int) -> None:
         """Remember a release that was ignored and may turn out to be the owner's."""
         # pecl releases at all nodes at once. If the owner's node dies with its own release unread this one is
@@ -197,6 +212,7 @@ class LockTable:
         """
         # Finding 21: not by a deadline on each node, but by a write, which is decided once for all nodes
         # whoever is first.
+        self.waiters.tick()
         if self.index.orphans:
             self._uncertain.inherit(self.index.orphans, self.clock.now)
         for key, unique in self._uncertain.over(all_heard):
@@ -268,10 +284,14 @@ class LockTable:
         owner = self.owners.get(key)
         return owner is not None and owner[0] is not holder and owner[1] == entry.cas_unique
 
+    def is_in_doubt(self, key: bytes, entry: Entry) -> bool:
+        """Tell whether this grant of a lock is doubted: perhaps nobody knows of it."""
+        return self._uncertain.ends.get(key, (0, 0))[0] == entry.cas_unique
+
     def came(self, gate: ReplyGate) -> int:
         """Tell when what a client says now has come, own monotonic ms."""
         # Finding 37: it may have been kept while this node might not serve, and be older than it looks.
-        return self.clock.now if gate.waits_since is None else gate.waits_since
+        return self.clock.now if gate.asked is None else gate.asked
 
 
 def _note(releases: dict[bytes, int], key: bytes, unique: int) -> None:

@@ -34,6 +34,10 @@ class PhpObserver(ReplicationObserver):
         self.index = index
         self.clock = clock
 
+    def proposed(self, key: bytes, entry: Entry) -> None:
+        """Know a lock that is on its way: its holder may write its session here before it has come."""
+        self.index.proposed(key, entry)
+
     def accepted(self, key: bytes, request: RequestId) -> None:
         """Know the write again when its copy comes here."""
         self.duplicates.heard(key, request)

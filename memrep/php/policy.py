@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from memrep.php.commands import PhpCommands
+from memrep.php.held_locks import HeldLock, held_locks
 from memrep.php.lock_table import LockTable
+from memrep.php.session_search import SessionSearch
 from memrep.protocol.claim import Claim, as_said
 from memrep.protocol.client_policy import ClientCommands, ClientPolicy
 from memrep.protocol.connection import Connection
@@ -14,10 +18,14 @@ class PhpPolicy(ClientPolicy):
 
     Args:
         table: what this node knows of everybody's locks.
+
+    Attributes:
+        sessions: looks for them, for an operator.
     """
 
     def __init__(self, table: LockTable) -> None:
         super().__init__(table.engine)
+        self.sessions = SessionSearch(table)
         self.due = table.due
         self._table = table
         self._clients: dict[Connection, PhpCommands] = {}
@@ -53,6 +61,14 @@ class PhpPolicy(ClientPolicy):
     def release(self) -> None:
         """Release the locks that are due."""
         self._table.release()
+
+    def figures(self) -> dict[str, int]:
+        """Return what has become of locks and of copies here."""
+        return self._table.figures()
+
+    def held_locks(self) -> Iterator[HeldLock | None]:
+        """Yield what there is to say of each key that may be a lock; None of one that is not held."""
+        return held_locks(self._table, self._clients)
 
     def tick(self, all_heard: int) -> None:
         """See which remembered releases count now, and which doubts are over."""

@@ -50,6 +50,8 @@ def taking(
             # The timeout starts in full when the lock is taken, for however long the command has waited.
             new.expires = table.clock.now + span if span else NEVER
             taken.append(new)
+        elif not isinstance(decision, tuple):
+            table.waiters.refused(key, holder)
         return decision
 
     def done(result: Result) -> None:

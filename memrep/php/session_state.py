@@ -37,8 +37,9 @@ class SessionState:
     def lock_of(self, session: bytes) -> bytes:
         """Return the key of the lock for this session."""
         # Under a prefix that nobody has declared only the lock that was taken tells of its session.
-        guarded = self._index.guarded
-        return (guarded and guarded.get(session)) or self._php_options.lock_of(session)
+        index = self._index
+        known = index.lock_of(session) if index.guarded or index.coming else None
+        return known or self._php_options.lock_of(session)
 
     def may_be_session(self, lock: bytes) -> bool:
         """Tell whether PHP has taken this lock, or may be taking it; what is left of one is there for long."""

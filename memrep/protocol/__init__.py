@@ -12,5 +12,6 @@ claim        SEAM: how a client stores only where there is nothing
 client_policy  SEAM: what clients mean by their commands
 memcached    memcached's three dialects
 resp         Redis' protocol
+first_command  the first command of a piece of input, for people
 negotiation  which dialect a client speaks: its first byte tells
 """

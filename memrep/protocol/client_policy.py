@@ -108,6 +108,10 @@ class ClientPolicy:
     def release(self) -> None:
         """Do what is due for clients that are gone; asked for in turns in which this node serves."""
 
+    def figures(self) -> dict[str, int]:
+        """Return what it counts, by names of its own."""
+        return {}
+
     def tick(self, all_heard: int) -> None:
         """Note that a tick has passed.
 

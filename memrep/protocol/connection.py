@@ -61,13 +61,15 @@ class Connection:
         refused: for the dialect: the unfinished command is to be dropped for want of memory, and this cleared.
         host: from where its client comes; "" for a unix socket.
         late: it has waited for room so long that its client may have given up.
-        waits_since: since when it, or what it has said, waits, own monotonic ms; None if it does not.
+        heard: when something came from it last, own monotonic ms.
+        waits_since: since when it, or what it has said, waits, own monotonic ms; None if it does not. What has
+            been waiting for its own clock or behind other commands begins to wait for peers later than it came.
     """
 
     __slots__ = (
         "_abandoned", "_dialect", "_execute", "_inbox", "_input", "_intake", "_ready",
-        "busy", "closing", "crowded", "farewell", "flow", "gate", "host", "inside", "late", "need", "next",
-        "out", "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
+        "busy", "closing", "crowded", "farewell", "flow", "gate", "heard", "host", "inside", "late", "need",
+        "next", "out", "outside", "refused", "replies", "size", "spent", "stopped", "waits_since",
     )  # fmt: skip
 
     def __init__(self, context: ServerContext, ready: Callable[[Connection], None]) -> None:
@@ -76,6 +78,7 @@ class Connection:
         self.out = self.replies.out
         self.gate: ReplyGate | None = None
         self.size = 0
+        self.heard = 0
         self.waits_since: int | None = None
         self.need = 0
         self.next = 0
@@ -95,6 +98,11 @@ class Connection:
         self._inbox = bytearray()
         self._input = b""  # what is being executed
         self.speak(_NOTHING)
+
+    @property
+    def asked(self) -> int | None:
+        """Return when that of it came that waits, or earlier, own monotonic ms; None if nothing waits."""
+        return None if self.waits_since is None else min(self.waits_since, self.heard)
 
     def speak(self, dialect: Dialect) -> None:
         """Speak this dialect from the next command on."""

@@ -63,7 +63,6 @@ class Intake:
     """
 
     def __init__(self, memory: int, clock: Clock) -> None:
-        self.limit = min(memory // _SHARE, ROOM_MAX)
         self.taken = 0
         self.refused = 0
         self._clock = clock
@@ -71,6 +70,11 @@ class Intake:
             Guest, tuple[int, int]
         ] = {}  # how much each has, and when it was last heard; by that
         self._queue: dict[Guest, tuple[int, int]] = {}  # how much each wants, and since when; by that
+        self.allow(memory)
+
+    def allow(self, memory: int) -> None:
+        """Let commands have their share of a limit for entries (bytes) that is another one now."""
+        self.limit = min(memory // _SHARE, ROOM_MAX)
 
     @property
     def waiting(self) -> int:

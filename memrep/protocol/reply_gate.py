@@ -33,7 +33,9 @@ class Line(Protocol):
     """What the gate sees of its connection; see `Connection`."""
 
     replies: Replies
-    waits_since: int | None
+
+    @property
+    def asked(self) -> int | None: ...
 
     def ahead(self) -> Iterator[Said]: ...
 
@@ -66,9 +68,9 @@ class ReplyGate:
     # --- for the policy: commands
 
     @property
-    def waits_since(self) -> int | None:
-        """Return since when what is executed now had to wait, own monotonic ms; None if it has just come."""
-        return self._line.waits_since
+    def asked(self) -> int | None:
+        """Return when what is executed now came if it had to wait, own monotonic ms; None if it did not."""
+        return self._line.asked
 
     def lookahead(self) -> Iterator[Said | None]:
         """Yield the commands behind the present one; then None if more may come, OTHER if none is expected."""

@@ -15,6 +15,7 @@ signs_of_life   what links and messages show of a peer's process, and what follo
 later_views     what belongs to a view that is not installed here yet
 frames          numbered frames inside a view
 rounds          a write's way round the members
+round_times     how long that took
 donor           who holds everything gives it away, a piece at a time
 settled_writes  what a view has decided of the writes in flight, as each member takes it over
 state_transfer  how a node that lacks data gets it

@@ -6,6 +6,9 @@ others must know to judge this node: its view, its promise, whether it holds eve
 trouble, whom it hears. And it tells how many frames there were, so that the loss of the last one is noticed,
 which no later number would show (rule F2).
 
+For the operator, whom any node must be able to tell about all, a heartbeat now and then brings along what its
+sender says of itself; here that is bytes (node/status.py makes them, and reads them).
+
 What cannot wait for the interval is said at the end of the turn in which it has changed: that a link is open,
 that a view stands, that this node needs one or leaves, and what has happened on its side (finding 45).
 """
@@ -13,12 +16,16 @@ that a view stands, that this node needs one or leaves, and what has happened on
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership.history import NOTHING, activity_of
 from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
 from memrep.replication.message import Heartbeat, LeaseGrant
+
+#: Between two heartbeats that say something for the operator, ms.
+_ABOUT_MS: Final = 1_000
 
 
 class Heartbeats:
@@ -31,12 +38,15 @@ class Heartbeats:
 
     Attributes:
         leaving: whether this node is about to stop, and says so.
+        about: what this node says of itself for the operator; asked about once a second.
     """
 
     def __init__(
         self, membership: Membership, stream: FrameStream, send: Callable[[int, LeaseGrant], None]
     ) -> None:
         self.leaving = False
+        self.about: Callable[[], bytes] = lambda: b""
+        self._about_due = membership.clock.now
         self._state = membership.state
         self._detector = membership.detector
         self._clock = membership.clock
@@ -58,6 +68,11 @@ class Heartbeats:
         """Let one go out at the end of this turn."""
         self._is_due = True
 
+    def greet(self) -> None:
+        """Let one go out at the end of this turn to who has heard none yet: with all that there is to say."""
+        self._is_due = True
+        self._about_due = self._clock.now
+
     def take(self) -> Heartbeat | None:
         """Take the heartbeat that goes out at this turn's end, behind this turn's frames; None if none does."""
         state = self._state
@@ -71,6 +86,10 @@ class Heartbeats:
         self._is_due = False
         self._told = state.activity
         now = self._clock.now
+        about = b""
+        if now >= self._about_due:
+            self._about_due = now + _ABOUT_MS
+            about = self.about()
         return Heartbeat(
             state.view.vid,
             state.promised,
@@ -84,6 +103,7 @@ class Heartbeats:
             self._detector.hears(now),
             self._detector.hears_directly(now),
             state.past,
+            about,
         )
 
     def came(self, peer: Peer, beat: Heartbeat) -> None:
@@ -93,7 +113,7 @@ class Heartbeats:
         self._clock.observe_logical(beat.logical)
         peer.took(beat, self._clock.now, self._clock.wall, self._state.me)
         if beat.full and not was_full and not beat.leaving and self.is_of_this_view(peer, beat):
-            peer.became_full(self._clock.wall)
+            peer.became_full(self._clock.now)
 
     def is_of_this_view(self, peer: Peer, beat: Heartbeat) -> bool:
         """Tell whether it comes from a member that stands in this node's view."""

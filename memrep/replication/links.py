@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+import attrs
+
 from memrep.errors import PeerError
+from memrep.events import NODE_TURNED_AWAY, Tell
 from memrep.log_limit import RateLimitedLog
 from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming, Outgoing
 from memrep.replication.message import PeerMessage
@@ -57,7 +60,7 @@ class Links:
         replica: Replica,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
-        log: Callable[[str], None],
+        log: Tell,
         spent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._spent = spent
@@ -70,6 +73,10 @@ class Links:
         self._calling: dict[int, Link] = {}  # by peer, its connection to us
         self._latest: dict[int, int] = {}  # by peer, the number of the newest connection it has greeted on
         self._accepted = 0
+
+    def take_secrets(self, secrets: tuple[bytes, ...]) -> None:
+        """Prove the first of these secrets, and take any of them, on links that begin from now on."""
+        self._identity = attrs.evolve(self._identity, secrets=secrets)
 
     def dialled(self, node: int) -> Outgoing:
         """Begin the greeting at this end: this node has called a peer. What goes to it meanwhile has to wait.
@@ -113,7 +120,7 @@ class Links:
         except PeerError as error:
             link.closing = True
             host = link.address.rpartition(":")[0]
-            self._limited_log.about(host, f"turned away a node's link from {host}: {error}")
+            self._limited_log.about(host, NODE_TURNED_AWAY(host=host, reason=str(error)))
             self.closed(link)
             return
         node = incoming.node

@@ -132,6 +132,7 @@ class Heartbeat(Message, frozen=True, tag="B"):
         hears: the peers that it hears, on whatever way; a set of node numbers, as bits.
         direct: those whose own link to it works.
         past: what its side has behind it.
+        about: what it says of itself for the operator, about once a second; empty in between. Opaque here.
     """
 
     vid: int
@@ -146,6 +147,7 @@ class Heartbeat(Message, frozen=True, tag="B"):
     hears: int = 0
     direct: int = 0
     past: Past = Past()
+    about: bytes = b""
 
 
 class LeaseGrant(Message, frozen=True, tag="b"):

@@ -1,8 +1,8 @@
 """SEAM: what replication tells whoever has an interest in writes and owners; nobody by default.
 
-A policy for clients has to know of three things that only replication sees: that another node has accepted a
-write, that a node has lost its clients, and that this node was out of touch. It is told in the very turn, after
-the store has been changed; it may look into the store, and must not write.
+A policy for clients has to know of things that only replication sees: that another node's write is on its way,
+that one has accepted a write, that one has lost its clients, and that this node was out of touch. It is told in
+the very turn, after the store has been changed; it may look into the store, and must not write.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ Disowned = list[tuple[bytes, Entry, Owner]]
 class ReplicationObserver:
     """Who is told; this one makes nothing of it."""
 
+    def proposed(self, key: bytes, entry: Entry) -> None:
+        """Note that another node's write of something that has an owner is on its way."""
+
     def accepted(self, key: bytes, request: RequestId) -> None:
         """Note that another node has accepted the write of this request."""
 
@@ -31,7 +34,7 @@ class ReplicationObserver:
             lost: each such node, and the hybrid clock's ms from which on what it has told its
                 clients is uncertain.
             silent: those of them that may yet live.
-            away: the nodes that have just been left out and may yet live.
+            away: the nodes that this one is without and that may yet live.
         """
 
     def settled_for_lost(self, key: bytes, entry: Entry, away: Collection[int]) -> None:
@@ -40,7 +43,7 @@ class ReplicationObserver:
         Args:
             key: the key.
             entry: as it is in the store now.
-            away: the other nodes that have just been left out and may yet live.
+            away: the other nodes that this one is without and that may yet live.
         """
 
     def out_of_touch(self) -> None:

@@ -12,9 +12,8 @@ may overtake or lose frames; their numbers show it, and a new view settles what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from memrep.errors import PeerError
+from memrep.events import RELAY_UNUSABLE, Tell
 from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
 from memrep.replication.message import PeerMessage, Relay
@@ -89,7 +88,7 @@ class Bridge:
         log: takes a line for the operator.
     """
 
-    def __init__(self, me: int, signs: SignsOfLife, outbox: Outbox, log: Callable[[str], None]) -> None:
+    def __init__(self, me: int, signs: SignsOfLife, outbox: Outbox, log: Tell) -> None:
         self._me = me
         self._signs = signs
         self._outbox = outbox
@@ -108,6 +107,6 @@ class Bridge:
         try:
             relayed = decode(message.data)
         except PeerError as error:
-            self._log(f"what came from {peer.name} over node {node} cannot be used: {error}")
+            self._log(RELAY_UNUSABLE(peer=peer.name, bridge=node, error=str(error)))
             return []
         return [one for one in relayed if type(one) is not Relay]

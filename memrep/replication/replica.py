@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from memrep.events import Tell
 from memrep.replication.donor import Donor
 from memrep.replication.frames import FrameStream
 from memrep.replication.heartbeat import Heartbeats
@@ -68,6 +69,7 @@ class Replica:
         signs: takes what links show of the peers.
         rounds: the writes on their way; the engine's `Replicator`.
         joiner: how far this node has come with fetching what it lacks.
+        heartbeats: what this node says of itself, and when.
         news: what is logged.
     """
 
@@ -77,7 +79,7 @@ class Replica:
         store: Store,
         writes: PendingWrites,
         observer: ReplicationObserver,
-        log: Callable[[str], None],
+        log: Tell,
     ) -> None:
         self.state = membership.state
         self.detector = membership.detector
@@ -90,13 +92,13 @@ class Replica:
         self._routes = Routes(membership)
         self._stream = FrameStream(self.state)
         self._later = LaterViews()
-        self._heartbeats = Heartbeats(membership, self._stream, self._send)
+        self.heartbeats = Heartbeats(membership, self._stream, self._send)
         self.rounds = Rounds(self.state, self._stream, store, writes, self._clock, observer)
         self._donor = Donor(self.state, store, self._clock)
         self.joiner = Joiner(membership, store, self.rounds, self._send, log)
         self._view_change = ViewChange(membership, self._make_vote, self._send, self._install)
         self.leases = Leases(self.state, self.detector, membership.timing)
-        self.signs = SignsOfLife(membership, self.leases, self._view_change, self._heartbeats)
+        self.signs = SignsOfLife(membership, self.leases, self._view_change, self.heartbeats, observer)
         self._bridge = Bridge(self.state.me, self.signs, self._outbox, log)
         # A node without peers waits for nobody: it forms its view now, and serves from its first turn on.
         if len(membership.names) == 1:
@@ -133,12 +135,12 @@ class Replica:
     @property
     def leaving(self) -> bool:
         """Tell whether this node is about to stop."""
-        return self._heartbeats.leaving
+        return self.heartbeats.leaving
 
     def leave(self) -> None:
         """Tell the others that this node stops, so that they go on at once."""
-        self._heartbeats.leaving = True
-        self._heartbeats.hurry()
+        self.heartbeats.leaving = True
+        self.heartbeats.hurry()
 
     def lost_clients(self) -> None:
         """Let the others know that this node closed its clients' connections: their locks are no client's."""
@@ -151,13 +153,13 @@ class Replica:
         self.detector.was_stopped(self._clock.now)
         self._view_change.was_stopped()
         self.leases.weigh()
-        self._heartbeats.hurry()
+        self.heartbeats.hurry()
 
     def tick(self) -> None:
         """Do what is due by the clock; see `Node.pause`."""
         self.joiner.tick()
         self._routes.consider()
-        self._heartbeats.tick()
+        self.heartbeats.tick()
         # Who leaves takes part in views, but asks for none: the others would wait for it once more.
         if not self.leaving:
             self._view_change.consider()
@@ -192,12 +194,12 @@ class Replica:
         peer = self.detector.peers[node]
         view = self.state.view
         self._view_change.saw_promise(message.promised)
-        self._heartbeats.came(peer, message)
+        self.heartbeats.came(peer, message)
         self._has_installed(peer, message.vid)
         if message.leaving:
             self.signs.took_leave(peer)
-        elif self._heartbeats.is_of_this_view(peer, message):
-            self._heartbeats.answer(peer, message)
+        elif self.heartbeats.is_of_this_view(peer, message):
+            self.heartbeats.answer(peer, message)
         elif message.vid < view.vid and view.members.get(node) == peer.process.inc:
             self._view_change.remind(peer)
 
@@ -295,7 +297,9 @@ class Replica:
         away = out_of_touch(message)
         if away:
             self._observer.out_of_touch()
-        self.rounds.end(message, keep)
+        # Finding 22: who are missed since an earlier view may live as well, and clients are held back for them.
+        away = away or self.missed
+        self.rounds.end(message, keep, away)
         # Finding 21: behind what was settled, for that may be owned by those clients, too.
         if message.lost:
             disowned = self._store.disown(message.lost)
@@ -310,7 +314,7 @@ class Replica:
         self.signs.view_began(self._view_change.promised_at)
         # A view of one is confirmed by itself; in a larger one others may have shown it already.
         self._confirm()
-        self._heartbeats.hurry()
+        self.heartbeats.hurry()
         for node, late in self._later.release(message):
             self.receive(node, late)
 
@@ -335,16 +339,10 @@ class Replica:
         if stream.owed and not self.state.paused:
             for node, ack in stream.take_acks():
                 self._send(node, ack)
-        beat = self._heartbeats.take()
+        beat = self.heartbeats.take()
         if beat is not None:
             self._outbox.tell(self.detector.peers, encode(beat))
             # R1: on the cut link, too, but there it must not speak of frames that go round.
             if self._routes.detours:
                 self._outbox.probe = encode(msgspec.structs.replace(beat, sent=0))
         return self._outbox.take()
-
-    # --- for the operator
-
-    def lag(self, node: int) -> int:
-        """Return how many of this node's writes that member has not acknowledged."""
-        return self.rounds.lag(node)

@@ -22,6 +22,7 @@ remembers a tombstone that another has purged.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import attrs
 
@@ -29,6 +30,7 @@ from memrep.replication.frames import FrameStream
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Abort, Commit, Install, Nack, Write, describe
 from memrep.replication.observer import ReplicationObserver
+from memrep.replication.round_times import RoundTimes
 from memrep.replication.settled_writes import SettledWrites, Unfinished
 from memrep.storage.entry import Entry, RequestId
 from memrep.storage.namespaces import FLUSH_KEY, flush_key_of
@@ -45,6 +47,7 @@ class _Round:
     pending: Pending
     frame: int
     attempt: Attempt
+    begun: int
     over: bool = False
 
 
@@ -53,6 +56,7 @@ class Rounds:
 
     Attributes:
         settled: what the present view has settled.
+        times: what this node's own writes took.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Rounds:
         self._observer = observer
         self._flow = writes.flow
         self.settled = SettledWrites(store, writes, clock, observer)
+        self.times = RoundTimes()
         self._own: dict[Version, _Round] = {}
         self._queue: deque[_Round] = deque()
         self._aborted: deque[tuple[int, Version, Attempt]] = deque()
@@ -134,7 +139,7 @@ class Rounds:
         *,
         dead: bool = False,
     ) -> None:
-        pending = Pending(entry, base, attempt, request_id)
+        pending = Pending(entry, base, attempt, request_id, dead)
         now = self._clock.now
         before = self._writes.pending.get(key)
         # I2: a plain write displaces any read-modify-write on its way, and any older plain write. One that is
@@ -142,7 +147,7 @@ class Rounds:
         if before is None or before.base is not None or entry.version > before.entry.version:
             self._writes.pending[key] = pending
         frame = self._stream.add(describe(key, entry, base, dead, now, request_id))
-        own = _Round(key, pending, frame, attempt)
+        own = _Round(key, pending, frame, attempt, now)
         self._own[entry.version] = own
         self._flow.begin(len(entry.value or b""))
         self._queue.append(own)
@@ -170,6 +175,7 @@ class Rounds:
 
     def _commit(self, own: _Round) -> None:
         own.over = True
+        self.times.note(self._clock.now - own.begun)
         entry = own.pending.entry
         del self._own[entry.version]
         self._flow.end(len(entry.value or b""))
@@ -254,7 +260,10 @@ class Rounds:
         if before is not None and version == before.entry.version:
             return
         entry = write.entry(self._clock.now)
-        self._writes.pending[write.key] = Pending(entry, _version(write.base), None, write.request_id)
+        base = _version(write.base)
+        self._writes.pending[write.key] = Pending(entry, base, None, write.request_id, write.dead)
+        if entry.owner is not None:
+            self._observer.proposed(write.key, entry)
         if before is not None:
             self._displaced(before)
 
@@ -309,13 +318,14 @@ class Rounds:
 
     # --- at a change of view
 
-    def end(self, message: Install, keep: bool) -> None:
+    def end(self, message: Install, keep: bool, away: Collection[int]) -> None:
         """End the view's rounds: what this node has not finished is for the next view to decide (M8).
 
         Args:
             message: the next view.
             keep: whether this node's data count in it. If not, its own rounds end without an answer: its
                 clients' connections are closed.
+            away: the nodes that this one is without, and that may yet live.
         """
         # M8: nothing is in flight afterwards. What is, was in some vote, this node's own included.
         cut = [
@@ -323,13 +333,16 @@ class Rounds:
             for one in self._queue
             if not one.over
         ]
+        if keep:
+            for one in self._own.values():
+                self.times.note(self._clock.now - one.begun)
         aborted = {version: attempt for _, version, attempt in self._aborted}
         self._own.clear()
         self._flow.clear()
         self._queue.clear()
         self._aborted = deque()
         self._writes.clear_all()
-        self.settled.take_over(message, keep)
+        self.settled.take_over(message, keep, away)
         self.settled.decide(cut, aborted, message, keep)
 
 

@@ -15,12 +15,11 @@ one was, which overwrote it, or it never took place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 from msgspec.structs import replace
 
-from memrep.replication.membership.view import out_of_touch
 from memrep.replication.message import Install, Write, describe
 from memrep.replication.observer import ReplicationObserver
 from memrep.storage.entry import Entry
@@ -74,18 +73,18 @@ class SettledWrites:
     def in_flight(self) -> list[Write]:
         """Return all that is in flight here, own and others', as a vote carries it (M7)."""
         now = self._clock.now
-        # Not `dead`: that is for members, who judge what a write is based on; the proposer compares only.
         return [
-            describe(key, pending.entry, pending.base, False, now, pending.request_id)
+            describe(key, pending.entry, pending.base, pending.dead, now, pending.request_id)
             for key, pending in self._writes.pending.items()
         ]
 
-    def take_over(self, message: Install, keep: bool) -> None:
+    def take_over(self, message: Install, keep: bool, away: Collection[int]) -> None:
         """Take over what a view has settled; nothing may be pending any more.
 
         Args:
             message: the view.
             keep: whether this node's data count in it.
+            away: the nodes that this one is without, and that may yet live.
         """
         now = self._clock.now
         # Finding 1: a view that reaches this node alone must leave nothing behind that it would announce later.
@@ -105,7 +104,7 @@ class SettledWrites:
             if keep:
                 self._store.put(write.key, entry, now)
                 if lost_owner:
-                    others = [node for node in out_of_touch(message) if node != lost_owner]
+                    others = [node for node in away if node != lost_owner]
                     self._observer.settled_for_lost(write.key, entry, others)
             else:
                 self._writes.pending[write.key] = Pending(entry, None, None)

@@ -18,6 +18,7 @@ from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.peer_process import TOOK_LEAVE
 from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.message import Relay
+from memrep.replication.observer import ReplicationObserver
 from memrep.storage.entry import NEVER
 
 
@@ -29,10 +30,16 @@ class SignsOfLife:
         leases: weighed anew when a peer is gone or back.
         view_change: asked for a view then.
         heartbeats: one goes out at once when a link opens or a peer is back.
+        observer: told when this node turns out to have been out of touch.
     """
 
     def __init__(
-        self, membership: Membership, leases: Leases, view_change: ViewChange, heartbeats: Heartbeats
+        self,
+        membership: Membership,
+        leases: Leases,
+        view_change: ViewChange,
+        heartbeats: Heartbeats,
+        observer: ReplicationObserver,
     ) -> None:
         self._state = membership.state
         self._detector = membership.detector
@@ -41,13 +48,14 @@ class SignsOfLife:
         self._leases = leases
         self._view_change = view_change
         self._heartbeats = heartbeats
+        self._observer = observer
 
     # --- a peer's link to us
 
     def linked(self, node: int, inc: int) -> None:
         """Note that this peer has opened its link to us."""
         peer = self._detector.peers[node]
-        self._may_be_back(peer)
+        self._may_be_back(peer, dead=bool(peer.process.gone))
         peer.opened_link(inc, self._clock.now)
         self._detector.heard(node, self._clock.now)
         # It must know soon that it is heard, or it counts this node as deaf (finding 9).
@@ -72,8 +80,8 @@ class SignsOfLife:
         """Note that this peer's call has come, be it that nothing gets back to it yet: it lives."""
         # N3: for a second after a cable was plugged in the kernel may not know where to send its answer.
         peer = self._detector.peers[node]
-        if node in self._detector.missed.nodes:
-            self._may_be_back(peer)
+        if node in self._detector.missed.nodes or peer.process.gone:
+            self._may_be_back(peer, dead=bool(peer.process.gone))
             self._detector.called(peer, self._clock.now)
 
     # --- our link to a peer
@@ -81,7 +89,7 @@ class SignsOfLife:
     def dialled(self, node: int) -> None:
         """Note that our link to this peer is open; let it hear of us at once."""
         self._detector.peers[node].process.was_dialled()
-        self._heartbeats.hurry()
+        self._heartbeats.greet()
 
     def let_in(self, node: int, *, stands: bool) -> None:
         """Note that this peer let in our link, so it lives; or that it closed, and may soon be open again."""
@@ -112,9 +120,10 @@ class SignsOfLife:
     def came_over_another(self, message: Relay) -> Peer | None:
         """Note that a peer has spoken over another node; return it, or None if that is not to be believed."""
         peer = self._detector.peers.get(message.origin)
+        dead = peer is not None and bool(peer.process.gone)
         if peer is None or not self._detector.believes(peer, message.inc, self._clock.now):
             return None
-        self._may_be_back(peer)
+        self._may_be_back(peer, dead=dead)
         self._detector.lives(peer, self._clock.now)
         return peer
 
@@ -137,14 +146,21 @@ class SignsOfLife:
             self._view_change.consider()
             self._leases.weigh()
 
-    def _may_be_back(self, peer: Peer) -> None:
-        """Note a sign of life of this peer; if it was missed it may have gone on, and a view must be first."""
-        if self._detector.missed.is_back(peer.node, self._clock.now):
+    def _may_be_back(self, peer: Peer, *, dead: bool = False) -> None:
+        """Note a sign of life of this peer; if it was missed it may have gone on, and a view must be first.
+
+        So must one be if it was dead for all that was known, and others are missed: it may have met them.
+        """
+        missed = self._detector.missed
+        if missed.is_back(peer.node, self._clock.now) or (dead and missed.may_have_met(peer.node)):
             self._is_back(peer)
 
     def _is_back(self, peer: Peer) -> None:
         # Finding 35: this node was out of touch, so what it knows of others' ends may be old, too.
         self._detector.missed.doubt_deaths(self._clock.now)
+        # Finding 51: it was cut off and not frozen, so it may have told a client what it could not tell this
+        # node; and that client may be waiting for it, or for its end, of which it will not hear if it dies now.
+        self._observer.out_of_touch()
         self._state.meet(peer.name)
         # Finding 10: what was heard before the cut shows them deaf; they get time to speak.
         self._view_change.was_stopped()

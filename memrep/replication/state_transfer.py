@@ -28,12 +28,14 @@ from typing import Final
 
 import attrs
 
+from memrep.events import SENDS_ROUND, Tell
 from memrep.replication.donor import CHUNK_KEYS
 from memrep.replication.membership.membership import Membership
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
 from memrep.storage.entry import Entry
+from memrep.storage.namespaces import FLUSHES
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Version, logical
 
@@ -66,7 +68,7 @@ class Joiner:
         store: Store,
         rounds: Rounds,
         send: Callable[[int, TransferRequest | ChunkRequest], None],
-        log: Callable[[str], None],
+        log: Tell,
     ) -> None:
         self.taken = 0
         self.total = 0
@@ -207,14 +209,15 @@ class Joiner:
         announced = 0
         for key, entry in kept:
             # N5, findings 27 and 34: stamped since the sides have parted, and nobody was told of it.
-            if self._gives_way(entry.version) and key not in self._kept:
+            # Finding 49: but for a flush, for what that has ended here cannot be brought back to life.
+            if self._gives_way(entry.version) and key not in self._kept and key not in FLUSHES:
                 self._yield(key, announcing)
             else:
                 self._rounds.announce(key, entry, announcing)
                 announced += 1
         self._mine.update(later)
         if announced:
-            self._log(f"sends round {announced} keys that only this node has")
+            self._log(SENDS_ROUND(keys=announced))
 
     def _gives_way(self, version: Version) -> bool:
         """Tell whether what this node has stamped like this gives way to what the donor has."""
@@ -229,9 +232,12 @@ class Joiner:
         else:
             entry, base = theirs.entry(now), Version(theirs.version)
             entry.cas = entry.cas_unique
+            # Finding 53: a flush that has ended it since is not to be passed by a version above its own.
+            if self._store.flushes.end(key, base):
+                entry = self._store.tombstone(now)
         # Under a new version, for all members: that with the older one stays below it wherever it is.
         # Finding 31: to yield to nothing is to answer a miss, and has to be marked as based on one.
-        dead = entry.value is None or entry.expires <= now or self._store.flushes.end(key, base)
+        dead = entry.value is None or entry.expires <= now
         attempt = _Yielding(announcing, partial(self._insist, key, self._store.version(key)))
         self._rounds.give_way(key, entry, base, attempt, dead=dead)
 

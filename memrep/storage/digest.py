@@ -17,7 +17,7 @@ from zlib import crc32
 from memrep.storage.version import ZERO, Version
 
 BUCKETS: Final = 1024
-_PRIME: Final = (1 << 61) - 1
+PRIME: Final = (1 << 61) - 1
 
 
 def bucket_of(key: bytes) -> int:
@@ -42,7 +42,12 @@ class Digest:
         check = crc32(key)
         bucket = check & (BUCKETS - 1)
         delta = (crc32(new) if new is not ZERO else 0) - (crc32(old) if old is not ZERO else 0)
-        self.sums[bucket] = (self.sums[bucket] + (check | 1 << 32) * delta) % _PRIME
+        self.sums[bucket] = (self.sums[bucket] + (check | 1 << 32) * delta) % PRIME
+
+    def without(self, part: Digest, first: int, end: int) -> list[int]:
+        """Return the sums of these buckets over all that is not in `part`, the digest of some of the same."""
+        pairs = zip(self.sums[first:end], part.sums[first:end], strict=True)
+        return [(whole - less) % PRIME for whole, less in pairs]
 
     def differing(self, theirs: list[int]) -> frozenset[int]:
         """Return the buckets in which another store's `sums` are not ours."""

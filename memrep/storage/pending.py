@@ -41,12 +41,14 @@ class Pending:
         base: the version that a read-modify-write was computed from; None for a write that needs none.
         attempt: whom to tell, if this node is the write's coordinator.
         request_id: by what copies of this write are known, if there may be any.
+        dead: whether it was a miss that a read-modify-write was computed from.
     """
 
     entry: Entry
     base: Version | None
     attempt: Attempt | None
     request_id: RequestId | None = None
+    dead: bool = False
 
 
 class PendingWrites:

@@ -72,7 +72,8 @@ class Store:
     Attributes:
         values: entries with a value, least recently used first.
         tombstones: entries without, first dead first.
-        digest: bucketed digests over all (key, version) pairs.
+        digest: bucketed digests over all (key, version) pairs,
+        dead: and the part of them that is the tombstones'.
         horizon: the highest version of any purged tombstone.
         used: the cost of all entries, bytes.
         limit: the cost above which entries are evicted, bytes.
@@ -95,6 +96,7 @@ class Store:
         self.values: Table[Entry] = Table()
         self.tombstones: Table[Entry] = Table()
         self.digest = Digest()
+        self.dead = Digest()
         self.horizon: Version = ZERO
         self.used = 0
         self.limit = limit
@@ -312,6 +314,8 @@ class Store:
         self.used += cost_of(key, new)
         if new.value is None:
             self.tombstones.append(key, new)
+            if self._compared:
+                self.dead.replace(key, ZERO, new.version)
             return
         self.values.append(key, new)
         self.census.change(key, new.expires, 1)
@@ -321,6 +325,8 @@ class Store:
         self.used -= cost_of(key, entry)
         if entry.value is None:
             del self.tombstones[key]
+            if self._compared:
+                self.dead.replace(key, entry.version, ZERO)
         else:
             del self.values[key]
             self.census.change(key, entry.expires, -1)

@@ -50,6 +50,11 @@ def generation(version: Version) -> int:
     return int.from_bytes(version[:8], "big")
 
 
+def stamped_by(version: Version) -> int:
+    """Return the number of the node that made it."""
+    return cas_unique(version) & NODE_MAX
+
+
 def milliseconds(version: Version) -> int:
     """Return the hybrid clock's milliseconds when it was made."""
     return stamped_at(cas_unique(version))

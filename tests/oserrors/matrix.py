@@ -6,7 +6,7 @@ without its peer it dials. Afterwards it must be alive, answer rightly what was 
 again, and have said little: a few lines, and no traceback.
 
 At the start a case is one error at one place between the loading of the last module and the serving.
-There it may end, but with exit status 2 and one line that says what to do, or it must serve.
+There it may end, but with exit status 2 or 4 and one line that says what to do, or it must serve.
 """
 
 from __future__ import annotations
@@ -37,10 +37,6 @@ _START_S: Final = 20.0
 
 #: How many lines a case may cost the log, besides those of clients that come and go (-v).
 _LINES_MAX: Final = 60
-
-#: Those that a node makes at the resolver's thread, which it has to begin anew: it rests for so long first.
-_THREADS: Final = frozenset(["clone", "clone3", "mprotect"])
-_THREAD_RESTS_S: Final = 10.5
 
 #: A module of memrep's that is loaded: all that comes behind the last one is done by memrep.
 _MODULE: Final = re.compile(r'"[^"]*/memrep/[^"]*\.pyc?"[^\n]*\n')
@@ -146,10 +142,6 @@ def run(cases: Sequence[Case], folder: Path) -> Iterator[Outcome]:
 def _play(case: Case, stage: Stage, folder: Path) -> Outcome:
     node = stage.node
     said = len(node.text())
-    if case.alone and case.call in _THREADS:
-        stage.bring_peer()
-        stage.wrong()
-        time.sleep(_THREAD_RESTS_S)
     with _failing(case, node, folder) as injected, under(stage.loads):
         if case.alone:
             stage.leave_alone()
@@ -216,7 +208,9 @@ def play_start(case: Case, folder: Path) -> Outcome:
             wrong = "" if start.served else f"it neither serves nor ends: {said[-1500:]}"
         else:
             lines = [line for line in said.splitlines() if line.startswith("memrep: ")]
-            ended_well = start.node.status == 2 and len(lines) == 1 and ("; " in lines[0] or "--" in lines[0])
+            ended_well = (
+                start.node.status in (2, 4) and len(lines) == 1 and ("; " in lines[0] or "--" in lines[0])
+            )
             wrong = "" if ended_well else f"exit status {start.node.status}: {said[-1500:]}"
         if "Traceback" in said:
             wrong = f"a traceback: {said[-1500:]}"

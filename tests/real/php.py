@@ -271,8 +271,9 @@ class Php(Driven):
         within: Sequence[str] = (),
     ) -> None:
         handler = settings["session.save_handler"].removesuffix("cluster")
+        extension = "session" if handler == "files" else handler
         options = [f'-d{key}="{value}"' for key, value in (CLI_SETTINGS | settings).items()]
-        argv = [*within, *find_php(handler), *options, str(HERE / script), str(sessions), label]
+        argv = [*within, *find_php(extension), *options, str(HERE / script), str(sessions), label]
         super().__init__(argv, directory, name)
 
 

@@ -40,7 +40,7 @@ def test_restarting_all_nodes_in_one_go_loses_no_session(tmp_path: Path) -> None
         fill(cluster)
         restart_other(cluster)
         with cluster.stopping(0):
-            assert cluster.node(0).lines_with("it stops when another node does")
+            assert cluster.node(0).lines_with("it goes when another node does")
         cluster.start(0)
         cluster.wait_healed()
         for i in range(2):
@@ -53,7 +53,7 @@ def test_a_second_signal_ends_a_node_that_waits_for_another_one(tmp_path: Path) 
         restart_other(cluster)
         cluster.freeze(1)  # it fetches nothing more, and is heard for a while
         with pytest.raises(AssertionError, match="exit status 1"), cluster.stopping(0):
-            cluster.node(0).lines_with("it stops when another node does")
+            cluster.node(0).lines_with("it goes when another node does")
             cluster.node(0).process.send_signal(signal.SIGTERM)
         assert cluster.node(0).lines_with("a second signal: stops at once")
         cluster.thaw(1)

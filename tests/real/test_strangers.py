@@ -87,7 +87,7 @@ def _stranger(port: int) -> socket.socket:
 def _greet(port: int, secret: bytes) -> Outgoing:
     """The other node calls, with this secret."""
     terms = NodeOptions().terms
-    identity = Identity(me=2, inc=1, nodes=_nodes(port), terms=terms, secret=secret)
+    identity = Identity(me=2, inc=1, nodes=_nodes(port), terms=terms, secrets=(secret,))
     caller = Outgoing(identity, 1, os.urandom(NONCE_BYTES))
     with _stranger(port) as sock:
         while not caller.welcome and (data := sock.recv(1 << 16)):
@@ -118,9 +118,9 @@ def _ask(port: int) -> tuple[bytes, float]:
 
 
 def test_a_stranger_is_told_why_and_closed_and_the_log_says_so_once(node: Child, port: int) -> None:
-    reason = f"no other node in --nodes has the address {HOST}, from which it calls"
+    reason = f"--nodes of the called node has no other node at {HOST}, from which the caller calls"
     for _ in range(3):
-        assert _greet(port, b"").reason == reason
+        assert f" has no other node at {HOST}, from which " in _greet(port, b"").reason
     (line,) = node.lines_with("stranger")
     assert line.endswith(f"turned away a stranger from {HOST} at the nodes' port: {reason}")
 
@@ -142,8 +142,10 @@ def test_two_thousand_strangers_leave_a_node_healthy(node: Child, port: int) -> 
 
 def test_who_knows_the_secret_may_call_from_anywhere_and_nobody_else(secretive: Child, port: int) -> None:
     assert _greet(port, SECRET).welcome
-    assert _greet(port, SECRET[::-1]).reason == f"its --secret-file differs from this node's; {REMEDY}"
-    assert _greet(port, b"").reason == f"the caller has no --secret-file, the called node has one; {REMEDY}"
+    called, caller = _nodes(port)
+    differs = f"the --secret-file of {caller} differs from that of {called}; {REMEDY}"
+    assert _greet(port, SECRET[::-1]).reason == differs
+    assert _greet(port, b"").reason == f"{caller} has no --secret-file, {called} has one; {REMEDY}"
     with _stranger(port) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         until(lambda: _hung_up(sock), 5, "the node hangs up")
@@ -189,10 +191,11 @@ def test_nodes_with_one_secret_find_together_and_keep_out_one_with_another(tmp_p
         cluster.stop(2)
         cluster.secret(2).write_bytes(SECRET[::-1])
         cluster.start(2)
-        reason = f"its --secret-file differs from this node's; {REMEDY}"
+        one, three = cluster.addresses[0], cluster.addresses[2]
+        differs = f"the --secret-file of {three} differs from that of {one}; {REMEDY}"
         for i, line in [
-            (0, f"turned away a node's link from {HOST}: {reason}"),
-            (2, f"turned this node away: {reason}"),
+            (0, "the --secret-file of the caller differs from that of the called node"),
+            (2, f"{one} turned this node away: {differs}"),
         ]:
             cluster.node(i).lines_with(line, timeout_s=10)
         assert not accepts(cluster.ports[2])

@@ -276,6 +276,16 @@ REFINEMENTS: Final = {
         47, _GATE + "test_a_host_whose_answer_is_not_acknowledged_is_none_that_was_heard_in_a_cut",
         BREAKAGES["remembers-who-has-heard-nothing"].breaks,
     ),
+    "takes-flushes-back": Refinement(
+        49, "tests/unit/replication/test_state_transfer.py::"
+        "test_a_flush_goes_round_even_where_all_else_gives_way",
+        BREAKAGES["takes-flushes-back"].breaks,
+    ),
+    "settles-flushes-anew": Refinement(
+        52, "tests/unit/node/test_flush.py::"
+        "test_what_was_written_behind_a_flush_outlives_the_node_that_was_asked_for_the_flush",
+        BREAKAGES["settles-flushes-anew"].breaks,
+    ),
     "executes-what-came-while-it-was-stopped": Refinement(
         "T1", "tests/unit/node/test_node.py::test_input_that_was_kept_dies_with_a_stop",
         BREAKAGES["executes-what-came-while-it-was-stopped"].breaks,

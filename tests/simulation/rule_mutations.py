@@ -12,7 +12,7 @@ seeds are hints, to save time: which seed notices changes with whatever the simu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sized
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from msgspec.structs import replace
@@ -26,20 +26,26 @@ from memrep.php import lock_commands
 from memrep.php.commands import PhpCommands
 from memrep.php.dedup import DuplicateWrites
 from memrep.php.lock_commands import LockCommands
+from memrep.php.lock_index import LockIndex
 from memrep.php.lock_names import MEMCACHED_WORD, names_pecl_lock
 from memrep.php.lock_table import LockTable
 from memrep.protocol.connection import Connection
 from memrep.protocol.reply_gate import ReplyGate
+from memrep.replication import state_transfer
 from memrep.replication.frames import FrameStream
 from memrep.replication.membership import history, settlement, view_change
 from memrep.replication.membership.leases import Leases
+from memrep.replication.membership.missed_nodes import MissedNodes
+from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.message import Ack, Frame, Install, Vote, Write
+from memrep.replication.observer import ReplicationObserver
 from memrep.replication.replica import Replica
 from memrep.replication.rounds import Rounds
 from memrep.replication.signs_of_life import SignsOfLife
 from memrep.replication.state_transfer import Joiner
 from memrep.storage.entry import Entry, RequestId
+from memrep.storage.namespaces import FLUSHES
 from memrep.storage.pending import Pending
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Clock, Version
@@ -134,10 +140,8 @@ def _goes_on_after_its_vote(patch: MonkeyPatch) -> None:
 
 
 def _drops_what_votes_carry(patch: MonkeyPatch) -> None:
-    def settle(
-        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
-    ) -> Install:
-        return replace(settlement.settle(vid, members, votes, configured, clock), settled=[])
+    def settle(*given: Any) -> Install:
+        return replace(settlement.settle(*given), settled=[])
 
     patch.setattr(view_change, "settle", settle)
 
@@ -166,15 +170,46 @@ def _takes_an_answer_for_a_knock(patch: MonkeyPatch) -> None:
 
 
 def _serves_on_when_they_are_back(patch: MonkeyPatch) -> None:
-    patch.setattr(SignsOfLife, "_may_be_back", lambda self, peer: None)
+    patch.setattr(SignsOfLife, "_may_be_back", lambda self, peer, *, dead=False: None)
+
+
+def _takes_who_was_dead_for_a_stranger(patch: MonkeyPatch) -> None:
+    patch.setattr(MissedNodes, "may_have_met", lambda self, node: False)
+
+
+def _settles_flushes_last(patch: MonkeyPatch) -> None:
+    real = settlement._moment
+
+    def moment(write: Write) -> Version:
+        return Version(b"\xff" * len(write.version)) if write.key in FLUSHES else real(write)
+
+    patch.setattr(settlement, "_moment", moment)
+    _settles_flushes_anew(patch)
+
+
+def _settles_flushes_anew(patch: MonkeyPatch) -> None:
+    patch.setattr(settlement, "_ended_at", lambda write, done: None)
+
+
+def _ends_doubts_though_a_node_is_back(patch: MonkeyPatch) -> None:
+    real = SignsOfLife._is_back
+
+    def is_back(self: SignsOfLife, peer: Peer) -> None:
+        observer, self._observer = self._observer, ReplicationObserver()
+        real(self, peer)
+        self._observer = observer
+
+    patch.setattr(SignsOfLife, "_is_back", is_back)
+
+
+def _takes_flushes_back(patch: MonkeyPatch) -> None:
+    patch.setattr(state_transfer, "FLUSHES", frozenset())
 
 
 def _prefers_the_later_view(patch: MonkeyPatch) -> None:
-    def settle(
-        vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
-    ) -> Install:
+    def settle(vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], *more: Any) -> Install:
         votes = {node: replace(vote, past=replace(vote.past, activity={})) for node, vote in votes.items()}
-        return settlement.settle(vid, members, votes, configured, clock)
+        return settlement.settle(vid, members, votes, *more)
 
     patch.setattr(view_change, "settle", settle)
 
@@ -326,6 +361,10 @@ def _takes_any_lock_for_phps(patch: MonkeyPatch) -> None:
     patch.setattr(LockCommands, "_kind_of_add", kind)
 
 
+def _knows_no_lock_before_it_has_come(patch: MonkeyPatch) -> None:
+    patch.setattr(LockIndex, "proposed", lambda self, key, entry: None)
+
+
 def _takes_equal_writes_for_copies(patch: MonkeyPatch) -> None:
     def accepted(
         self: DuplicateWrites, key: bytes, fingerprint: int, tenure: int, *, original: bool = False
@@ -380,7 +419,7 @@ _ALL = [
     Breakage(
         "opens-before-it-has-everything",
         "who has just started would answer with misses",
-        69,
+        37,
         _opens_before_it_has_everything,
     ),
     Breakage(
@@ -589,6 +628,46 @@ _ALL = [
         redis=True,
     ),
     Breakage(
+        "knows-no-lock-before-it-has-come",
+        "a late copy of a release would free the next request's lock, under a prefix that nobody has declared",
+        2833,
+        _knows_no_lock_before_it_has_come,
+    ),
+    Breakage(
+        "takes-who-was-dead-for-a-stranger",
+        "what a node holds that was cut off would be served while the first one heard has met the others",
+        6618,
+        _takes_who_was_dead_for_a_stranger,
+        redis=True,
+    ),
+    Breakage(
+        "settles-flushes-last",
+        "what was written behind a flush would be acknowledged, and gone with it",
+        8656,
+        _settles_flushes_last,
+        redis=True,
+    ),
+    Breakage(
+        "settles-flushes-anew",
+        "what was written and committed behind a flush of a node that died would be gone with it",
+        None,
+        _settles_flushes_anew,
+        redis=True,
+    ),
+    Breakage(
+        "ends-doubts-though-a-node-is-back",
+        "a request that waits at a node which was cut off, and then died, would go on without its lock",
+        7841,
+        _ends_doubts_though_a_node_is_back,
+    ),
+    Breakage(
+        "takes-flushes-back",
+        "what such a flush had ended would be there on some nodes and not on others, for good",
+        None,
+        _takes_flushes_back,
+        redis=True,
+    ),
+    Breakage(
         "leaves-phpredis-locks-behind",
         "a lock without a timeout would outlive its request for ever",
         14,
@@ -598,7 +677,7 @@ _ALL = [
     Breakage(
         "renews-what-it-saw-first",
         "EXPIRE would undo what was written meanwhile",
-        18,
+        46,
         redis.renews_what_it_saw_first,
         redis=True,
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import memrep
-from memrep.errors import PeerError, UsageError
+from memrep.errors import AbsentError, PeerError, UsageError
 from memrep.protocol.users import parse_users
 from memrep.replication.wire import decode
 
@@ -33,7 +33,7 @@ def test_who_expects_one_ones_mistake_does_not_catch_anothers() -> None:
         assert [other for other in kinds if issubclass(kind, other) or issubclass(other, kind)] == [kind]
 
 
-@pytest.mark.parametrize("kind", [PeerError, UsageError])
+@pytest.mark.parametrize("kind", [PeerError, UsageError, AbsentError])
 def test_every_text_is_one_line(kind: type[Exception]) -> None:
     said = dict(_said(kind))
     assert len(said) > 5

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from memrep.events import BEGINS_EMPTY, BEGINS_WITHOUT, FETCHES, FETCHES_AGAIN, NODE_IS, VIEW, Tell
 from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view import View
@@ -18,7 +17,7 @@ class MembershipLog:
         log: takes a line.
     """
 
-    def __init__(self, membership: Membership, log: Callable[[str], None]) -> None:
+    def __init__(self, membership: Membership, log: Tell) -> None:
         self._names = membership.names
         self._state = membership.state
         self._detector = membership.detector
@@ -49,30 +48,39 @@ class MembershipLog:
         left = [names[n] for n in sorted(before.members) if n not in view.members]
         changes = ["joined: " + " ".join(joined)] * bool(joined) + ["left: " + " ".join(left)] * bool(left)
         changes = changes or troubles
-        alone = "" if view.quorate else ", no majority"
         self._log(
-            f"view {number_of(view.vid)}: {len(view.members)} of {len(self._names)} nodes{alone}"
-            + (" (" + "; ".join(changes) + ")" if changes else "")
+            VIEW(
+                view=number_of(view.vid),
+                members=len(view.members),
+                of=len(self._names),
+                lacks="" if view.quorate else "no majority",
+                why="; ".join(changes),
+            )
         )
         absent = [peer for n, peer in self._detector.peers.items() if n not in view.members]
-        if not before.vid and self._state.full and absent:
+        # Who begins full, in the first view that it has, begins with others as empty as itself (rule M3).
+        first = not before.vid and self._state.full
+        if first:
+            count = len(view.members)
+            had = f"none of the {count} nodes had any" if count > 1 else "this node had none"
+            self._log(BEGINS_EMPTY(reason=had))
+        if first and absent:
             whom = ", ".join(
                 f"{peer.name} ({peer.process.gone or 'it is not within reach'})" for peer in absent
             )
-            self._log(f"warning: begins without {whom}; if it holds sessions they are not here")
+            self._log(BEGINS_WITHOUT(nodes=whom))
         if not self._state.full:
             donor = self._names[min(view.full) - 1]
-            again = "lost touch with the others and closes its port; " if was_full else ""
-            self._log(f"{again}fetches what it lacks from {donor}")
+            self._log((FETCHES_AGAIN if was_full else FETCHES)(donor=donor))
 
     def report(self) -> None:
         """Log one line for each change of a peer's state, with its reason."""
-        now, wall = self._clock.now, self._clock.wall
+        now = self._clock.now
         for peer in self._detector.peers.values():
             state, reason = self._state_of(peer, now)
             if state != peer.state:
-                self._log(f"{peer.name} is {state}" + (f": {reason}" if reason else ""))
-                peer.reported(state, wall)
+                self._log(NODE_IS(peer=peer.name, state=state, reason=reason))
+                peer.reported(state, now)
 
     def _state_of(self, peer: Peer, now: int) -> tuple[str, str]:
         if peer.process.gone:

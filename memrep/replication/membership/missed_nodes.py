@@ -8,7 +8,8 @@ its first sign of life stops this node until there is a view with it (rule N3).
 
 Known to be gone ages. A node that was dead before a cut may have been started during it, and have met the other
 side. So whenever something shows that this node was out of touch, the older deaths are doubted: who died like
-that is missed as well, until its port has refused again (finding 35).
+that is missed as well, until its port has refused again (finding 35). And who was dead and is heard while
+others are missed is one of them (finding 48).
 """
 
 from __future__ import annotations
@@ -51,6 +52,17 @@ class MissedNodes:
         # N3, finding 39: `heard` is set anew after a stop and by a view; `spoke` is not.
         silent = now - peer.contact.spoke >= self._timing.silence
         return node in self._left and silent and peer.process.liveness is not Liveness.GONE
+
+    def may_have_met(self, node: int) -> bool:
+        """Tell whether this peer, which was dead and shows life, may have met any that are missed.
+
+        It is missed from then on, as they are.
+        """
+        # Finding 48: it was started on the other side of the cut, and is the first to be heard again.
+        if not self.nodes or node in self._state.view.members:
+            return False
+        self._left |= {node}
+        return True
 
     def returned(self, since: int) -> list[Peer]:
         """Return those missed that were heard again after this moment: while this view formed without them."""

@@ -28,14 +28,16 @@ class Peer:
         damping: how steady it is as a member.
         beat: its last heartbeat,
         beat_at: and when it came, own monotonic ms.
+        about: what it last said of itself for the operator, as it came; empty if nothing is known to be true,
+        about_at: and when it came, own monotonic ms.
         offset: how far its clock was ahead of ours, ms.
         lease: until when it lets this node serve, own monotonic ms.
         installed: the latest view that it is known to have installed.
         reminded: when it was last sent the present view, own monotonic ms.
         ignored: until when it is left out because it did not vote.
-        synced: when it last became full in our view, own wall ms; 0 for never.
+        synced: when it last became full in our view, own monotonic ms; None for never.
         state: its state as last reported, for `stats` and the log.
-        since: when that last changed, own wall ms.
+        since: when that last changed, own monotonic ms; None for never.
     """
 
     node: int
@@ -45,14 +47,16 @@ class Peer:
     damping: FlapDamping = attrs.Factory(FlapDamping)
     beat: Heartbeat | None = None
     beat_at: int = 0
+    about: bytes = b""
+    about_at: int = 0
     offset: int = 0
     lease: int = 0
     installed: int = 0
     reminded: int = 0
     ignored: int = 0
-    synced: int = 0
+    synced: int | None = None
     state: str = "down"
-    since: int = 0
+    since: int | None = None
 
     # --- what touches several parts of it
 
@@ -70,7 +74,8 @@ class Peer:
         self.beat = None
         self.lease = 0
         self.installed = 0
-        self.synced = 0
+        self.synced = None
+        self.about = b""
 
     def spoken(self, now: int, silence: int) -> None:
         """Note that something came from it on whatever way; after so long a silence (ms) it has returned."""
@@ -85,6 +90,7 @@ class Peer:
         # S1: it grants nothing any more, and what it last said of itself is true no longer.
         self.lease = 0
         self.beat = None
+        self.about = b""
 
     # --- what it says
 
@@ -100,6 +106,9 @@ class Peer:
         self.offset = beat.wall - wall
         self.beat = beat
         self.beat_at = now
+        # It says more of itself only now and then.
+        if beat.about:
+            self.about, self.about_at = beat.about, now
         if self.hears_directly(me):
             self.contact.hears_our_link(now)
 
@@ -118,9 +127,9 @@ class Peer:
         self.installed = max(self.installed, vid)
         return is_news
 
-    def became_full(self, wall: int) -> None:
-        """Note that it holds everything in our view since now (own wall ms)."""
-        self.synced = wall
+    def became_full(self, now: int) -> None:
+        """Note that it holds everything in our view since now."""
+        self.synced = now
 
     # --- what it grants, and is granted
 
@@ -143,6 +152,6 @@ class Peer:
 
     # --- for the operator
 
-    def reported(self, state: str, wall: int) -> None:
+    def reported(self, state: str, now: int) -> None:
         """Note that its state as it is logged has changed."""
-        self.state, self.since = state, wall
+        self.state, self.since = state, now

@@ -23,6 +23,9 @@ from memrep.replication.membership.transitions import Table, check
 #: Why a peer is gone that has said goodbye.
 TOOK_LEAVE: Final = "it was stopped"
 
+#: In front of why a peer will not have this node.
+TURNED_AWAY: Final = "it turned this node away: "
+
 
 class Liveness(Enum):
     """What is known of a peer's process."""
@@ -43,6 +46,7 @@ class PeerProcess:
         linked: whether its link to us is open.
         refused: why its port is known to refuse since our link was closed; empty if it does not.
         refuses: whether nobody listens at its port, as far as this node has seen.
+        undialled: why our link to it could not be opened the last time; empty if it could.
         gone: why it is known to be gone; empty if it is not.
         gone_at: when that was seen last, own monotonic ms.
         doubted: whether what is known of its end is old, and it may have come back.
@@ -56,6 +60,7 @@ class PeerProcess:
     linked: bool = False
     refused: str = ""
     refuses: bool = False
+    undialled: str = ""
     gone: str = "never heard"
     gone_at: int = 0
     doubted: bool = False
@@ -96,7 +101,7 @@ class PeerProcess:
 
     def was_dialled(self) -> None:
         """Note that our link to it is open."""
-        self.refused = ""
+        self.refused = self.undialled = ""
 
     def port_refuses(self, reason: str) -> None:
         """Note that our link to it was closed, and its port refuses."""
@@ -106,6 +111,7 @@ class PeerProcess:
         """Note that our link to it cannot be opened, maybe because nothing listens at its port."""
         before = self.liveness
         self.refuses = refuses
+        self.undialled = reason
         # Why it is gone says more than why it cannot be dialled now, if it was ever heard.
         if self.gone and not self.inc:
             self.gone = reason
@@ -119,7 +125,7 @@ class PeerProcess:
         """Note that it lives but will not have this node."""
         self.disagrees = reason
         # Whom it turns away it does not call, so nothing is heard of it; that is no life to count on.
-        self.gone = self.gone and f"it turned this node away: {reason}"
+        self.gone = self.gone and f"{TURNED_AWAY}{reason}"
 
     # --- its life and its end
 

@@ -9,6 +9,7 @@ member of its view. The votes carry all pending writes of all voters; of the vot
 full in the latest view. Per key the highest plain write stands, or else the highest read-modify-write. One
 node, the proposer, gives it a new version in the new generation: only then does it outrank whatever an
 isolated node accepted meanwhile in an older one, and only one node may do it, for two would apply it twice.
+A flush that may be done already keeps its version: what was committed behind it must not be ended by it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,20 @@ from collections.abc import Mapping
 import msgspec
 
 from memrep.replication.membership.history import NOTHING, Rank, begins, inherited, rank
+from memrep.replication.membership.view import View
 from memrep.replication.membership.view_id import number_of
 from memrep.replication.message import Install, Settled, Vote, Write
-from memrep.storage.namespaces import FLUSHES
-from memrep.storage.version import Clock, Version, cas_unique
+from memrep.storage.namespaces import FLUSH_KEY, FLUSHES, flush_key_of
+from memrep.storage.version import ZERO, Clock, Version, cas_unique, stamped_by
 
 
 def settle(
-    vid: int, members: Mapping[int, int], votes: Mapping[int, Vote], configured: int, clock: Clock
+    vid: int,
+    members: Mapping[int, int],
+    votes: Mapping[int, Vote],
+    configured: int,
+    clock: Clock,
+    before: View,
 ) -> Install:
     """Make a view of these votes, one from each of its members.
 
@@ -40,6 +47,7 @@ def settle(
         votes: by node number, one for each member.
         configured: how many nodes there are in all.
         clock: the proposer's; it is raised above all that the voters have seen, then stamps what is settled.
+        before: the view in which the proposer is.
     """
     # Finding 19 (V3): only who was full in the latest view counts towards a majority.
     full = _full_voters(votes)
@@ -54,9 +62,12 @@ def settle(
     for node in full:
         for write in votes[node].pending:
             chosen[write.key] = _stronger(chosen.get(write.key), write)
-    # Finding 17: what was in flight beside a flush_all may have been answered before it.
-    in_order = sorted(chosen.values(), key=lambda write: write.key in FLUSHES)  # a flush ends the rest
-    settled = [Settled(_restamped(write, clock.stamp(gen)), write.version) for write in in_order]
+    # Finding 52: a flush ends what stands before it, and nothing that stands behind.
+    done = _maybe_done(chosen, votes, full, before)
+    settled = [
+        Settled(_restamped(write, _ended_at(write, done) or clock.stamp(gen)), write.version)
+        for write in sorted(chosen.values(), key=_moment)
+    ]
     # Their clients' locks and the like are nobody's: those may go on at other nodes (see `Install`).
     alone = sorted(node for node, vote in votes.items() if vote.alone)
     # J3: a key below it that a newcomer alone has may be one whose tombstone was purged.
@@ -140,11 +151,61 @@ def _yielding(votes: Mapping[int, Vote], full: frozenset[int]) -> list[int]:
     )
 
 
+def _maybe_done(
+    chosen: Mapping[bytes, Write], votes: Mapping[int, Vote], full: frozenset[int], before: View
+) -> dict[bytes, Version]:
+    """Return those flushes in flight that somebody may have been told of, by key with their versions.
+
+    What was written behind such a flush may be acknowledged and committed, so the flush must not come to stand
+    above that: it keeps its version, as what it ends does. It does not outrank what an isolated node writes
+    then, and need not: such a node has it, too, or nobody could have been told.
+    """
+    # Who was in the view in which they were made, as far as this is known, and is not here.
+    known = bool(before.vid) and all(votes[node].last == before.vid for node in full)
+    away = before.members.keys() - votes.keys()
+    done = {}
+    for key in chosen.keys() & FLUSHES:
+        version = Version(chosen[key].version)
+        maker = stamped_by(version)
+        # It has all acknowledgements where its maker has done with it. Else who has not acknowledged it is a
+        # voter now, and has it, or it may be one that is away.
+        finished = maker in full and key not in {write.key for write in votes[maker].pending}
+        if finished or (known and away <= {maker}):
+            done[key] = version
+    return done
+
+
+def _ended_at(write: Write, done: Mapping[bytes, Version]) -> Version | None:
+    """Return the version of a write in flight that is a flush which may be done, or ended by one; else None.
+
+    It is the write's own, for some member may have committed it. That of a flush, which ends a value of its
+    version, too, is for what was computed from something that it ends by who did not know of it.
+    """
+    own = Version(write.version)
+    if write.key in FLUSHES:
+        return done.get(write.key)
+    end = max(done.get(FLUSH_KEY, ZERO), done.get(flush_key_of(write.key), ZERO))
+    return min(own, end) if _moment(write) <= end else None
+
+
+def _moment(write: Write) -> Version:
+    """Return the version at which a write in flight stands among those of other keys.
+
+    Whoever stamps a write stamps it above all that was answered before it was asked for. A read-modify-write of
+    something stands where that stands: its coordinator knew of no flush that has ended it.
+    """
+    # Finding 50: it was each flush last, and what had been stamped behind one was gone. Finding 17: not so what
+    # was computed from what the flush ends, whatever its own version.
+    if write.base is None or write.dead or write.key in FLUSHES:
+        return Version(write.version)
+    return Version(write.base)
+
+
 def _restamped(write: Write, version: Version) -> Write:
     """Put the write under its new version. Its cas unique stays: a member may have shown it to a client."""
     # Finding 2: a `cas` with the number that was shown must still find it.
     unique = write.cas or cas_unique(Version(write.version))
-    return msgspec.structs.replace(write, version=version, base=None, cas=unique)
+    return msgspec.structs.replace(write, version=version, base=None, dead=False, cas=unique)
 
 
 def _stronger(one: Write | None, other: Write) -> Write:

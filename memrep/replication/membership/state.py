@@ -37,7 +37,8 @@ class ReplicaState:
         me: this node's number.
         inc: its incarnation.
         configured: how many nodes there are in all.
-        view: the installed view.
+        view: the installed view,
+        views: and how many there were so far.
         promised: the highest view it has voted for. Above `view.vid` it is paused: it acknowledges nothing,
             commits nothing and serves nobody until that view or a later one stands.
         full: whether it holds everything acknowledged so far.
@@ -56,6 +57,7 @@ class ReplicaState:
     inc: int
     configured: int
     view: View = attrs.Factory(View)
+    views: int = 0
     promised: int = 0
     full: bool = False
     view_change_reason: str = ""
@@ -139,6 +141,7 @@ class ReplicaState:
         """Begin a view (rule M8)."""
         before = self.status
         self.view = installed(message)
+        self.views += 1
         self.promised = max(self.promised, message.vid)
         # Finding 43: from the first view on that is without a member which may live there is another side.
         self.past = parts(message.past, message.vid) if out_of_touch(message) else message.past

@@ -285,7 +285,7 @@ class ViewChange:
         if state.full and gives_way_to(state, self._detector, proposal.members, self._clock.now):
             return  # findings 20 and 23: it was heard while the votes came
         # M7.
-        view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock)
+        view = settle(proposal.vid, proposal.members, proposal.votes, state.configured, self._clock, state.view)
         # Finding 21: the proposer says for all whose clients are gone; by themselves nodes would differ.
         lost = lost_clients(view, self._membership)
         view = replace(view, lost=lost, silent=still_living(lost, self._membership))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import attrs
 import pytest
 
 from memrep.addresses import Address
+from memrep.daemon.admin_socket import AdminPath
 from memrep.daemon.options import ServeOptions
 from memrep.node.options import NodeOptions
 from memrep.replication.membership.timing import Timing
@@ -29,3 +32,16 @@ def street() -> Iterator[Street]:
     street = Street()
     yield street
     street.close()
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> Path:
+    """Where a node that is watched has its admin socket."""
+    return tmp_path / "admin.sock"
+
+
+@pytest.fixture
+def watched(options: ServeOptions, socket: Path) -> ServeOptions:
+    """The same with an admin socket."""
+    admin = AdminPath(path=str(socket), mode=0o600, named=True, own_directory=False)
+    return attrs.evolve(options, admin=admin)

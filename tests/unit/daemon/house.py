@@ -52,7 +52,7 @@ class House:
         self._guests: list[Guest] = []
         self.distrusted: list[Exception] = []
         self.reactor = Reactor(self.node, self, Slice(3_600_000))
-        self.clients = Clients(self.node, self.reactor, limit, self.said.append, lambda: True)
+        self.clients = Clients(self.node, self.reactor, limit, self.said.append)
         listeners = {"": [self._listener], REDIS: [self._redis]}
         self.ports = ClientPorts(self.node, self.reactor, self.clients, listeners, None, self.said.append)
 

@@ -12,8 +12,10 @@ from threading import Thread
 
 from memrep.daemon.daemon import Daemon
 from memrep.daemon.log import Log
+from memrep.daemon.log_format import LogFormat
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.place import Place
+from memrep.daemon.reload import Reloader, Source
 from tests.real.processes import HOST, until
 
 PATIENCE_S = 15
@@ -26,6 +28,7 @@ class Served:
         signals: those that it has not heeded yet.
         log: what it has said.
         distrusted: whether another one had to take its place.
+        resumes: whether another one is to take its place, as it was drained.
         stopped: whether it has been told to stop; a second signal would end this process.
     """
 
@@ -33,6 +36,7 @@ class Served:
         self.signals: deque[int] = deque()
         self.log = ""
         self.distrusted = False
+        self.resumes = False
         self.stopped = False
 
     def stop(self) -> None:
@@ -42,7 +46,7 @@ class Served:
             self.signals.append(signal.SIGTERM)
 
 
-def serve(options: ServeOptions, visit: Callable[[Served], None]) -> Served:
+def serve(options: ServeOptions, visit: Callable[[Served], None], source: Source | None = None) -> Served:
     """Serve in this thread, while a visitor in another one talks to it; when he goes it is stopped, at last."""
     served = Served()
     failed: list[BaseException] = []
@@ -56,13 +60,14 @@ def serve(options: ServeOptions, visit: Callable[[Served], None]) -> Served:
 
     with journal() as (log, said):
         place = Place.of(options)
-        daemon = Daemon(options, place, log, served.signals)
+        daemon = Daemon(Reloader(options, source, place.reader.run), place, log, served.signals)
         visitor = Thread(target=come)
         visitor.start()
         daemon.serve()
         visitor.join(PATIENCE_S)
         place.give_up()
         served.distrusted = daemon.distrusted
+        served.resumes = daemon.resumes
         log.close(PATIENCE_S)
         served.log = said()
     if failed:
@@ -75,7 +80,7 @@ def journal() -> Iterator[tuple[Log, Callable[[], str]]]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     try:
-        yield Log(fd=writer), lambda: os.read(reader, 1 << 16).decode()
+        yield Log(LogFormat(), fd=writer), lambda: os.read(reader, 1 << 16).decode()
     finally:
         os.close(reader)
         os.close(writer)

@@ -39,7 +39,7 @@ class House:
             me=me,
             timing=Timing(fence=NEVER, silence=60_000),  # this machine may be busy
             strict=strict,
-            secret=secret,
+            secrets=(secret,) if secret else (),
         )
         now = time.monotonic_ns() // 1_000_000
         start = Start(inc=me, now=now, wall=WALL)

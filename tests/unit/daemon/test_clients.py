@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -16,6 +17,7 @@ from memrep.protocol.resp import server
 from memrep.protocol.resp.execution import MOMENT
 from tests.real.processes import HOST
 from tests.unit.daemon.house import DOWN, Guest, House, comes, hears, open_house
+from tests.unit.php import story
 
 
 async def test_who_is_one_too_many_is_hung_up_on_without_a_word_until_another_goes() -> None:
@@ -41,6 +43,30 @@ async def test_when_no_descriptor_is_left_the_oldest_client_goes() -> None:
         house.clients.make_room()
         assert await second.ask(b"mn\r\n") == b"MN\r\n"
         assert len(house.clients) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        (lambda house, client: house.clients.make_room(), b"1"),
+        (lambda house, client: house.clients.kill(HOST), b"1"),
+        (lambda house, client: house.clients.failed(client, ValueError("a test")), b"1"),
+        (lambda house, client: house.clients.close(client, "it hung up"), b"0"),
+    ],
+    ids=["no descriptor left", "an operator", "a fault", "the client itself"],
+)
+async def test_whom_this_node_hangs_up_on_keeps_its_lock_for_it_may_go_on_at_another_one(
+    end: Callable[[House, Client], object], left: bytes
+) -> None:
+    async with open_house() as house:
+        house.open()
+        holder = await house.connect()
+        assert await holder.ask(story.ASK + story.ADD + story.READ, b"END\r\n") == story.GRANTED
+        (client,) = house.clients._clients.values()
+        end(house, client)
+        house.reactor.turn(house.node.tick)
+        other = await house.connect()
+        assert await other.ask(b"get s.lock\r\n", b"END\r\n") == b"VALUE s.lock 768 1\r\n%b\r\nEND\r\n" % left
 
 
 async def test_when_all_are_hung_up_on_they_hear_an_end_and_may_come_again() -> None:

@@ -250,7 +250,10 @@ def test_a_port_that_is_taken_at_one_address_of_a_name_is_refused_and_the_others
             "no.such.invalid",
             "no.such.invalid stands for no address on this machine .*correct /etc/hosts or DNS",
         ),
-        ("203.0.113.7", "no address of this machine; behind NAT or in a container give --listen 0.0.0.0"),
+        (
+            "203.0.113.7",
+            r"203\.0\.113\.7 is no address of this machine.*; behind NAT .* give --listen 0\.0\.0\.0",
+        ),
     ],
 )
 def test_a_port_that_cannot_be_had_because_of_its_host_is_no_matter_of_who_has_it(
@@ -259,6 +262,16 @@ def test_a_port_that_cannot_be_had_because_of_its_host_is_no_matter_of_who_has_i
     with pytest.raises(UsageError, match=advice) as refused:
         bind_client_port(host, 11211)
     assert "sport" not in str(refused.value)
+
+
+def test_who_has_a_wrong_address_is_told_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Resolver(monkeypatch, web1=["127.0.0.2"])
+    nowhere = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+    assert "web1 is no address of this machine; behind NAT" in str(
+        port_error("web1", 1, nowhere, "for clients")
+    )
+    monkeypatch.setattr("memrep.daemon.local_address.is_loopback", lambda host: False)
+    assert "machine (it has 127.0.0." in str(port_error("web1", 1, nowhere, "for clients"))
 
 
 def test_a_port_error_says_what_where_why_and_what_to_do() -> None:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from memrep.addresses import Address
-from memrep.cli import serve_command
+from memrep.cli.serve import serve_command
 from memrep.daemon.options import ServeOptions
 from memrep.node.options import NodeOptions
 
@@ -30,7 +30,7 @@ def test_the_command_line_has_the_defaults_of_the_options_owners() -> None:
 def test_a_secret_is_not_told_by_who_prints_the_options() -> None:
     options = _options()
     assert "tell nobody" not in repr(
-        attrs.evolve(options, node=attrs.evolve(options.node, secret=b"tell nobody"))
+        attrs.evolve(options, node=attrs.evolve(options.node, secrets=(b"tell nobody",)))
     )
 
 

@@ -40,7 +40,7 @@ async def test_a_stranger_is_told_why_and_turned_away_before_he_has_said_a_word(
             async with await street.knock() as stranger:
                 heard = Outgoing(Identity(me=2, inc=1, nodes=[]), 1, bytes(NONCE_BYTES))
                 assert heard.receive(await stranger.receive_some()) == b""
-                assert heard.reason == f"no other node in --nodes has the address {HOST}, from which it calls"
+                assert heard.reason == f"--nodes of ? has no other node at {HOST}, from which ? calls"
                 assert await stranger.receive_some() == b""
         nursery.cancel_scope.cancel()
     (line,) = one.said

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import attrs
 import pytest
 
 from memrep.addresses import Address
+from memrep.daemon.admin_socket import AdminPath
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.place import SPARE_DESCRIPTORS, Place
 from memrep.errors import UsageError
-from tests.real.processes import HOST
+from tests.real.processes import HOST, PortLease, accepts
 from tests.unit.daemon.served import refuses
 
 
@@ -74,3 +76,76 @@ def test_more_clients_than_the_system_allows_descriptors_for_are_refused(
     assert set_to == [(2_048, 2_048)]
     with pytest.raises(UsageError, match=f"-c {most + 1} needs 2049 file descriptors, the system allows 2048"):
         Place.of(attrs.evolve(options, connections=most + 1))
+
+
+def _with_admin_socket(options: ServeOptions, path: Path, *, named: bool = True) -> ServeOptions:
+    where = AdminPath(path=str(path), mode=0o600, named=named, own_directory=False)
+    return attrs.evolve(options, admin=where)
+
+
+def test_the_admin_socket_is_had_first_and_given_up_last(
+    options: ServeOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "admin.sock"
+    seen: list[bool] = []
+
+    def look(*given: object) -> list[object]:
+        seen.append(path.is_socket())
+        return []
+
+    for name in ("bind_client_port", "sources_of_links", "close_all"):
+        monkeypatch.setattr(f"memrep.daemon.place.{name}", look)
+    Place.of(_with_admin_socket(options, path)).give_up()
+    assert seen == [True, True, True]
+    assert not path.exists()
+
+
+def test_where_the_port_cannot_be_had_the_admin_socket_is_not_kept_either(
+    options: ServeOptions, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin.sock"
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after another test
+        taken.bind((HOST, options.port))
+        taken.listen()
+        with pytest.raises(UsageError, match="for clients"):
+            Place.of(_with_admin_socket(options, path))
+    assert not path.exists()
+
+
+def test_the_port_for_http_is_had_before_all_others_and_listens_until_it_is_given_up(
+    options: ServeOptions,
+) -> None:
+    with closing(PortLease(1)) as lease:
+        asked = attrs.evolve(options, http=Address(HOST, lease.ports[0]))
+        place = Place.of(asked)
+        assert accepts(lease.ports[0])
+        with pytest.raises(
+            UsageError, match=rf"^cannot listen on {HOST}:{lease.ports[0]} for HTTP: .*; see who"
+        ):
+            Place.of(asked)
+        assert accepts(lease.ports[0])
+        place.give_up()
+        assert not accepts(lease.ports[0])
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after another test
+            taken.bind((HOST, options.port))
+            taken.listen()
+            before = _open_files()
+            with pytest.raises(UsageError, match="for clients") as refused:
+                Place.of(asked)
+            assert _open_files() <= before, refused
+
+
+def test_an_admin_socket_that_cannot_be_had_is_a_mistake_only_where_somebody_has_named_it(
+    options: ServeOptions, tmp_path: Path
+) -> None:
+    path = tmp_path / "missing" / "admin.sock"
+    before = _open_files()
+    with pytest.raises(UsageError, match=r"--admin .*No such file") as refused:
+        Place.of(_with_admin_socket(options, path))
+    assert _open_files() <= before, refused
+    place = Place.of(_with_admin_socket(options, path, named=False))
+    assert place.admin.sock is None
+    assert "No such file" in str(place.admin.warning)
+    place.give_up()

@@ -36,7 +36,7 @@ def _hears(*numbers: int) -> tuple[int, list[int]]:
 
 
 def test_those_that_mean_something_are_heard_in_the_order_in_which_they_came() -> None:
-    numbers = [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
+    numbers = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
     assert _hears(*numbers) == (0, numbers)
 
 
@@ -44,8 +44,6 @@ def test_all_that_would_end_or_stop_a_node_for_nothing_are_ignored() -> None:
     """A closed terminal, a limit of CPU time, a write from the background, whatever a script may send."""
     numbers = [
         signal.SIGPIPE,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
         signal.SIGALRM,
         signal.SIGVTALRM,
         signal.SIGPROF,

@@ -11,18 +11,21 @@ from tests.harness.lone_node import LoneConnection, LoneNode
 MB = 1 << 20
 LIMIT = 100 * MB
 
+#: A hundredth of a limit that is large enough for its share to count.
+PERCENT = 2 * MB
+
 
 def ceiling(*looks: tuple[float, float]) -> Ceiling:
-    """After looks at so many MB taken, with so many in the store; -m is 64."""
+    """After looks at so many percent taken, with so many in the store; -m is 64 percent."""
     one = Ceiling()
     for taken, used in looks:
-        one.look((int(taken * MB), LIMIT), int(used * MB), 64 * MB)
+        one.look((int(taken * PERCENT), 100 * PERCENT), int(used * PERCENT), 64 * PERCENT)
     return one
 
 
-def megabytes(one: Ceiling) -> float:
+def percent(one: Ceiling) -> float:
     assert one.bytes is not None
-    return one.bytes / MB
+    return one.bytes / PERCENT
 
 
 def test_without_a_limit_and_without_a_word_there_is_no_ceiling() -> None:
@@ -34,44 +37,52 @@ def test_without_a_limit_and_without_a_word_there_is_no_ceiling() -> None:
 
 
 def test_the_store_may_grow_by_what_is_left_below_ninety_percent() -> None:
-    assert megabytes(ceiling((60, 30))) == 60
-    assert megabytes(ceiling((60, 30), (85, 40))) == 45
+    assert percent(ceiling((60, 30))) == 60
+    assert percent(ceiling((60, 30), (85, 40))) == 45
     assert not ceiling((60, 30), (85, 40)).full
 
 
 def test_above_the_store_gives_way_twice_and_stays_there_while_no_more_is_taken() -> None:
     one = ceiling((88, 50), (91, 50.5))
-    assert (megabytes(one), one.full) == (48.5, True)
+    assert (percent(one), one.full) == (48.5, True)
     one = ceiling((88, 50), (91, 50.5), (91, 48.5), (91, 1))  # entries run out, and nothing comes back of that
-    assert megabytes(one) == 48.5
-    assert megabytes(ceiling((88, 50), (91, 50.5), (92, 48.5), (93, 40))) == 38
+    assert percent(one) == 48.5
+    assert percent(ceiling((88, 50), (91, 50.5), (92, 48.5), (93, 40))) == 38
 
 
 def test_what_is_held_while_evictions_are_on_their_way_lifts_it_no_higher() -> None:
-    assert megabytes(ceiling((88, 50), (91, 50), (92, 54))) == 46
+    assert percent(ceiling((88, 50), (91, 50), (92, 54))) == 46
 
 
 def test_what_wavers_is_no_news_each_time() -> None:
-    assert megabytes(ceiling((88, 50), *[(91, 48), (89.5, 48)] * 20)) == 48.5
-    assert megabytes(ceiling((88, 50), (91, 48), (88.5, 48), (91, 48))) == 46
+    assert percent(ceiling((88, 50), *[(91, 48), (89.5, 48)] * 20)) == 48.5
+    assert percent(ceiling((88, 50), (91, 48), (88.5, 48), (91, 48))) == 46
 
 
 def test_it_never_gets_below_a_quarter_of_what_the_operator_allows() -> None:
-    assert megabytes(ceiling((89, 50), *[(91 + n / 10, max(0, 50 - n)) for n in range(80)])) == 16
+    assert percent(ceiling((89, 50), *[(91 + n / 10, max(0, 50 - n)) for n in range(80)])) == 16
+
+
+def test_of_a_small_limit_twelve_megabytes_are_spared() -> None:
+    one = Ceiling()
+    one.look((60 * MB, 96 * MB), 30 * MB, 64 * MB)
+    assert one.bytes == 54 * MB
+    one.look((85 * MB, 96 * MB), 54 * MB, 64 * MB)
+    assert one.full
 
 
 def test_a_first_look_that_finds_everything_full_leaves_what_is_there() -> None:
-    assert megabytes(ceiling((94, 40))) == 40
+    assert percent(ceiling((94, 40))) == 40
 
 
 def test_it_is_lifted_bit_by_bit_and_gone_below_80_percent() -> None:
     full = [(88, 50.0), (91, 50.0)]
     one = ceiling(*full, (88, 50))
-    assert (megabytes(one), one.full) == (52, True)
+    assert (percent(one), one.full) == (52, True)
     one = ceiling(*full, (88, 20))  # what has run out can come again
-    assert (megabytes(one), one.full) == (48, True)
+    assert (percent(one), one.full) == (48, True)
     one = ceiling(*full, (79, 50))
-    assert (megabytes(one), one.full) == (61, False)
+    assert (percent(one), one.full) == (61, False)
 
 
 def test_a_limit_that_is_taken_away_takes_it_away() -> None:

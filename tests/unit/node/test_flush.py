@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from memrep.storage.namespaces import FLUSH_KEY
 from tests.harness.cluster import Cluster, serving_cluster
 
 SEEDS = range(20)
@@ -64,3 +65,21 @@ def test_what_changes_a_value_at_the_same_moment_does_not_carry_it_past_the_flus
     cluster, reply = _race(seed, command, later=later)
     assert reply in (done, missed)
     assert _left(cluster) == b""
+
+
+def test_what_was_written_behind_a_flush_outlives_the_node_that_was_asked_for_the_flush() -> None:
+    """Its word that the flush is done has not reached all the others, so the next view decides on it."""
+    cluster = serving_cluster()
+    flusher, writer = cluster.client(1), cluster.client(2)
+    cluster.hold((3, 1))
+    assert flusher.send(b"flush_all\r\n") == b""
+    cluster.hold((1, 3))
+    cluster.release((3, 1))
+    assert flusher.take() == b"OK\r\n"
+    assert writer.send(b"set k 0 0 1\r\nx\r\n") == b"STORED\r\n"
+    assert cluster.nodes[3].replica.rounds.pending(FLUSH_KEY), "else this test tells nothing"
+    cluster.kill(1)
+    cluster.advance(500)
+    assert cluster.serving() == [2, 3]
+    for number in (2, 3):
+        assert cluster.client(number).send(b"get k\r\n") == b"VALUE k 0 1\r\nx\r\nEND\r\n"

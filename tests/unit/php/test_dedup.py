@@ -62,6 +62,7 @@ def _wait(places: list[Place], ms: int) -> None:
 def test_a_write_that_another_node_has_accepted_is_a_copy_at_every_other_one() -> None:
     places = _places()
     assert [place.arrives() for place in places] == [True, False, False]
+    assert [place.duplicates.copies for place in places] == [0, 1, 1]
 
 
 def test_the_kth_write_at_one_node_is_the_kth_at_any_though_all_are_equal() -> None:

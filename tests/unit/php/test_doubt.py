@@ -72,6 +72,10 @@ def test_a_lock_of_which_nobody_may_know_ends_soon_and_no_other_does() -> None:
         store.put(key, entry, NOW)
     _lost(store, observer, {2: 2})
     assert observer.uncertain.ends == {b"new.lock": (3 << 20, NOW + ORPHAN_MS)}
+    assert observer.uncertain.over(NOW + ORPHAN_MS - 1) == []
+    assert observer.uncertain.ended == 0
+    assert observer.uncertain.over(NOW + ORPHAN_MS) == [(b"new.lock", 3 << 20)]
+    assert observer.uncertain.ended == 1
 
 
 def _in_doubt() -> tuple[Store, PhpObserver]:

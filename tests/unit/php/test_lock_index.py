@@ -64,3 +64,25 @@ def test_of_phpredis_locks_without_a_timeout_those_are_noted_that_come_as_nobody
         store.put(key, Entry(make(1, number << 20), b"web1|71", 0, ends, 0, Owner(node, 0)), NOW)
     store.put(b"d_LOCK", Entry(make(1, 9 << 20), b"anybody's", 0, NEVER), NOW)
     assert index.orphans == [b"a_LOCK"]
+
+
+def test_of_locks_on_their_way_the_last_are_known_until_they_have_come() -> None:
+    index = LockIndex()
+    for number in range(1_000):
+        index.proposed(b"shop.lock.%d" % number, _maybe(b"1"))
+    assert index.lock_of(b"shop.999") == b"shop.lock.999"
+    assert len(index.coming) < 1_000
+    index.placed(b"shop.lock.999", _maybe(b"1"))
+    assert b"shop.999" not in index.coming
+    assert index.lock_of(b"shop.999") == b"shop.lock.999"
+
+
+def test_what_is_on_its_way_and_no_lock_guards_nothing() -> None:
+    index = LockIndex()
+    index.proposed(b"shop.lock.a", Entry(make(1, 1), b"1", 0, NEVER))
+    index.proposed(b"shop.lock.a", _maybe(None))
+    assert index.lock_of(b"shop.a") is None
+
+
+def _maybe(value: bytes | None) -> Entry:
+    return Entry(make(1, 1), value, 0, NEVER, 0, Owner(1, 15_000, maybe=True))

@@ -89,7 +89,7 @@ def test_a_connection_that_never_releases_what_it_locks_costs_a_bounded_amount()
     cluster.advance(10_000)
     assert len(cluster.nodes[1].store) == 0
     client.send(b"add last.lock 768 1 1\r\n1\r\nget last\r\n")
-    policy = cluster.nodes[1]._policy
+    policy = cluster.nodes[1].policy
     assert isinstance(policy, PhpPolicy)
     assert len(policy._table.owners) <= 1
 

@@ -453,6 +453,40 @@ def test_late_copies_are_known_under_a_prefix_that_nobody_has_named() -> None:
     assert _values(cluster, _LOCK) == {b"1"}
 
 
+def test_a_late_copy_of_a_release_frees_nobodys_lock_though_its_session_came_before_the_grant() -> None:
+    """php-memcached writes the session to a node at which the grant of its lock is not yet committed."""
+    cluster = serving_cluster()
+    locks, writes, following = cluster.client(1), cluster.client(2), cluster.client(1)
+    locks.post(_stored(ADD, _LOCK, b"1", 30))
+    cluster.step((1, 2), (1, 3))
+    cluster.step((2, 1), (3, 1))  # node 1 knows that all have it, and its client does
+    cluster.hold((1, 2))
+    writes.post(_stored(SET, _SESSION, b"one", 1440))
+    cluster.release()
+    cluster.deliver()
+    assert _values(cluster, _SESSION) == {b"one"}
+    locks.post(_packet(DELETE, _LOCK))
+    cluster.step((1, 2), (1, 3))
+    writes.post(_packet(DELETEQ, _LOCK))  # the copy waits for the release itself,
+    following.post(_stored(ADD, _LOCK, b"1", 30))  # and so does the next request, at the node of the lock
+    cluster.deliver()
+    assert len(following.take()) == HEADER_BYTES
+    assert _values(cluster, _LOCK) == {b"1"}
+
+
+def test_a_copy_that_came_before_the_others_fell_silent_does_not_show_its_host_to_be_on_this_side() -> None:
+    """What stands behind it is waited for; it begins to wait for the others when they have been silent long."""
+    cluster = serving_cluster()
+    _visit(cluster, 1, 1, b"one")
+    cut_off = cluster.client(3, "10.9.9.9")
+    cut_off.post(_stored(SETQ, _SESSION, b"one", 1440))
+    cluster.hold(*((number, 3) for number in (1, 2)), *((3, number) for number in (1, 2)))
+    for _ in range(60):
+        cluster.advance(50)
+        assert not cluster.nodes[3].staleness.serves(cut_off.connection)
+    assert cluster.members(3) == [3]
+
+
 def test_a_quiet_write_without_a_release_behind_it_is_no_copy() -> None:
     cluster = serving_cluster()
     _visit(cluster, 1, 1, b"one")

@@ -18,7 +18,7 @@ def lone() -> LoneNode:
 
 
 def _policy(lone: LoneNode) -> PhpPolicy:
-    policy = lone.node._policy
+    policy = lone.node.policy
     assert isinstance(policy, PhpPolicy)
     return policy
 
@@ -52,6 +52,11 @@ def test_with_php_each_client_is_given_commands_of_its_own_at_the_gate_of_its_co
     assert isinstance(one, PhpCommands) and isinstance(other, PhpCommands)
     assert [one.gate, other.gate] == [connection.gate for connection in connections]
     assert one.gate is not other.gate
+
+
+def test_it_counts_the_locks_that_were_granted(lone: LoneNode) -> None:
+    _granted(lone)
+    assert _policy(lone).figures() == {"lock_grants": 1, "locks_in_doubt": 0, "locks_ended": 0, "copies": 0}
 
 
 @pytest.mark.parametrize(("cut", "left"), [(False, b"0"), (True, b"1")])

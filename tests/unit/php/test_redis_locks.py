@@ -186,6 +186,25 @@ def test_when_its_node_is_gone_a_lock_without_a_time_ends_soon(gone: str, after:
     assert php(cluster, 2).send(take(OTHER)) == OK
 
 
+def test_where_others_are_out_of_touch_its_holder_has_longer_for_this_node_may_let_it_wait() -> None:
+    cluster = serving_cluster(4)
+    cluster.freeze(3)
+    cluster.freeze(4)
+    cluster.advance(3_000)
+    assert cluster.members(2) == [1, 2]
+    holder = php(cluster, 1)
+    answer = holder.send(take(px=0))
+    while not answer:  # it is held back, for the others might be back
+        answer = holder.wait(100)
+    assert answer == OK
+    cluster.advance(500)
+    cluster.kill(1)
+    cluster.advance(2 * ORPHAN_MS)
+    assert cluster.value(2, LOCK) == b"web1|71"
+    cluster.advance(PATIENT_MS)
+    assert cluster.value(2, LOCK) is None
+
+
 def test_a_lock_without_a_time_ends_though_all_who_saw_its_node_go_have_gone_themselves() -> None:
     cluster = serving_cluster()
     holding(cluster, 1, px=0)

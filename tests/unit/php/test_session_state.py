@@ -29,7 +29,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock(1, NOW, WALL)
-        index = LockIndex()
+        index = self.index = LockIndex()
         self.store = Store(1 << 20, owned=index)
         self.writes = PendingWrites()
         keyspace = Keyspace(self.store, self.writes, Alone(self.store, self.clock), self.clock)
@@ -66,6 +66,15 @@ def test_under_an_undeclared_prefix_only_a_lock_that_was_taken_tells_of_its_sess
     assert world.sessions.lock_of(SHOPS) == SHOPS + b".lock"
     world.put(SHOPS_LOCK, world.lock(maybe=True))
     assert world.sessions.lock_of(SHOPS) == SHOPS_LOCK
+
+
+def test_under_an_undeclared_prefix_a_lock_that_is_on_its_way_tells_of_its_session_too() -> None:
+    world = World()
+    world.index.proposed(SHOPS_LOCK, world.lock(maybe=True))
+    assert world.sessions.lock_of(SHOPS) == SHOPS_LOCK
+    assert not world.sessions.may_be_session(SHOPS_LOCK), "what has been given up guards nothing"
+    world.coming(SHOPS_LOCK, world.lock(maybe=True))
+    assert world.sessions.may_be_session(SHOPS_LOCK)
 
 
 # --- whether it is a session at all

@@ -56,6 +56,10 @@ def test_who_leaves_leaves_behind_what_it_has_stored(cut: bool) -> None:
     assert server.rig.value(b"memc.sess.key.lock.abc") == b"1"
 
 
+def test_it_counts_nothing() -> None:
+    assert Server().policy.figures() == {}
+
+
 def test_who_claims_what_is_free_gets_it_as_anybody_would_and_nobody_is_told() -> None:
     server = Server()
     decide = add(Entry(ZERO, b"web1|71", 0, NEVER))

@@ -146,6 +146,8 @@ def test_of_who_has_gone_nothing_is_held_and_nothing_judged(line: Line) -> None:
 
 
 def test_when_what_is_executed_had_to_wait_is_told_at_the_gate(line: Line) -> None:
-    assert line.gate.waits_since is None
-    line.connection.waits_since = 7
-    assert line.gate.waits_since == 7
+    assert line.gate.asked is None
+    line.connection.waits_since, line.connection.heard = 7, 9
+    assert line.gate.asked == 7
+    line.connection.heard = 5
+    assert line.gate.asked == 5, "it waited for something else first"

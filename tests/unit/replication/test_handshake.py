@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 
 import attrs
@@ -28,11 +29,15 @@ from tests.unit.replication.test_wire import MESSAGES, cut
 
 NODES = ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"]
 SECRET = b"correct horse battery staple"
-ONE = Identity(me=1, inc=11, nodes=NODES, secret=SECRET)
-TWO = Identity(me=2, inc=22, nodes=NODES, secret=SECRET)
-THREE = Identity(me=3, inc=33, nodes=NODES, secret=SECRET)
+ONE = Identity(me=1, inc=11, nodes=NODES, secrets=(SECRET,))
+TWO = Identity(me=2, inc=22, nodes=NODES, secrets=(SECRET,))
+THREE = Identity(me=3, inc=33, nodes=NODES, secrets=(SECRET,))
 
 each_secret = pytest.mark.parametrize("secret", [b"", SECRET], ids=["open", "secret"])
+
+
+def _some(*secrets: bytes) -> tuple[bytes, ...]:
+    return tuple(filter(None, secrets))
 
 
 class _Line:
@@ -71,15 +76,17 @@ def _caller(identity: Identity = TWO, to: int = 1) -> Outgoing:
 
 
 def _turned_away(called: Identity, caller: Identity, to: int = 1) -> str:
-    """Why this node turns that one away: what both sides are told."""
+    """Why this node turns that one away: what the called end says, and the other one reads with names in it."""
     incoming, outgoing = _called(called), _caller(caller, to)
     with pytest.raises(PeerError) as error:
         _Line(outgoing, incoming)
     assert incoming.node is None
     assert outgoing.receive(incoming.unsaid) == b""
     assert not outgoing.welcome
-    assert outgoing.reason == str(error.value)
-    return outgoing.reason
+    said = str(error.value)
+    names = said.replace("the caller", caller.name(caller.me)).replace("the called node", caller.name(to))
+    assert outgoing.reason == names
+    return said
 
 
 # --- who gets through
@@ -87,7 +94,7 @@ def _turned_away(called: Identity, caller: Identity, to: int = 1) -> str:
 
 @each_secret
 def test_nodes_that_agree_let_each_other_in(secret: bytes) -> None:
-    one, two = attrs.evolve(ONE, secret=secret), attrs.evolve(TWO, secret=secret)
+    one, two = attrs.evolve(ONE, secrets=_some(secret)), attrs.evolve(TWO, secrets=_some(secret))
     line = _Line(_caller(two), _called(one))
     assert line.caller.welcome
     assert (line.called.node, line.called.inc) == (2, 22)
@@ -97,8 +104,8 @@ def test_nodes_that_agree_let_each_other_in(secret: bytes) -> None:
 @each_secret
 @given(places=st.lists(st.integers(0, 10_000), max_size=30))
 def test_wherever_a_greeting_is_cut_it_comes_to_the_same(secret: bytes, places: list[int]) -> None:
-    called = _called(attrs.evolve(ONE, secret=secret))
-    caller = _caller(attrs.evolve(TWO, secret=secret))
+    called = _called(attrs.evolve(ONE, secrets=_some(secret)))
+    caller = _caller(attrs.evolve(TWO, secrets=_some(secret)))
     hello = b"".join(caller.receive(part) for part in cut(called.unsaid, places))
     messages = [
         message
@@ -126,14 +133,18 @@ def test_a_caller_is_not_welcome_before_the_called_end_has_proved_itself() -> No
 @pytest.mark.parametrize(
     ("called", "caller", "reason"),
     [
-        (SECRET, b"another secret of 16", "its --secret-file differs from this node's"),
+        (
+            SECRET,
+            b"another secret of 16",
+            "the --secret-file of the caller differs from that of the called node",
+        ),
         (SECRET, b"", "the caller has no --secret-file, the called node has one"),
         (b"", SECRET, "the caller has a --secret-file, the called node has none"),
     ],
     ids=["differs", "caller has none", "called has none"],
 )  # fmt: skip
 def test_nodes_whose_secrets_differ_turn_each_other_away(called: bytes, caller: bytes, reason: str) -> None:
-    told = _turned_away(attrs.evolve(ONE, secret=called), attrs.evolve(TWO, secret=caller))
+    told = _turned_away(attrs.evolve(ONE, secrets=_some(called)), attrs.evolve(TWO, secrets=_some(caller)))
     assert told == f"{reason}; give all nodes the same file"
 
 
@@ -142,28 +153,47 @@ def test_nodes_whose_secrets_differ_turn_each_other_away(called: bytes, caller: 
     [
         (
             attrs.evolve(TWO, nodes=NODES[:2]),
-            "its --nodes list is 10.0.0.1:11211,10.0.0.2:11211, this node's is " + ",".join(NODES),
+            "--nodes differs: 10.0.0.3:11211 is missing in that of the caller",
         ),
-        (attrs.evolve(TWO, nodes=NODES[::-1]), "its --nodes list is "),
-        (attrs.evolve(TWO, nodes=["a\nb:1"]), "its --nodes list is a?b:1, this"),
-        (attrs.evolve(TWO, me=1), "it claims to be node 1 of the list"),
-        (attrs.evolve(TWO, me=0), "it claims to be node 0 of the list"),
-        (attrs.evolve(TWO, me=4), "it claims to be node 4 of the list"),
-        (attrs.evolve(TWO, terms="majority"), "it runs with majority, this node with "),
+        (attrs.evolve(TWO, nodes=NODES[::-1]), "--nodes differs: the same nodes in another order"),
+        (
+            attrs.evolve(TWO, nodes=[*NODES[1:], "a\nb:1"]),
+            "--nodes differs: a?b:1 is missing in that of the called node; 10.0.0.1:11211 is missing in "
+            "that of the caller",
+        ),
+        (attrs.evolve(TWO, me=1), "the caller claims to be node 1 of the list"),
+        (attrs.evolve(TWO, me=0), "the caller claims to be node 0 of the list"),
+        (attrs.evolve(TWO, me=4), "the caller claims to be node 4 of the list"),
+        (attrs.evolve(TWO, terms="majority"), "the caller runs with majority, the called node with "),
     ],
 )
 @each_secret
 def test_a_caller_that_disagrees_is_turned_away_and_told_why(
     secret: bytes, caller: Identity, reason: str
 ) -> None:
-    one, caller = attrs.evolve(ONE, secret=secret), attrs.evolve(caller, secret=secret)
+    one, caller = attrs.evolve(ONE, secrets=_some(secret)), attrs.evolve(caller, secrets=_some(secret))
     assert _turned_away(one, caller).startswith(reason)
+
+
+def test_of_the_terms_only_those_that_differ_are_told() -> None:
+    one = attrs.evolve(ONE, terms="--partition available --failure-timeout 2")
+    two = attrs.evolve(TWO, terms="--partition available --failure-timeout 3")
+    told = "the caller runs with --failure-timeout 3, the called node with --failure-timeout 2"
+    assert _turned_away(one, two) == told
+
+
+def test_who_is_turned_away_reads_which_node_has_what_in_names() -> None:
+    called, caller = _called(ONE), _caller(attrs.evolve(TWO, nodes=NODES[:2]))
+    with pytest.raises(PeerError):
+        _Line(caller, called)
+    assert caller.receive(called.unsaid) == b""
+    assert caller.reason == f"--nodes differs: {NODES[2]} is missing in that of {NODES[1]}"
 
 
 @pytest.mark.parametrize("to", [0, 3, 4])
 def test_a_caller_that_meant_somebody_else_is_told_whom_it_has_reached(to: int) -> None:
     wanted = NODES[2] if to == 3 else "?"
-    assert _turned_away(ONE, TWO, to).startswith(f"it calls {wanted}, but this is {NODES[0]}; ")
+    assert _turned_away(ONE, TWO, to).startswith(f"the caller calls {wanted}, but has reached {NODES[0]}; ")
 
 
 def _hello(caller: Outgoing, called: Incoming, **changes: object) -> bytes:
@@ -176,11 +206,13 @@ def _hello(caller: Outgoing, called: Incoming, **changes: object) -> bytes:
 @pytest.mark.parametrize("wire", [0, WIRE_VERSION - 1, WIRE_VERSION + 1])
 def test_another_version_is_turned_away_whatever_else_its_greeting_says(wire: int) -> None:
     called = _called()
-    with pytest.raises(PeerError, match=f"^it speaks version {wire} of the nodes' protocol, this node "):
+    older = "the caller" if wire < WIRE_VERSION else "the called node"
+    spoken = f"the caller speaks version {wire} of the nodes' protocol, the called node version {WIRE_VERSION}"
+    with pytest.raises(PeerError, match=f"^{spoken}; upgrade {older}$"):
         called.receive(_hello(_caller(), called, wire=wire, nodes=[], proof=b""))
     called = _called()
     body = b"\x93\xa5hello" + bytes([wire]) + b"\xc0"
-    with pytest.raises(PeerError, match=r"^it speaks version"):
+    with pytest.raises(PeerError, match=r"^the caller speaks version"):
         called.receive(len(body).to_bytes(4, "big") + body)
 
 
@@ -194,13 +226,32 @@ def test_another_version_is_turned_away_whatever_else_its_greeting_says(wire: in
 )  # fmt: skip
 def test_with_a_secret_nothing_of_a_greeting_can_be_changed_on_the_way(changes: dict[str, object]) -> None:
     called = _called()
-    with pytest.raises(PeerError, match=r"^its --secret-file differs"):
+    with pytest.raises(PeerError, match=r"^the --secret-file of the caller differs"):
         called.receive(_hello(_caller(), called, **changes))
     assert called.node is None
 
 
+@each_secret
+def test_a_later_release_that_says_more_of_itself_is_let_in(secret: bytes) -> None:
+    """A node that is upgraded must not read that its secret is another one."""
+    called = _called(attrs.evolve(ONE, secrets=_some(secret)))
+    said = ["hello", WIRE_VERSION, 2, 1, TWO.inc, TWO.nodes, TWO.terms, _nonce(), b"", {"more": [1, "x"]}]
+    nonce = msgspec.msgpack.decode(called.unsaid[4:])[1]
+    if secret:
+        said[8] = hmac.digest(secret, msgspec.msgpack.encode(("caller", nonce, said)), "sha256")
+    body = msgspec.msgpack.encode(said)
+    called.receive(len(body).to_bytes(4, "big") + body)
+    assert called.node == 2
+    if secret:
+        changed = _called(ONE)
+        said[9] = {"more": [2, "x"]}
+        body = msgspec.msgpack.encode(said)
+        with pytest.raises(PeerError, match=r"^the --secret-file of the caller differs"):
+            changed.receive(len(body).to_bytes(4, "big") + body)
+
+
 def test_with_a_secret_strangers_learn_nothing_of_what_this_node_runs_with() -> None:
-    stranger = Identity(me=2, inc=1, nodes=["x:1"], terms="y", secret=b"a guess of 16 bytes")
+    stranger = Identity(me=2, inc=1, nodes=["x:1"], terms="y", secrets=(b"a guess of 16 bytes",))
     assert "10.0.0" not in _turned_away(attrs.evolve(ONE, terms="majority"), stranger)
 
 
@@ -210,7 +261,7 @@ def test_with_a_secret_strangers_learn_nothing_of_what_this_node_runs_with() -> 
 def test_a_greeting_that_was_overheard_is_worth_nothing_later() -> None:
     overheard = _Line(_caller(), _called()).to_called[0]
     called = _called()
-    with pytest.raises(PeerError, match=r"^its --secret-file differs"):
+    with pytest.raises(PeerError, match=r"^the --secret-file of the caller differs"):
         called.receive(overheard)
 
 
@@ -234,14 +285,16 @@ def test_nobodys_own_proof_can_be_sent_back_to_him() -> None:
 def test_a_node_that_is_called_cannot_be_answered_with_what_it_says_when_it_calls() -> None:
     called, calling = _called(ONE), _caller(ONE, to=2)
     hello = calling.receive(called.unsaid)
-    with pytest.raises(PeerError, match=r"^it claims to be node 1 of the list"):
+    with pytest.raises(PeerError, match=r"^the caller claims to be node 1 of the list"):
         called.receive(hello)
 
 
 def test_a_proof_that_was_meant_for_one_node_cannot_be_carried_to_another() -> None:
     """Somebody sits at node 3's address and hands on to node 1 what node 2 says to him."""
     called, caller = _called(ONE), _caller(TWO, to=3)
-    with pytest.raises(PeerError, match=r"^it calls 10\.0\.0\.3:11211, but this is 10\.0\.0\.1:11211"):
+    with pytest.raises(
+        PeerError, match=r"^the caller calls 10\.0\.0\.3:11211, but has reached 10\.0\.0\.1:11211"
+    ):
         called.receive(caller.receive(called.unsaid))
 
 
@@ -313,7 +366,7 @@ def test_any_answer_to_a_caller_is_a_reason_or_nothing_yet_or_a_peer_error(data:
     ],
 )
 def test_a_called_end_that_speaks_out_of_turn_is_hung_up_on(messages: list[PeerMessage]) -> None:
-    caller = _caller(attrs.evolve(TWO, secret=b""))
+    caller = _caller(attrs.evolve(TWO, secrets=()))
     with pytest.raises(PeerError):
         caller.receive(b"".join(map(encode, messages)))
     assert not caller.welcome
@@ -338,3 +391,49 @@ def test_a_reason_from_elsewhere_is_one_line_of_bounded_length() -> None:
 
 def test_a_secret_is_not_shown_by_accident() -> None:
     assert SECRET.decode() not in repr(ONE)
+
+
+# --- secrets that are changed
+
+OLD, NEW = b"an old secret of 16", b"a new secret of 16 "
+
+
+def _with(identity: Identity, *secrets: bytes) -> Identity:
+    return attrs.evolve(identity, secrets=secrets)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([OLD], [OLD, NEW]), ([OLD, NEW], [NEW, OLD]), ([NEW, OLD], [NEW])],
+    ids=["the new one is taken", "the new one is proved", "the old one has gone"],
+)
+def test_in_each_of_the_three_steps_those_who_have_made_it_and_those_who_have_not_let_each_other_in(
+    before: list[bytes], after: list[bytes]
+) -> None:
+    for called, caller in ((before, after), (after, before), (before, before), (after, after)):
+        line = _Line(_caller(_with(TWO, *caller)), _called(_with(ONE, *called)))
+        assert line.caller.welcome and line.called.node == 2
+
+
+def test_a_secret_that_has_gone_lets_nobody_in_any_more() -> None:
+    told = _turned_away(_with(ONE, NEW), _with(TWO, OLD))
+    assert (
+        told
+        == "the --secret-file of the caller differs from that of the called node; give all nodes the same file"
+    )
+
+
+def test_who_knows_only_the_old_secret_does_not_pass_for_the_node_that_is_called() -> None:
+    """He may call, until the old one is taken out; but nobody who proves the new one is answered by the old."""
+    nonce = b"n" * NONCE_BYTES
+    caller = Outgoing(_with(TWO, NEW, OLD), 1, nonce)
+    twin = Outgoing(_with(TWO, OLD), 1, nonce)  # greets in the same words, and proves the old one
+    impostor = _called(_with(ONE, OLD))
+    challenge = impostor.unsaid
+    caller.receive(challenge)
+    impostor.receive(twin.receive(challenge))
+    twin.receive(impostor.unsaid)
+    assert twin.welcome
+    with pytest.raises(PeerError, match="does not prove"):
+        caller.receive(impostor.unsaid)
+    assert not caller.welcome

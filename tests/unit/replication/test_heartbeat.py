@@ -133,15 +133,51 @@ def test_since_when_a_member_holds_everything_is_remembered_until_it_says_otherw
     node = _Node()
     two = node.peers[2]
     node.heartbeats.came(two, _beat(full=False))
-    assert two.synced == 0
+    assert two.synced is None
     node.heartbeats.came(two, replace(_beat(), leaving=leaving))
-    assert two.synced == (0 if leaving else WALL)
+    assert two.synced == (None if leaving else NOW)
     node.clock.turn(NOW + 100, WALL + 100)
     node.heartbeats.came(two, _beat())
-    assert two.synced == (0 if leaving else WALL)
+    assert two.synced == (None if leaving else NOW)
 
 
 def test_the_clock_is_raised_above_what_a_peer_has_seen_whether_it_is_a_member_or_not() -> None:
     node = _Node()
     node.heartbeats.came(node.peers[3], replace(_beat(), logical=1 << 60))
     assert node.clock.logical >= 1 << 60
+
+
+def test_what_a_node_says_of_itself_goes_out_about_once_a_second() -> None:
+    node = _Node()
+    node.heartbeats.about = lambda: b"about"
+    said = []
+    for now in range(NOW, NOW + 3_000, 100):
+        node.clock.turn(now, WALL)
+        node.heartbeats.tick()
+        beat = node.heartbeats.take()
+        assert beat is not None
+        said += [now] if beat.about == b"about" else []
+    assert said == [NOW, NOW + 1_000, NOW + 2_000]
+
+
+def test_who_has_heard_nothing_yet_is_told_all_at_once() -> None:
+    node = _Node()
+    node.heartbeats.about = lambda: b"about"
+    for now, greets, said in [(NOW, False, b"about"), (NOW + 50, False, b""), (NOW + 60, True, b"about")]:
+        node.clock.turn(now, WALL)
+        node.heartbeats.greet() if greets else node.heartbeats.hurry()
+        beat = node.heartbeats.take()
+        assert beat is not None
+        assert beat.about == said
+
+
+def test_what_a_peer_said_of_itself_stays_until_it_ends_or_says_something_else() -> None:
+    node = _Node()
+    two = node.peers[2]
+    node.heartbeats.came(two, replace(_beat(), about=b"one"))
+    node.heartbeats.came(two, _beat())
+    assert two.about == b"one"
+    node.heartbeats.came(two, replace(_beat(), about=b"two"))
+    assert two.about == b"two"
+    two.ended("its port refuses", NOW)
+    assert two.about == b""

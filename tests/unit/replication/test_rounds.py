@@ -136,10 +136,10 @@ def test_the_lag_of_a_member_is_the_writes_that_it_has_not_acknowledged() -> Non
     cluster.hold((1, 3))
     client = cluster.client(1)
     client.send(b"set a 0 0 1\r\nx\r\nset b 0 0 1\r\nx\r\n")
-    assert [node.lag(number) for number in (2, 3, 4)] == [0, 2, 0]
+    assert [node.rounds.lag(number) for number in (2, 3, 4)] == [0, 2, 0]
     cluster.release()
     assert client.take() == b"STORED\r\n" * 2
-    assert [node.lag(number) for number in (2, 3, 4)] == [0, 0, 0], "that both are committed is no write"
+    assert [node.rounds.lag(number) for number in (2, 3, 4)] == [0, 0, 0], "that both are committed is no write"
 
 
 # --- what only a change of view can bring
@@ -193,7 +193,7 @@ def test_a_aborted_write_that_a_view_settles_is_answered_once_when_the_view_is_c
     origin = room.propose(attempt)
     room.rounds.take(2, Nack(b"n", origin))
     assert (attempt.answered, attempt.lost) == (0, 1)
-    room.rounds.end(room.settled(origin), keep=True)
+    room.rounds.end(room.settled(origin), keep=True, away=[])
     assert attempt.answered == 0
     assert len(room.rounds) == 1
     room.rounds.settled.confirmed()
@@ -210,7 +210,7 @@ def test_a_aborted_write_is_forgotten_once_every_member_has_taken_the_abort() ->
     for node in (2, 3):
         room.stream.acknowledged(node, Ack(64, room.stream.sent, 0))
     room.rounds.progress()
-    room.rounds.end(room.settled(origin), keep=True)
+    room.rounds.end(room.settled(origin), keep=True, away=[])
     room.rounds.settled.confirmed()
     assert attempt.answered == 0
 
@@ -221,7 +221,7 @@ def test_a_aborted_write_that_was_tried_again_counts_by_its_new_version_only() -
     room.rounds.take(2, Nack(b"n", origin))
     again = room.propose(attempt)
     assert again > origin
-    room.rounds.end(room.settled(again), keep=True)
+    room.rounds.end(room.settled(again), keep=True, away=[])
     room.rounds.settled.confirmed()
     assert attempt.answered == 1
 
@@ -231,7 +231,7 @@ def test_what_a_view_cuts_short_is_over_and_whoever_waited_for_its_key_goes_on()
     room.propose(attempt)
     woken: list[str] = []
     room.writes.wait(b"n", lambda: woken.append("n"))
-    room.rounds.end(room.settled(None), keep=True)
+    room.rounds.end(room.settled(None), keep=True, away=[])
     assert (attempt.answered, attempt.lost) == (0, 1)
     assert (len(room.rounds), room.writes.pending, room.writes.flow.round) == (0, {}, 0)
     assert len(room.writes.woken) == 1
@@ -252,6 +252,24 @@ def test_nothing_is_committed_while_a_promise_pauses_the_node() -> None:
     room.state.promised = 64
     room.rounds.progress()
     assert attempt.answered == 1
+
+
+def test_what_a_write_took_is_noted_when_it_ends_and_by_a_view_too_if_this_nodes_data_count() -> None:
+    room = _Room()
+    room.propose(_Attempt())
+    room.stream.take_frames()
+    for node in (2, 3):
+        room.stream.acknowledged(node, Ack(64, 1, 0))
+    room.clock.turn(1_004, 1_004)
+    room.rounds.progress()
+    assert (room.rounds.times.count, room.rounds.times.total_ms) == (1, 4)
+    room.propose(_Attempt())
+    room.clock.turn(1_404, 1_404)
+    room.rounds.end(room.settled(None), keep=True, away=[])
+    assert (room.rounds.times.count, room.rounds.times.total_ms, room.rounds.times.slow) == (2, 404, 1)
+    room.propose(_Attempt())
+    room.rounds.end(room.settled(None), keep=False, away=[])
+    assert room.rounds.times.count == 2
 
 
 def _write(version: Version, base: Version | None, dead: bool = False) -> Write:

@@ -67,7 +67,7 @@ class _Member:
         write = describe(b"n", Entry(NEW, b"1", 0, NEVER), None, False, 1_000, REQUEST)
         done = [Settled(write, origin) for origin in origins]
         view = Install(128, 2, {1: 1, 2: 2}, [1, 2], True, done, ZERO)
-        self.settled.take_over(view, keep)
+        self.settled.take_over(view, keep, away=[])
         self.settled.decide(cut, aborted or {}, view, keep)
 
 

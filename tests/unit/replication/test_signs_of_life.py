@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import pytest
 
@@ -17,12 +18,23 @@ from memrep.replication.membership.timing import Timing
 from memrep.replication.membership.view import View
 from memrep.replication.membership.view_change import ViewChange
 from memrep.replication.message import Heartbeat, Install, Propose, Relay, Vote
+from memrep.replication.observer import ReplicationObserver
 from memrep.replication.signs_of_life import SignsOfLife
 from memrep.storage.entry import NEVER
 from memrep.storage.version import ZERO, Clock
 
 VID = 64
 NOW = 10_000
+
+
+class _Clients(ReplicationObserver):
+    """Who has to know how often it turned out that clients may be waiting at a node that was cut off."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def out_of_touch(self) -> None:
+        self.told += 1
 
 
 class _Node:
@@ -35,12 +47,13 @@ class _Node:
         self.membership = Membership(["web1", "web2", "web3"], self.state, Timing(), self.clock)
         self.detector = self.membership.detector
         self.sent: list[object] = []
+        self.clients = _Clients()
         self.heartbeats = Heartbeats(self.membership, FrameStream(self.state), lambda *sent: None)
         self.leases = Leases(self.state, self.detector, Timing())
         view_change = ViewChange(
             self.membership, self.vote, lambda node, message: self.sent.append(message), self.sent.append
         )
-        self.signs = SignsOfLife(self.membership, self.leases, view_change, self.heartbeats)
+        self.signs = SignsOfLife(self.membership, self.leases, view_change, self.heartbeats, self.clients)
         for node, peer in self.detector.peers.items():
             peer.opened_link(7, NOW)
             self.detector.heard(node, NOW)
@@ -56,11 +69,11 @@ class _Node:
     def after(self, ms: int) -> None:
         self.clock.turn(self.clock.now + ms, self.clock.wall + ms)
 
-    def is_alone(self) -> None:
-        """Both others have fallen silent, and there is a view without them."""
+    def is_alone(self, before: Mapping[int, int] = MappingProxyType({1: 7, 2: 7, 3: 7})) -> None:
+        """The others of the view before have fallen silent, and there is one without them."""
         self.after(700)
         self.state.install(Install(2 * VID, 1, {1: 7}, [1], False, [], ZERO))
-        self.detector.installed(self.clock.now, {1: 7, 2: 7, 3: 7})
+        self.detector.installed(self.clock.now, before)
         self.leases.weigh()
 
     @property
@@ -146,9 +159,32 @@ def test_the_first_sign_of_life_of_a_missed_node_stops_this_one_until_there_is_a
     else:
         assert node.signs.came_over_another(Relay(1, 3, 7, b"")) is node.detector.peers[3]
     assert node.state.met
+    assert node.clients.told == 1, "who waits there may not hear of its end"
     assert node.leases.serves_until == 0
     assert node.state.view_change_reason == "web3 is heard again, and may have gone on"
     assert node.heartbeats.take() is not None, "it has to hear of this node soon"
+
+
+@pytest.mark.parametrize("sign", ["link", "call", "relay"])
+@pytest.mark.parametrize("other_is_missed", [True, False])
+def test_who_was_dead_and_shows_life_may_have_met_those_that_are_missed(
+    sign: str, other_is_missed: bool
+) -> None:
+    node = _Node()
+    node.is_alone(before={1: 7, 2: 7})  # node 2 is silent, and missed
+    node.detector.peers[3].process.closed_link()
+    node.detector.ended(node.detector.peers[3], "it was stopped", node.clock.now - 50)
+    if not other_is_missed:
+        node.detector.ended(node.detector.peers[2], "it was stopped", node.clock.now)
+    if sign == "link":
+        node.signs.linked(3, 8)
+    elif sign == "call":
+        node.signs.called(3)
+    else:
+        assert node.signs.came_over_another(Relay(1, 3, 8, b"")) is node.detector.peers[3]
+    assert node.state.met is other_is_missed, "a last survivor has nothing to fear from who starts anew"
+    if sign != "call":  # by a call alone it is not known to live
+        assert (3 in node.detector.missed.nodes) is other_is_missed
 
 
 def test_a_call_of_a_peer_that_is_not_missed_is_no_sign_of_anything() -> None:

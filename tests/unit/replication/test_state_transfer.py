@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication import state_transfer
-from memrep.replication.message import Chunk, TransferRequest, Write
+from memrep.replication.message import Chunk, TransferRequest, Write, describe
+from memrep.replication.rounds import Rounds
+from memrep.replication.state_transfer import Joiner, _Announcements
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.namespaces import FLUSH_KEY
 from memrep.storage.version import Version, make
 from tests.harness.cluster import Cluster, serving_cluster
 
@@ -62,6 +65,40 @@ def test_a_key_that_only_the_newcomer_has_is_sent_round_under_its_version() -> N
     _back(cluster)
     assert [cluster.value(n, b"mine") for n in (1, 2, 3)] == [b"mine"] * 3
     assert {node.store.version(b"mine") for node in cluster.nodes.values()} == {version}
+
+
+def test_a_flush_goes_round_even_where_all_else_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = _away()
+    flushed = make((1 << 40) + 1, 64 * 5)
+    for key, version in ((b"mine", make(1 << 40, 64 * 5)), (FLUSH_KEY, flushed)):
+        cluster.nodes[3].store.put(key, _entry(version), cluster.now)
+    begin = Joiner.begin
+    monkeypatch.setattr(Joiner, "begin", lambda self, horizon, yields=0: begin(self, horizon, 1))
+    _back(cluster)
+    for node in cluster.nodes.values():
+        assert node.store.is_miss(b"mine", cluster.now)
+        assert node.store.is_miss(b"key1", cluster.now), "it was flushed at node 3, and would differ for good"
+        assert node.store.flushes.of_all == flushed
+
+
+def test_to_yield_revives_nothing_that_a_flush_has_ended_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = serving_cluster()
+    node = cluster.nodes[3]
+    theirs = make(1 << 40, 64 * 5)
+    node.store.put(b"k", _entry(make(1 << 40, 64 * 6)), cluster.now)
+    node.store.put(FLUSH_KEY, _entry(make(1 << 40, 64 * 7)), cluster.now)
+    given: list[tuple[Entry, bool]] = []
+    monkeypatch.setattr(
+        Rounds,
+        "give_way",
+        lambda self, key, entry, base, attempt, *, dead=False: given.append((entry, dead)),
+    )
+    joiner = node.replica.joiner
+    joiner._theirs[b"k"] = describe(b"k", _entry(theirs), None, False, cluster.now)
+    joiner._yield(b"k", _Announcements())
+    ((entry, dead),) = given
+    assert entry.value is None, "it would stand above the flush, and be back"
+    assert dead
 
 
 def test_a_key_that_the_others_must_have_purged_is_discarded() -> None:

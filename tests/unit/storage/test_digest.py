@@ -79,6 +79,16 @@ def test_what_is_taken_out_again_leaves_nothing(pairs: dict[bytes, Version]) -> 
     assert digest.sums == [0] * BUCKETS
 
 
+@given(contents, contents)
+def test_without_a_part_it_is_the_digest_of_the_rest(
+    rest: dict[bytes, Version], part: dict[bytes, Version]
+) -> None:
+    whole = _digest({b"rest" + key: version for key, version in rest.items()} | part)
+    alone = _digest({b"rest" + key: version for key, version in rest.items()})
+    assert whole.without(_digest(part), 0, BUCKETS) == alone.sums
+    assert whole.without(_digest(part), 8, 16) == alone.sums[8:16]
+
+
 @given(st.integers(1, 1 << 61))
 def test_two_keys_that_swap_adjacent_versions_do_not_cancel_out(stamp: int) -> None:
     one, other = _in_one_bucket(2)

@@ -645,10 +645,13 @@ class StoreAgainstDict(RuleBasedStateMachine):
             ENTRY_BYTES + len(key) + len(entry.value or b"") for key, entry in entries.items()
         )
         assert len(self.store.tombstones) == sum(entry.value is None for entry in entries.values())
-        digest = Digest()
+        digest, dead = Digest(), Digest()
         for key, entry in entries.items():
             digest.replace(key, ZERO, entry.version)
+            if entry.value is None:
+                dead.replace(key, ZERO, entry.version)
         assert self.store.digest.sums == digest.sums
+        assert self.store.dead.sums == dead.sums
 
     def teardown(self) -> None:
         """In the end all that can end has ended, and what it cost is free."""

@@ -101,7 +101,7 @@ def test_since_when_a_peer_has_been_as_it_is_can_be_asked_for() -> None:
     told.clock.turn(NOW + 300, WALL + 300)
     told.log.report()
     two = told.detector.peers[2]
-    assert (two.state, two.since) == ("serving", WALL)
+    assert (two.state, two.since) == ("serving", NOW)
 
 
 # --- views
@@ -137,11 +137,18 @@ def test_who_begins_without_somebody_is_warned_for_that_one_may_have_had_the_dat
     told.detector.peers[2].process.cannot_be_dialled("connection refused", refuses=True)
     lines = told.installs(View(), [], was_full=False)
     assert lines[1:] == [
-        "warning: begins without web2 (connection refused), web3 (it is not within reach);"
-        " if it holds sessions they are not here"
+        "begins with no data: this node had none",
+        "begins without web2 (connection refused), web3 (it is not within reach);"
+        " if it holds sessions they are not here",
     ]
-    assert len(_Told(_view(1, 2, 3)).installs(View(), [], was_full=False)) == 1
     assert len(_Told(_view(1, 3)).installs(_view(1, vid=64), [])) == 1, "it has begun long ago"
+
+
+def test_that_nobody_had_any_data_is_told_when_all_begin_and_never_again() -> None:
+    assert _Told(_view(1, 2, 3)).installs(View(), [], was_full=False)[1:] == [
+        "begins with no data: none of the 3 nodes had any"
+    ]
+    assert len(_Told(_view(1, 2, 3)).installs(_view(1, 2, vid=64), [])) == 1
 
 
 def test_who_lacks_data_tells_from_whom_it_fetches_and_that_it_had_them_if_it_had() -> None:

@@ -50,7 +50,7 @@ def test_nothing_that_a_former_process_said_is_its_successors() -> None:
     peer.contact.reach_over(3)
     peer.opened_link(8, NOW + 100)
     assert (peer.process.inc, peer.process.met, peer.process.liveness) == (8, NOW + 100, Liveness.ALIVE)
-    assert (peer.hears(1), peer.lease, peer.installed, peer.synced) == (False, 0, 0, 0)
+    assert (peer.hears(1), peer.lease, peer.installed, peer.synced) == (False, 0, 0, None)
     assert (peer.contact.had_direct, peer.contact.via) == (False, 0)
 
 

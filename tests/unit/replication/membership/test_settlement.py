@@ -7,9 +7,11 @@ import pytest
 from memrep.replication.membership.history import ANSWERED, NOTHING, TOLD_HERE, WRITTEN, activity_of, happened
 from memrep.replication.membership.settlement import settle
 from memrep.replication.membership.state import ReplicaState
+from memrep.replication.membership.view import View
 from memrep.replication.membership.view_id import make_vid
 from memrep.replication.message import Install, Past, Vote, Write, describe
 from memrep.storage.entry import NEVER, Entry
+from memrep.storage.namespaces import FLUSH_KEY, flush_key
 from memrep.storage.version import ZERO, Clock, Version, cas_unique, generation, make
 
 VID = make_vid(9, 1)
@@ -47,9 +49,9 @@ def _vote(
     )
 
 
-def _settle(*votes: Vote, configured: int = 3) -> Install:
+def _settle(*votes: Vote, configured: int = 3, before: View | None = None) -> Install:
     members = dict.fromkeys(range(1, len(votes) + 1), 7)
-    return settle(VID, members, dict(enumerate(votes, 1)), configured, Clock(1, 0, 100))
+    return settle(VID, members, dict(enumerate(votes, 1)), configured, Clock(1, 0, 100), before or View())
 
 
 def _chosen(install: Install) -> dict[bytes, bytes | None]:
@@ -72,6 +74,93 @@ def test_of_two_plain_writes_the_higher_version_stands() -> None:
 def test_of_two_read_modify_writes_the_higher_version_stands() -> None:
     one, other = _write(10, plain=False, value=b"old"), _write(20, plain=False, value=b"new")
     assert _chosen(_settle(_vote(one), _vote(other))) == {b"k": b"new"}
+
+
+@pytest.mark.parametrize(
+    ("dead", "base", "first"),
+    [
+        (False, None, "flush"),
+        (True, 5, "flush"),  # SETNX, INCR of what the flush has ended
+        (False, 25, "flush"),  # of what was written behind the flush
+        (False, 5, "write"),  # of what the flush ends, by who did not know of it (finding 17)
+    ],
+)
+def test_what_was_stamped_behind_a_flush_is_settled_behind_it_unless_it_was_computed_from_what_that_ends(
+    dead: bool, base: int | None, first: str
+) -> None:
+    flush = describe(FLUSH_KEY, Entry(make(1, 20), b"flush", 0, NEVER), make(1, 3), False, 0)
+    based = None if base is None else make(1, base)
+    write = describe(b"k", Entry(make(1, 30), b"v", 0, NEVER), based, dead, 0)
+    for votes in ((flush, write), (write, flush)):
+        keys = [settled.write.key for settled in _settle(_vote(*votes)).settled]
+        assert keys == ([FLUSH_KEY, b"k"] if first == "flush" else [b"k", FLUSH_KEY])
+
+
+def test_what_was_stamped_before_a_flush_is_settled_before_it() -> None:
+    flush = describe(FLUSH_KEY, Entry(make(1, 20), b"flush", 0, NEVER), None, False, 0)
+    keys = [s.write.key for s in _settle(_vote(flush, _write(10, plain=True))).settled]
+    assert keys == [b"k", FLUSH_KEY]
+
+
+def _flush(stamp: int, key: bytes = FLUSH_KEY) -> Write:
+    return describe(key, Entry(make(1, stamp), b"flush", 0, NEVER), None, False, 0)
+
+
+def _before(*members: int, vid: int = 64) -> View:
+    return View(vid=vid, gen=1, members=dict.fromkeys(members, 7))
+
+
+#: As node 3 stamps.
+_BY_3 = 64 * 20 + 3
+
+
+def test_a_flush_keeps_its_version_if_only_who_made_it_is_away() -> None:
+    """It may have been answered, and what was written behind it may be committed: that must not be ended."""
+    (flush,) = _settle(_vote(_flush(_BY_3)), _vote(_flush(_BY_3)), before=_before(1, 2, 3)).settled
+    assert flush.write.version == make(1, _BY_3)
+
+
+def test_what_a_flush_ends_that_keeps_its_version_keeps_its_own_too_and_what_stands_behind_does_not() -> None:
+    older, newer = _write(_BY_3 - 64, plain=True), _write(_BY_3 + 64, plain=True, key=b"new")
+    based = describe(b"based", Entry(make(1, _BY_3 - 64), b"v", 0, NEVER), make(1, 5), False, 0)
+    unknowing = describe(b"unknowing", Entry(make(1, _BY_3 + 64), b"v", 0, NEVER), make(1, 5), False, 0)
+    settled = _settle(_vote(_flush(_BY_3), older, newer, based, unknowing), before=_before(1, 3)).settled
+    versions = {one.write.key: one.write.version for one in settled}
+    # Some member may have committed these two.
+    assert versions[b"k"] == versions[b"based"] == make(1, _BY_3 - 64)
+    assert versions[b"unknowing"] == make(1, _BY_3), "it is ended by that, wherever it was based on something"
+    assert versions[b"new"] > make(1, _BY_3 + 64)
+
+
+def test_a_flush_of_one_namespace_ends_nothing_of_another() -> None:
+    older = _write(_BY_3 - 64, plain=True)
+    settled = _settle(_vote(_flush(_BY_3, flush_key(2)), older), before=_before(1, 3)).settled
+    versions = {one.write.key: one.write.version for one in settled}
+    assert versions[flush_key(2)] == make(1, _BY_3)
+    assert versions[b"k"] > make(1, _BY_3 + 64)
+
+
+def test_a_flush_that_its_maker_has_done_with_keeps_its_version_whoever_is_away() -> None:
+    votes = _vote(_flush(64 * 20 + 2)), _vote()
+    (flush,) = _settle(*votes, configured=5, before=_before(1, 2, 3, 4)).settled
+    assert flush.write.version == make(1, 64 * 20 + 2)
+
+
+@pytest.mark.parametrize(
+    ("maker", "before"),
+    [
+        (3, _before(1, 2, 3, 4)),  # node 4 may not have it, so nobody was told
+        (2, _before(1, 2, 3)),  # nor has node 3, perhaps; its maker waits for it
+        (3, _before(1, 2, 3, vid=128)),  # who was in the view in which it was made nobody knows
+        (3, View()),
+    ],
+)
+def test_a_flush_that_nobody_can_have_been_told_of_outranks_what_an_isolated_node_writes(
+    maker: int, before: View
+) -> None:
+    write = _flush(64 * 20 + maker)
+    (flush,) = _settle(_vote(write), _vote(write), configured=5, before=before).settled
+    assert flush.write.version > make(1, _BY_3 + 64)
 
 
 def test_every_key_in_flight_anywhere_is_settled_once_with_its_origin() -> None:

@@ -142,7 +142,9 @@ class Narrator:
         """Tell what a node has."""
         node = self._cluster.nodes[number]
         replica = node.replica
-        lags = [f"{other}:{lag}" for other in sorted(replica.state.others) if (lag := replica.lag(other))]
+        lags = [
+            f"{other}:{lag}" for other in sorted(replica.state.others) if (lag := replica.rounds.lag(other))
+        ]
         told = [f"{number} is {state_of(node, frozen=number in self._cluster.frozen)}"]
         told.append(f"members {_all(replica.state.view.members) or 'none'}")
         told.append(f"port {'open' if node.open else 'closed'}")

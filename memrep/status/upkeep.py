@@ -1,0 +1,40 @@
+"""Problems that no user notices yet, of what a node is kept in order by: its options, its log.
+
+They become others later: a file that has a mistake ends the next start, and a certificate that was not taken
+ends in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memrep.status.facts import Problem, Status
+from memrep.status.nodes import host_of, nodes_with_words
+
+
+def refused_options(status: Status) -> Iterator[Problem]:
+    """Find who goes on with former options, for those that were read anew will not do."""
+    for node, about in nodes_with_words(status):
+        if about.reload_refused:
+            yield Problem(
+                "reload-refused",
+                "warning",
+                [node.name],
+                f"{node.name} goes on with its former options, for what was read anew will not do: "
+                f"{about.reload_refused}",
+                f"`memrep config --diff` on {host_of(node)} shows what differs; mend that, then "
+                "`memrep reload` there (what needs a restart is refused until there is one)",
+            )
+
+
+def lost_lines(status: Status) -> Iterator[Problem]:
+    """Find whose log lacks lines."""
+    for node, about in nodes_with_words(status):
+        if about.log_lost:
+            yield Problem(
+                "log",
+                "warning",
+                [node.name],
+                f"{about.log_lost:,} lines of the log of {node.name} could not be written",
+                f"see whether the disk of the log is full at {host_of(node)} (df), or its reader hangs",
+            )
