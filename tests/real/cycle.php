@@ -11,6 +11,7 @@
  *   {"do": "flow", "cycles": 1000, "pace_ms": 20}    cycles until both this many are done and
  *                                                    the next command, {"do": "stop"}, has come
  *   {"do": "flow", ..., "tell": true}                the same, and each cycle is told, not only anomalies
+ *   {"do": "page"}                                   during a flow: say so when the cycle under way is over
  *   {"do": "raise", "id": 0, "times": 25}            plain increments, whatever was there before
  *   {"do": "look"}                                   read every session without writing
  *   {"do": "expect", "n": 3}                         from now on every session should hold 3
@@ -231,7 +232,12 @@ function flow(Cycles $cycles, int $at_least, float $pace_ms): void
         if ($stopped) {
             usleep((int) max(0, $rest_ms * 1000));
         } else {
-            $stopped = command($rest_ms) !== null;
+            $order = command($rest_ms);
+            if (($order['do'] ?? null) === 'page') {
+                say(['pages' => $done + 1]);
+            } else {
+                $stopped = $order !== null;
+            }
         }
     }
 }

@@ -228,6 +228,16 @@ class Driven(Family):
             self.anomalies.append(line)
         return line
 
+    def page_over(self, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
+        """Wait until the page is over that a flow is at now; the anomaly that came instead, or None."""
+        self.order("page")
+        line = self._next(time.monotonic() + timeout_s)
+        assert line is not None, f"{self.child.name} did not end its page within {timeout_s} s"
+        if "pages" in line:
+            return None
+        self.anomalies.append(line)
+        return line
+
     def _next(self, deadline: float) -> dict[str, Any] | None:
         try:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
