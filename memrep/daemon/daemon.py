@@ -77,7 +77,7 @@ class Daemon:
         self._ending = False
         self._started = False
         self._signals = signals
-        self._ready = False
+        self._ready = self._has_ticked = False
         self._journal = journal
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier(time.monotonic())
@@ -149,6 +149,10 @@ class Daemon:
 
     def end_turn(self) -> None:
         """Send what there is to send, close what is to be closed."""
+        if self._node.in_step():
+            self._node.tick()
+            self._has_ticked = True
+            self._host.hasten()
         for target, data in self._node.end_turn():
             if isinstance(target, int):
                 self._peers.send(target, data)
@@ -281,7 +285,9 @@ class Daemon:
     def _tick(self) -> float:
         """Do what is due by the clock; return in how many seconds to do it again."""
         self._heed_signals()
-        self._reactor.turn(self._node.tick)
+        if not self._has_ticked:
+            self._reactor.turn(self._node.tick)
+        self._has_ticked = False
         if not self._standby.has_left:
             self._peers.tick(time.monotonic())
         self._ports.tick()

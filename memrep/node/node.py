@@ -5,7 +5,7 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
     node.turn(now, wall)                    the clocks, once, first thing; it tells if the process was stopped
     node.clients.receive(connection, data)  what clients sent; returns what can be answered at once
     node.links.receive(link, data)          what peers sent, and link events
-    node.tick()                             again after `node.pause` ms
+    node.tick()                             again after `node.pause` ms, or sooner (replication/heartbeat.py)
     for target, data in node.end_turn():    what goes to peers (a number each), and to clients (a Connection);
         send it                             before the next is asked for
     if node.behind: another turn at once; this one had no time for everything
@@ -183,7 +183,7 @@ class Node:
         return self.replica.may_serve
 
     def tick(self) -> None:
-        """Do what is due by the clock; to be called again after `pause` ms."""
+        """Do what is due by the clock; to be called again after `pause` ms at the latest."""
         if self.report.rests:
             return
         self.replica.tick()
@@ -201,6 +201,10 @@ class Node:
         self.clients.tick()
         self._admission.tick()
         self.report.tick()
+
+    def in_step(self) -> bool:
+        """Tell at a turn's end whether to tick now: a peer's heartbeat has come, and this one's goes along."""
+        return self.replica.heartbeats.join()
 
     @property
     def pause(self) -> int:

@@ -9,6 +9,14 @@ which no later number would show (rule F2).
 For the operator, whom any node must be able to tell about all, a heartbeat now and then brings along what its
 sender says of itself; here that is bytes (node/status.py makes them, and reads them).
 
+Nodes beat in step, as fireflies flash (Mirollo and Strogatz, Synchronization of pulse-coupled biological
+oscillators, 1990): who hears a peer when half of its own interval is over lets its own heartbeat go out in that
+turn. So all of them speak within the same few milliseconds, and a node is woken once or twice for what would
+wake it three times and more; to be woken costs an idle node more than what it is woken for. Nothing rests on
+it: no interval gets longer, and none shorter than its half. Of two groups that beat at different times one
+hears the other in the second half of its interval, so they meet. Only who is near is followed: else what each
+has caused at the next would come round to it in the second half of its interval, for ever.
+
 What cannot wait for the interval is said at the end of the turn in which it has changed: that a link is open,
 that a view stands, that this node needs one or leaves, and what has happened on its side (finding 45).
 """
@@ -23,6 +31,11 @@ from memrep.replication.membership.history import NOTHING, activity_of
 from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
 from memrep.replication.message import Heartbeat, LeaseGrant
+from memrep.storage.entry import NEVER
+
+#: Who answers within this part of an interval is near: what eight such nodes cause at one another, each at the
+#: next, has come round before half an interval is over.
+_NEAR: Final = 16
 
 #: Between two heartbeats that say something for the operator, ms.
 _ABOUT_MS: Final = 1_000
@@ -55,6 +68,8 @@ class Heartbeats:
         self._send = send
         self._next = self._clock.now
         self._is_due = False
+        self._near = False  # one of a near peer has come since `join` was asked last
+        self._took: dict[int, int] = {}  # by peer, how long the answer to one took, ms
         self._told = NOTHING  # of this side's activity
         self._past = self._state.past  # what it had behind it when that was looked at last
 
@@ -63,6 +78,19 @@ class Heartbeats:
         if self._clock.now >= self._next:
             self._next = self._clock.now + self._interval
             self._is_due = True
+
+    def join(self) -> bool:
+        """Let one go out at the end of this turn, if a near peer's has come and half the interval is over.
+
+        Returns:
+            Whether one goes out before it is due. To be asked in each turn.
+        """
+        near, self._near = self._near, False
+        if not near or 2 * (self._next - self._clock.now) > self._interval:
+            return False
+        self._next = self._clock.now + self._interval
+        self._is_due = True
+        return True
 
     def hurry(self) -> None:
         """Let one go out at the end of this turn."""
@@ -111,9 +139,15 @@ class Heartbeats:
         was_full = peer.beat is not None and peer.beat.full
         # The hybrid clock's rule: what this node stamps from now on is above all that this peer has seen.
         self._clock.observe_logical(beat.logical)
+        if self._took.get(peer.node, NEVER) * _NEAR <= self._interval:
+            self._near = True
         peer.took(beat, self._clock.now, self._clock.wall, self._state.me)
         if beat.full and not was_full and not beat.leaving and self.is_of_this_view(peer, beat):
             peer.became_full(self._clock.now)
+
+    def answered(self, node: int, at: int) -> None:
+        """Note that a peer has answered the one that this node sent at this time, own monotonic ms."""
+        self._took[node] = self._clock.now - at
 
     def is_of_this_view(self, peer: Peer, beat: Heartbeat) -> bool:
         """Tell whether it comes from a member that stands in this node's view."""

@@ -208,6 +208,7 @@ class Replica:
         # Who answers in a view stands in it; that may be known by this before its own heartbeat comes.
         self._has_installed(peer, message.vid)
         self.leases.granted(peer, message.vid, message.at)
+        self.heartbeats.answered(node, message.at)
 
     def _has_installed(self, peer: Peer, vid: int) -> None:
         """Note that this peer stands in this view; when all members do, what it has settled may be told."""

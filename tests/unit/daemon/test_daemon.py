@@ -10,6 +10,7 @@ import pytest
 
 from memrep.daemon.admin_socket import AdminPath
 from memrep.daemon.daemon import Daemon
+from memrep.daemon.host import Host
 from memrep.daemon.http_server import HttpServer
 from memrep.daemon.options import ServeOptions
 from memrep.node.node import Node
@@ -91,6 +92,35 @@ def test_a_task_that_fails_is_told_and_begun_anew(
     log = serve(options, lambda served: None).log
     assert "a tick has failed and is begun anew: no luck\n" in log
     assert "SIGTERM: stops\n" in log
+
+
+def test_a_node_that_has_ticked_in_step_with_a_peer_does_not_tick_again_but_all_else_is_done(
+    options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    heed, tick, hasten = Daemon._heed_signals, Node.tick, Host.hasten
+
+    def note_heeding(daemon: Daemon) -> None:
+        done.append("all else")
+        heed(daemon)
+        if len(done) == 5:
+            daemon._reactor.errands.append(lambda: daemon._reactor.turn(lambda: done.append("a turn")))
+
+    def note_tick(node: Node) -> None:
+        done.append("tick")
+        tick(node)
+
+    def note_hastening(host: Host) -> None:
+        done.append("at once")
+        hasten(host)
+
+    monkeypatch.setattr(Daemon, "_heed_signals", note_heeding)
+    monkeypatch.setattr(Node, "tick", note_tick)
+    monkeypatch.setattr(Host, "hasten", note_hastening)
+    monkeypatch.setattr(Node, "in_step", lambda node: done[-1] == "a turn")
+    serve(options, lambda served: until(lambda: len(done) > 12, PATIENCE_S, "it ticks"))
+    place = done.index("a turn")
+    assert done[place + 1 : place + 6] == ["tick", "at once", "all else", "all else", "tick"]
 
 
 # --- the admin socket

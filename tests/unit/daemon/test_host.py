@@ -161,6 +161,16 @@ def test_sockets_and_ticks_go_on_without_a_guest() -> None:
         assert guest.ticks
 
 
+def test_a_tick_may_be_brought_forward_and_the_next_is_an_interval_later() -> None:
+    with hosted() as (bench, one):
+        bench.handler("a", greedy=False)  # it is ready for ever
+        one.host.wait(0.01)
+        one.host.hasten()
+        one.host.wait(0.01)
+        one.host.wait(0.01)
+        assert one.ticks == 2
+
+
 def test_a_guest_that_gets_no_thread_to_wait_in_may_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

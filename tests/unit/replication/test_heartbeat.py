@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from msgspec.structs import replace
 
@@ -57,6 +59,73 @@ def test_one_goes_out_in_each_interval_and_at_once_when_it_cannot_wait() -> None
     node.heartbeats.hurry()
     assert node.heartbeats.take() is not None
     assert node.heartbeats.take() is None
+
+
+def test_one_goes_along_with_a_near_peers_if_half_of_the_interval_is_over() -> None:
+    node = _Node()
+    node.after(0)
+    node.heartbeats.answered(2, NOW - 6)
+    node.after(49)
+    node.heartbeats.came(node.peers[2], _beat())
+    assert not node.heartbeats.join()
+    assert node.after(1) is None
+    assert not node.heartbeats.join(), "it came in a turn that is over"
+    node.heartbeats.came(node.peers[2], _beat())
+    assert node.heartbeats.join()
+    assert node.heartbeats.take() is not None
+    assert not node.heartbeats.join(), "once for each that comes"
+    assert [node.after(ms) is not None for ms in (50, 49, 1)] == [False, False, True], "an interval later"
+
+
+def test_none_goes_along_with_that_of_a_peer_that_is_far_away_or_has_not_answered_yet() -> None:
+    node = _Node()
+    node.after(0)
+    node.after(90)
+    node.heartbeats.came(node.peers[2], _beat())
+    assert not node.heartbeats.join()
+    node.heartbeats.answered(2, node.clock.now - 7)
+    node.heartbeats.answered(3, node.clock.now)
+    node.heartbeats.came(node.peers[2], _beat())
+    assert not node.heartbeats.join()
+
+
+def _beats(late: tuple[int, ...], way: int) -> list[list[int]]:
+    """When nodes beat that have begun so late, and hear each other after so long, ms."""
+    nodes = [_Node() for _ in late]
+    beats: list[list[int]] = [[] for _ in late]
+    for ms in range(1_500):
+        for node, own, start in zip(nodes, beats, late, strict=True):
+            if ms < start:
+                continue
+            if any(ms - way in others for others in beats if others is not own):
+                node.heartbeats.answered(2, node.clock.now - 2 * way)
+                node.heartbeats.came(node.peers[2], _beat())
+            due = node.after(0 if ms == start else 1)
+            joins = node.heartbeats.join()
+            if due is not None or (joins and node.heartbeats.take() is not None):
+                own.append(ms)
+    return beats
+
+
+_LATE = [(0, 1, 2), (0, 33, 66), (0, 50, 50), (0, 49, 98), (0, 10, 60), (99, 51, 0)]
+
+
+@pytest.mark.parametrize("late", _LATE)
+@pytest.mark.parametrize("way", [1, 3])
+def test_nodes_that_have_begun_at_different_times_come_to_beat_in_step(late: tuple[int, ...], way: int) -> None:
+    beats = _beats(late, way)
+    for own in beats:
+        assert any(abs(beats[0][-2] - ms) <= way for ms in own)
+        intervals = [later - sooner for sooner, later in pairwise(own)]
+        assert 50 <= min(intervals) <= max(intervals) == 100
+        assert set(intervals[-5:]) == {100}
+
+
+@pytest.mark.parametrize("late", _LATE)
+@pytest.mark.parametrize("way", [10, 20, 45, 60])
+def test_nodes_that_are_far_from_each_other_beat_no_more_often(late: tuple[int, ...], way: int) -> None:
+    for own in _beats(late, way):
+        assert {later - sooner for sooner, later in pairwise(own)} == {100}
 
 
 def test_what_has_happened_on_this_side_is_told_at_once_and_once() -> None:
