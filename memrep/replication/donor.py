@@ -2,6 +2,9 @@
 
 The keys are those that are there all the time. What is written meanwhile goes round to all members of the view,
 the one that lacks data among them, so none of it has to be in a chunk.
+
+A chunk is small, for the newcomer acknowledges clients' writes, which come behind it on the link: each of them
+waits until what lies in front of it is taken. One that fits into a receive of 64 KiB is read in a single turn.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from memrep.storage.digest import BUCKETS, bucket_of
 from memrep.storage.store import Store
 from memrep.storage.version import Clock
 
-#: A chunk is closed when its values reach this many bytes,
-CHUNK_BYTES: Final = 1 << 17
+#: A chunk is closed when it comes to this many bytes,
+CHUNK_BYTES: Final = 48 << 10
 
 #: or when it has looked at this many keys.
 CHUNK_KEYS: Final = 2_000
+
+#: What a record takes on the wire beside its key and value, at about.
+_RECORD_BYTES: Final = 40
 
 
 class Donor:
@@ -71,7 +77,7 @@ class Donor:
             entry = store.peek(key)
             if entry is not None and (buckets is None or bucket_of(key) in buckets):
                 records.append(describe(key, entry, None, False, now))
-                size += len(entry.value or b"")
+                size += _RECORD_BYTES + len(key) + len(entry.value or b"")
         number, transfer.chunks = transfer.chunks, transfer.chunks + 1
         differing = [] if number or buckets is None else sorted(buckets)
         # Finding 13: the horizon as it is behind the last look at a key, for a tombstone may go meanwhile.

@@ -22,6 +22,7 @@ not come, or the view changes, the transfer starts again; what has been merged s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -34,13 +35,21 @@ from memrep.replication.membership.membership import Membership
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
-from memrep.storage.entry import Entry
+from memrep.storage.entry import NEVER, Entry
 from memrep.storage.namespaces import FLUSHES
 from memrep.storage.store import Store
 from memrep.storage.version import ZERO, Version, logical
 
-#: How many chunks a newcomer asks for ahead.
+#: How many chunks a newcomer asks for ahead: one is on its way while it takes the other. More would only lie in
+#: front of clients' writes.
 AHEAD: Final = 2
+
+#: Where the donor is far away more are on their way: one for so many ms that the way to it and back takes,
+AHEAD_EACH_MS: Final = 2
+
+#: but no more than this, and only when the way has been measured with so many chunks.
+AHEAD_MAX: Final = 12
+_MEASURED: Final = 8
 
 #: Of its own keys a newcomer sorts so many at a time, and sends round so many.
 SORTED: Final = 2 * CHUNK_KEYS
@@ -94,6 +103,8 @@ class Joiner:
         self._complete = False  # the donor has sent everything
         self._expected = 0
         self._asked = 0
+        self._asked_at: deque[int] = deque()  # for those that have not come
+        self._way = NEVER  # the shortest time between asking for a chunk and its coming, ms
         self._heard = 0
         self._announcing: _Announcements | None = None
 
@@ -116,6 +127,8 @@ class Joiner:
         self._everything = not self._before
         self._complete = False
         self._expected = self._asked = self.taken = self.total = 0
+        self._asked_at.clear()
+        self._way = NEVER
         self._heard = self._clock.now
         self._announcing = None
         self._store.joining = True
@@ -131,8 +144,10 @@ class Joiner:
         self._before = []
 
     def _ask(self) -> None:
-        while self._asked < self._expected + AHEAD:
+        far = min(AHEAD_MAX - AHEAD, self._way // AHEAD_EACH_MS) if self._expected >= _MEASURED else 0
+        while self._asked < self._expected + AHEAD + far:
             self._send(self._donor, ChunkRequest(self._state.view.vid, self._asked))
+            self._asked_at.append(self._clock.now)
             self._asked += 1
 
     def on_chunk(self, node: int, message: Chunk) -> None:
@@ -145,6 +160,8 @@ class Joiner:
             return
         now = self._clock.now
         self._heard = now
+        if self._asked_at:
+            self._way = min(self._way, now - self._asked_at.popleft())
         self._expected += 1
         self.total = message.total
         if message.i == 0 and not self._everything:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from memrep.daemon.peer_links import _RECEIVE_BYTES
 from memrep.replication.donor import CHUNK_BYTES, CHUNK_KEYS, Donor
 from memrep.replication.membership.state import ReplicaState
 from memrep.replication.membership.view import View
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest
+from memrep.replication.wire import encode
 from memrep.storage.digest import BUCKETS
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.store import Store
@@ -74,6 +76,13 @@ def test_a_piece_of_large_values_is_closed_by_its_bytes() -> None:
     giving = _Giving(10, bytes(size))
     giving.ask([])
     assert [len(chunk.records) for chunk in giving.chunks()] == [4, 4, 2]
+
+
+@pytest.mark.parametrize("size", [1, 100, 500])
+def test_a_piece_of_whatever_values_is_read_in_one_go(size: int) -> None:
+    giving = _Giving(CHUNK_KEYS, bytes(size))
+    giving.ask([])
+    assert max(len(encode(chunk)) for chunk in giving.chunks()) < _RECEIVE_BYTES
 
 
 def test_who_has_the_same_gets_nothing_and_who_lacks_a_key_gets_its_bucket() -> None:

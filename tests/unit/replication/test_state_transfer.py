@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from memrep.replication import state_transfer
-from memrep.replication.message import Chunk, TransferRequest, Write, describe
+from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write, describe
 from memrep.replication.rounds import Rounds
 from memrep.replication.state_transfer import Joiner, _Announcements
 from memrep.storage.entry import NEVER, Entry
 from memrep.storage.namespaces import FLUSH_KEY
-from memrep.storage.version import Version, make
+from memrep.storage.version import ZERO, Version, make
 from tests.harness.cluster import Cluster, serving_cluster
 
 
@@ -229,3 +229,50 @@ def test_very_many_keys_are_sorted_and_sent_round_bit_by_bit(monkeypatch: pytest
         assert [cluster.value(n, b"mine%d" % i) for n in (1, 2, 3)] == [b"mine"] * 3
     for i in range(10):
         assert [cluster.value(n, b"key%d" % i) for n in (1, 2, 3)] == [b"y" if i < 5 else b"x"] * 3
+
+
+# --- how much is on its way
+
+
+class _Fetching:
+    """Node 2, which has nothing yet, and what it asks node 1 for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        cluster = serving_cluster(2)
+        self.asked: list[int] = []
+        self._clock = cluster.nodes[2]._clock
+        self._joiner = cluster.nodes[2].replica.joiner
+        self._vid = cluster.nodes[2].replica.state.view.vid
+        monkeypatch.setattr(self._joiner, "_send", self._send)
+        self._joiner.begin(ZERO)
+
+    def _send(self, node: int, message: TransferRequest | ChunkRequest) -> None:
+        if isinstance(message, ChunkRequest):
+            self.asked.append(message.i)
+
+    def ahead(self, way: int, chunks: int = 20) -> list[int]:
+        """How many are on their way behind each chunk, which comes so many ms after it was asked for."""
+        on_their_way = []
+        due = dict.fromkeys(self.asked, self._clock.now + way)
+        for number in range(chunks):
+            self._clock.turn(max(self._clock.now, due[number]), self._clock.wall)
+            self._joiner.on_chunk(1, Chunk(self._vid, number, [], 0, [], False, ZERO))
+            due |= {i: self._clock.now + way for i in self.asked if i not in due}
+            on_their_way.append(len(self.asked) - number - 1)
+        return on_their_way
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_a_newcomer_near_by_asks_for_little_ahead_for_clients_writes_come_behind_it(
+    monkeypatch: pytest.MonkeyPatch, way: int
+) -> None:
+    assert set(_Fetching(monkeypatch).ahead(way)) == {2}
+
+
+@pytest.mark.parametrize(("way", "most"), [(2, 3), (8, 6), (20, 12), (200, 12)])
+def test_a_newcomer_far_away_asks_for_more_when_it_knows_that_it_is(
+    monkeypatch: pytest.MonkeyPatch, way: int, most: int
+) -> None:
+    ahead = _Fetching(monkeypatch).ahead(way)
+    assert set(ahead[:7]) == {2}
+    assert set(ahead[7:]) == {most}
