@@ -188,29 +188,27 @@ class InLink:
         reactor.register(sock.fileno(), self, READ, urgent=True)
         self._say()
 
-    def ready(self, events: int) -> None:
+    def ready(self, events: int) -> bool:
         """Take what the peer says; what there is no time for now, in the next turn."""
-        if self.link.unread:
-            self._links.go_on(self.link)
-        else:
-            self._read()
+        of_writes = self._links.go_on(self.link) if self.link.unread else self._read()
         if self.link.unread:
             self._reactor.again(self._sock.fileno())
+        return of_writes
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
         try:
             data = self._sock.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
-            return
+            return True
         except (OSError, MemoryError):
             data = b""
         if not data:
             self._links.closed(self.link)
             self.close()
-            return
+            return False
         greeted = self.link.incoming.node is not None
         try:
-            self._links.receive(self.link, data)
+            of_writes = self._links.receive(self.link, data)
         except MemoryError:  # what came behind it is lost
             self._links.closed(self.link)
             self.close()
@@ -219,6 +217,7 @@ class InLink:
             self._say()
             if self.link.incoming.node is not None:
                 self._owner.greeted(self, self.link.incoming.node)
+        return of_writes
 
     def _say(self) -> None:
         """Do our part of the greeting: a few bytes, for which a fresh socket has room."""

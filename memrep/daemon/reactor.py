@@ -9,7 +9,8 @@ frame.
 Ticks and links that come and go are turns too: `turn` runs any function as one.
 
 A turn in which clients have only read has nothing to end: nobody is to be told of it, and nobody waits for it.
-The node tells (`Node.quiet`), and what turns end with is left to the next one, at the latest to the next tick.
+Nor has one in which peers have only told that writes are committed, or the first of them that it has one. The
+node tells (`Node.quiet`), and what turns end with is left to the next one, at the latest to the next tick.
 
 No turn may be long, whatever comes: heartbeats, the others' frames and everybody's answers wait for its end.
 So each part of a turn has a slice of time: first the links of peers, then clients, then what the node itself
@@ -28,6 +29,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from operator import itemgetter
 from time import monotonic
 from typing import Final, Protocol
 
@@ -40,6 +42,8 @@ READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT
 HUNG_UP: Final = select.EPOLLRDHUP
 
+_DESCRIPTOR: Final = itemgetter(0)  # of an event
+
 #: How old the last note of the time on the CPU may become, s.
 _NOTED_S: Final = 0.02
 
@@ -47,8 +51,12 @@ _NOTED_S: Final = 0.02
 class Handler(Protocol):
     """Somebody with a file descriptor in the epoll."""
 
-    def ready(self, events: int) -> None:
-        """Read or write what can be; inside a turn."""
+    def ready(self, events: int) -> object:
+        """Read or write what can be; inside a turn.
+
+        Returns:
+            Of an urgent one, whether the turn need not be ended for it if the node is quiet; only True counts.
+        """
 
 
 class Owner(Protocol):
@@ -100,7 +108,7 @@ class Reactor:
         self._part = part
         self.spent = part.spent
         self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._handlers: dict[int, Callable[[int], object]] = {}
         self._urgent: set[int] = set()  # those of links
         self._again: dict[int, None] = {}  # who has something to do though nothing may come
         self._left: list[int] = []  # who was ready but not served, in this order
@@ -149,13 +157,13 @@ class Reactor:
         self._take_turn(act)
 
     def _take_turn(self, act: Callable[..., object], *args: object) -> None:
-        """Run `act` as a turn; if it tells that only clients had a part in it, there may be nothing to end."""
+        """Run `act` as a turn; there may be nothing to end, if `act` tells that it need not be for its sake."""
         began = monotonic()
         try:
             self._has_stopped = False
             self._look_at_clock()
-            only_clients = act(*args)
-            if self._has_stopped or not (only_clients and self._node.quiet):
+            may_be_quiet = act(*args)
+            if self._has_stopped or not (may_be_quiet and self._node.quiet):
                 self._part.begin(monotonic())
                 self._end_turn()
         except Exception as error:  # no system call's, for each of those has its own guard: the node's
@@ -193,11 +201,10 @@ class Reactor:
     # --- sockets
 
     def _serve(self, events: list[tuple[int, int]]) -> bool:
-        """Serve who is ready; return whether no link of a peer was among them."""
-        urgent = self._urgent
-        only_clients = not (self._again or (urgent and any(fd in urgent for fd, _ in events)))
-        if not only_clients:
-            events = self._serve_urgent(events)
+        """Serve who is ready; return whether the turn need not be ended for what links of peers had a part."""
+        may_be_quiet = True
+        if self._again or not self._urgent.isdisjoint(map(_DESCRIPTOR, events)):
+            events, may_be_quiet = self._serve_urgent(events)
         if self._left:
             events = self._in_order(events)
         handlers, part = self._handlers, self._part
@@ -208,7 +215,7 @@ class Reactor:
                 if part.over:
                     self._leave(events, fd)
                     break
-        return only_clients
+        return may_be_quiet
 
     def _leave(self, events: list[tuple[int, int]], last: int) -> None:
         """Leave to the next turn those that come behind this one."""
@@ -216,22 +223,24 @@ class Reactor:
         self._left = [fd for fd, _ in events[place + 1 :]]
         self.cut_short += bool(self._left)
 
-    def _serve_urgent(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Serve the links of peers; return the other events."""
+    def _serve_urgent(self, events: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
+        """Serve the links of peers; return the other events, and whether the turn may be quiet for these."""
         urgent, again = self._urgent, self._again
         self._again = {}
         others = []
+        may_be_quiet = True
         for fd, mask in events:
             if fd in urgent:
                 again.pop(fd, None)
-                self._handlers[fd](mask)
+                may_be_quiet &= self._handlers[fd](mask) is True
             else:
                 others.append((fd, mask))
         for fd in again:
             if fd in self._urgent:
-                self._handlers[fd](0)
-        self._part.begin(monotonic())
-        return others
+                may_be_quiet &= self._handlers[fd](0) is True
+        if others:
+            self._part.begin(monotonic())
+        return others, may_be_quiet
 
     def _in_order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Put those first that had to wait in the turn before, if they are still ready."""

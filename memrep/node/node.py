@@ -10,7 +10,8 @@ A shell (the daemon, or the simulator in tests/) drives it in turns:
         send it                             before the next is asked for
     if node.behind: another turn at once; this one had no time for everything
 
-If nothing but clients' bytes came in a turn, and the node is `quiet`, the end may be left to the next turn.
+If nothing came in a turn but clients' bytes, and of peers what is of writes alone (`links.receive` tells), and
+the node is `quiet`, the end may be left to the next turn.
 
 A turn ends in this order: what waited is executed, peers are told, clients are answered whose answers had to
 wait. Behind an answer commands may have been kept back, which are executed now; if they have anything to say to
@@ -276,14 +277,13 @@ class Node:
     @property
     def _unfinished(self) -> bool:
         """Tell whether what was executed behind the answers has anything to say to peers, or woke others."""
-        return self.replica.unfinished or (bool(self._writes.woken or self.policy.due) and self.serving)
+        return self.replica.stream.unsent or (bool(self._writes.woken or self.policy.due) and self.serving)
 
     @property
     def quiet(self) -> bool:
         """Tell whether nothing of what this turn has done is to be said to anybody: it need not be ended."""
-        replica = self.replica
-        said = replica.unfinished or self._writes.woken or self.policy.due or self.clients.unfinished
-        return not (said or self._has_pieces)
+        said = self._writes.woken or self.policy.due or self.clients.unfinished
+        return self.replica.stream.silent and not (said or self._has_pieces)
 
     @property
     def _has_pieces(self) -> bool:
@@ -294,7 +294,7 @@ class Node:
     def behind(self) -> bool:
         """Tell whether the next turn has something to do, though nothing may have come."""
         ready = self._writes.woken or self.policy.due or self.clients.can_go_on
-        unfinished = self.clients.suspended or self.replica.unfinished or self._has_pieces
+        unfinished = self.clients.suspended or self.replica.stream.unsent or self._has_pieces
         return unfinished or bool(ready and self.serving)
 
     @property

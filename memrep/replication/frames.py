@@ -84,6 +84,11 @@ class FrameStream:
         self._items = []
         self._bytes = 0
 
+    @property
+    def silent(self) -> bool:
+        """Tell whether nothing is to be said to members, and nothing of theirs to be acknowledged."""
+        return not (self.unsent or self.owed)
+
     def take_frames(self) -> list[Frame]:
         """Take the frames of this turn, to be sent to every member."""
         self.unsent = False

@@ -111,8 +111,12 @@ class Links:
         self._accepted += 1
         return Link(Incoming(self._identity, self._chance(NONCE_BYTES)), address, self._accepted)
 
-    def receive(self, link: Link, data: bytes) -> None:
-        """Take what came on a link; it may be `closing` afterwards, or have something `unread`."""
+    def receive(self, link: Link, data: bytes) -> bool:
+        """Take what came on a link; it may be `closing` afterwards, or have something `unread`.
+
+        Returns:
+            Whether it was of writes alone, while everybody is served: then nothing but that has changed.
+        """
         incoming = link.incoming
         greeted = incoming.node is not None
         try:
@@ -122,14 +126,14 @@ class Links:
             host = link.address.rpartition(":")[0]
             self._limited_log.about(host, NODE_TURNED_AWAY(host=host, reason=str(error)))
             self.closed(link)
-            return
+            return False
         node = incoming.node
         if node is None:
-            return
+            return False
         if not greeted and link.number < self._latest.get(node, 0):
             link.closing = True  # the last words of a former process, which have come late
             link.take()
-            return
+            return False
         if not greeted:
             self._latest[node] = link.number
             self._limited_log.settled(link.address.rpartition(":")[0])
@@ -138,21 +142,30 @@ class Links:
                 former.closing = True
             self._calling[node] = link
             self._signs.linked(node, incoming.inc)
-        if self._calling.get(node) is link:
-            self._signs.heard(node)
-            link.unread.extend(messages)
-            self.go_on(link)
+        if self._calling.get(node) is not link:
+            return False
+        # Where somebody is missed, to hear anybody may change everything.
+        of_writes = greeted and bool(self._replica.leases.serves_all_until)
+        self._signs.heard(node)
+        link.unread.extend(messages)
+        return self.go_on(link) and of_writes
 
-    def go_on(self, link: Link) -> None:
-        """Take what is unread of a link, as far as there is time; nothing if another one has its place."""
+    def go_on(self, link: Link) -> bool:
+        """Take what is unread of a link, as far as there is time; nothing if another one has its place.
+
+        Returns:
+            Whether all that was taken is of writes alone.
+        """
         node, unread = link.incoming.node, link.unread
+        of_writes = True
         while unread:
             if node is None or self._calling.get(node) is not link:
                 unread.clear()
-                return
-            self._replica.receive(node, unread.popleft())
+                return False
+            of_writes &= self._replica.receive(node, unread.popleft())
             if self._spent():
-                return
+                break
+        return of_writes
 
     def closed(self, link: Link) -> None:
         """Note that a peer's connection to this node is closed."""

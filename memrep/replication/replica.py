@@ -68,6 +68,7 @@ class Replica:
         leases: until when clients' commands may be executed.
         signs: takes what links show of the peers.
         rounds: the writes on their way; the engine's `Replicator`.
+        stream: what is said of them, and heard.
         joiner: how far this node has come with fetching what it lacks.
         heartbeats: what this node says of itself, and when.
         news: what is logged.
@@ -90,10 +91,10 @@ class Replica:
         self.news = MembershipLog(membership, log)
         self._outbox = Outbox(self.state, self.detector)
         self._routes = Routes(membership)
-        self._stream = FrameStream(self.state)
+        self.stream = FrameStream(self.state)
         self._later = LaterViews()
-        self.heartbeats = Heartbeats(membership, self._stream, self._send)
-        self.rounds = Rounds(self.state, self._stream, store, writes, self._clock, observer)
+        self.heartbeats = Heartbeats(membership, self.stream, self._send)
+        self.rounds = Rounds(self.state, self.stream, store, writes, self._clock, observer)
         self._donor = Donor(self.state, store, self._clock)
         self.joiner = Joiner(membership, store, self.rounds, self._send, log)
         self._view_change = ViewChange(membership, self._make_vote, self._send, self._install)
@@ -168,26 +169,28 @@ class Replica:
 
     # --- what peers send
 
-    def receive(self, node: int, message: PeerMessage) -> None:
-        """Act on a message of a peer."""
+    def receive(self, node: int, message: PeerMessage) -> bool:
+        """Act on a message of a peer; return whether it is of writes alone, and changes nothing else."""
         kind = type(message)
         if isinstance(message, OF_A_VIEW) and message.vid > self.state.view.vid:
             self._later.hold(node, message)  # F1
-            return
+            return False
         self._on[kind](self, node, message)
         # Frames and acknowledgements are most of what comes, and change nothing of what leases hang on.
-        if kind is not Frame and kind is not Ack:
+        of_writes = kind is Frame or kind is Ack
+        if not of_writes:
             self.leases.weigh()
+        return of_writes
 
     def _on_frame(self, node: int, message: Frame) -> None:
         state = self.state
         # M6: who has promised a later view takes nothing more in this one, so it acknowledges nothing more.
-        if message.vid == state.view.vid and not state.paused and self._stream.accept(node, message):
+        if message.vid == state.view.vid and not state.paused and self.stream.accept(node, message):
             for item in message.items:
                 self.rounds.take(node, item)
 
     def _on_ack(self, node: int, message: Ack) -> None:
-        if message.vid == self.state.view.vid and self._stream.acknowledged(node, message):
+        if message.vid == self.state.view.vid and self.stream.acknowledged(node, message):
             self.rounds.progress()
 
     def _on_heartbeat(self, node: int, message: Heartbeat) -> None:
@@ -294,7 +297,7 @@ class Replica:
         state.install(message)
         keep = state.full
         self._store.joining = not keep
-        self._stream.reset()
+        self.stream.reset()
         away = out_of_touch(message)
         if away:
             self._observer.out_of_touch()
@@ -324,15 +327,10 @@ class Replica:
     def _send(self, node: int, message: PeerMessage) -> None:
         self._outbox.tell((node,), encode(message))
 
-    @property
-    def unfinished(self) -> bool:
-        """Tell whether something has been said since the last `take`."""
-        return self._stream.unsent
-
     def take(self) -> list[tuple[int, bytes]]:
         """End the turn; return the bytes for each peer to which there is something to say."""
         self.rounds.progress()
-        stream = self._stream
+        stream = self.stream
         if stream.unsent:
             # What is said to every member is encoded once for all of them.
             for frame in stream.take_frames():

@@ -71,16 +71,19 @@ class Host:
         self.frozen = False
         self.stops = 0
         self._able = world.now  # when it last served, or refused, or was stopped
-        self._acts: list[Callable[[Node], None]] = []
+        self._acts: list[tuple[Callable[[Node], object], bool]] = []  # each with whether it is a client's
         self._unread: set[Connection] = set()
-        self._only_clients = True  # nothing else has a part in the next turn
         self._came: dict[Connection, float] = {}  # when something last came from who is parting
 
-    def turn(self, act: Callable[[Node], None], sender: Connection | None = None) -> None:
-        """Let this happen in the node's next turn, with all that comes until then; `sender` has sent bytes."""
+    def turn(self, act: Callable[[Node], object], sender: Connection | None = None) -> None:
+        """Let this happen in the node's next turn, with all that comes until then.
+
+        Args:
+            act: what happens; it returns True if the turn need not be ended for it.
+            sender: which client has sent bytes; a turn need not be ended for these either.
+        """
         if self.node is not None:
-            self._acts.append(act)
-            self._only_clients &= sender is not None
+            self._acts.append((act, sender is not None))
             if sender is not None:
                 self._unread.add(sender)
                 if sender in self.parting:
@@ -126,17 +129,17 @@ class Host:
             return
         acts, self._acts = self._acts, []
         unread, self._unread = self._unread, set()
-        only_clients, self._only_clients = self._only_clients, True
         before, promised = node.replica.state.view, node.replica.state.promised
         node.turn(1_000 + int(world.now), WALL + self.skew + int(world.now), unread.__contains__)
-        for act in acts:
-            act(node)
+        may_be_quiet = True
+        for act, is_clients in acts:
+            may_be_quiet &= act(node) is True or is_clients
         state = node.replica.state
         if world.spite is not None and (state.view is not before or state.promised != promised):
             world.spite.strike(self.number)
             if self.node is None or self.frozen:
                 return  # it says no more, or says it when it goes on
-        if not (only_clients and node.quiet):
+        if not (may_be_quiet and node.quiet):
             self._finish_turn(node)
         self._look_at_links(node)
         if node.replica.state.view is not before:

@@ -65,7 +65,7 @@ def test_a_link_that_has_something_left_is_asked_again_though_nothing_comes() ->
         assert one.called.count("L") >= 20
 
 
-def test_a_turn_of_clients_ends_if_the_node_has_something_to_say_and_one_of_links_always() -> None:
+def test_a_turn_of_clients_ends_if_the_node_has_something_to_say_and_one_of_links_unless_they_say_no() -> None:
     with bench() as one:
         one.handler("a", greedy=False)
         one.run(lambda: one.reactor.turns >= 3)
@@ -73,8 +73,11 @@ def test_a_turn_of_clients_ends_if_the_node_has_something_to_say_and_one_of_link
         one.node.clients.close(one.node.clients.connect())
         one.reactor.serve(10)
         assert one.ended == 1
-        one.handler("L", greedy=False, urgent=True)
+        one.handler("L", greedy=False, urgent=True, quiet=True)
         one.run(lambda: one.reactor.turns >= 10)
+        assert one.ended == 1
+        one.handler("M", greedy=False, urgent=True)
+        one.run(lambda: one.reactor.turns >= 16)
         assert one.ended == 7
 
 

@@ -51,10 +51,12 @@ class Bench:
     def distrust(self, error: Exception) -> None:
         self.faults.append(error)
 
-    def handler(self, name: str, *, greedy: bool, urgent: bool = False, again: int = 0) -> Handler:
+    def handler(
+        self, name: str, *, greedy: bool, urgent: bool = False, again: int = 0, quiet: bool = False
+    ) -> Handler:
         ours, theirs = socket.socketpair()
         self._sockets += [ours, theirs]
-        handler = Handler(self, name, ours, greedy, again)
+        handler = Handler(self, name, ours, greedy, again, quiet)
         self.reactor.register(ours.fileno(), handler, READ, urgent=urgent)
         if not again:
             theirs.send(b"x")  # which nobody reads: it is ready for ever
@@ -73,22 +75,26 @@ class Bench:
 
 
 class Handler:
-    """Somebody whose socket is always ready; who is greedy uses up the slice."""
+    """Somebody whose socket is always ready; who is greedy uses up the slice, for who is quiet no turn ends."""
 
-    def __init__(self, bench: Bench, name: str, sock: socket.socket, greedy: bool, again: int) -> None:
+    def __init__(
+        self, bench: Bench, name: str, sock: socket.socket, greedy: bool, again: int, quiet: bool
+    ) -> None:
         self.fd = sock.fileno()
         self.again = again
         self._bench = bench
         self._name = name
         self._greedy = greedy
+        self._quiet = quiet
 
-    def ready(self, events: int) -> None:
+    def ready(self, events: int) -> bool:
         self._bench.called.append(self._name)
         if self._greedy:
             self._bench.part.over = True
         if self.again:
             self.again -= 1
             self._bench.reactor.again(self.fd)
+        return self._quiet
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from memrep.node.node import Node
 from memrep.node.shell import ProcessInfo
 from memrep.replication.handshake import NONCE_BYTES, Identity, Outgoing
 from memrep.replication.links import Link
@@ -582,6 +583,57 @@ def test_or_when_its_time_is_up_and_then_the_next_one_goes_on() -> None:
     lone.end()
     lone.end()
     assert (len(ran), lone.node.behind) == (3, False)
+
+
+def _need_no_end(cluster: Cluster, *pairs: tuple[int, int]) -> list[bool]:
+    """Let what is queued arrive, link by link; return which of the turns need not be ended."""
+    told: list[bool] = []
+    for pair in pairs:
+        link, data = cluster.links[pair], cluster.queued(pair)
+
+        def act(node: Node, link: Link = link, data: bytes = data) -> None:
+            told.append(node.links.receive(link, data) and node.quiet)
+
+        cluster.turn(pair[1], act)
+    return told
+
+
+def test_a_turn_need_not_be_ended_for_a_commit_nor_for_an_acknowledgement_behind_which_one_more_is_due() -> (
+    None
+):
+    cluster = serving_cluster()
+    cluster.hold_all()
+    client = cluster.client(1)
+    client.post(_set(b"k", b"v"))
+    assert _need_no_end(cluster, (1, 2), (1, 3)) == [False, False], "they acknowledge the write"
+    assert _need_no_end(cluster, (2, 1), (3, 1)) == [True, False], "the last one commits it"
+    assert client.take() == b"STORED\r\n"
+    assert _need_no_end(cluster, (1, 2), (1, 3)) == [True, True]
+
+
+def test_but_for_a_commit_on_which_somebody_has_waited_it_is() -> None:
+    cluster = serving_cluster()
+    cluster.hold_all()
+    cluster.client(1).post(_set(b"k", b"v"))
+    cluster.step((1, 2), (1, 3))
+    reader = cluster.client(2)
+    reader.post(b"get k\r\n")
+    cluster.step((2, 1), (3, 1))
+    assert _need_no_end(cluster, (1, 2), (1, 3)) == [False, True]
+    assert reader.take() == _value(b"k", b"v")
+
+
+def test_it_is_ended_where_a_peer_says_how_it_is_and_for_anything_while_one_may_be_missed() -> None:
+    cluster = serving_cluster()
+    cluster.hold_all()
+    cluster.advance(100)
+    assert _need_no_end(cluster, (1, 2)) == [False]
+    cluster.release()
+    cluster.hold_all()
+    cluster.client(1).post(_set(b"k", b"v"))
+    cluster.step((1, 2), (1, 3), (2, 1), (3, 1))
+    cluster.nodes[2].replica.leases.serves_all_until = 0
+    assert _need_no_end(cluster, (1, 2), (1, 3)) == [False, True]
 
 
 def test_what_has_to_be_done_for_very_many_keys_is_done_a_piece_a_turn() -> None:

@@ -188,6 +188,22 @@ def test_an_acknowledgement_tells_how_many_frames_were_sent_before_it() -> None:
     assert stream.take_acks() == [(2, Ack(VID, 1, 1))]
 
 
+def test_who_has_something_to_say_or_to_acknowledge_is_not_silent() -> None:
+    _, stream = _stream()
+    assert stream.silent
+    _say(stream)
+    assert stream.silent, "it is said"
+    stream.add(_commit())
+    assert not stream.silent
+    stream.take_frames()
+    stream.accept(2, Frame(VID, 1, [_commit()]))
+    assert stream.silent
+    stream.accept(2, Frame(VID, 2, [_write()]))
+    assert not stream.silent
+    stream.take_acks()
+    assert stream.silent
+
+
 def test_with_a_new_view_everything_starts_anew() -> None:
     state, stream = _stream()
     _say(stream)
