@@ -12,7 +12,6 @@ memory that runs out in the midst of a command makes the node itself doubtful.
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
 
@@ -225,12 +224,14 @@ class Client:
         if (connection.closing or self.ended) and not connection.waiting and not self._unsent:
             self._owner.close(self, "it hung up" if self.ended else "")
             return
+        self._listen()
         if self._is_tcp and connection.waiting:
             # The reply has to wait for peers. Without an acknowledgement at once, pecl-memcache's second
             # small packet would wait for the delayed one, and its two-part write would take twice as long.
-            with suppress(OSError):
+            try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        self._listen()
+            except OSError:
+                return  # a broken connection shows when it is read
 
     def _listen(self) -> None:
         """Wait for what makes sense now: to send the rest, or to read on."""

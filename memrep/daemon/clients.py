@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic
 
@@ -37,6 +37,8 @@ class Clients:
         reactor: tells when their sockets are ready.
         limit: the most clients at a time.
         log: takes a line for the operator.
+        verbose: whether lines are wanted that tell of each client. PHP comes and goes with every page, so none
+            is made that nobody would write down.
 
     Attributes:
         partings: those who have been hung up on and may not have noticed.
@@ -48,12 +50,14 @@ class Clients:
         reactor: Reactor,
         limit: int,
         log: Tell,
+        verbose: Callable[[], bool] = lambda: True,
     ) -> None:
         self.partings = LingeringClose()
         self._node = node
         self._reactor = reactor
         self.limit = limit
         self._log = log
+        self._verbose = verbose
         self._clients: dict[Connection, Client] = {}
         self._census = ClientCensus()
         self._slow_readers: SlowReaders[Client] = SlowReaders(node.flow, node.counters, log)
@@ -119,7 +123,8 @@ class Clients:
             raise
         self._clients[connection] = client
         self._census.came(client)
-        self._log(CLIENT_CONNECTED(number=sock.fileno()))
+        if self._verbose():
+            self._log(CLIENT_CONNECTED(number=sock.fileno()))
         return client
 
     # --- turns
@@ -180,7 +185,7 @@ class Clients:
         """
         if client.sock.fileno() < 0:
             return
-        if reason:
+        if reason and self._verbose():
             self._log(CLIENT_CLOSED(number=client.sock.fileno(), reason=reason))
         self._reactor.unregister(client.sock.fileno())
         if self._clients.pop(client.connection, None) is not None:

@@ -107,7 +107,7 @@ class Daemon:
         log = self._journal.log
         self._reactor = Reactor(self._node, self, part)
         self._host = Host(self._reactor, self._tick, self._troubles)
-        self._clients = Clients(self._node, self._reactor, options.connections, log)
+        self._clients = Clients(self._node, self._reactor, options.connections, log, self._journal.verbose)
         self._ports = ClientPorts(
             self._node,
             self._reactor,

@@ -83,6 +83,10 @@ class Log:
                     self._lose("nobody reads it")
                 self._changed.notify()
 
+    def verbose(self) -> bool:
+        """Tell whether it writes lines that matter least."""
+        return self.level >= Level.DEBUG
+
     @property
     def lost(self) -> int:
         """Return how many lines could not be written, as long as no line can be."""

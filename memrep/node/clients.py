@@ -271,7 +271,8 @@ class Clients:
     def _may_answer(self, connection: Connection) -> bool:
         """Tell whether what is known for this client may be said, and what was kept of it be executed."""
         # N2, finding 38: who asked before the others fell silent shows nothing, however late it began to wait.
-        since = self._clock.now if connection.asked is None else connection.asked
+        asked = connection.asked
+        since = self._clock.now if asked is None else asked
         return self._replica.may_serve and self._staleness.answers(connection, since)
 
     def _has_to_wait(self, connection: Connection) -> bool:

@@ -34,6 +34,19 @@ async def test_who_is_one_too_many_is_hung_up_on_without_a_word_until_another_go
         assert await third.ask(b"mn\r\n") == b"MN\r\n"
 
 
+@pytest.mark.parametrize("verbose", [True, False])
+async def test_that_a_client_comes_or_goes_is_told_only_where_that_is_wanted(verbose: bool) -> None:
+    async with open_house() as house:
+        house.clients._verbose = lambda: verbose
+        house.open()
+        guest = await house.connect()
+        await guest.ask(b"mn\r\n")
+        house.clients.make_room()
+        assert await guest.hears_the_end()
+        told = [line.partition(": ")[2] for line in house.said]
+        assert told == ["connected", "no file descriptor left"] * verbose
+
+
 async def test_when_no_descriptor_is_left_the_oldest_client_goes() -> None:
     async with open_house() as house:
         house.open()

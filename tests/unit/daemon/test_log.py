@@ -55,6 +55,14 @@ def test_lines_that_could_not_be_written_stay_counted_when_the_log_has_told_of_t
     assert journal.lost_ever == 3
 
 
+def test_it_wants_to_hear_of_each_client_if_it_writes_that_down() -> None:
+    journal = Log(LogFormat(), Level.INFO)
+    assert not journal.verbose()
+    journal.level = Level.DEBUG
+    assert journal.verbose()
+    journal.close(5)
+
+
 def test_what_matters_less_than_the_level_is_not_told_and_the_level_may_change(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("wb") as file:
