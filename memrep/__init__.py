@@ -12,6 +12,7 @@ stands below or beside it (tests/test_architecture.py reads this map):
     php                             what PHP's session handlers mean by their commands
     status                          what an operator is told of a cluster, in words and in figures
     node page                       a whole memrep without I/O | what an operator is told, as a page
+    disk                            a copy of what a node holds, behind its writes
     daemon                          sockets, clocks, signals; the only room with trio
     doctor move                     what would hinder a node, before it starts | sessions on their way
     cli                             the command line

@@ -132,6 +132,32 @@ STDERR_SAID: Final = Event("stderr", Level.WARNING, "{text}")
 LINES_LOST: Final = Event("lines-lost", Level.WARNING, "{lines} lines of the log were lost: {why}")
 LEVEL_SET: Final = Event("log-level", Level.NOTICE, "the log tells of level {least} and above: {who}")
 
+# --- the copy on disk
+
+DISK_READ: Final = Event(
+    "disk-read",
+    Level.NOTICE,
+    "has read {entries} entries from {path}, as they were at {when}[, {stop}]",
+)
+BEGINS_FROM_DISK: Final = Event(
+    "begins-from-disk",
+    Level.NOTICE,
+    "no node held everything: begins with the {entries} entries of its disk, and what others add",
+)
+DISK_TORN: Final = Event(
+    "disk-torn",
+    Level.WARNING,
+    "what is saved in {path} cannot be read ({reason}): it is kept as {aside}, and the node begins without",
+)
+DISK_FAILS: Final = Event(
+    "disk-fails",
+    Level.WARNING,
+    "cannot save what it holds on disk: {reason}; serves on, and tries again",
+)
+DISK_WORKS: Final = Event(
+    "disk-works", Level.NOTICE, "saves what it holds on disk again, after {seconds:g} s without"
+)
+
 # --- who may come in, and what is open to whom
 
 OPEN_TO_STRANGERS: Final = Event("open-to-strangers", Level.WARNING, "strangers can reach {listen}: {remedy}")

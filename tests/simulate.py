@@ -25,6 +25,8 @@ from multiprocessing.pool import Pool
 import click
 
 from tests.simulation.plan import KINDS, Broken
+from tests.simulation.power import KIND as POWER
+from tests.simulation.power import simulate_power
 from tests.simulation.rule_mutations import BREAKAGES, Breakage
 from tests.simulation.simulator import Outcome, replay, simulate
 from tests.simulation.trace import Fingerprint, Trace
@@ -33,11 +35,16 @@ from tests.simulation.world import World
 
 def _one(only: str, seed: int) -> Outcome | str:
     try:
-        return simulate(seed, only)
+        return _power(seed) if only == POWER else simulate(seed, only)
     except Broken as error:
         return str(error)
     except Exception as error:  # a crash of the node itself is a finding too, not the end of the run
         return f"seed {seed}: {error!r}\n{replay(seed, only)}"
+
+
+def _power(seed: int) -> Outcome:
+    simulate_power(seed)
+    return Outcome(0, 0.0, 0)
 
 
 def _fingerprint(only: str, seed: int) -> str:
@@ -90,7 +97,7 @@ def _break(names: list[str], seeds: range) -> bool:
 @click.option("--first", default=1, show_default=True, help="The first of them.")
 @click.option("--seed", type=int, help="Replay just this one.")
 @click.option("--stop-after", default=3, show_default=True, help="Give up after so many failing seeds.")
-@click.option("--kind", type=click.Choice(sorted(set(KINDS))), help="Only runs of this kind.")
+@click.option("--kind", type=click.Choice(sorted({*KINDS, POWER})), help="Only runs of this kind.")
 @click.option("--fingerprint", is_flag=True, help="Print a hash of all that is said, instead of searching.")
 @click.option("--each", is_flag=True, help="With --fingerprint: one for every seed, too.")
 @click.option("--trace", is_flag=True, help="With --seed: print what happens, message by message.")
@@ -117,6 +124,9 @@ def main(
         _print_fingerprint(
             range(first, first + seeds) if seed is None else range(seed, seed + 1), kind or "", each
         )
+        return
+    if seed is not None and kind == POWER:
+        click.echo(_power(seed))
         return
     if seed is not None:
         click.echo(simulate(seed, kind or "", (lambda world: Trace(world, click.echo)) if trace else None))

@@ -62,6 +62,7 @@ def checked(values: Mapping[str, object]) -> ServeOptions:
         redis_listen=redis_listen,
         redis_port=redis_port,
         unix=given.unix,
+        data_dir=given.data_dir,
         admin=find_admin_path(given.admin, me),
         http=parse_http(given.http, (port, me.link_port, redis_port)),
         shutdown=given.enable_shutdown,

@@ -91,6 +91,11 @@ class _Rereadable(click.Command):
 )
 @click.option("--unix", metavar="PATH", default="", help="Serve clients on this unix socket, too.")
 @click.option(
+    "--data-dir", metavar="DIR", default="",
+    help="Keep a copy of everything in this directory, at most two seconds behind, so that sessions outlive a "
+    "power cut of all nodes. No write waits for it. It must be memrep's alone (chmod 700).",
+)  # fmt: skip
+@click.option(
     "--admin", metavar="PATH",
     help="Tell of this node by HTTP on this unix socket, in whatever state it is; none for nowhere. [default: "
     "$RUNTIME_DIRECTORY/admin.sock, else HOST_PORT.sock in $XDG_RUNTIME_DIR/memrep or /tmp/memrep-UID]",

@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import attrs
@@ -44,9 +45,10 @@ from memrep.daemon.signals import ENDING
 from memrep.daemon.standby import Standby
 from memrep.daemon.time_slice import Slice
 from memrep.daemon.told_by_http import ToldByHttp
+from memrep.disk.copy import LAST_S
 from memrep.events import BEGINS_ANEW, FAULT, SIGNAL_IGNORED, STOPS, STOPS_AT_ONCE, Level
 from memrep.node.node import Node
-from memrep.node.shell import Lines, ProcessInfo, Shell, Start
+from memrep.node.shell import ProcessInfo, Shell, Start
 from memrep.protocol.connection import Connection
 from memrep.protocol.negotiation import REDIS
 from memrep.status.metric import Gathered
@@ -82,22 +84,26 @@ class Daemon:
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier(time.monotonic())
         part = Slice(options.node.timing.fence)
+        loaded = place.copy.load(options.node)
         now, wall = time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000
         self._node = Node(
             options.node,
-            Start(inc=secrets.randbits(62), now=now, wall=wall),
+            Start(inc=secrets.randbits(62), now=now, wall=wall, snapshot=loaded.snapshot),
             Shell(
                 random_bytes=secrets.token_bytes,
                 log=self._journal.log,
                 process=ProcessInfo(
-                    process=lambda: process(reloader.options, self._clients, self._ports, self._reactor),
+                    process=lambda: process(
+                        reloader.options, self._clients, self._ports, self._reactor, self._saver
+                    ),
                     settings=lambda: settings(reloader.options, journal.level),
-                    connections=self._connections,
+                    connections=lambda: chain(self._ports.describe(), self._clients.describe()),
                     spent=part.spent,
                     clients=lambda: len(self._clients),
                     clients_max=lambda: reloader.options.connections,
                     log_lost=lambda: journal.lost,
                     reload_refused=lambda: "; ".join(reloader.refused),
+                    disk_trouble=lambda: self._saver.failing,
                     memory=place.memory.look,
                 ),
                 set_verbosity=self._set_verbosity,
@@ -105,17 +111,12 @@ class Daemon:
             ),
         )
         log = self._journal.log
+        self._saver = loaded.attach(self._node, log)
         self._reactor = Reactor(self._node, self, part)
         self._host = Host(self._reactor, self._tick, self._troubles)
         self._clients = Clients(self._node, self._reactor, options.connections, log, self._journal.verbose)
-        self._ports = ClientPorts(
-            self._node,
-            self._reactor,
-            self._clients,
-            {"": place.listeners, REDIS: place.redis},
-            options.certificate,
-            log,
-        )
+        doors = {"": place.listeners, REDIS: place.redis}
+        self._ports = ClientPorts(self._node, self._reactor, self._clients, doors, options.certificate, log)
         self._peers = Peers(self._node, self._reactor, options.nodes, place.links, place.sources, log)
         self._drain = Drain(self._node, self._reactor, self._clients, self._ports, self._peers)
         self._standby = Standby(self._node, self._drain, self._begin_end, log)
@@ -202,6 +203,7 @@ class Daemon:
         self._ports.close()
         self._clients.give_up()
         self._peers.give_up()
+        self._saver.finish(0 if self.distrusted else LAST_S)
         self._host.close()
         self._reactor.close()
 
@@ -292,6 +294,7 @@ class Daemon:
             self._peers.tick(time.monotonic())
         self._ports.tick()
         self._clients.tick()
+        self._saver.tick(time.monotonic())
         if self._notifier.wanted:
             status = "" if self._ending else self._node.report.line()
             self._notifier.tick(time.monotonic(), status, starting=not (self._ready or self._ending))
@@ -344,7 +347,3 @@ class Daemon:
         report = self._node.report
         process = figures(self._reactor, self._journal, self._reloader, self._hindrance())
         return Gathered(report.status(), report.figures(), process)
-
-    def _connections(self) -> Lines:
-        yield from self._ports.describe()
-        yield from self._clients.describe()

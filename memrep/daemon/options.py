@@ -32,6 +32,7 @@ class ServeOptions:
         log_level: what matters less than this is not logged.
         log_json: whether log lines are JSON.
         shutdown: whether the `shutdown` command is obeyed.
+        data_dir: the directory for what is saved; "" if nothing is.
     """
 
     node: NodeOptions
@@ -50,3 +51,4 @@ class ServeOptions:
     log_level: Level = Level.INFO
     log_json: bool = False
     shutdown: bool = False
+    data_dir: str = ""

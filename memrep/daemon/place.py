@@ -22,7 +22,8 @@ from memrep.daemon.local_address import bind_client_port, bind_link_port, source
 from memrep.daemon.names import Endpoint
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.resolver import Resolver
-from memrep.daemon.threads import Worker
+from memrep.daemon.threads import Worker, begin_thread
+from memrep.disk.copy import DiskCopy, NoCopy
 from memrep.errors import UsageError
 
 #: For links, those who have not shown yet who they are, those who ask by HTTP, and the program itself.
@@ -43,6 +44,7 @@ class Place:
         http: where his programs ask from elsewhere.
         resolver: looks up the names of the other nodes.
         reader: the thread that reads files.
+        copy: what is saved on disk, if anything is.
     """
 
     listeners: list[Listener]
@@ -54,6 +56,7 @@ class Place:
     http: HttpPort
     resolver: Resolver
     reader: Worker
+    copy: DiskCopy | NoCopy
 
     @classmethod
     def of(cls, options: ServeOptions) -> Place:
@@ -67,6 +70,8 @@ class Place:
             memory = Memory()
             given_back.callback(memory.close)
             _make_room(memory, options)
+            copy = _read_copy(options)  # before anybody can call: it may take long
+            given_back.callback(copy.close)
             admin = AdminSocket(options.admin)  # before names are looked up, which may take long
             given_back.callback(admin.close)
             http = HttpPort.of(options.http, options.me)
@@ -94,6 +99,7 @@ class Place:
                 sources=sources,
                 resolver=resolver,
                 reader=reader,
+                copy=copy,
             )
             given_back.pop_all()  # it is had as a whole
         return place
@@ -114,6 +120,18 @@ class Place:
         self.admin.close()
         self.resolver.close()
         self.reader.close()
+        self.copy.close()
+
+
+def _read_copy(options: ServeOptions) -> DiskCopy | NoCopy:
+    if not options.data_dir:
+        return NoCopy()
+    with ExitStack() as given_back:
+        copy = DiskCopy(options.data_dir, begin_thread)
+        given_back.callback(copy.close)
+        copy.load_ahead(options.node)
+        given_back.pop_all()
+    return copy
 
 
 def _make_room(memory: Memory, options: ServeOptions) -> None:

@@ -22,6 +22,8 @@ from memrep.daemon.options import ServeOptions
 from memrep.daemon.place import SPARE_DESCRIPTORS
 from memrep.daemon.reactor import Reactor
 from memrep.daemon.reload import Reloader
+from memrep.disk.copy import NoSaver
+from memrep.disk.saver import Saver
 from memrep.events import Level
 from memrep.status.facts import ProcessFigures
 
@@ -33,9 +35,13 @@ _RESIDENT: Final = 21
 
 
 def process(
-    options: ServeOptions, clients: Clients, ports: ClientPorts, reactor: Reactor
+    options: ServeOptions,
+    clients: Clients,
+    ports: ClientPorts,
+    reactor: Reactor,
+    saver: Saver | NoSaver,
 ) -> Iterator[tuple[str, object]]:
-    """Tell of the process, its connections and its turns, for `stats`."""
+    """Tell of the process, its connections, its turns, and its copy on disk, for `stats`."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     yield "pid", os.getpid()
     yield "rusage_user", f"{usage.ru_utime:.6f}"
@@ -50,6 +56,7 @@ def process(
     yield "turns", reactor.turns
     yield "turns_cut_short", reactor.cut_short
     yield "longest_turn_ms", f"{reactor.longest_turn * 1000:.0f}"
+    yield from saver.describe()
 
 
 def settings(options: ServeOptions, level: Level) -> Iterator[tuple[str, object]]:

@@ -23,6 +23,7 @@ OPTIONS: Final = {
     "listen": ONE_BY_ONE,
     "port": TOGETHER,
     "unix": ONE_BY_ONE,
+    "data_dir": ONE_BY_ONE,
     "admin": ONE_BY_ONE,
     "http": ONE_BY_ONE,
     "redis": ONE_BY_ONE,

@@ -12,6 +12,7 @@ clients      who is answered now, who has to wait, and who is hung up on
 stats        the groups of `stats`
 pace         how much has happened lately
 history      the last hour, in samples
+feed         what has changed since it was saved last
 sameness     whether other nodes hold the same entries
 problem_log  what lasts of what is wrong, in the log
 status       a cluster as this node sees it

@@ -37,6 +37,7 @@ from memrep.events import COMMAND_FAILED, WAS_STOPPED
 from memrep.flow_control import FlowControl
 from memrep.node.build import make_context, make_policy, make_store
 from memrep.node.clients import Clients
+from memrep.node.feed import ChangeFeed
 from memrep.node.options import NodeOptions
 from memrep.node.redis_nodes import make_topology
 from memrep.node.serving import Admission
@@ -81,6 +82,7 @@ class Node:
         policy: what clients mean by what they say.
         staleness: whether this node may have been left behind, and whom it may serve meanwhile.
         report: what the operator is told of the cluster.
+        feed: what changes, for whoever saves it.
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
@@ -98,9 +100,11 @@ class Node:
         self.flow = FlowControl(options.memory)
         self._intake = Intake(options.memory, self._clock)
         self._writes = PendingWrites(self.flow)
-        state = ReplicaState(options.me, start.inc, len(options.nodes), strict=options.strict)
+        former = start.snapshot.promised if start.snapshot is not None else 0
+        state = ReplicaState(options.me, start.inc, len(options.nodes), strict=options.strict, former=former)
         membership = Membership(options.nodes, state, options.timing, self._clock)
-        self.replica = Replica(membership, self.store, self._writes, observer, log)
+        self.replica = Replica(membership, self.store, self._writes, observer, log, start.snapshot)
+        self.feed = ChangeFeed(self.store, self.replica, self._clock)
         identity = Identity(
             me=options.me, inc=start.inc, nodes=options.nodes, terms=options.terms, secrets=options.secrets
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from memrep.events import Tell
+from memrep.storage.snapshot import Snapshot
 
 Lines = Iterable[tuple[str, object]]
 
@@ -29,11 +30,13 @@ class Start:
         inc: its incarnation: a random number of 62 bits or so, by which the others know one start from another.
         now: the monotonic clock, ms.
         wall: the wall clock, ms since 1970.
+        snapshot: what an earlier start has left on the disk, if anything.
     """
 
     inc: int
     now: int
     wall: int
+    snapshot: Snapshot | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +53,7 @@ class ProcessInfo:
         clients_max: and how many may be; 0 if that is not known.
         log_lost: how many lines of the log could not be written.
         reload_refused: why options that were read anew last will not do; empty if they were taken.
+        disk_trouble: why what the node holds cannot be saved on disk; empty if it can, or is not to be.
         memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
             there is no limit. None if it cannot be told now.
     """
@@ -62,6 +66,7 @@ class ProcessInfo:
     clients_max: Callable[[], int] = lambda: 0
     log_lost: Callable[[], int] = lambda: 0
     reload_refused: Callable[[], str] = lambda: ""
+    disk_trouble: Callable[[], str] = lambda: ""
     memory: Callable[[], tuple[int, int] | None] = lambda: None
 
 

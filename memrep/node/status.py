@@ -140,7 +140,8 @@ class StatusReport:
         told = self._about()
         digests = self._digests.tell() if self._replica.state.full and self._state == SERVING else b""
         fields = msgspec.structs.astuple(msgspec.structs.replace(told, digests=digests))
-        return msgspec.msgpack.encode(AboutOnWire(*fields))
+        # What comes last is there only where it is news: who has no disk says what it always said.
+        return msgspec.msgpack.encode(AboutOnWire(*fields) if told.disk else fields[:-1])
 
     def _compare(self) -> None:
         peers = self._replica.detector.peers.values() if self._state == SERVING else ()
@@ -167,6 +168,7 @@ class StatusReport:
             group_limit=limit.ceiling.limit,
             group_full=limit.cramped,
             reload_refused=self._process.reload_refused()[:_REASON_MAX],
+            disk=self._process.disk_trouble()[:_REASON_MAX],
         )
 
     def line(self) -> str:

@@ -9,6 +9,8 @@ message         what nodes say to each other
 wire            how it is spelled on a link
 handshake       the greeting that opens a link
 membership      who is heard, who is in the view, and how the next view comes about
+recovery        what a node has brought back from its disk, and what becomes of it
+votes           what a node says when it promises a view
 observer        SEAM: who is told of writes and owners that others have
 heartbeat       what each node says of itself to all others, and what is made of it
 signs_of_life   what links and messages show of a peer's process, and what follows at once

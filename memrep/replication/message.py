@@ -194,6 +194,19 @@ class Vote(Message, frozen=True, tag="v"):
     apart: int = 0
 
 
+class ColdVote(Vote, frozen=True, tag="u"):
+    """A vote of a node that has brought data back from its disk, where nobody is known to be full.
+
+    A kind of its own, so that nodes without a disk say what they always said. Generation and last view are
+    those of what it has brought back.
+
+    Attributes:
+        at: the reading of the hybrid clock when that was all that the node held.
+    """
+
+    at: int = 0
+
+
 class Refuse(Message, frozen=True, tag="R"):
     """I do not take part in this view: I have promised `promised`, or I hear nodes that it leaves out."""
 
@@ -233,6 +246,10 @@ class Install(Message, frozen=True, tag="I"):
     yields: list[int] = []
     past: Past = Past()
     apart: int = 0
+
+
+class ColdInstall(Install, frozen=True, tag="J"):
+    """A view that starts from a disk: nobody was full, so what others have on theirs counts by its versions."""
 
 
 class TransferRequest(Message, frozen=True, tag="Y"):
@@ -292,8 +309,10 @@ PeerMessage = (
     | LeaseGrant
     | Propose
     | Vote
+    | ColdVote
     | Refuse
     | Install
+    | ColdInstall
     | TransferRequest
     | ChunkRequest
     | Chunk

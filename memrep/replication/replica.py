@@ -30,6 +30,8 @@ from memrep.replication.message import (
     Ack,
     Chunk,
     ChunkRequest,
+    ColdInstall,
+    ColdVote,
     Frame,
     Heartbeat,
     Install,
@@ -43,12 +45,15 @@ from memrep.replication.message import (
 )
 from memrep.replication.observer import ReplicationObserver
 from memrep.replication.outbox import Outbox
+from memrep.replication.recovery import Recovery
 from memrep.replication.relay import Bridge, Routes
 from memrep.replication.rounds import Rounds
 from memrep.replication.signs_of_life import SignsOfLife
 from memrep.replication.state_transfer import Joiner
+from memrep.replication.votes import make_vote
 from memrep.replication.wire import encode
 from memrep.storage.pending import PendingWrites
+from memrep.storage.snapshot import Snapshot
 from memrep.storage.store import Store
 
 
@@ -61,6 +66,7 @@ class Replica:
         writes: the pending ones.
         observer: told of others' writes, and of owners that are lost.
         log: takes a line for the operator.
+        snapshot: what this node has brought back from its disk, if anything.
 
     Attributes:
         state: view, promise, fullness.
@@ -81,6 +87,7 @@ class Replica:
         writes: PendingWrites,
         observer: ReplicationObserver,
         log: Tell,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.state = membership.state
         self.detector = membership.detector
@@ -96,7 +103,8 @@ class Replica:
         self.heartbeats = Heartbeats(membership, self.stream, self._send)
         self.rounds = Rounds(self.state, self.stream, store, writes, self._clock, observer)
         self._donor = Donor(self.state, store, self._clock)
-        self.joiner = Joiner(membership, store, self.rounds, self._send, log)
+        self._recovery = Recovery(snapshot, store, self._clock)
+        self.joiner = Joiner(membership, store, self.rounds, self._recovery, self._send, log)
         self._view_change = ViewChange(membership, self._make_vote, self._send, self._install)
         self.leases = Leases(self.state, self.detector, membership.timing)
         self.signs = SignsOfLife(membership, self.leases, self._view_change, self.heartbeats, observer)
@@ -264,7 +272,9 @@ class Replica:
         Propose: _on_propose,
         Vote: _on_vote,
         Refuse: _on_refuse,
+        ColdVote: _on_vote,
         Install: _on_install,
+        ColdInstall: _on_install,
         TransferRequest: _on_transfer_request,
         ChunkRequest: _on_chunk_request,
         Chunk: _on_chunk,
@@ -274,20 +284,8 @@ class Replica:
     # --- views
 
     def _make_vote(self, vid: int) -> Vote:
-        state = self.state
-        return Vote(
-            vid,
-            state.view.gen,
-            state.view.vid,
-            state.full,
-            self.rounds.settled.in_flight(),
-            self._clock.logical,
-            self._store.horizon,
-            len(self._store.values) + len(self._store.tombstones),
-            state.closed_clients,
-            state.past,
-            state.apart,
-        )
+        vote = make_vote(vid, self.state, self.rounds, self._store, self._clock)
+        return self._recovery.vote(vote, self.detector.hears_full(self._clock.now))
 
     def _install(self, message: Install) -> None:
         """Begin a view: nothing is in flight, counters and leases start anew (rule M8)."""
@@ -296,6 +294,7 @@ class Replica:
         troubles = self.news.troubles()
         state.install(message)
         keep = state.full
+        brought = self._recovery.adopt(message.full) if keep else 0
         self._store.joining = not keep
         self.stream.reset()
         away = out_of_touch(message)
@@ -312,8 +311,9 @@ class Replica:
         self._view_change.installed(message)
         self._donor.reset()
         self.joiner.cancel()
-        self.news.installed(before, was_full, troubles)
+        self.news.installed(before, was_full, troubles, brought)
         if not keep:
+            self._recovery.counts = isinstance(message, ColdInstall)
             self.joiner.begin(horizon_of(message), apart if state.me in message.yields else 0)
         self.signs.view_began(self._view_change.promised_at)
         # A view of one is confirmed by itself; in a larger one others may have shown it already.

@@ -33,6 +33,7 @@ from memrep.events import SENDS_ROUND, Tell
 from memrep.replication.donor import CHUNK_KEYS
 from memrep.replication.membership.membership import Membership
 from memrep.replication.message import Chunk, ChunkRequest, TransferRequest, Write
+from memrep.replication.recovery import Recovery
 from memrep.replication.rounds import Rounds
 from memrep.storage.digest import bucket_of
 from memrep.storage.entry import NEVER, Entry
@@ -63,6 +64,7 @@ class Joiner:
         membership: where this node stands, which becomes full here; the time, and how long to wait for a chunk.
         store: what it holds.
         rounds: carry what only this node has.
+        recovery: what it has brought back from its disk.
         send: sends a message to a node.
         log: takes a line for the operator.
 
@@ -76,6 +78,7 @@ class Joiner:
         membership: Membership,
         store: Store,
         rounds: Rounds,
+        recovery: Recovery,
         send: Callable[[int, TransferRequest | ChunkRequest], None],
         log: Tell,
     ) -> None:
@@ -84,6 +87,7 @@ class Joiner:
         self._state = membership.state
         self._store = store
         self._rounds = rounds
+        self._recovery = recovery
         self._clock = membership.clock
         self._timing = membership.timing
         self._send = send
@@ -124,7 +128,8 @@ class Joiner:
         self._horizon = horizon
         self._before = self._store.pieces()
         self._mine, self._sent, self._buckets = {}, {}, frozenset()
-        self._everything = not self._before
+        brought = self._recovery.begin()
+        self._everything = not self._before and brought is None
         self._complete = False
         self._expected = self._asked = self.taken = self.total = 0
         self._asked_at.clear()
@@ -132,9 +137,8 @@ class Joiner:
         self._heard = self._clock.now
         self._announcing = None
         self._store.joining = True
-        self._send(
-            self._donor, TransferRequest(view.vid, [] if self._everything else list(self._store.digest.sums))
-        )
+        sums = [] if self._everything else brought or list(self._store.digest.sums)
+        self._send(self._donor, TransferRequest(view.vid, sums))
         self._ask()
 
     def cancel(self) -> None:
@@ -142,6 +146,7 @@ class Joiner:
         self._donor = 0
         self._announcing = None
         self._before = []
+        self._recovery.cancel()
 
     def _ask(self) -> None:
         far = min(AHEAD_MAX - AHEAD, self._way // AHEAD_EACH_MS) if self._expected >= _MEASURED else 0
@@ -166,6 +171,8 @@ class Joiner:
         self.total = message.total
         if message.i == 0 and not self._everything:
             self._buckets = frozenset(message.buckets)
+            if not self._before:  # it was what has been brought back that was compared
+                self._recovery.compared(self._buckets)
         for write in message.records:
             version = Version(write.version)
             self._store.put(write.key, write.entry(now), now)
@@ -277,8 +284,10 @@ class Joiner:
             return
         if self._before and self._expected:
             self._sort()
+        if self._recovery.pending and self._expected and (self._complete or not self._recovery.counts):
+            self._mine.update(self._recovery.look(self._horizon))
         if self._complete:
-            if self._before:
+            if self._before or self._recovery.pending:
                 return
             if self._mine or self._announcing is None:
                 self._announce()
@@ -286,6 +295,7 @@ class Joiner:
             if self._announcing is not None and not self._announcing.open and not self._mine:
                 self._store.joining = False
                 self._store.horizon = max(self._store.horizon, self._horizon)
+                self._recovery.end()
                 self._state.become_full()
                 self._donor = self._yields = 0
         elif self._clock.now - self._heard > self._timing.chunk and not self._state.view_change_reason:

@@ -163,6 +163,7 @@ CHECKS: Final = {
         "nodes that serve hold the same", _problems("digests", "data-differs"), _what_was_compared
     ),
     "log": Check("no line of a log was lost", _problems("log", "log")),
+    "disk": Check("what nodes hold is saved on disk, if they are told to", _problems("disk", "disk")),
     "last-copy": Check("more than one node holds the sessions", _problems("last-copy", "last-copy")),
     "majority": Check("the asked node is with a majority of the nodes", _majority),
     SAFE_TO_STOP: Check("the asked node may be stopped now, and no user will notice", reasons_to_wait),

@@ -54,6 +54,7 @@ class About(msgspec.Struct, frozen=True):
         group_full: whether it keeps less than it may for that.
         reload_refused: why options that were read anew last will not do; empty if they were taken.
         digests: some of its digests, between nodes only (node/sameness.py).
+        disk: why what it holds cannot be saved on its disk; empty if it can, or is not to be.
     """
 
     version: str = ""
@@ -74,6 +75,7 @@ class About(msgspec.Struct, frozen=True):
     group_full: bool = False
     reload_refused: str = ""
     digests: bytes = b""
+    disk: str = ""
 
 
 class AboutOnWire(About, frozen=True, array_like=True):

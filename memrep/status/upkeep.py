@@ -27,6 +27,20 @@ def refused_options(status: Status) -> Iterator[Problem]:
             )
 
 
+def unsaved(status: Status) -> Iterator[Problem]:
+    """Find who cannot save what it holds."""
+    for node, about in nodes_with_words(status):
+        if about.disk:
+            yield Problem(
+                "disk",
+                "warning",
+                [node.name],
+                f"{node.name} cannot save what it holds on disk: {about.disk}; it serves on, and tries again",
+                f"see whether the disk of `data_dir` is full or fails at {host_of(node)} (df, dmesg); as long "
+                "as another node saves, a power cut of all of them loses nothing more",
+            )
+
+
 def lost_lines(status: Status) -> Iterator[Problem]:
     """Find whose log lacks lines."""
     for node, about in nodes_with_words(status):

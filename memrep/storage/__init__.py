@@ -11,5 +11,7 @@ table       keys to entries, in many small dicts
 digest      where two stores differ, without listing their keys
 sweep       ends what has had its time, bit by bit, round after round
 store       the committed entries: expiry, least-recently-used order, tombstones, cost
+saved       what is saved of a node, and how it is read again
+snapshot    what a node that starts has brought back of an earlier life
 pending     writes in flight, and who waits for them
 """

@@ -21,7 +21,6 @@ and never take long (sweep.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import takewhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -33,7 +32,7 @@ from memrep.storage.flushes import Flushes
 from memrep.storage.namespaces import FLUSHES
 from memrep.storage.owned_keys import OwnedKeys
 from memrep.storage.owner import Owner
-from memrep.storage.sweep import Sweep
+from memrep.storage.sweep import Sweep, purgeable
 from memrep.storage.table import Table
 from memrep.storage.version import ZERO, Clock, Version, milliseconds
 
@@ -84,6 +83,7 @@ class Store:
         owned: the keys whose entry has an owner.
         behind: whether a sweep has more to do at once.
         joining: whether entries older than these may still arrive; see EVICTED_MS.
+        holding: whether that may take any time, so that no tombstone may go meanwhile.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Store:
         self.expired = 0
         self.expired_unfetched = 0
         self.joining = False
+        self.holding = False
         self._compared = compared
         self._tombstone_ms = tombstone_ms
         self.flushes = Flushes()
@@ -110,7 +111,7 @@ class Store:
         self.owned = owned or OwnedKeys()
         self.behind = False
         self._sweep_values = Sweep(self.values, self._ended_in, self._end)
-        self._sweep_tombstones = Sweep(self.tombstones, _purgeable, self._purge)
+        self._sweep_tombstones = Sweep(self.tombstones, purgeable, self._purge)
 
     def get(self, key: bytes, now: int) -> Entry | None:
         """Return the entry that a read at monotonic `now` (ms) finds, which makes it the most recently used."""
@@ -216,7 +217,8 @@ class Store:
     def sweep(self, now: int) -> None:
         """Turn values that have ended into tombstones, purge old ones: a piece of what is due at `now`."""
         left = self._sweep_values.go_on(now)
-        self._sweep_tombstones.go_on(now, left)
+        if not self.holding:
+            self._sweep_tombstones.go_on(now, left)
         self._look_at_sweeps()
 
     def _look_at_sweeps(self) -> None:
@@ -260,7 +262,11 @@ class Store:
         As long as they have no more than their share of the memory nothing is purged.
         """
         freed = 0
-        while freed < excess and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit:
+        while (
+            not self.holding
+            and freed < excess
+            and len(self.tombstones) * ENTRY_BYTES * _TOMBSTONE_SHARE > self.limit
+        ):
             oldest = self.tombstones.turn()
             if oldest is None:
                 break
@@ -330,11 +336,6 @@ class Store:
         else:
             del self.values[key]
             self.census.change(key, entry.expires, -1)
-
-
-def _purgeable(part: dict[bytes, Entry], now: int) -> tuple[bytes, ...]:
-    """Find the tombstones in a part that have had their time: those that died first stand first."""
-    return tuple([key for key, _ in takewhile(lambda item: item[1].expires <= now, part.items())])
 
 
 def cost_of(key: bytes, entry: Entry) -> int:

@@ -15,8 +15,10 @@ a simulated node does the same as a real one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Final, Generic, TypeVar
 
+from memrep.storage.entry import Entry
 from memrep.storage.table import Table
 
 T = TypeVar("T")
@@ -95,3 +97,8 @@ class Sweep(Generic[T]):
         if due > 0:
             self._due = min(parts, self._due + due)
             self._since = now if due >= parts else self._since + due * round_ms // parts
+
+
+def purgeable(part: dict[bytes, Entry], now: int) -> tuple[bytes, ...]:
+    """Find the tombstones in a part that have had their time: those that died first stand first."""
+    return tuple([key for key, _ in takewhile(lambda item: item[1].expires <= now, part.items())])

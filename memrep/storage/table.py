@@ -33,11 +33,13 @@ class Table(Generic[T]):
 
     Attributes:
         parts: the dicts that hold the entries, each once; only what reads many of them looks in here.
+        changed: takes the names of the keys that are put in or taken out; None if nobody wants to know.
     """
 
-    __slots__ = ("_count", "_depths", "_directory", "_mask", "_turn", "parts")
+    __slots__ = ("_count", "_depths", "_directory", "_mask", "_turn", "changed", "parts")
 
     def __init__(self) -> None:
+        self.changed: set[bytes] | None = None
         self.parts: list[dict[bytes, T]] = [{}]
         self._directory = self.parts[:]
         self._depths = [0]  # by how many bits the part at this place of the directory is found
@@ -87,6 +89,8 @@ class Table(Generic[T]):
 
     def append(self, key: bytes, entry: T) -> None:
         """Put an entry behind all others of its part, in the place of one that the key may have had."""
+        if self.changed is not None:
+            self.changed.add(key)
         place = hash(key) & self._mask
         part = self._directory[place]
         if key in part:
@@ -105,6 +109,13 @@ class Table(Generic[T]):
         """
         del self._directory[hash(key) & self._mask][key]
         self._count -= 1
+        if self.changed is not None:
+            self.changed.add(key)
+
+    def take_over(self, other: Table[T]) -> None:
+        """Hold what another table holds, and nothing else; that one is not to be used any more."""
+        self.parts, self._directory, self._depths = other.parts, other._directory, other._depths
+        self._mask, self._count, self._turn = other._mask, other._count, other._turn
 
     def turn(self) -> tuple[bytes, T] | None:
         """Return the first entry of the part whose turn it is; None if there is no entry at all.

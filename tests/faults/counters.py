@@ -7,6 +7,7 @@ value lies between the number of answers and that number plus the attempts that 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from tests.faults.client import Client, Walk
@@ -29,6 +30,7 @@ class Counter:
         self.acknowledged = 0
         self.highest = 0
         self.unknown = 0
+        self._highest: list[tuple[float, int]] = []  # since when it was which
 
     def judge(self, floor: int, value: int, client: str) -> str | None:
         """What is wrong with an answer to a request that began when `floor` was the highest."""
@@ -36,10 +38,19 @@ class Counter:
             earlier = self.answered.get(value)
             self.answered[value] = client
             self.acknowledged += 1
-            self.highest = max(self.highest, value)
+            if value > self.highest:
+                self.highest = value
+                self._highest.append((time.monotonic(), value))
         if value <= floor:
             return f"answered {value} although {floor} had been answered before the request began"
         return f"answered {value} twice, also to {earlier}" if earlier is not None else None
+
+    def judge_after_power_cut(self, moment: float, value: int) -> str | None:
+        """What is wrong with the value if what was answered after this moment may be lost."""
+        least = max((highest for since, highest in self._highest if since <= moment), default=0)
+        if least <= value <= self.acknowledged + self.unknown:
+            return None
+        return f"is {value} after a power cut; {least} had been answered long before"
 
     def judge_end(self, value: int) -> str | None:
         """What is wrong with the value in the end."""

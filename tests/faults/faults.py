@@ -29,6 +29,9 @@ _FREEZE_S: Final = (0.3, 10.0)
 #: How long a link is cut, seconds.
 _CUT_S: Final = (0.1, 4.0)
 
+#: What was acknowledged so long before the power went must be there.
+_SAVED_WITHIN_S: Final = 2.0
+
 #: How long clients are cut off from a node that hears the others: longer than they wait.
 _UNHEARD_S: Final = 1.5
 
@@ -46,6 +49,7 @@ class Fault:
         strike: one round.
         count: how many nodes it needs.
         network: whether it cuts links, which needs network namespaces.
+        disks: whether each node has a data directory.
         spares: whether some node goes on serving all the time, so that no request may fail.
         promised: whether every answer must be right all the same; else it runs only if it is named.
     """
@@ -54,6 +58,7 @@ class Fault:
     strike: Callable[[Run], bool]
     count: int = 3
     network: bool = False
+    disks: bool = False
     spares: bool = True
     promised: bool = True
 
@@ -94,6 +99,47 @@ def full(run: Run) -> bool:
     for node in everyone:
         run.nodes.start(node)
     return run.recover()
+
+
+def power(run: Run) -> bool:
+    """SIGKILL of all nodes and a restart with their disks, at times as they were a moment before."""
+    everyone = range(run.nodes.count)
+    time.sleep(run.rng.uniform(0.5, 4.0))
+    moment = time.monotonic()
+    copies = run.rng.random() < 0.5
+    run.strike(everyone, f"{'copy all disks, then ' if copies else ''}kill -9 all nodes")
+    if copies:
+        _copy_disks(run)
+        time.sleep(run.rng.uniform(0, 1.0))
+    for node in everyone:
+        run.nodes.kill(node)
+    with run.world.stillness():
+        former = run.power_cut(moment - _SAVED_WITHIN_S)
+        for node in everyone if copies else ():
+            shutil.rmtree(run.nodes.data(node))
+            _copy(run, node).rename(run.nodes.data(node))
+        run.world.event("start all nodes")
+    for node in run.rng.sample(everyone, run.nodes.count):
+        run.nodes.start(node)
+        time.sleep(run.rng.uniform(0, 0.3))
+    whole = run.recover()
+    if whole:
+        run.judge_after_power_cut(moment - _SAVED_WITHIN_S, former)
+    return whole
+
+
+def _copy_disks(run: Run) -> None:
+    """As a power cut leaves each disk: at one moment, whatever is being written."""
+    for node in range(run.nodes.count):
+        run.nodes.freeze(node)
+        try:
+            shutil.copytree(run.nodes.data(node), _copy(run, node))
+        finally:
+            run.nodes.thaw(node)
+
+
+def _copy(run: Run, node: int) -> Path:
+    return run.nodes.directory / f"copy{node}"
 
 
 def freeze(run: Run) -> bool:
@@ -270,6 +316,12 @@ FAULTS: Final = {
     "full": Fault(
         what="kill -9 of all nodes, and restart: data is lost, and stays lost", strike=full, spares=False
     ),
+    "power": Fault(
+        what="kill -9 of all nodes, and restart with their disks: all but the last two seconds is there",
+        strike=power,
+        disks=True,
+        spares=False,
+    ),
     "freeze": Fault(what="SIGSTOP of one node for 0.3 to 10 s, with clients' bytes queued", strike=freeze),
     "isolate": Fault(what="one node is cut off from nodes and clients", strike=isolate, network=True),
     "halves": Fault(
@@ -306,7 +358,9 @@ def run_fault(
     fault = FAULTS[name]
     directory = Path(tempfile.mkdtemp(prefix=f"faults-{name}-"))
     kind = kind or (Networked if fault.network else Nodes)
-    with kind(fault.count, directory, options) as nodes:
+    nodes = kind(fault.count, directory, options)
+    nodes.disks = fault.disks
+    with nodes:
         run = Run(nodes, seed, seconds, pause)
         run.go(fault.strike, progress)
         tally = run.world.tally

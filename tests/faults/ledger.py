@@ -12,6 +12,7 @@ What is below the floor is *stale*, or *resurrected* if a delete lies between; a
 from __future__ import annotations
 
 import threading
+import time
 
 from tests.faults.findings import Diary
 
@@ -31,6 +32,7 @@ class Ledger:
             None
         ]  # by number; None is a delete, and before anything there was nothing
         self._floor = 0
+        self._floors: list[tuple[float, int]] = [(0.0, 0)]  # since when it was which
 
     def write(self, filler: str) -> bytes:
         """The value to write next, which is counted as begun."""
@@ -51,7 +53,19 @@ class Ledger:
 
     def acknowledged(self) -> None:
         """The latest operation was answered."""
-        self._floor = self.latest
+        self._stands(self.latest)
+
+    def _stands(self, number: int) -> None:
+        """This operation is known to stand."""
+        if number > self._floor:
+            self._floor = number
+            self._floors.append((time.monotonic(), number))
+
+    def set_back(self, moment: float) -> None:
+        """What was not known to stand at this moment may be lost: power has failed in all nodes."""
+        with self._mutex:
+            self._floors = [(since, floor) for since, floor in self._floors if since <= moment]
+            self._floor = self._floors[-1][1]
 
     def wiped(self) -> None:
         """All nodes were gone at the same time: the key is as if deleted."""
@@ -78,13 +92,13 @@ class Ledger:
                     kind,
                     f"read number {number}; {self._told(floor)} was known to stand before the read began",
                 )
-            self._floor = max(self._floor, number)
+            self._stands(number)
             return None
 
     def _judge_miss(self, floor: int) -> tuple[str, str] | None:
         for number in range(floor, len(self._values)):
             if self._values[number] is None:
-                self._floor = max(self._floor, number)
+                self._stands(number)
                 return None
         return "lost", f"missed; {self._told(floor)} was known to stand before the read began"
 

@@ -38,6 +38,7 @@ class Nodes(Family):
         protocols: what they speak.
         addresses: host and memcached's port of each.
         redis_ports: Redis' port of each.
+        disks: whether each has a data directory.
     """
 
     protocols: ClassVar[tuple[Speaks, ...]] = (MEMCACHED, REDIS)
@@ -47,6 +48,7 @@ class Nodes(Family):
         self.count = count
         self.directory = directory
         self.options = options
+        self.disks = False
         self.addresses: list[tuple[str, int]] = []
         self.redis_ports: list[int] = []
         self._wanted: set[int] = set()
@@ -79,7 +81,12 @@ class Nodes(Family):
         names = [f"{host}:{port}" for host, port in self.addresses]
         nodes = ",".join(f"tcp://{name}" for name in names)
         serve = [sys.executable, "-m", "memrep", "serve", "--nodes", nodes, "--self", names[i]]
-        return [*serve, "--redis", str(self.redis_ports[i]), *self.options]
+        data = ["--data-dir", str(self.data(i))] if self.disks else []
+        return [*serve, "--redis", str(self.redis_ports[i]), *data, *self.options]
+
+    def data(self, i: int) -> Path:
+        """The data directory of node i."""
+        return self.directory / f"data{i}"
 
     def node(self, i: int) -> Child:
         """The process of node i."""

@@ -102,6 +102,33 @@ class Run:
         self.expected.extend(gone)
         self._renew_counters()
 
+    def power_cut(self, moment: float) -> list[Counter]:
+        """What was acknowledged after this moment may be lost; to be called while the load is still.
+
+        Returns:
+            The counters so far, to be judged when they can be read; the load has others from now on.
+        """
+        for ledger in self.ledgers:
+            ledger.set_back(moment)
+        former = [counter for counter in self.counters if counter.exists]
+        self._renew_counters()
+        return former
+
+    def judge_after_power_cut(self, moment: float, counters: list[Counter]) -> None:
+        """Read everything, for all nodes must be the same now."""
+        reader = Client(self.world, "reader after the power cut")
+        with self.world.stillness():
+            self._read_ledgers(reader)
+            for counter in counters:
+                for node, reply in self._read_everywhere(reader, counter.key):
+                    if reply is not None:
+                        wrong = counter.judge_after_power_cut(moment, int(reply))
+                    else:
+                        wrong = counter.judge_after_power_cut(moment, 0)
+                    if wrong is not None:
+                        kind = "lost" if reply is None else "counter"
+                        self.world.found(kind, f"{counter.key}: at node {node} it {wrong}", counter.diary)
+
     def go(self, fault: Callable[[Run], bool], progress: Callable[[Run], None]) -> None:
         """Do it again and again, then look at everything."""
         self._start_load()
@@ -175,17 +202,20 @@ class Run:
 
     def _read_everything(self) -> None:
         reader = Client(self.world, "last reader")
+        self._read_ledgers(reader)
+        for counter in self.counters:
+            if counter.exists:
+                self._read_counter(reader, counter)
+        for expected in self.expected:
+            check(reader, expected, range(self.world.count))
+
+    def _read_ledgers(self, reader: Client) -> None:
         for ledger in self.ledgers:
             for node, reply in self._read_everywhere(reader, ledger.key):
                 wrong = ledger.judge(ledger.floor, reply)
                 if wrong is not None:
                     told = f"{ledger.key}: in the end node {node} {wrong[1]}"
                     self.world.found(wrong[0], told, ledger.diary)
-        for counter in self.counters:
-            if counter.exists:
-                self._read_counter(reader, counter)
-        for expected in self.expected:
-            check(reader, expected, range(self.world.count))
 
     def _read_counter(self, reader: Client, counter: Counter) -> None:
         for node, reply in self._read_everywhere(reader, counter.key):

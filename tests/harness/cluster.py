@@ -19,6 +19,7 @@ from memrep.replication.handshake import NONCE_BYTES, Identity, Incoming
 from memrep.replication.links import Link
 from memrep.replication.message import PeerMessage
 from memrep.storage.pending import Pending
+from memrep.storage.snapshot import Snapshot
 from tests.harness.lone_node import WALL
 
 #: From node, to node.
@@ -247,12 +248,12 @@ class Cluster:
 
     # --- processes
 
-    def start(self, number: int) -> None:
-        """A node's process starts and links itself with those that run."""
+    def start(self, number: int, snapshot: Snapshot | None = None) -> None:
+        """A node's process starts, with what is on its disk, and links itself with those that run."""
         self._starts += 1
         self.nodes[number] = Node(
             NodeOptions(nodes=self.names, me=number, **self._options),
-            Start(inc=self._starts, now=self.now, wall=WALL + self.now),
+            Start(inc=self._starts, now=self.now, wall=WALL + self.now, snapshot=snapshot),
             Shell(random_bytes=bytes, log=self.logs[number].append),
         )
         for other in self.nodes:

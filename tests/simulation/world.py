@@ -12,6 +12,7 @@ from memrep.node.options import NodeOptions
 from memrep.node.shell import Shell, Start
 from memrep.replication.links import Link
 from tests.harness.lone_node import WALL
+from tests.simulation.disks import Disks, wall_of
 from tests.simulation.faults import Faults
 from tests.simulation.host import Host, Pipe
 from tests.simulation.linearizability import Operation
@@ -61,6 +62,7 @@ class World:
         self.behind: set[int] = set()  # nodes that were cut off, until a moment after the cut
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
+        self.disks: Disks | None = None
         self.hosts = {n: Host(self, n) for n in range(1, self.plan.nodes + 1)}
         self._names = [f"10.0.0.{n}:11211" for n in self.hosts]
 
@@ -142,12 +144,14 @@ class World:
     # --- processes
 
     def start(self, number: int) -> None:
-        """A node's process starts, with nothing but its configuration."""
+        """A node's process starts, with nothing but its configuration, and its disk if it has one."""
         host = self.hosts[number]
         if host.node is not None:
             return
         host.boot += 1
         host.leaving = False
+        now, wall, disks = 1_000 + int(self.now), WALL + int(self.now), self.disks
+        snapshot = None if disks is None else disks.snapshot(number, now, wall_of(self, number))
         host.node = Node(
             NodeOptions(
                 nodes=self._names,
@@ -155,12 +159,14 @@ class World:
                 strict=self.plan.kind == "majority",
                 tombstone_ms=self.plan.tombstone,
             ),
-            Start(inc=self.rng.getrandbits(62), now=1_000 + int(self.now), wall=WALL + int(self.now)),
+            Start(inc=self.rng.getrandbits(62), now=now, wall=wall, snapshot=snapshot),
             Shell(
                 random_bytes=self._nonces.randbytes,
                 log=lambda line: self.note(f"node {number}: {line}"),
             ),
         )
+        if disks is not None:
+            disks.attach(number, host.node, now, wall_of(self, number))
         self.note(f"node {number} starts")
         for other in self.hosts:
             if other != number:

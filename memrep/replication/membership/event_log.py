@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from memrep.events import BEGINS_EMPTY, BEGINS_WITHOUT, FETCHES, FETCHES_AGAIN, NODE_IS, VIEW, Tell
+from memrep.events import (
+    BEGINS_EMPTY,
+    BEGINS_FROM_DISK,
+    BEGINS_WITHOUT,
+    FETCHES,
+    FETCHES_AGAIN,
+    NODE_IS,
+    VIEW,
+    Tell,
+)
 from memrep.replication.membership.membership import Membership
 from memrep.replication.membership.peer import Peer
 from memrep.replication.membership.view import View
@@ -35,8 +44,15 @@ class MembershipLog:
         ]
         return ([self._state.view_change_reason] if self._state.view_change_reason else []) + others
 
-    def installed(self, before: View, was_full: bool, troubles: list[str]) -> None:
-        """Log that a view stands, and why it was asked for, if not for nodes that have come or gone."""
+    def installed(self, before: View, was_full: bool, troubles: list[str], brought: int) -> None:
+        """Log that a view stands, and why it was asked for, if not for nodes that have come or gone.
+
+        Args:
+            before: the view before.
+            was_full: whether this node held everything in it.
+            troubles: for which it was asked for.
+            brought: how many entries this node has brought back from its disk, from which the view starts.
+        """
         view = self._state.view
         if len(self._names) == 1:
             return
@@ -60,7 +76,9 @@ class MembershipLog:
         absent = [peer for n, peer in self._detector.peers.items() if n not in view.members]
         # Who begins full, in the first view that it has, begins with others as empty as itself (rule M3).
         first = not before.vid and self._state.full
-        if first:
+        if first and brought:
+            self._log(BEGINS_FROM_DISK(entries=brought))
+        elif first:
             count = len(view.members)
             had = f"none of the {count} nodes had any" if count > 1 else "this node had none"
             self._log(BEGINS_EMPTY(reason=had))

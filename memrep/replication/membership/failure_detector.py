@@ -82,6 +82,10 @@ class FailureDetector:
             if self._is_member(peer) and not peer.process.gone
         )
 
+    def hears_full(self, now: int) -> bool:
+        """Tell whether some node is heard that says that it holds everything."""
+        return any(peer.beat is not None and peer.beat.full for peer in self.here(now))
+
     def hears(self, now: int) -> int:
         """Return the peers that this node hears, as bits; for its heartbeat."""
         # Finding 9: by this they know that they are heard. Also who is ignored or kept out, or it would take

@@ -21,7 +21,7 @@ import msgspec
 from memrep.replication.membership.history import NOTHING, Rank, begins, inherited, rank
 from memrep.replication.membership.view import View
 from memrep.replication.membership.view_id import number_of
-from memrep.replication.message import Install, Settled, Vote, Write
+from memrep.replication.message import ColdInstall, ColdVote, Install, Settled, Vote, Write
 from memrep.storage.namespaces import FLUSH_KEY, FLUSHES, flush_key_of
 from memrep.storage.version import ZERO, Clock, Version, cas_unique, stamped_by
 
@@ -82,7 +82,8 @@ def settle(
         past = begins(past, vid, members.values())
     # N5, finding 34. The earliest reading: what was stamped after that some member may not have seen.
     apart = min(votes[node].apart or votes[node].logical for node in full)
-    return Install(
+    # P4: what was brought back from disks counts only where nobody is full.
+    return (ColdInstall if is_cold(votes) else Install)(
         vid,
         gen,
         dict(members),
@@ -94,6 +95,13 @@ def settle(
         yields=yields,
         past=past,
         apart=apart,
+    )
+
+
+def is_cold(votes: Mapping[int, Vote]) -> bool:
+    """Tell whether these voters have nothing but what they bring back from their disks."""
+    return any(isinstance(vote, ColdVote) for vote in votes.values()) and not any(
+        vote.full for vote in votes.values()
     )
 
 
@@ -114,6 +122,13 @@ def _full_voters(votes: Mapping[int, Vote]) -> frozenset[int]:
         order = {node: (ranks[votes[node].last], votes[node].last) for node in full}
         latest = max(order.values())
         return frozenset(node for node in full if order[node] == latest)
+    # P4: whoever brings back the latest of the latest view. What others have taken since they started is newer,
+    # but not all that there is, so it is they who add it.
+    cold = {node: vote for node, vote in votes.items() if isinstance(vote, ColdVote)}
+    if cold:
+        return frozenset(
+            [max(cold, key=lambda n: (cold[n].gen, cold[n].last, cold[n].at, cold[n].records, -n))]
+        )
     # M3: a cold start of empty nodes. Nobody has anything to lose, and all are full at once.
     if not any(vote.records for vote in votes.values()):
         return frozenset(votes)

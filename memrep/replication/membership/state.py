@@ -51,6 +51,7 @@ class ReplicaState:
         apart: the reading of the hybrid clock above which everything is stamped since this side has parted
             from the others, or stands in a view in which not every member is known to be; else 0.
         strict: whether views without a majority are forbidden (`--partition majority`).
+        former: the highest view that an earlier life of this node knew of, as its disk says; 0 if none does.
     """
 
     me: int
@@ -67,6 +68,7 @@ class ReplicaState:
     past: Past = attrs.Factory(Past)
     apart: int = 0
     strict: bool = False
+    former: int = 0
 
     @property
     def paused(self) -> bool:

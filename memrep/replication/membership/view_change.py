@@ -79,7 +79,7 @@ class ViewChange:
         self._patience = self._timing.propose  # how long to wait for the votes of the next proposal
         self._patient_until = 0  # until when no view is formed without those that are heard
         self._latest: Install | None = None  # for who has missed it
-        self._highest = 0  # the highest view anybody is known to have promised
+        self._highest = self._state.former  # the highest view anybody is known to have promised
 
     @property
     def needed(self) -> bool:
@@ -257,8 +257,10 @@ class ViewChange:
         # M6, finding 23: nor beside a node with data that goes on because it does not hear this one.
         rival = deaf_rival(state, self._detector, message.members, self._clock.now)
         # M6: two promises would let two views stand, each without what the other one acknowledges.
-        if message.vid <= max(state.promised, state.view.vid) or left_out or rival is not None:
-            self._send(node, Refuse(message.vid, state.promised, left_out))
+        # P5: nor is anything new to come out below what was there before the power failed.
+        promised = max(state.promised, state.former)
+        if message.vid <= max(promised, state.view.vid) or left_out or rival is not None:
+            self._send(node, Refuse(message.vid, promised, left_out))
             return
         # Its own proposal is below what it promises now, and could not be installed.
         self._proposal = None

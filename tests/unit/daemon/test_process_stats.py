@@ -17,6 +17,7 @@ from memrep.daemon.log_format import LogFormat
 from memrep.daemon.options import ServeOptions
 from memrep.daemon.process_stats import figures, process, settings
 from memrep.daemon.reload import Reloader
+from memrep.disk.copy import NoSaver
 from memrep.events import Level
 from tests.harness.certificates import Authority
 from tests.unit.daemon.here import here
@@ -27,11 +28,11 @@ async def test_the_process_tells_how_many_clients_there_are_and_whether_more_may
     options: ServeOptions,
 ) -> None:
     async with open_house() as house:
-        told = dict(process(options, house.clients, house.ports, house.reactor))
+        told = dict(process(options, house.clients, house.ports, house.reactor, NoSaver()))
         assert (told["pid"], told["curr_connections"], told["accepting_conns"]) == (os.getpid(), 0, 0)
         house.open()
         await (await house.connect()).ask(b"mn\r\n")
-        told = dict(process(options, house.clients, house.ports, house.reactor))
+        told = dict(process(options, house.clients, house.ports, house.reactor, NoSaver()))
         assert (told["curr_connections"], told["accepting_conns"]) == (1, 1)
         assert told["max_connections"] == options.connections
         assert told["turns"] == house.reactor.turns > 0

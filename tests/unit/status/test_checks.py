@@ -57,7 +57,7 @@ FAILS: Final = {
     "down": "peers", "turned-away": "peers", "waits": "peers", "path": "paths", "evicting": "memory",
     "memory-differs": "memory", "item-size-differs": "memory", "cgroup": "cgroup", "clock": "clock",
     "connections": "connections", "version": "versions", "log": "log", "last-copy": "last-copy",
-    "reload-refused": "config", "data-differs": "digests",
+    "reload-refused": "config", "data-differs": "digests", "disk": "disk",
 }  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def test_each_kind_of_problem_fails_one_check_with_its_own_words(kind: str) -> N
         ("versions", with_node(cluster(), 2, about=changed_about(version="1.3.0"))),
         ("log", with_node(cluster(), 2, about=changed_about(log_lost=1))),
         ("config", with_node(cluster(), 2, about=changed_about(reload_refused="no TOML"))),
+        ("disk", with_node(cluster(), 2, about=changed_about(disk="disk is full"))),
         ("last-copy", gone(gone(cluster(), 2), 3)),
     ],
 )

@@ -47,8 +47,10 @@ class _Told:
         self.detector.heard(node, self.clock.now)
         peer.took(Heartbeat(VID, VID, full, reason, False, 0, 0, 0, WALL, 0b10, 0b10), self.clock.now, WALL, 1)
 
-    def installs(self, before: View, troubles: list[str], *, was_full: bool = True) -> list[str]:
-        self.log.installed(before, was_full, troubles)
+    def installs(
+        self, before: View, troubles: list[str], *, was_full: bool = True, brought: int = 0
+    ) -> list[str]:
+        self.log.installed(before, was_full, troubles, brought)
         return self.lines
 
     def reports(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""Tests of memrep/storage/; what spans several modules says so in its first line."""
