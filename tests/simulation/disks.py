@@ -28,8 +28,8 @@ _PIECES_MS = 10.0
 _COMMIT_MS = 30.0
 
 #: How often a disk hangs, and how long, ms.
-_HANGS = 0.05
-_HANGS_MS = 5_000.0
+_HANGS = 0.12
+_HANGS_MS = 9_000.0
 
 #: Added to the monotonic clock of what is saved: the machine has been started anew.
 _ANOTHER_BOOT = 1 << 40
@@ -54,11 +54,16 @@ class Disk:
 
 
 class Disks:
-    """All disks of a world."""
+    """All disks of a world.
+
+    Attributes:
+        powered: whether there is power; no node starts without.
+    """
 
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
         self._rng = Random(f"disks {seed}")
+        self.powered = True
         self.disks = {number: Disk() for number in world.hosts}
 
     # --- at the start of a node

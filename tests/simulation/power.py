@@ -32,6 +32,9 @@ LOST_MS = 2_000.0
 #: How long nodes may take to come back, ms: the others are waited for, and what differs is fetched.
 _BACK_MS = 16_000.0
 
+#: So much earlier or later a value may end here than there, ms.
+_OFF_MS = 100.0
+
 _KEYS = 6
 _ROUNDS = 4
 
@@ -94,6 +97,16 @@ class Line(Client):
         self.key = b"key%d" % number
         self.states = [_State(0, None, 0.0, 0.0)]
         self._rng = Random(f"line {world.seed} {number}")
+        self._pauses = number % 2 == 1
+        self._rests = False
+
+    def go(self) -> None:
+        """Send the next command; every other line makes pauses, so that what was deleted is forgotten."""
+        self._rests = self._pauses and not self._rests
+        if self._rests:
+            self._world.later(self._rng.choice([10.0, 6_000.0]), self.go)
+        else:
+            super().go()
 
     def _draw(self, rng: Random) -> _Writing:
         state = _State(self.states[-1].number + 1, None, self._world.now)
@@ -107,21 +120,21 @@ class Line(Client):
         self.states.append(state)
         return _Writing(line, state)
 
-    def judge(self, found: bytes | None, cut: float, *, fresh: bool) -> str:
-        """What is wrong with what was found after a power cut; "" if nothing is. The line goes on from there.
+    def judge(self, found: bytes | None, known: float, *, clocks_set: bool) -> str:
+        """What is wrong with what was found; "" if nothing is. The line goes on from there.
 
         Args:
             found: the value.
-            cut: when the power went, ms.
-            fresh: whether a disk is left that was not behind.
+            known: what was acknowledged by then must be there, ms.
+            clocks_set: whether some clock has been set in a power cut, so that ends are not what they were.
         """
         now = self._world.now
-        acknowledged = [state.number for state in self.states if state.acked <= cut - LOST_MS]
-        floor = max(acknowledged, default=0) if fresh else 0
+        floor = max((state.number for state in self.states if state.acked <= known), default=0)
         for state in reversed(self.states):
             # What runs out just now may be there or not: clocks are a little apart, and so are the nodes.
-            gone = state.value is None or now >= state.ends - 100
-            there = state.value is not None and now <= state.ends + 100
+            unsure = clocks_set and state.ends < math.inf
+            gone = state.value is None or now >= state.ends - _OFF_MS or unsure
+            there = state.value is not None and (now <= state.ends + _OFF_MS or unsure)
             if (found is None and gone) or (found is not None and there and found == state.value):
                 if state.number < floor:
                     break
@@ -155,12 +168,19 @@ def _simulate(world: World, disks: Disks) -> int:
     lines = [Line(world, number) for number in range(_KEYS)]
     for line in lines:
         world.later(rng.random() * 20, line.go)
+    jumps, clocks_set = rng.random() < 0.4, False
     for _ in range(_ROUNDS):
         _go_on(world)
-        cut = _cut_power(world)
-        fresh = _lose_disks(world, disks, cut)
+        if rng.random() < 0.5:
+            _rest(world, lines, clocks_set=clocks_set)
+        cut = _cut_power(world, disks)
+        known = _lose_disks(world, disks, cut)
+        if jumps:
+            clocks_set = _set_clocks(world) or clocks_set
+        world.run(world.now + rng.choice([5.0, 500.0, 10_000.0]) * rng.random())
+        disks.powered = True
         _come_back(world)
-        _check(world, lines, cut, fresh=fresh)
+        _check(world, lines, known, clocks_set=clocks_set)
         world.quiet = False
         for line in lines:
             world.later(rng.random() * 20, line.go)
@@ -179,8 +199,17 @@ def _go_on(world: World) -> None:
             world.later(rng.choice([20.0, 400.0, 2_000.0]) * rng.random(), partial(world.start, victim))
 
 
-def _cut_power(world: World) -> float:
+def _rest(world: World, lines: list[Line], *, clocks_set: bool) -> None:
+    """Let clients rest and all nodes come back: what was deleted meanwhile must not have come back with one."""
+    world.quiet = True
+    world.run(world.now + 1_500)
+    _come_back(world)
+    _check(world, lines, world.now, clocks_set=clocks_set)
+
+
+def _cut_power(world: World, disks: Disks) -> float:
     world.note("the power goes")
+    disks.powered = False
     cut = world.now
     world.quiet = True
     for number in world.hosts:
@@ -188,8 +217,8 @@ def _cut_power(world: World) -> float:
     return cut
 
 
-def _lose_disks(world: World, disks: Disks, cut: float) -> bool:
-    """Some disks are lost, clocks are set; whether one is left that was not behind."""
+def _lose_disks(world: World, disks: Disks, cut: float) -> float:
+    """Some disks are lost; what had been acknowledged by when must be there."""
     rng = world.rng
     # What a node that was not full any more has saved is of an earlier view.
     newest = max((disk.facts.gen, disk.facts.view) for disk in disks.disks.values())
@@ -197,17 +226,21 @@ def _lose_disks(world: World, disks: Disks, cut: float) -> bool:
         if rng.random() < 0.25:
             world.note(f"the disk of node {number} is lost")
             disks.erase(number)
-        if rng.random() < 0.1:
-            world.hosts[number].skew += rng.choice([-3_600_000, -500, 400])
-    return any(
-        (disk.facts.gen, disk.facts.view) == newest and disk.saved >= cut - LOST_MS
-        for disk in disks.disks.values()
-    )
+    left = [d for d in disks.disks.values() if (d.facts.gen, d.facts.view) == newest]
+    fresh = any(disk.saved >= cut - LOST_MS for disk in left)
+    return cut - LOST_MS if fresh else -1.0
+
+
+def _set_clocks(world: World) -> bool:
+    """Some clocks are set while it is dark; whether any was."""
+    jumps = [world.rng.choice([0, 0, 0, -3_600_000, 60_000]) for _ in world.hosts]
+    for host, ms in zip(world.hosts.values(), jumps, strict=True):
+        host.skew += ms
+    return any(jumps)
 
 
 def _come_back(world: World) -> None:
     rng = world.rng
-    world.run(world.now + rng.choice([5.0, 500.0, 10_000.0]) * rng.random())
     for number in world.hosts:
         world.later(rng.random() * rng.choice([10.0, 3_000.0]), partial(world.start, number))
     end = world.now + _BACK_MS
@@ -220,10 +253,10 @@ def _come_back(world: World) -> None:
     world.run(world.now + 200)
 
 
-def _check(world: World, lines: list[Line], cut: float, *, fresh: bool) -> None:
+def _check(world: World, lines: list[Line], known: float, *, clocks_set: bool) -> None:
     nodes = {number: host.node for number, host in world.hosts.items()}
     for number, node in nodes.items():
-        assert node is not None and node.open, f"node {number} does not serve after the power cut"
+        assert node is not None and node.open, f"node {number} does not serve"
     first = nodes[1]
     assert first is not None
     now = 1_000 + int(world.now)
@@ -233,5 +266,5 @@ def _check(world: World, lines: list[Line], cut: float, *, fresh: bool) -> None:
         assert not different, f"nodes 1 and {number} differ: " + ", ".join(different[:3])
     for line in lines:
         entry = first.store.get(line.key, now)
-        wrong = line.judge(None if entry is None else entry.value, cut, fresh=fresh)
+        wrong = line.judge(None if entry is None else entry.value, known, clocks_set=clocks_set)
         assert not wrong, wrong

@@ -146,7 +146,7 @@ class World:
     def start(self, number: int) -> None:
         """A node's process starts, with nothing but its configuration, and its disk if it has one."""
         host = self.hosts[number]
-        if host.node is not None:
+        if host.node is not None or (self.disks is not None and not self.disks.powered):
             return
         host.boot += 1
         host.leaving = False
