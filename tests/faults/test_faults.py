@@ -97,6 +97,43 @@ def test_a_counter_ends_between_what_was_answered_and_what_may_have_happened() -
     assert [value for value in range(6) if counter.judge_end(value) is None] == [2, 3]
 
 
+def test_after_a_power_cut_only_what_was_answered_long_before_must_be_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = Ledger("k")
+    for number in range(1, 5):
+        monkeypatch.setattr(time, "monotonic", lambda now=float(number): now)
+        ledger.write("x")
+        ledger.acknowledged()
+    ledger.set_back(2.5)
+    assert kind(ledger, b"k:1:x") == "stale"
+    assert kind(ledger, None) == "lost"
+    assert kind(ledger, b"k:2:x") is None
+    assert kind(ledger, b"k:4:x") is None
+    assert kind(ledger, b"k:2:x") == "stale", "it was there a moment ago"
+
+
+def test_a_delete_long_before_a_power_cut_holds_after_it(ledger: Ledger) -> None:
+    ledger.delete()
+    ledger.acknowledged()
+    ledger.set_back(time.monotonic())
+    assert kind(ledger, b"k:2:x") == "resurrected"
+    assert kind(ledger, None) is None
+
+
+def test_a_counter_after_a_power_cut_is_not_before_what_was_answered_long_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counter = Counter("c")
+    for number in range(1, 5):
+        monkeypatch.setattr(time, "monotonic", lambda now=float(number): now)
+        assert counter.judge(number - 1, number, "a") is None
+    assert counter.judge_after_power_cut(2.5, 1) is not None
+    assert counter.judge_after_power_cut(2.5, 2) is None
+    assert counter.judge_after_power_cut(2.5, 4) is None
+    assert counter.judge_after_power_cut(2.5, 5) is not None
+
+
 def test_two_holders_at_the_same_time_are_double() -> None:
     lock = Lock("l")
     assert granted(lock, "a", 100.0) is None
