@@ -9,7 +9,7 @@ stands below or beside it (tests/test_architecture.py reads this map):
     addresses                       the list of nodes as the operator writes it
     engine replication              what commands mean | how nodes stay the same; neither knows the other
     protocol                        bytes of clients in, bytes out
-    php                             what PHP's session handlers mean by their commands
+    php handlers                    what PHP's session handlers mean by their commands | how they keep sessions
     status                          what an operator is told of a cluster, in words and in figures
     node page                       a whole memrep without I/O | what an operator is told, as a page
     disk                            a copy of what a node holds, behind its writes

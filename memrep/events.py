@@ -115,6 +115,12 @@ RELOADED: Final = Event("reloaded", Level.NOTICE, "options are read anew ({who})
 RELOAD_REFUSED: Final = Event(
     "reload-refused", Level.ERROR, "options stay as they were ({who}), nothing is taken: {reason}"
 )
+OLD_STORE_SILENT: Final = Event(
+    "old-store-silent",
+    Level.WARNING,
+    "the old store does not answer at {server} ({reason}): who has a session only there begins anew",
+)
+OLD_STORE_BACK: Final = Event("old-store-back", Level.NOTICE, "the old store answers again at {server}")
 SIGNAL_IGNORED: Final = Event("signal-ignored", Level.NOTICE, "{signal}: nothing is to be done")
 WAS_STOPPED: Final = Event(
     "was-frozen",

@@ -12,7 +12,7 @@ import pytest
 
 import memrep
 from memrep.cli.main import cli
-from memrep.move.places import parse_place
+from memrep.handlers.places import parse_place
 from tests.diagrams import DIAGRAMS, PAGE, drawn
 from tests.metrics_page import PAGE as METRICS_PAGE
 from tests.metrics_page import written

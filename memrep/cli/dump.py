@@ -17,13 +17,13 @@ from memrep.cli.moving import MoveOptions, NodeOptions
 from memrep.cli.taking_in import LIFETIME_S
 from memrep.cli.values import Seconds
 from memrep.errors import UsageError
+from memrep.handlers.forms import Form, form_of, recognised
+from memrep.handlers.item import Item, LeftOut, Source, Target
+from memrep.handlers.places import parse_server
 from memrep.move.archive import Archive, ArchiveTarget, Made
-from memrep.move.forms import Form, form_of, recognised
-from memrep.move.item import Item, LeftOut, Source, Target
 from memrep.move.node import NodeSource, NodeTarget
 from memrep.move.pace import wall_s
 from memrep.move.php_files import PhpFilesTarget, parse_directory
-from memrep.move.places import parse_server
 from memrep.move.redis import RedisTarget
 from memrep.move.resp import RedisClient
 

@@ -17,10 +17,11 @@ from memrep.daemon.certificate import Certificate, read_certificate
 from memrep.daemon.http_port import parse_http
 from memrep.daemon.local_address import check_listen, check_own_name, find_self
 from memrep.daemon.options import ServeOptions
-from memrep.daemon.private_files import read_auth_file, read_secrets
+from memrep.daemon.private_files import read_auth_file, read_password, read_secrets
 from memrep.daemon.redis_address import parse_redis_announce, parse_redis_port
 from memrep.errors import UsageError
 from memrep.events import Level
+from memrep.handlers.old_store import OldStore, parse_old_store
 from memrep.node.options import NodeOptions
 from memrep.php.options import PhpOptions
 from memrep.replication.membership.timing import Timing
@@ -111,8 +112,14 @@ def with_changeable(options: ServeOptions, values: Mapping[str, object]) -> Serv
             slow_ms=round(given.slow_log * 1000),
             users=read_auth_file(given.auth_file) if given.auth_file else None,
             secrets=read_secrets(given.secret_file) if given.secret_file else (),
+            old_store=_old_store(given.fallback) if given.fallback else None,
         ),
     )
+
+
+def _old_store(text: str) -> OldStore:
+    old = parse_old_store(text)
+    return old.with_password(read_password(old.password_file, "--fallback")) if old.password_file else old
 
 
 def _certificate(cert: str | None, key: str | None, ca: str | None) -> Certificate | None:

@@ -22,11 +22,11 @@ from memrep.cli.config_file import read_config
 from memrep.daemon.files import read_file
 from memrep.daemon.last_words import say
 from memrep.errors import UsageError
+from memrep.handlers.item import Item, LeftOut, Source, Target
+from memrep.handlers.places import parse_server
 from memrep.move.connection import UnansweredError
-from memrep.move.item import Item, LeftOut, Source, Target
 from memrep.move.node import NodePorts
 from memrep.move.pace import Pace
-from memrep.move.places import parse_server
 from memrep.move.transfer import Tally, transfer
 
 _WELL: Final = 0

@@ -130,6 +130,12 @@ class _Rereadable(click.Command):
     help="Be a Redis Cluster, for clients that fail over only there. The same on every server.",
 )  # fmt: skip
 @click.option(
+    "--fallback", metavar="FROM [as=HANDLER ...]", default="",
+    help="While web servers are moved: look for a session that is not here in the store that was before, once, "
+    "and take it over. FROM as for `memrep import`; docs/moving.md has the words behind it. The same on every "
+    "server; left out and reloaded when all sessions have come over.",
+)  # fmt: skip
+@click.option(
     "-m", "--memory", type=click.IntRange(_MEMORY_MIN_MB), default=_NODE.memory >> 20,
     show_default=True, metavar="MB",
     help="Memory for items, in megabytes, all costs counted. Give every node the same.",

@@ -12,13 +12,13 @@ from memrep.cli import moving
 from memrep.cli.moving import MoveOptions, NodeOptions
 from memrep.cli.values import Seconds
 from memrep.errors import UsageError
-from memrep.move.forms import LARAVEL, Form, converted, form_of
-from memrep.move.item import Item, LeftOut, Source
+from memrep.handlers.forms import LARAVEL, Form, converted, form_of
+from memrep.handlers.item import Item, LeftOut, Source
+from memrep.handlers.places import Place, parse_place
 from memrep.move.lines import Lines
 from memrep.move.memcached import Memcacheds
 from memrep.move.node import NodeTarget
 from memrep.move.php_files import PHP_PREFIX, PhpFiles, parse_directory
-from memrep.move.places import Place, parse_place
 from memrep.move.redis import Redises
 
 #: session.gc_maxlifetime, if php.ini does not set it.

@@ -55,6 +55,10 @@ process_stats       what `stats` tells of the process
 drain               the orderly end
 standby             an operator takes the node out of service, and lets it in again
 drain_desk          where he asks for that
+old_stream          a connection to a server of the old store
+old_dialogues       how one session is asked for there
+old_server          one server there, and when it is left alone
+fallback            the tasks that look for sessions there
 slices              what takes long, a little at a time
 key_names           keys as they are told to whoever need not know them
 lock_desk           where he asks for PHP's locks

@@ -30,6 +30,7 @@ import trio
 from memrep.daemon.client_ports import ClientPorts
 from memrep.daemon.clients import Clients
 from memrep.daemon.drain import HANDOVER_S, Drain
+from memrep.daemon.fallback import Fallback
 from memrep.daemon.guard import Troubles, in_words
 from memrep.daemon.host import BREATH_S, Host
 from memrep.daemon.log import LAST_WORDS_S, Log
@@ -76,10 +77,8 @@ class Daemon:
         self._reloader = reloader
         options = reloader.options
         self._end = trio.Event()
-        self._ending = False
-        self._started = False
+        self._ending = self._started = self._ready = self._has_ticked = False
         self._signals = signals
-        self._ready = self._has_ticked = False
         self._journal = journal
         self._troubles = Troubles(journal.log)
         self._notifier = Notifier(time.monotonic())
@@ -105,30 +104,32 @@ class Daemon:
                     reload_refused=lambda: "; ".join(reloader.refused),
                     disk_trouble=lambda: self._saver.failing,
                     memory=place.memory.look,
+                    old_store_silent=lambda: self._fallback.silent,
                 ),
                 set_verbosity=self._set_verbosity,
                 shutdown=self._stop if options.shutdown else None,
+                look_up=lambda key: self._fallback.look_up(key),  # noqa: PLW0108 (it is made later)
             ),
         )
         log = self._journal.log
         self._saver = loaded.attach(self._node, log)
         self._reactor = Reactor(self._node, self, part)
         self._host = Host(self._reactor, self._tick, self._troubles)
+        self._fallback = Fallback(self._node, self._reactor, place.old_store, log)
         self._clients = Clients(self._node, self._reactor, options.connections, log, self._journal.verbose)
         doors = {"": place.listeners, REDIS: place.redis}
         self._ports = ClientPorts(self._node, self._reactor, self._clients, doors, options.certificate, log)
         self._peers = Peers(self._node, self._reactor, options.nodes, place.links, place.sources, log)
         self._drain = Drain(self._node, self._reactor, self._clients, self._ports, self._peers)
         self._standby = Standby(self._node, self._drain, self._begin_end, log)
-        tell = self._notifier.tell
         self._reloads = ReloadTask(
             reloader,
             place.fit,
             self._take,
             log,
-            lambda **lines: tell(**lines) if self._ready and not self._ending else None,
+            lambda **lines: self._notifier.tell(**lines) if self._ready and not self._ending else None,
         )
-        told = ToldByHttp(
+        self._told_by_http = ToldByHttp(
             node=self._node,
             reactor=self._reactor,
             clients=self._clients,
@@ -137,8 +138,7 @@ class Daemon:
             reloads=self._reloads,
             hindrance=self._hindrance,
             gather=self._gather,
-        )
-        self._told_by_http = told.servers(place, self._troubles)
+        ).servers(place, self._troubles)
         self._resolver = place.resolver
 
     @property
@@ -243,6 +243,7 @@ class Daemon:
                 nursery.start_soon(self._for_ever, f"looking up {where.address}", where.keep)
                 nursery.start_soon(self._for_ever, f"dialling {where.address}", dialler.keep)
             nursery.start_soon(self._for_ever, "draining", self._standby.keep)
+            nursery.start_soon(self._for_ever, "asking the old store", self._fallback.keep)
             await self._end.wait()
             if self._standby.has_left:
                 await self._drain.part()

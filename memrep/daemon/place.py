@@ -45,6 +45,7 @@ class Place:
         resolver: looks up the names of the other nodes.
         reader: the thread that reads files.
         copy: what is saved on disk, if anything is.
+        old_store: the thread that looks into the old store; None if there is none.
     """
 
     listeners: list[Listener]
@@ -57,6 +58,7 @@ class Place:
     resolver: Resolver
     reader: Worker
     copy: DiskCopy | NoCopy
+    old_store: Worker | None
 
     @classmethod
     def of(cls, options: ServeOptions) -> Place:
@@ -89,6 +91,10 @@ class Place:
             given_back.callback(resolver.close)
             reader = Worker("files", "reading options anew")
             given_back.callback(reader.close)
+            old_store = None
+            if options.node.old_store is not None:
+                old_store = Worker("old store", "--fallback")
+                given_back.callback(old_store.close)
             place = cls(
                 memory=memory,
                 admin=admin,
@@ -100,6 +106,7 @@ class Place:
                 resolver=resolver,
                 reader=reader,
                 copy=copy,
+                old_store=old_store,
             )
             given_back.pop_all()  # it is had as a whole
         return place
@@ -120,6 +127,8 @@ class Place:
         self.admin.close()
         self.resolver.close()
         self.reader.close()
+        if self.old_store is not None:
+            self.old_store.close()
         self.copy.close()
 
 

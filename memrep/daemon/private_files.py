@@ -1,4 +1,4 @@
-"""Files that nobody else may read: the secret that nodes prove to know, and clients' passwords."""
+"""Files that nobody else may read: the secret that nodes prove to know, and passwords."""
 
 from __future__ import annotations
 
@@ -68,6 +68,18 @@ def read_secrets(path: str) -> tuple[bytes, ...]:
             f"--secret-file {path} holds {held}, {_BYTES_MIN} are the least; make one with {_make(path)}"
         )
     return secrets
+
+
+def read_password(path: str, option: str) -> str:
+    """Return the password that is the first line of this file.
+
+    Raises:
+        UsageError: it cannot be read, others can read it, or there is none.
+    """
+    line = read_private(path, option).partition(b"\n")[0].strip().decode(errors="replace")
+    if not line:
+        raise UsageError(f"{option}: {path} has no first line, which is to be the password")
+    return line
 
 
 def _make(path: str) -> str:

@@ -31,6 +31,7 @@ OPTIONS: Final = {
     "redis_announce": ONE_BY_ONE,
     "redis_masters": ONE_BY_ONE,
     "redis_cluster": ONE_BY_ONE,
+    "fallback": _TAKEN,
     "memory": _TAKEN,
     "connections": _TAKEN,
     "item_size_max": _TAKEN,
@@ -67,6 +68,10 @@ SETTLED: Final = {
     "secret_file": "needs a restart of all nodes",
 }
 
+#: Options that a running node may be told to do without, or to have another value, but not to have at all: what
+#: they take is made at the start.
+MADE_AT_START: Final = {"fallback": ONE_BY_ONE}
+
 
 def needs(name: str, before: Mapping[str, object], given: Mapping[str, object]) -> str:
     """Return what it needs to change this option, which differs; "" if a running node takes it anew.
@@ -77,6 +82,8 @@ def needs(name: str, before: Mapping[str, object], given: Mapping[str, object]) 
         given: what is given now.
     """
     value = given[name]
+    if name in MADE_AT_START and value and not before[name]:
+        return f"cannot be added to a running node, that {MADE_AT_START[name]}"
     if name in SETTLED and bool(value) != bool(before[name]):
         return f"cannot be {'added' if value else 'left out'} by a running node, that {SETTLED[name]}"
     return OPTIONS[name]

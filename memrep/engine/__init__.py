@@ -11,4 +11,5 @@ item_limit     the size limit of one item
 eviction       the memory limit of all, and what has to go
 flush          flush_all, at once or later
 engine         the commands
+fallback       the commands where what is not here may be elsewhere
 """

@@ -21,7 +21,7 @@ from memrep.engine.replicator import Replicator
 from memrep.storage.entry import Entry
 from memrep.storage.namespaces import FLUSH_KEY, flush_key_of
 from memrep.storage.pending import PendingWrites
-from memrep.storage.store import Store
+from memrep.storage.store import RAN_OUT, Store
 from memrep.storage.version import Clock
 
 
@@ -50,6 +50,11 @@ class Keyspace:
             return FLUSH_KEY
         flush = flush_key_of(key)
         return flush if flush in pending else None
+
+    def is_open(self, key: bytes) -> bool:
+        """Tell whether nothing is here, and nobody has ended what was: it has run out, or never was."""
+        store = self.store
+        return store.peek(key) is None or store.end_of(key, self.clock.now) == RAN_OUT
 
     def on_its_way(self, key: bytes) -> Entry | None:
         """Return the newest write of this key that is not known to be held everywhere, if there is one."""

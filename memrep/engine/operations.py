@@ -80,6 +80,11 @@ def add(new: Entry) -> Operation:
     return lambda entry: (new, STORED) if entry is None else NOT_STORED
 
 
+def add_new(new: Entry, is_open: Callable[[], bool]) -> Operation:
+    """Store if there is nothing, and nobody has ended what was."""
+    return lambda entry: (new, STORED) if entry is None and is_open() else NOT_STORED
+
+
 def replace(new: Entry) -> Operation:
     """Store if there is something."""
     return lambda entry: NOT_STORED if entry is None else (new, STORED)

@@ -9,9 +9,6 @@ users, so they are asked over their own protocols, in small pieces, at a rate th
 Rule: nothing that was read is dropped without being counted, with the reason; and what a move has done it may
 do again.
 
-item           one session on its way
-forms          what each of PHP's handlers calls a session, and which of its values others can read
-places         where sessions are, as php.ini says it
 pace           how fast it may go, and what time it is
 connection     one connection to a server, with bounded patience
 php_files      PHP's own files

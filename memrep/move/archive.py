@@ -24,7 +24,7 @@ from typing import IO, Final
 import msgspec
 
 from memrep.errors import UsageError
-from memrep.move.item import STORED, Item, LeftOut
+from memrep.handlers.item import STORED, Item, LeftOut
 
 _HEAD: Final = b"memrep dump 1\n"
 _ANY_HEAD: Final = b"memrep dump "

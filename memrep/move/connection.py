@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Final, Self
 
-from memrep.move.places import Server
+from memrep.handlers.places import Server
 
 #: How long a server may take to answer, s: a memcached that lists a million keys sends all the while.
 PATIENCE_S: Final = 10.0

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from memrep.errors import UsageError
-from memrep.move.forms import ID
-from memrep.move.item import Item, LeftOut
+from memrep.handlers.forms import ID
+from memrep.handlers.item import Item, LeftOut
 from memrep.move.pace import wall_s
 
 #: How long a line may be: a session of 64 MiB.

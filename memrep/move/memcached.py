@@ -20,12 +20,12 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from memrep.errors import UsageError
+from memrep.handlers.forms import Form
+from memrep.handlers.item import BATCH, Item, LeftOut
+from memrep.handlers.places import Server
 from memrep.move.connection import Connection
-from memrep.move.forms import Form
-from memrep.move.item import BATCH, Item, LeftOut
 from memrep.move.meta import GONE, asked, is_plain, told
 from memrep.move.pace import Pace
-from memrep.move.places import Server
 
 _LISTED: Final = re.compile(rb"key=(\S+) exp=(-?\d+) ")
 _VALUE: Final = re.compile(rb"VALUE (\S+) (\d+) (\d+)(?: \d+)?")

@@ -11,8 +11,8 @@ from base64 import b64encode
 from typing import Final
 
 from memrep.errors import UsageError
+from memrep.handlers.item import Item, LeftOut
 from memrep.move.connection import Connection
-from memrep.move.item import Item, LeftOut
 
 #: A key as it can stand in a line, and how long one may be that is spelled as base64 there.
 _PLAIN: Final = re.compile(rb"[!-~\x80-\xff]{1,250}")

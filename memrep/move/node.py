@@ -5,7 +5,8 @@ session. Redis' lists them, unless told not to (`--redis-no-keys`), and shows no
 there and read here, without counting as read by a client (`mg ... u`). What memcached cannot name, and other
 databases, have no flags, and are read and written over there.
 
-A write is on all nodes before it is answered, as any client's.
+A write is on all nodes before it is answered, as any client's. Where only what is missing is written, what
+somebody has ended there is not (`ms ... M+`, memrep's own): who has logged out stays so.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Final
 import msgspec
 
 from memrep.errors import UsageError
+from memrep.handlers.forms import is_lock
+from memrep.handlers.item import BATCH, STORED, THERE, Item, LeftOut
+from memrep.handlers.places import Server
 from memrep.move.connection import Connection
-from memrep.move.forms import is_lock
-from memrep.move.item import BATCH, STORED, THERE, Item, LeftOut
 from memrep.move.meta import GONE, asked, is_nameable, spelled, told
 from memrep.move.pace import wall_s
-from memrep.move.places import Server
 from memrep.move.redis import RedisTarget, read_keys
 from memrep.move.resp import RedisClient
 
@@ -191,7 +192,7 @@ class NodeTarget:
     def _command(self, item: Item) -> bytes:
         if self._dry:
             return b"mg %b u\r\n" % spelled(item.name)
-        return _command(item, b"E" if self._only_missing else b"S")
+        return _command(item, b"+" if self._only_missing else b"S")
 
     def _outcome(self) -> str:
         line = self._connection.line()

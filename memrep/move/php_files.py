@@ -23,8 +23,8 @@ from typing import Final
 import msgspec
 
 from memrep.errors import UsageError
-from memrep.move.forms import ID, is_id
-from memrep.move.item import STORED, THERE, Item, LeftOut
+from memrep.handlers.forms import ID, is_id
+from memrep.handlers.item import STORED, THERE, Item, LeftOut
 from memrep.move.pace import Pace, wall_s
 
 #: What PHP puts before a session's name.

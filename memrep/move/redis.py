@@ -12,9 +12,9 @@ from contextlib import closing
 from typing import Final
 
 from memrep.errors import UsageError
-from memrep.move.forms import Form
-from memrep.move.item import BATCH, STORED, THERE, Item, LeftOut
-from memrep.move.places import Server
+from memrep.handlers.forms import Form
+from memrep.handlers.item import BATCH, STORED, THERE, Item, LeftOut
+from memrep.handlers.places import Server
 from memrep.move.resp import RedisClient, Reply
 
 _GONE: Final = LeftOut("gone meanwhile", is_loss=False)

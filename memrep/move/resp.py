@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from typing import Final
 
 from memrep.errors import UsageError
+from memrep.handlers.places import Server
 from memrep.move.connection import Connection
-from memrep.move.places import Server
 
 #: How many keys are asked for at a time.
 _LISTED: Final = 500

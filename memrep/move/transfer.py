@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from memrep.move.item import BATCH, BATCH_BYTES, STORED, THERE, Item, LeftOut, Source, Target
+from memrep.handlers.item import BATCH, BATCH_BYTES, STORED, THERE, Item, LeftOut, Source, Target
 from memrep.move.pace import Pace
 
 #: Reasons that are told one by one; a server may have any number of words for its refusals.

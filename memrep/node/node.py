@@ -29,13 +29,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from memrep.engine.counters import Counters
-from memrep.engine.engine import Engine
 from memrep.engine.eviction import MemoryLimit
-from memrep.engine.item_limit import ItemLimit
+from memrep.engine.fallback import FallbackEngine
 from memrep.engine.keyspace import Keyspace
 from memrep.events import COMMAND_FAILED, WAS_STOPPED
 from memrep.flow_control import FlowControl
-from memrep.node.build import make_context, make_policy, make_store
+from memrep.node import build
 from memrep.node.clients import Clients
 from memrep.node.feed import ChangeFeed
 from memrep.node.options import NodeOptions
@@ -48,10 +47,8 @@ from memrep.node.status import StatusReport
 from memrep.protocol.connection import Connection
 from memrep.protocol.intake import Intake
 from memrep.protocol.resp.server import CLUSTER, STANDALONE, Server
-from memrep.replication.handshake import Identity
 from memrep.replication.links import Links
 from memrep.replication.membership.membership import Membership
-from memrep.replication.membership.state import ReplicaState
 from memrep.replication.replica import Replica
 from memrep.storage.pending import PendingWrites
 from memrep.storage.version import Clock
@@ -83,6 +80,7 @@ class Node:
         staleness: whether this node may have been left behind, and whom it may serve meanwhile.
         report: what the operator is told of the cluster.
         feed: what changes, for whoever saves it.
+        fallback: hears what was found in the old store; None if there was none at the start.
         flow: how much is on its way; the shell tells it what clients have not taken.
     """
 
@@ -90,36 +88,33 @@ class Node:
         self.options = options
         self._fence = options.fence
         log = self._log = shell.log
-        self._inc = start.inc
         self._ticked = False  # in this turn
         self._spent = shell.process.spent
         self._memory = shell.process.memory
         self.counters = Counters()
         self._clock = Clock(options.me, start.now, start.wall)
-        self.store, observer = make_store(options, self._clock)
+        self.store, observer = build.make_store(options, self._clock)
         self.flow = FlowControl(options.memory)
         self._intake = Intake(options.memory, self._clock)
         self._writes = PendingWrites(self.flow)
-        former = start.snapshot.promised if start.snapshot is not None else 0
-        state = ReplicaState(options.me, start.inc, len(options.nodes), strict=options.strict, former=former)
+        state = build.make_state(options, start)
         membership = Membership(options.nodes, state, options.timing, self._clock)
         self.replica = Replica(membership, self.store, self._writes, observer, log, start.snapshot)
         self.feed = ChangeFeed(self.store, self.replica, self._clock)
-        identity = Identity(
-            me=options.me, inc=start.inc, nodes=options.nodes, terms=options.terms, secrets=options.secrets
-        )
+        identity = build.make_identity(options, start)
         self.links = Links(identity, self.replica, self._clock, shell.random_bytes, log, self._spent)
         self._admission = Admission(options.nodes, self.replica, options.timing, self._clock, log)
         self.staleness = StalenessGuard(self.replica, self.counters, self._clock, options.timing)
         keyspace = Keyspace(self.store, self._writes, self.replica.rounds, self._clock)
         limit = MemoryLimit(keyspace, self.counters, log)
-        self._engine = Engine(keyspace, self.counters, limit, ItemLimit(options.item_max))
-        self.policy = make_policy(options, self._engine, observer, state, log)
+        self._engine = build.make_engine(options, shell, keyspace, self.counters, limit)
+        self.fallback = self._engine if isinstance(self._engine, FallbackEngine) else None
+        self.policy = build.make_policy(options, self._engine, observer, state, log)
         self.report = StatusReport(options, self.replica, self._engine, self._admission, self.policy, shell)
         self.replica.heartbeats.about = self.report.about
         reports = StatsGroups(self._engine, self.replica, options, shell.process, self._intake)
         self._redis = self._make_redis(shell, reports)
-        context = make_context(options, shell, reports, self.flow, self._intake, self._redis)
+        context = build.make_context(options, shell, reports, self.flow, self._intake, self._redis)
         self.clients = Clients(self.policy, context, self.replica, self.staleness, self._clock, options.slow_ms)
 
     def _make_redis(self, shell: Shell, reports: StatsGroups) -> Server:
@@ -136,7 +131,7 @@ class Node:
             lists_keys=options.redis_lists,
             topology=make_topology(options, self.replica),
             claim=self.policy.claim,
-            run_id=b"%040x" % self._inc,
+            run_id=b"%040x" % self.replica.state.inc,
             port=options.redis_port,
             mode=CLUSTER if options.redis_cluster else STANDALONE,
         )
@@ -196,6 +191,8 @@ class Node:
         self.store.sweep(self._clock.now)
         self._engine.memory_limit.look(self._memory())
         self._intake.tick()
+        if self.fallback is not None:
+            self.fallback.tick()
         if self.serving:
             self._engine.flush.tick()
             self._engine.memory_limit.go_on()
@@ -325,6 +322,8 @@ class Node:
             for limit in (self._engine.memory_limit, self.flow, self._intake):
                 limit.allow(options.memory)
         self._engine.item_limit.item_max = options.item_max
+        if self.fallback is not None:
+            self.fallback.elsewhere = build.elsewhere(options)
         self.links.take_secrets(options.secrets)
         self.clients.slow.limit_ms = options.slow_ms
         if self._redis.users is not None and options.users is not None:

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from memrep.addresses import Address
+from memrep.handlers.old_store import OldStore
 from memrep.node.slow_commands import SLOW_MS
 from memrep.php.options import PhpOptions
 from memrep.protocol.users import Users
@@ -42,6 +43,7 @@ class NodeOptions:
         redis_cluster: whether the nodes are a cluster to them.
         slow_ms: which commands are slow: those that have waited for so long, ms.
         strict: whether a node without a majority in reach serves nobody (`--partition majority`).
+        old_store: where sessions are looked for that are not here; None if nowhere.
     """
 
     nodes: list[str] = attrs.Factory(lambda: ["127.0.0.1:11211"])
@@ -62,6 +64,7 @@ class NodeOptions:
     users: Users | None = None
     flush_all: bool = True
     lists: bool = True
+    old_store: OldStore | None = None
 
     @property
     def alone(self) -> bool:

@@ -54,6 +54,7 @@ class ProcessInfo:
         log_lost: how many lines of the log could not be written.
         reload_refused: why options that were read anew last will not do; empty if they were taken.
         disk_trouble: why what the node holds cannot be saved on disk; empty if it can, or is not to be.
+        old_store_silent: which servers of the old store are not asked now, and why; empty if all are.
         memory: how much is taken of what the kernel lets this process have, and how much that is, bytes: 0 if
             there is no limit. None if it cannot be told now.
     """
@@ -67,6 +68,7 @@ class ProcessInfo:
     log_lost: Callable[[], int] = lambda: 0
     reload_refused: Callable[[], str] = lambda: ""
     disk_trouble: Callable[[], str] = lambda: ""
+    old_store_silent: Callable[[], str] = lambda: ""
     memory: Callable[[], tuple[int, int] | None] = lambda: None
 
 
@@ -80,6 +82,7 @@ class Shell:
         process: what only the process knows.
         set_verbosity: carries out `verbosity`.
         shutdown: ends the program on a client's `shutdown`; None if that is not enabled.
+        look_up: has a key looked for in the old store, for which the node waits (engine/fallback.py).
     """
 
     random_bytes: Callable[[int], bytes]
@@ -87,3 +90,4 @@ class Shell:
     process: ProcessInfo = attrs.Factory(ProcessInfo)
     set_verbosity: Callable[[int], None] = lambda level: None
     shutdown: Callable[[], None] | None = None
+    look_up: Callable[[bytes], None] = lambda key: None

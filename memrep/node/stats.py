@@ -17,6 +17,7 @@ import attrs
 from memrep import __version__
 from memrep.engine.counters import ITEMS, Counters, Prefixes
 from memrep.engine.engine import Engine
+from memrep.engine.fallback import FallbackEngine
 from memrep.node.options import NodeOptions
 from memrep.node.shell import Lines, ProcessInfo, nothing_known
 from memrep.node.status import state_of
@@ -58,6 +59,7 @@ class StatsGroups:
         self._store = engine.keyspace.store
         self._replica = replica
         self._clock = engine.clock
+        self._fallback = engine if isinstance(engine, FallbackEngine) else None
         self._options = options
         self._process = process
         self._started = engine.clock.now
@@ -105,6 +107,9 @@ class StatsGroups:
         users = self._options.users
         yield "auth_cmds", users.asked if users is not None else 0
         yield "auth_errors", users.refused if users is not None else 0
+        if self._fallback is not None:
+            for name, count in attrs.asdict(self._fallback.tally).items():
+                yield f"fallback_{name}", count
         yield "limit_maxbytes", self._memory_limit.memory
         yield "threads", 1
         yield "bytes", self._store.used

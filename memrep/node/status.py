@@ -37,7 +37,6 @@ from memrep.status.facts import (
     STARTING,
     WAITING,
     About,
-    AboutOnWire,
     Figures,
     NodeStatus,
     Status,
@@ -140,8 +139,9 @@ class StatusReport:
         told = self._about()
         digests = self._digests.tell() if self._replica.state.full and self._state == SERVING else b""
         fields = msgspec.structs.astuple(msgspec.structs.replace(told, digests=digests))
-        # What comes last is there only where it is news: who has no disk says what it always said.
-        return msgspec.msgpack.encode(AboutOnWire(*fields) if told.disk else fields[:-1])
+        # What comes last is there only where it is news: usually a node says what it always said.
+        news = 2 if told.old_store_silent else 1 if told.disk else 0
+        return msgspec.msgpack.encode(fields[: len(fields) - 2 + news])
 
     def _compare(self) -> None:
         peers = self._replica.detector.peers.values() if self._state == SERVING else ()
@@ -169,6 +169,7 @@ class StatusReport:
             group_full=limit.cramped,
             reload_refused=self._process.reload_refused()[:_REASON_MAX],
             disk=self._process.disk_trouble()[:_REASON_MAX],
+            old_store_silent=self._process.old_store_silent()[:_REASON_MAX],
         )
 
     def line(self) -> str:

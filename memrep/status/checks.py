@@ -159,6 +159,7 @@ CHECKS: Final = {
     "config": Check(
         "each node has taken the options that it was told last", _problems("config", "reload-refused")
     ),
+    "old-store": Check("the store that --fallback names answers", _problems("old-store", "old-store")),
     "digests": Check(
         "nodes that serve hold the same", _problems("digests", "data-differs"), _what_was_compared
     ),

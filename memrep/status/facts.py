@@ -55,6 +55,7 @@ class About(msgspec.Struct, frozen=True):
         reload_refused: why options that were read anew last will not do; empty if they were taken.
         digests: some of its digests, between nodes only (node/sameness.py).
         disk: why what it holds cannot be saved on its disk; empty if it can, or is not to be.
+        old_store_silent: which servers of the old store it does not ask now, and why; empty if it asks all.
     """
 
     version: str = ""
@@ -76,6 +77,7 @@ class About(msgspec.Struct, frozen=True):
     reload_refused: str = ""
     digests: bytes = b""
     disk: str = ""
+    old_store_silent: str = ""
 
 
 class AboutOnWire(About, frozen=True, array_like=True):

@@ -15,7 +15,7 @@ from typing import Final
 
 from memrep.status.facts import DIRECT, JOINING, LEAVING, SERVING, SILENT, NodeStatus, Problem, Severity, Status
 from memrep.status.nodes import asked_node, host_of, is_here, link_port_of, nodes_with_words, serving_nodes
-from memrep.status.upkeep import lost_lines, refused_options, unsaved
+from memrep.status.upkeep import lost_lines, refused_options, silent_old_store, unsaved
 from memrep.status.words import bytes_in_words, duration, listed
 
 #: Every kind of problem, with what it means.
@@ -34,6 +34,7 @@ KINDS: Final = {
     "clock": "a node's wall clock is off",
     "version": "nodes run different versions",
     "reload-refused": "options, or a file that they name, were read anew and will not do",
+    "old-store": "the store that --fallback names does not answer",
     "data-differs": "nodes that serve hold different entries",
     "log": "lines of a node's log could not be written",
     "disk": "what a node holds cannot be saved on its disk",
@@ -81,6 +82,7 @@ def find_problems(status: Status) -> list[Problem]:
         *_clocks(status),
         *_differences(status),
         *refused_options(status),
+        *silent_old_store(status),
         *lost_lines(status),
         *unsaved(status),
         *_data(status),

@@ -1,7 +1,7 @@
-"""Problems that no user notices yet, of what a node is kept in order by: its options, its log.
+"""Problems of what a node is kept in order by, and of what it depends on besides: options, log, the old store.
 
-They become others later: a file that has a mistake ends the next start, and a certificate that was not taken
-ends in time.
+Those of its own become others later: a file that has a mistake ends the next start, and a certificate that was
+not taken ends in time.
 """
 
 from __future__ import annotations
@@ -38,6 +38,21 @@ def unsaved(status: Status) -> Iterator[Problem]:
                 f"{node.name} cannot save what it holds on disk: {about.disk}; it serves on, and tries again",
                 f"see whether the disk of `data_dir` is full or fails at {host_of(node)} (df, dmesg); as long "
                 "as another node saves, a power cut of all of them loses nothing more",
+            )
+
+
+def silent_old_store(status: Status) -> Iterator[Problem]:
+    """Find who cannot ask the store in which sessions are that have not come over yet."""
+    for node, about in nodes_with_words(status):
+        if about.old_store_silent:
+            yield Problem(
+                "old-store",
+                "critical",
+                [node.name],
+                f"{node.name} has no answer from the old store, so who has a session only there is logged out: "
+                f"{about.old_store_silent}",
+                f"let the old store run, and be reached from {host_of(node)}; when all sessions have come over "
+                "take `fallback` out on all servers, then `memrep reload`",
             )
 
 

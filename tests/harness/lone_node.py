@@ -46,17 +46,22 @@ class LoneConnection:
 
 
 class LoneNode:
-    """A node without peers whose clock stands until it is moved."""
+    """A node without peers whose clock stands until it is moved.
+
+    Attributes:
+        wanted: the keys that it wants to be looked for in the old store.
+    """
 
     def __init__(
         self, process: ProcessInfo | None = None, log: Callable[[str], None] = lambda line: None, **options: Any
     ) -> None:
+        self.wanted: list[bytes] = []
         self._now = 1_000_000
         options.setdefault("timing", Timing(fence=NEVER))  # time may leap here
         self.node = Node(
             NodeOptions(**options),
             Start(inc=1, now=self._now, wall=WALL),
-            Shell(random_bytes=bytes, log=log, process=process or ProcessInfo()),
+            Shell(random_bytes=bytes, log=log, process=process or ProcessInfo(), look_up=self.wanted.append),
         )
         self._late: list[tuple[Connection, bytes]] = []
 

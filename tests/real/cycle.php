@@ -15,6 +15,7 @@
  *   {"do": "raise", "id": 0, "times": 25}            plain increments, whatever was there before
  *   {"do": "look"}                                   read every session without writing
  *   {"do": "expect", "n": 3}                         from now on every session should hold 3
+ *   {"do": "visit", "id": 0, "n": 3}                 one cycle for this id, which should hold 3 now
  *
  * Arguments: the number of ids, and a name that makes them differ from other processes' ids.
  * Everything goes out through STDOUT and not through echo: PHP refuses to change a session id
@@ -86,6 +87,12 @@ final class Cycles
         foreach ($this->ids as $id) {
             $this->expected[$id] = [$n, $n];
         }
+    }
+
+    public function visit(string $id, int $n): void
+    {
+        $this->expected[$id] = [$n, $n];
+        $this->cycle($id);
     }
 
     public function summary(array $more = []): array
@@ -262,6 +269,9 @@ while (true) {
             break;
         case 'look':
             $more = ['counts' => $cycles->look()];
+            break;
+        case 'visit':
+            $cycles->visit($cycles->ids[$order['id']], $order['n']);
             break;
         case 'expect':
             $cycles->expect($order['n']);

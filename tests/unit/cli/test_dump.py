@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from memrep.handlers.item import Item
 from memrep.move.archive import ArchiveTarget, Made
-from memrep.move.item import Item
 from tests.unit.cli.admin_socket import run
 from tests.unit.move.scripted import Conversation, scripted
 from tests.unit.move.test_node import HELLO, INFO, scan, select
@@ -33,7 +33,7 @@ def test_a_dump_is_restored_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixtu
     with scripted(_listing(ID)) as redis, scripted(_reading(ID)) as node:
         done = run(capfd, "dump", path, "--node", str(node), "--redis", str(redis))
     assert done == (0, "1 found, 1 written (6 bytes)\n", "")
-    due = b"ms %b 6 T1440 F0 ME\r\nn|i:1;\r\n" % ID
+    due = b"ms %b 6 T1440 F0 M+\r\nn|i:1;\r\n" % ID
     with scripted([HELLO, (due, b"HD\r\n")]) as node:
         done = run(capfd, "restore", path, "--node", str(node), "--only-missing")
     assert done == (0, "1 found, 1 written (6 bytes)\n", "")

@@ -11,10 +11,10 @@ import pytest
 from memrep.cli import moving
 from memrep.cli.moving import MoveOptions, NodeOptions
 from memrep.errors import UsageError
+from memrep.handlers.item import STORED, Item, LeftOut
+from memrep.handlers.places import Server
 from memrep.move.connection import UnansweredError
-from memrep.move.item import STORED, Item, LeftOut
 from memrep.move.node import NodePorts
-from memrep.move.places import Server
 from tests.unit.cli.admin_socket import admin_socket
 from tests.unit.status.clusters import cluster
 

@@ -49,7 +49,7 @@ def test_laravels_files_are_kept_as_laravel_keeps_them_in_its_cache(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     directory = _files(tmp_path, "")
-    due = f'ms db_cache:{ID} 13 T7200 F0 ME\r\ns:6:"n|i:1;";\r\n'.encode()
+    due = f'ms db_cache:{ID} 13 T7200 F0 M+\r\ns:6:"n|i:1;";\r\n'.encode()
     with scripted([HELLO, (due, b"NS\r\n")]) as server:
         order = ["import", f"laravel-files:{directory}", "--as", "laravel", "--prefix", "db_cache:"]
         done = run(capfd, *order, "--node", str(server), "--lifetime", "7200", "--only-missing")

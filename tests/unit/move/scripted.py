@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from memrep.move.places import Server
+from memrep.handlers.places import Server
 
 #: A thread that is told to end does so at once; this is for one that does not, s.
 PATIENCE_S = 15

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from memrep.errors import UsageError
+from memrep.handlers.item import Item, LeftOut
 from memrep.move.archive import Archive, ArchiveTarget, Made
-from memrep.move.item import Item, LeftOut
 
 ITEMS = [
     Item(b"one", b"\0\r\n" * 100, 0xFFFFFFFF, 1_440_000),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from memrep.handlers.places import Server
 from memrep.move import connection
 from memrep.move.connection import Connection, UnansweredError
-from memrep.move.places import Server
 from tests.unit.move.scripted import scripted
 
 

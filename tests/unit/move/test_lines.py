@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memrep.errors import UsageError
-from memrep.move.item import Item, LeftOut
+from memrep.handlers.item import Item, LeftOut
 from memrep.move.lines import Lines
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memrep.errors import UsageError
-from memrep.move.forms import Form, form_of
-from memrep.move.item import Item, LeftOut
+from memrep.handlers.forms import Form, form_of
+from memrep.handlers.item import Item, LeftOut
 from memrep.move.memcached import Memcacheds
 from memrep.move.pace import Pace
 from tests.unit.move.scripted import Conversation, scripted

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memrep.errors import UsageError
+from memrep.handlers.item import Item
 from memrep.move.connection import Connection
-from memrep.move.item import Item
 from memrep.move.meta import GONE, asked, is_nameable, told
 from tests.unit.move.scripted import scripted
 

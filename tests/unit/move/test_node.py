@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from memrep.errors import UsageError
-from memrep.move.item import STORED, THERE, Item, LeftOut
+from memrep.handlers.item import STORED, THERE, Item, LeftOut
+from memrep.handlers.places import Server
 from memrep.move.node import NodePorts, NodeSource, NodeTarget, connect
 from memrep.move.pace import wall_s
-from memrep.move.places import Server
 from tests.unit.move.scripted import Conversation, scripted
 from tests.unit.move.test_resp import told
 
@@ -41,7 +41,7 @@ def test_items_are_written_with_flags_and_time() -> None:
 
 
 def test_what_is_there_stays_if_that_is_wished() -> None:
-    due = b"ms a 1 F0 ME\r\nx\r\nms b 1 F0 ME\r\nx\r\n"
+    due = b"ms a 1 F0 M+\r\nx\r\nms b 1 F0 M+\r\nx\r\n"
     items = [Item(b"a", b"x"), Item(b"b", b"x")]
     assert _write(items, (due, b"HD\r\nNS\r\n"), only_missing=True) == [STORED, THERE]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from memrep.errors import UsageError
-from memrep.move.item import STORED, THERE, Item, LeftOut
+from memrep.handlers.item import STORED, THERE, Item, LeftOut
 from memrep.move.pace import Pace
 from memrep.move.php_files import Directory, PhpFiles, PhpFilesTarget, parse_directory
 

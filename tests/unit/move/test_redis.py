@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from memrep.move.forms import form_of
-from memrep.move.item import STORED, THERE, Item, LeftOut
+from memrep.handlers.forms import form_of
+from memrep.handlers.item import STORED, THERE, Item, LeftOut
 from memrep.move.redis import Redises, RedisTarget
 from memrep.move.resp import RedisClient
 from tests.unit.move.scripted import scripted

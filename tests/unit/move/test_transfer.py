@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memrep.move.item import BATCH, BATCH_BYTES, STORED, THERE, Item, LeftOut
+from memrep.handlers.item import BATCH, BATCH_BYTES, STORED, THERE, Item, LeftOut
 from memrep.move.pace import Pace
 from memrep.move.transfer import Tally, transfer
 

@@ -23,6 +23,7 @@ from memrep.status.facts import (
     AboutOnWire,
     NodeStatus,
     Status,
+    read_about,
 )
 from tests.harness.cluster import TICK_MS, Cluster, serving_cluster
 from tests.harness.lone_node import lone_node
@@ -242,6 +243,17 @@ def test_what_a_node_says_of_itself_is_small() -> None:
     about = serving_cluster(3).nodes[1].report.about()
     assert len(about) < 120
     assert msgspec.msgpack.decode(about, type=AboutOnWire).state == SERVING
+
+
+def test_an_old_store_that_is_silent_is_told_to_the_others_and_nothing_is_told_of_none() -> None:
+    lone = lone_node(process=ProcessInfo(old_store_silent=lambda: "why " * 1_000))
+    about = lone.node.report.about()
+    assert read_about(about) is not None
+    told = msgspec.msgpack.decode(about, type=AboutOnWire)
+    assert told.old_store_silent.startswith("why why") and len(told.old_store_silent) == 300
+    assert "old-store" in {problem.kind for problem in lone.node.report.status().problems}
+    usual = msgspec.msgpack.decode(lone_node().node.report.about())
+    assert len(usual) == len(AboutOnWire.__struct_fields__) - 2  # nor of a disk
 
 
 def test_of_why_options_were_refused_a_part_goes_out() -> None:

@@ -57,7 +57,7 @@ FAILS: Final = {
     "down": "peers", "turned-away": "peers", "waits": "peers", "path": "paths", "evicting": "memory",
     "memory-differs": "memory", "item-size-differs": "memory", "cgroup": "cgroup", "clock": "clock",
     "connections": "connections", "version": "versions", "log": "log", "last-copy": "last-copy",
-    "reload-refused": "config", "data-differs": "digests", "disk": "disk",
+    "reload-refused": "config", "old-store": "old-store", "data-differs": "digests", "disk": "disk",
 }  # fmt: skip
 
 

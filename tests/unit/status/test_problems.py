@@ -199,6 +199,7 @@ def test_a_link_between_two_others_that_fails_is_seen_from_a_third() -> None:
         ({"log_lost": 3}, "log", "warning"),
         ({"reload_refused": "it is no valid TOML"}, "reload-refused", "warning"),
         ({"disk": "No space left on device"}, "disk", "warning"),
+        ({"old_store_silent": "10.0.0.1:11211: refused"}, "old-store", "critical"),
     ],
 )
 def test_what_a_node_says_of_itself_may_be_one(about: dict[str, Any], kind: str, severity: str) -> None:

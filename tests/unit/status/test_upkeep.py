@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memrep.status.upkeep import lost_lines, refused_options
+from memrep.status.upkeep import lost_lines, refused_options, silent_old_store
 from tests.unit.status.clusters import NAMES, changed_about, cluster, with_node
 
 
@@ -20,3 +20,10 @@ def test_lost_lines_are_counted() -> None:
     assert not list(lost_lines(cluster()))
     (problem,) = lost_lines(with_node(cluster(), 2, about=changed_about(log_lost=1_200)))
     assert problem.text == f"1,200 lines of the log of {NAMES[1]} could not be written"
+
+
+def test_an_old_store_that_does_not_answer_logs_users_out() -> None:
+    status = with_node(cluster(), 2, about=changed_about(old_store_silent="10.0.0.1:11211: refused"))
+    (problem,) = silent_old_store(status)
+    assert (problem.kind, problem.severity, problem.nodes) == ("old-store", "critical", [NAMES[1]])
+    assert "10.0.0.1:11211: refused" in problem.text and "`memrep reload`" in problem.remedy

@@ -129,12 +129,12 @@ class Get:
 
 
 class Set:
-    """ms: store a value in one of five modes."""
+    """ms: store a value in one of memcached's five modes, or in memrep's own."""
 
     def __init__(self, engine: Engine, words: Words) -> None:
         self._engine = engine
         self.meta = read(words, 3)
-        self._mode = self.meta.mode((b"E", b"A", b"P", b"R", b"S"), "S", "ms")
+        self._mode = self.meta.mode((b"E", b"A", b"P", b"R", b"S", b"+"), "S", "ms")
         self.meta.check_opaque()
         self.flags = (self.meta.number("F") or 0) & 0xFFFFFFFF
         self._value = b""
@@ -161,6 +161,9 @@ class Set:
         match self._mode:
             case "E":
                 return operations.showing(operations.add(new))
+            case "+":  # memrep's own
+                is_open = partial(self._engine.keyspace.is_open, self.meta.key)
+                return operations.showing(operations.add_new(new, is_open))
             case "A" | "P":
                 return self._extend(value)
             case mode if "C" not in self.meta:

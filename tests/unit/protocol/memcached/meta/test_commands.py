@@ -234,3 +234,24 @@ def test_what_is_counted_is_counted_once_however_often_it_is_decided() -> None:
     assert rig.value(b"a") == b"6"
     assert (rig.counters.decr_hits, rig.counters.incr_hits, rig.counters.cmd_meta) == (1, 0, 1)
     assert {Get.counter, Delete.counter} == {"get", "delete"}
+
+
+# --- memrep's own mode of ms
+
+
+def test_what_somebody_has_ended_is_not_stored_anew_by_who_brings_what_is_missing() -> None:
+    rig = Rig()
+    client = Client(rig)
+    assert client.say(b"ms a 1 M+\r\nx") == b"HD\r\n"
+    assert client.say(b"ms a 1 M+\r\ny") == b"NS\r\n"
+    client.say(b"md a")
+    assert client.say(b"ms a 1 M+\r\nx") == b"NS\r\n"
+    assert client.say(b"ms a 1 ME\r\nx") == b"HD\r\n"
+
+
+def test_what_has_only_run_out_is_stored_anew_by_who_brings_what_is_missing() -> None:
+    rig = Rig()
+    client = Client(rig)
+    client.say(b"ms a 1 T1\r\nx")
+    rig.advance(1_000)
+    assert client.say(b"ms a 1 M+\r\ny") == b"HD\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memrep.errors import UsageError
-from memrep.move.places import Place, Server, parse_place, parse_server
+from memrep.handlers.places import Place, Server, parse_place, parse_server
 
 
 @pytest.mark.parametrize(

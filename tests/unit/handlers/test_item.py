@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from memrep.move.item import Item
+from memrep.handlers.item import Item
 
 
 @pytest.mark.parametrize("left_ms", [None, 0, 1, 1 << 62])

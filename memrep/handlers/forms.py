@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from memrep.move.item import Item, LeftOut
+from memrep.handlers.item import Item, LeftOut
 
 #: The prefixes that the handlers have if php.ini says nothing.
 PREFIXES: Final = {"memcache": b"", "memcached": b"memc.sess.key.", "redis": b"PHPREDIS_SESSION:"}

@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from memrep.move.forms import LARAVEL, Form, converted, form_of, is_id, is_lock, plain, recognised
-from memrep.move.item import Item, LeftOut
+from memrep.handlers.forms import LARAVEL, Form, converted, form_of, is_id, is_lock, plain, recognised
+from memrep.handlers.item import Item, LeftOut
 
 ID = b"0123456789abcdefghijklmnop"
 TEXT = b'n|i:1;luggage|s:3:"abc";'
