@@ -155,6 +155,11 @@ DISK_TORN: Final = Event(
     Level.WARNING,
     "what is saved in {path} cannot be read ({reason}): it is kept as {aside}, and the node begins without",
 )
+DISK_NOT_READ: Final = Event(
+    "disk-not-read",
+    Level.WARNING,
+    "what is saved in {path} cannot be read now ({reason}): the node begins without, and saves when it can",
+)
 DISK_FAILS: Final = Event(
     "disk-fails",
     Level.WARNING,

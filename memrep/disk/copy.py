@@ -20,7 +20,7 @@ from memrep.disk.file import NAME, NAMES, File, FormatError, TornError
 from memrep.disk.saver import Saver
 from memrep.disk.writer import BeginThread, Writer
 from memrep.errors import UsageError
-from memrep.events import DISK_READ, DISK_TORN, Line, Tell
+from memrep.events import DISK_NOT_READ, DISK_READ, DISK_TORN, Line, Tell
 from memrep.node.node import Node
 from memrep.node.options import NodeOptions
 from memrep.storage.saved import SavedFacts, empty_store, offset_of, restore
@@ -84,7 +84,7 @@ class DiskCopy:
         """Read what is saved before anything else is done: it may take seconds, and nobody waits yet.
 
         Raises:
-            UsageError: it is for a later release, or cannot be had.
+            UsageError: it is for a later release.
         """
         self._ahead = (options, self._load(options))
 
@@ -113,10 +113,10 @@ class DiskCopy:
                 f"--data-dir {self._directory.path}: {error}; start that release, or move {NAME} away"
             ) from None
         except (OSError, sqlite3.Error, TornError) as error:
+            # Full, read-only or dying: that costs what was saved, if no other node has it, but not the node.
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(
-                f"--data-dir {self._directory.path}: {reason}; make room there, or leave --data-dir out"
-            ) from None
+            lines.append(DISK_NOT_READ(path=str(self._directory.path / NAME), reason=reason))
+            return self._nothing(lines)
         finally:
             if collects:
                 gc.enable()
@@ -129,7 +129,6 @@ class DiskCopy:
             given_back.pop_all()
         now, wall = time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000
         self._writer.use(file)
-        offset = offset_of(facts, now, wall)
         snapshot, ended = None, set[bytes]()
         if facts.time:
             store = empty_store(options.memory, options.tombstone_ms, compared=not options.alone)
@@ -138,9 +137,24 @@ class DiskCopy:
         return Loaded(
             snapshot=snapshot,
             facts=facts,
-            offset=offset,
+            offset=offset_of(facts, now, wall),
             ended=ended,
             file=(file.last, file.entries),
+            writer=self._writer,
+            lines=lines,
+        )
+
+    def _nothing(self, lines: list[Line]) -> Loaded:
+        """Return what a node begins with whose disk tells nothing; the thread opens the file when it can."""
+        self._writer.use(None)
+        now, wall = time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000
+        facts = SavedFacts()
+        return Loaded(
+            snapshot=None,
+            facts=facts,
+            offset=offset_of(facts, now, wall),
+            ended=set(),
+            file=(0, 0),
             writer=self._writer,
             lines=lines,
         )

@@ -106,9 +106,12 @@ class Writer:
         begin_thread("disk", self._work, "the copy on disk")
 
     def use(self, file: File | None) -> None:
-        """Write into this file from now on; it must be idle. None for one that is to be opened."""
+        """Write into this file from now on; it must be idle. None for one that is to be opened.
+
+        What the file had before is the affair of who has read it: one that is opened is another one.
+        """
         self._give_up()
-        self._file = file
+        self._file, self._former = file, _NONE
 
     def hand(self, batch: Batch) -> None:
         """Have it write this; it must be idle, and its last result taken."""

@@ -88,9 +88,18 @@ class Saving(Family):
         time.sleep(1.5)
         return self.stat("disk_transactions") == done
 
+    def store(self, key: bytes) -> bool:
+        """Store something; tell whether it was."""
+        return self.ask(b"set %b 0 0 1\r\nx\r\n" % key) == b"STORED\r\n"
+
+    @property
+    def fails(self) -> bool:
+        """Whether it says that it cannot save."""
+        return self.stat("disk_trouble") != "none"
+
     def in_trouble(self) -> None:
         """Wait until it says that it cannot save."""
-        until(lambda: self.stat("disk_trouble") != "none", _SAVED_S, "it says that it cannot save")
+        until(lambda: self.fails, _SAVED_S, "it says that it cannot save")
 
     def recovers(self) -> None:
         """Wait until it saves again."""
@@ -106,6 +115,16 @@ class Saving(Family):
         """SIGKILL, and a start."""
         self.node.kill()
         self.start()
+
+
+def tracer() -> str:
+    """strace, which makes system calls slow or fail."""
+    strace = find_program("strace")
+    try:
+        subprocess.run([strace, "-e", "trace=none", "true"], capture_output=True, check=True, timeout=30)
+    except subprocess.CalledProcessError:
+        missing("the right to use strace")
+    return strace
 
 
 @pytest.fixture
@@ -139,6 +158,42 @@ def test_a_full_disk_costs_a_warning_and_is_used_again_when_there_is_room(saving
         assert saving.ask(b"get %b\r\n" % key, b"END\r\n").startswith(b"VALUE")
 
 
+def test_a_node_starts_though_its_disk_is_full_and_what_was_saved_before_is_kept(saving: Saving) -> None:
+    saving.start()
+    saving.ask(b"set before 0 0 1\r\nx\r\n")
+    saving.saved()
+    saving.node.kill()
+    saving.start([find_program("prlimit"), "--fsize=4096:unlimited"])
+    assert saving.ask(b"set meanwhile 0 0 1\r\nx\r\n") == b"STORED\r\n"
+    saving.in_trouble()
+    assert "cannot be read now" in saving.log
+    assert not list(saving.data.glob("*.broken-*"))
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(saving.node.process.pid, resource.RLIMIT_FSIZE, unlimited)
+    saving.recovers()
+    assert list(saving.data.glob("*.broken-*"))
+    saving.restart()
+    assert saving.ask(b"get before meanwhile\r\n", b"END\r\n") == b"VALUE meanwhile 0 1\r\nx\r\nEND\r\n"
+
+
+def test_a_disk_that_becomes_read_only_costs_a_warning(saving: Saving) -> None:
+    saving.start()
+    saving.saved()
+    calls = "pwrite64,fdatasync,fsync,ftruncate"
+    refuses = ["-e", f"trace={calls}", "-e", f"inject={calls}:error=EROFS", "-p", str(saving.node.process.pid)]
+    remounted = subprocess.Popen([tracer(), "-f", "-qq", "-o", "/dev/null", *refuses])
+    try:
+        until(lambda: saving.store(b"meanwhile") and saving.fails, _SAVED_S, "it says that it cannot save")
+        assert saving.ask(b"get meanwhile\r\n", b"END\r\n").startswith(b"VALUE")
+        assert saving.log.count("cannot save") == 1
+    finally:
+        remounted.terminate()
+        remounted.wait()
+    saving.recovers()
+    saving.restart()
+    assert saving.ask(b"get meanwhile\r\n", b"END\r\n").startswith(b"VALUE")
+
+
 def test_a_file_that_is_taken_away_is_written_anew(saving: Saving) -> None:
     saving.start()
     saving.ask(b"set before 0 0 1\r\nx\r\n")
@@ -167,11 +222,7 @@ def test_a_directory_that_is_gone_for_a_while_costs_a_warning(saving: Saving) ->
 
 
 def test_a_disk_that_takes_two_seconds_for_each_flush_holds_nobody_up(saving: Saving) -> None:
-    strace = find_program("strace")
-    try:
-        subprocess.run([strace, "-e", "trace=none", "true"], capture_output=True, check=True, timeout=30)
-    except subprocess.CalledProcessError:
-        missing("the right to use strace")
+    strace = tracer()
     slow = "inject=fdatasync,fsync:delay_enter=2000000"
     saving.start([strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", slow])
     slowest = 0.0

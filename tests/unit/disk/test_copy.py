@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from memrep.disk.copy import DiskCopy, NoCopy
-from memrep.disk.file import NAME
+from memrep.disk.copy import DiskCopy, Loaded, NoCopy
+from memrep.disk.file import NAME, File
 from memrep.errors import UsageError
 from memrep.events import Line
 from memrep.node.node import Node
@@ -40,6 +41,17 @@ def _live(copy: DiskCopy, data: bytes) -> tuple[bytes, list[Line]]:
     list(node.end_turn())
     saver.finish(10)
     return replies, log
+
+
+def _full(path: Path) -> File:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def _unreadable(copy: DiskCopy, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """What a node begins with while the disk is full; then there is room again."""
+    with monkeypatch.context() as patch:
+        patch.setattr("memrep.disk.copy.File", _full)
+        return copy.load(OPTIONS)
 
 
 def test_what_one_process_has_saved_the_next_one_has(tmp_path: Path) -> None:
@@ -84,6 +96,41 @@ def test_a_torn_file_is_set_aside_and_the_node_begins_without(tmp_path: Path) ->
     (aside,) = [path for path in directory.iterdir() if ".broken-" in path.name and "wal" not in path.name]
     assert aside.read_bytes() == b"torn"
     assert aside.name in log[0]
+
+
+def test_a_disk_that_cannot_be_read_now_costs_what_is_there_but_not_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "data"
+    copy = _copy(directory)
+    _live(copy, b"set former 0 0 1\r\nx\r\n")
+    monkeypatch.setattr("memrep.disk.copy.File", _full)
+    replies, log = _live(copy, b"set key 0 0 1\r\nx\r\n")
+    assert replies == b"STORED\r\n"
+    assert [line.event.name for line in log][:1] == ["disk-not-read"]
+    assert "database or disk is full" in log[0]
+    copy.close()
+
+
+def test_what_could_not_be_read_is_kept_when_the_disk_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "data"
+    copy = _copy(directory)
+    _live(copy, b"set former 0 0 1\r\nx\r\n")
+    loaded = _unreadable(copy, monkeypatch)
+    node = Node(OPTIONS, Start(inc=1, now=0, wall=WALL, snapshot=loaded.snapshot), Shell(random_bytes=bytes))
+    saver = loaded.attach(node, lambda line: None)
+    node.turn(10, WALL + 10)
+    node.clients.receive(node.clients.connect(), b"set key 0 0 1\r\nx\r\n")
+    list(node.end_turn())
+    saver.finish(10)
+    copy.close()
+    copy = _copy(directory)
+    replies, _ = _live(copy, b"get former key\r\n")
+    copy.close()
+    assert replies == b"VALUE key 0 1\r\nx\r\nEND\r\n", "nothing of before has come back behind its back"
+    assert [path for path in directory.iterdir() if ".broken-" in path.name], "and nothing is thrown away"
 
 
 def test_a_file_of_a_later_release_is_refused_and_left_alone(
