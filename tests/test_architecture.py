@@ -244,6 +244,7 @@ ASKS_THE_WORLD: Final = {
     "disk.file": {"os"},
     "disk.saver": {"time"},
     "disk.writer": {"threading", "time"},
+    "doctor.disk": {"os"},
     "doctor.inward": {"secrets", "select", "socket", "time"},
     "doctor.machine": {"os", "resource"},
     "doctor.outward": {"socket"},

@@ -9,6 +9,7 @@ Rule: nothing is changed, and no other node takes this for one that has come.
 
 finding      what was found, and how bad that is
 machine      descriptors, memory, clock
+disk         whether the data directory can be written, and has room
 names        which addresses the hosts in --nodes stand for here
 ports        whether the node's own ports can be had
 outward      whether the others' ports answer this machine

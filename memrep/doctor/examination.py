@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from memrep.addresses import Address
 from memrep.daemon.local_address import sources_of_links
 from memrep.daemon.options import ServeOptions
+from memrep.doctor.disk import disk
 from memrep.doctor.finding import Finding
 from memrep.doctor.inward import inward
 from memrep.doctor.machine import clock, descriptors, memory
@@ -26,6 +27,8 @@ def examine(options: ServeOptions, runs: bool) -> Iterator[Finding]:
     yield descriptors(options.connections)
     yield memory(options.node.memory, options.connections)
     yield from clock()
+    if options.data_dir:
+        yield disk(options.data_dir, options.node.memory)
     yield from names(options.nodes, options.me)
     if runs:
         yield Finding("ports", "note", "this node runs already, and has its ports; `memrep status` tells more")

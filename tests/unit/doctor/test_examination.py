@@ -28,3 +28,5 @@ def test_causes_come_before_what_follows_from_them() -> None:
         assert ports.verdict == "note" and "this node runs already" in ports.text
         alone = attrs.evolve(options, nodes=nodes[:1], node=NodeOptions(nodes=[str(nodes[0])]))
         assert _subjects(alone, runs=False) == [*machine, "ports"]
+        saving = attrs.evolve(alone, data_dir="/var/lib/memrep")
+        assert _subjects(saving, runs=True)[:5] == ["descriptors", "memory", "clock", "disk", "names"]
