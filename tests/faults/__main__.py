@@ -27,8 +27,7 @@ Without FAULTS: all of them in which answers must be right.
 One line for each: how many rounds and operations; what was wrong with answers: writes that were lost, reads
 that were stale (older than what was acknowledged), resurrected (deleted before), double holders of a lock,
 counter errors, locks that outlived their timeout, commands that were queued at a frozen node and took effect
-all the same, and others. failed: requests that no node answered; a few where a cut heals are no mistake
-(docs/guarantees.md). refused, unreachable, closed, silent: attempts
+all the same, and others. failed: requests that no node answered. refused, unreachable, closed, silent: attempts
 at one node. slowest: the slowest whole request in ms, a client's own second at a silent node included; others:
 the slowest answer of a node to which nothing was being done.
 

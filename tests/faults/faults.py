@@ -20,7 +20,6 @@ from tests.faults.queued import Queued
 from tests.faults.report import Outcome
 from tests.faults.run import Run
 from tests.faults.sides import Sides
-from tests.faults.world import HEALED, World
 
 _LOG_LINES: Final = 25
 
@@ -277,7 +276,7 @@ def _cut_off(run: Run) -> bool:
 
 def _heal(run: Run) -> bool:
     _network(run).heal()
-    run.world.event(HEALED)
+    run.world.event("heal")
     whole = run.recover()
     if whole:
         run.world.avoid([])
@@ -345,12 +344,6 @@ FAULTS: Final = {
 }
 
 
-def _named(world: World) -> bool:
-    """Whether all requests that nobody answered are the few that docs/guarantees.md names."""
-    tally = world.tally
-    return len(tally.failures) == tally.failed and all(map(world.met_healing, tally.failures))
-
-
 def run_fault(
     name: str,
     *,
@@ -371,7 +364,7 @@ def run_fault(
         run = Run(nodes, seed, seconds, pause)
         run.go(fault.strike, progress)
         tally = run.world.tally
-        if fault.spares and tally.failed and not _named(run.world):
+        if fault.spares and tally.failed:
             walks = "; ".join(walk.told(run.world.start) for walk in tally.failures)
             run.world.found("other", f"{tally.failed} requests were answered by no node; the first: {walks}")
         logs = nodes.last_words(_LOG_LINES)

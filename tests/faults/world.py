@@ -15,15 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from tests.faults.client import ANSWERED, CLOSED, Attempt, Line, Walk
+from tests.faults.client import ANSWERED, Attempt, Line, Walk
 from tests.faults.findings import Diary, Finding, Findings
 from tests.faults.protocols import MEMCACHED, REDIS, Speaks
 from tests.real.processes import until
 
 _FAILURES_KEPT: Final = 4
-
-#: The event that a cut has been healed; the next one is that all nodes serve, or another fault.
-HEALED: Final = "heal"
 
 
 class Tally:
@@ -93,20 +90,6 @@ class World:
     def event(self, what: str) -> None:
         """Something is done to a node now."""
         self.events.append((time.monotonic() - self.start, what))
-
-    def met_healing(self, walk: Walk) -> bool:
-        """Whether each node has hung up on this request while a cut healed, before all of them served again.
-
-        That one finds no node then is named in docs/guarantees.md: one side has gone on, and the other takes
-        its data.
-        """
-        return all(
-            attempt.fate == CLOSED and self._latest_event(attempt.end - self.start) == HEALED
-            for attempt in walk.attempts
-        )
-
-    def _latest_event(self, at: float) -> str:
-        return next((what for when, what in reversed(self.events) if when <= at), "")
 
     def found(self, kind: str, text: str, diary: Diary | None = None) -> None:
         """Something is wrong."""
